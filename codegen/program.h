@@ -1,0 +1,112 @@
+// What code generation hands to the runtime; no LLVM types. A bundle is a set of compiled entry points that share one
+// state: parameters and optimiser state lie at the same offsets for all of them.
+//
+// Plain C at the border, so that an exported model needs neither nnc nor C++: an entry point is
+//     void entry(nnc_context* context, int32_t thread, int32_t threads)
+// entered once per step by each of `threads` threads. It computes ranges, runs kernels, holds the barriers; it calls
+// nothing back, allocates nothing, has no globals.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+extern "C" {
+// Owned by the caller, zeroed before first use, 64-byte aligned. `arrived` and `generation` are the barrier's.
+struct nnc_context {
+  unsigned char* state;           // parameters, optimiser state, scalars, outputs: kept from step to step
+  unsigned char* arena;           // temporaries of one entry point, scratch of its threads
+  const unsigned char* const* inputs;  // one per input tensor of the entry point, row-major
+  alignas(64) uint32_t arrived;
+  alignas(64) uint32_t generation;
+};
+typedef void (*nnc_entry)(struct nnc_context*, int32_t thread, int32_t threads);
+}
+
+namespace nnc {
+
+enum class TensorRole : uint8_t { param, state, scalar, output };
+enum class ElementType : uint8_t { f32, f64, i32, i64, boolean, u8 };
+
+// A tensor kept in `state`. `strides` are in elements, per logical axis; checkpoints always hold the logical tensor.
+struct TensorInfo {
+  std::string name;
+  TensorRole role;
+  ElementType dtype;
+  std::vector<int64_t> shape;
+  std::vector<int64_t> strides;
+  uint64_t offset;  // bytes from `state`, a multiple of 64
+  uint64_t bytes;   // with padding
+};
+
+struct InputInfo {
+  std::string name;
+  ElementType dtype;
+  std::vector<int64_t> shape;
+};
+
+// The exact memory bill of one entry point, in bytes.
+struct MemoryBill {
+  uint64_t parameters = 0;
+  uint64_t gradients = 0;    // those that had to be stored; 0 where each is used up in its product's epilogue
+  uint64_t optimizer = 0;
+  uint64_t activations = 0;  // temporaries that are no gradients of parameters; their lifetimes overlap
+  uint64_t scratch = 0;      // per thread, times threads
+  uint64_t inputs = 0;       // one batch
+  uint64_t arena = 0;        // what is allocated for temporaries: gradients and activations, planned by lifetimes
+  uint64_t state = 0;        // what is allocated for parameters, optimiser state, scalars, outputs
+  uint64_t peak() const { return arena + scratch + state + inputs; }
+};
+
+struct KernelInfo {
+  std::string name;
+  std::string source;  // the lines it comes from: "digits.nn:5, std/linear.nn:4"
+  double flops = 0;    // of products and contractions, 2 per multiply-add
+  int64_t tasks = 0;
+};
+
+struct EntryPoint {
+  std::string name;
+  nnc_entry function = nullptr;
+  std::vector<InputInfo> inputs;
+  std::vector<KernelInfo> kernels;  // in launch order
+  int barriers = 0;
+  MemoryBill memory;
+  uint64_t arena_bytes = 0;             // to allocate for `arena` …
+  uint64_t scratch_bytes_per_thread = 0;  // … plus this times threads behind it
+  double flops = 0;
+};
+
+struct CompileTimes {
+  double lower_ms = 0;
+  double emit_ms = 0;
+  double link_ms = 0;
+  int kernels_compiled = 0;
+  int kernels_cached = 0;
+};
+
+// Keeps the machine code alive. Move-only; entry functions are valid while it lives.
+class Bundle {
+ public:
+  std::vector<TensorInfo> tensors;
+  uint64_t state_bytes = 0;
+  std::vector<EntryPoint> entries;
+  CompileTimes times;
+
+  const EntryPoint* find(const std::string& name) const {
+    for (const EntryPoint& e : entries)
+      if (e.name == name) return &e;
+    return nullptr;
+  }
+  const TensorInfo* find_tensor(const std::string& name) const {
+    for (const TensorInfo& t : tensors)
+      if (t.name == name) return &t;
+    return nullptr;
+  }
+
+  std::shared_ptr<void> code;  // owned by codegen
+};
+
+}  // namespace nnc

@@ -1,0 +1,88 @@
+// Elaboration: a syntax tree with its compile-time arguments bound becomes graphs. Layers are instantiated, functions
+// inlined, loops and conditions settled, sizes unified; what is left is tensors.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "frontend/ast.h"
+#include "ir/graph.h"
+#include "support/diagnostic.h"
+#include "support/result.h"
+
+namespace nnc::frontend {
+
+struct BuildOptions {
+  // -D name=value: model arguments as expressions in .nn syntax ("64", "[64, 32, 10]", "true").
+  std::map<std::string, std::string> arguments;
+  int64_t batch = 32;
+  // An optimiser call in .nn syntax, "adam(lr = 0.01)"; empty: the training graph stops at the gradients.
+  std::string optimizer;
+};
+
+// A data column the model asks for.
+struct Column {
+  std::string name;
+  TensorType type;      // with the batch bound
+  bool batched = true;  // axis 0 is the batch
+  // For an integer column that picks among classes: how many there are (labels are checked against it when the data
+  // is read); 0 if the model does not say.
+  int64_t classes = 0;
+  Span span;  // where its type is given
+};
+
+struct ParameterInfo {
+  std::string name;  // as saved: "fc1.weight"
+  TensorType type;
+  Span span;
+};
+
+// The graphs, by name:
+//   init            (scalar seed: i64) → one output per param and state, under its name
+//   train           (columns, params, states, scalars lr: f64, t: i64, seed: i64) → loss, loss.NAME…,
+//                   param <- …, state <- …; holds `grad` nodes until passes/differentiate
+//   gradients       as train without an optimiser: outputs loss and grad.PARAM
+//   eval            (columns, params, states, states sum.K) → sum.K <- sum.K + this batch's part
+//   finish          (params, states, states sum.K) → loss, loss.NAME…, metric names
+//   predict.OUTPUT  (columns, params, states) → OUTPUT
+// `t` counts steps from 1. Optimiser state is named "optimizer.STATE.PARAM". eval and finish split each metric at the
+// sums over the batch (op accumulate), so that it means what it would mean if the whole set were one batch.
+struct Model {
+  std::string name;
+  Module module;
+  std::vector<Column> columns;
+  std::vector<ParameterInfo> parameters;
+  std::vector<std::string> losses;   // names of the parts, "" for the unnamed one
+  std::vector<std::string> metrics;
+  std::vector<std::string> outputs;
+  double default_lr = 0;          // of the optimiser
+  std::map<std::string, std::string> bound;  // every model argument as bound, for reports
+};
+
+Result<Model> build_model(const ast::File& file, Sources& sources, const BuildOptions& options,
+                          Diagnostics& diagnostics);
+
+// For `nnc run`: one graph that computes every named value of the file, the loss, its gradients, and one step.
+// Outputs: "value.NAME" for each named value in source order, "loss", "loss.NAME", "grad.PARAM", and after the
+// optimiser's update PARAM <- …. `constants` says why a name has no gradient ("a constant; …").
+struct Exploration {
+  Graph graph;  // inputs: params and states, scalars lr, t, seed
+  Graph init;
+  std::vector<std::string> values;                // names in source order
+  std::map<std::string, std::string> no_gradient;  // value name → reason, for what is not differentiated
+  std::vector<std::string> explanations;           // "x[10,3] @ weight.T[3,2] + bias[2] → [10,2] (…)"
+};
+Result<Exploration> build_exploration(const ast::File& file, Sources& sources, const BuildOptions& options,
+                                      Diagnostics& diagnostics);
+
+// The names and texts of the embedded standard library ("std.nn", …).
+struct StdFile {
+  std::string_view path;  // "std/layers.nn"
+  std::string_view text;
+};
+std::span<const StdFile> standard_library();
+
+}  // namespace nnc::frontend

@@ -1,0 +1,20 @@
+// The kernel-IR interpreter: slow, plain, and right to the bit. It ignores schedules, computes f32 in f32 with the
+// primitive operations of ir/scalar.h and flush-to-zero, and honours `order`.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "ir/kernel.h"
+
+namespace nnc::kernel {
+
+// Runs every task. `arguments` points at one memory block per parameter, in the parameter's layout, each of
+// storage_elements(shape, layout) elements of its dtype (bool as one byte).
+void evaluate(const Kernel& kernel, std::span<std::byte* const> arguments);
+
+// Runs the items in order; `memory` holds one pointer per slot.
+void evaluate(const Program& program, std::span<std::byte* const> memory);
+
+}  // namespace nnc::kernel

@@ -1,0 +1,14 @@
+// Reading kernel IR text.
+#pragma once
+
+#include "ir/kernel.h"
+#include "support/diagnostic.h"
+#include "support/result.h"
+
+namespace nnc::kernel {
+
+// Reads what print() writes; the result is verified. Errors are reported with their place in the text.
+Result<Kernel> parse_kernel(const Sources& sources, FileId file, Diagnostics& diagnostics);
+Result<Program> parse_program(const Sources& sources, FileId file, Diagnostics& diagnostics);
+
+}  // namespace nnc::kernel

@@ -1,0 +1,54 @@
+// Tensor types: what is known about a value before anything runs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nnc {
+
+// f64 and i64 are for scalars (rate, step count); u8 for inputs only, converted in the first kernel.
+enum class DType : uint8_t { f32, f64, i32, i64, boolean, u8 };
+
+std::string_view dtype_name(DType dtype);  // "f32", …, "bool"
+std::optional<DType> parse_dtype(std::string_view name);
+int64_t dtype_bytes(DType dtype);
+bool is_float(DType dtype);
+bool is_integer(DType dtype);  // i32, i64, u8; not bool
+
+using Shape = std::vector<int64_t>;  // extents, outermost first; empty for a scalar
+
+// The product of the extents; -1 when it does not fit in 2^40 (more than any tensor we accept).
+int64_t element_count(const Shape& shape);
+// "[64, 784]", "[]"
+std::string to_string(const Shape& shape);
+
+struct TensorType {
+  DType dtype = DType::f32;
+  Shape shape;
+
+  int64_t rank() const { return static_cast<int64_t>(shape.size()); }
+  int64_t elements() const { return element_count(shape); }
+  int64_t bytes() const { return elements() * dtype_bytes(dtype); }
+  bool operator==(const TensorType&) const = default;
+};
+
+std::string to_string(const TensorType& type);  // "f32[64, 784]", "f32[]"
+
+// How a tensor lies in memory. Users, checkpoints and random numbers only ever see the logical shape; passes choose
+// layouts (internals: "Layout and memory").
+struct Layout {
+  std::vector<int64_t> order;  // logical axes from outermost to innermost in memory; empty: as written (row-major)
+  int64_t pitch = 0;           // elements from one run of the innermost axis to the next; 0: no padding
+
+  bool is_default() const { return order.empty() && pitch == 0; }
+  bool operator==(const Layout&) const = default;
+};
+
+// Elements between neighbours along each logical axis, and how many elements the whole takes with padding.
+std::vector<int64_t> strides_of(const Shape& shape, const Layout& layout);
+int64_t storage_elements(const Shape& shape, const Layout& layout);
+
+}  // namespace nnc
