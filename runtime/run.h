@@ -1,4 +1,5 @@
-// Training, evaluation and prediction with a compiled bundle. Never sees a graph.
+// The run file as a value: everything `nnc train RUN.toml` needs to know besides the model itself, with every
+// default filled in. config.h reads it; the other headers of runtime/ use it. Plain data, never a graph.
 #pragma once
 
 #include <cstdint>
@@ -7,54 +8,70 @@
 #include <string>
 #include <vector>
 
+#include "support/source.h"
+
 namespace nnc::runtime {
 
 // One optimiser for a stretch of the run.
 struct Phase {
   int64_t epochs = 0;  // one of the two is 0
   int64_t steps = 0;
-  std::string optimizer;       // .nn syntax
-  int64_t halve_every = 0;     // epochs; 0: never
+  std::string optimizer;    // .nn syntax: "adam", "sgd(lr = 0.01)"
+  int64_t halve_every = 0;  // epochs; 0: never
+  double clip_norm = 0;     // 0: no clipping
+  Span span;                // of the optimiser's text in the run file; may be invalid
 };
 
 // [input.NAME]
 struct InputSpec {
-  std::vector<std::string> from;    // column or field names; a number picks a column (negative from the end)
-  double scale = 1;                 // x * scale, then (x - mean) / std
+  std::vector<std::string> from;  // column or field names; "#3" picks column 3 by number, "#-1" the last
+  double scale = 1;               // x * scale, then (x - mean) / std
   double mean = 0;
   double std = 1;
-  bool standardize = false;         // fitted on the training part
-  std::string missing;              // "", "mean", or a number: what an empty field becomes
-  int64_t first = 0;                // label of the first class
-  std::vector<std::string> categories;  // names in order; empty with `auto_categories`: found in the training part
+  bool standardize = false;  // fitted on the training part
+  std::string missing;       // "", "mean", or a number: what an empty field becomes
+  int64_t first = 0;         // label of the first class
+  std::vector<std::string>
+      categories;  // names in order; empty with `auto_categories`: found in the training part
   bool auto_categories = false;
+  Span span;  // of the table or its `from`; may be invalid
 };
 
 struct DataSpec {
-  std::string format;  // "csv", "idx"; "" guesses from the file name
-  std::string train, test, directory;
-  double split = 0;    // > 0: the test part is cut from the training file
-  std::vector<std::string> ignore;
-  char separator = 0;  // 0: guessed
-  std::optional<bool> header;  // absent: guessed
-  int64_t skip = 0;    // lines before the header
+  std::string format;  // "csv", "idx", "splitmix"; "" only when there is no data at all
+  std::string train, test,
+      directory;                     // paths as opened: relative ones already start at the run file's folder
+  double split = 0;                  // > 0: this share of the training file trains, the rest tests
+  std::vector<std::string> ignore;   // columns by name, or "#3"
+  std::vector<std::string> columns;  // names given by the user; empty: from the header, or none
+  char separator = 0;                // 0: guessed; ' ' stands for any run of spaces
+  std::optional<bool> header;        // absent: guessed
+  int64_t skip = 0;                  // lines before the header
+  std::string encoding = "utf-8";    // or "cp949", "latin1"
+  int64_t batches = 32;              // of format "splitmix"
+  Span span;
+
+  bool present() const { return !format.empty(); }
 };
 
 // A run file with every default filled in.
 struct RunConfig {
-  std::string path;   // of the file; its folder is where relative paths start
-  std::string name;   // file name without .toml
-  std::string model;  // path of the .nn
-  std::map<std::string, std::string> arguments;
+  std::string path;                              // of the file; its folder is where relative paths start
+  std::string name;                              // file name without .toml
+  std::string model;                             // path of the .nn, as opened
+  std::map<std::string, std::string> arguments;  // .nn syntax; "auto" stands for itself (config.h)
   std::map<std::string, InputSpec> inputs;
   DataSpec data;
   int64_t batch = 32;
   uint64_t seed = 0;
-  std::vector<Phase> phases;
-  std::string out;  // the run folder
-  int64_t keep = 3;
-  double clip_norm = 0;
-  std::map<std::string, std::string> origins;  // key → "file", "--set", "default"
+  std::vector<Phase> phases;  // at least one
+  std::string out;            // the run folder
+  bool explicit_out = false;  // `train.out` was given: never replaced by a numbered sister
+  int64_t keep = 3;           // checkpoints
+  // Every key with its effective value in TOML syntax, and where it comes from: "digits.toml:4", "--set",
+  // "default".
+  std::map<std::string, std::string> values;
+  std::map<std::string, std::string> origins;
 };
 
 }  // namespace nnc::runtime

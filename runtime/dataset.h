@@ -1,0 +1,124 @@
+// Data sets in memory: one typed array [rows, …] per column of the model, read from CSV, IDX or made by
+// splitmix64; what was fitted on the training part; splitting, shuffling and gathering. Everything about the
+// data is checked here, before the first step, and all errors are reported at once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "codegen/program.h"
+#include "runtime/run.h"
+#include "support/diagnostic.h"
+#include "support/result.h"
+
+namespace nnc::runtime {
+
+// A column the model asks for; driver fills it from frontend::Column.
+struct ModelColumn {
+  std::string name;
+  ElementType dtype = ElementType::f32;
+  std::vector<int64_t> shape;  // of one row: without the batch axis
+  int64_t classes = 0;         // of an integer column that picks among classes; 0: unknown
+  Span span;                   // where its type is given; may be invalid
+};
+
+// One column's rows. Bytes as read (pixels) are kept as bytes, and `table` says what each means, so that an
+// image file takes a quarter of the memory; a table lookup gives the same bits as arithmetic would.
+struct ColumnData {
+  ModelColumn column;
+  int64_t row_elements = 1;
+  bool packed = false;  // `bytes` holds u8 with `table`; else elements of column.dtype
+  std::vector<unsigned char> bytes;
+  std::vector<float> table;  // 256 values when packed
+
+  int64_t row_bytes() const;  // of a gathered row, in column.dtype
+};
+
+struct Dataset {
+  int64_t rows = 0;
+  std::vector<ColumnData> columns;  // as the model lists them
+
+  const ColumnData* find(const std::string& name) const;
+};
+
+size_t element_size(ElementType type);
+std::string_view element_name(ElementType type);
+
+// Copies `count` rows of a column into `to` (row-major, in the column's dtype): rows order[0], order[1], …
+// Allocates nothing. Without `order` the rows first, first + 1, … are taken.
+void gather_rows(const ColumnData& column, const uint32_t* order, int64_t count, unsigned char* to);
+void copy_rows(const ColumnData& column, int64_t first, int64_t count, unsigned char* to);
+
+// ---- what was fitted on the training part; saved with the run so that eval and predict read data the same
+// way ----
+
+struct FittedInput {
+  std::string name;
+  std::vector<std::string> fields;  // names of the fields it takes, in order
+  std::vector<int64_t> positions;   // and their positions in the training file
+  // Per field, empty when not used: (x - mean) / std after scaling; what an empty field becomes.
+  std::vector<double> mean, std, missing;
+  std::vector<std::string> categories;
+};
+
+struct Fitted {
+  bool header = false;                    // the training file had names
+  std::vector<std::string> file_columns;  // of the training file, in order
+  std::vector<FittedInput> inputs;
+
+  const FittedInput* find(const std::string& name) const;
+  std::string to_json() const;
+  static Result<Fitted> from_json(const std::string& text, Diagnostics& diagnostics);
+};
+
+struct LoadedData {
+  Dataset train;
+  Dataset test;  // rows = 0: no test part
+  Fitted fitted;
+  bool shuffle = true;            // false for splitmix: batches come in order
+  uint64_t content_hash() const;  // of every value of both parts: part of a run's identity
+};
+
+// Reads what `config` names and binds it to the model's columns. Steps without data: a model without columns
+// gives an empty LoadedData.
+Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColumn> columns,
+                             Diagnostics& diagnostics);
+
+// Reads one file for evaluation or prediction with what was fitted in training. Only `columns` are needed: a
+// file without the label column serves prediction.
+Result<Dataset> load_rows(const RunConfig& config, const Fitted& fitted, const std::string& path,
+                          std::span<const ModelColumn> columns, Diagnostics& diagnostics);
+
+// Arguments given as "auto" in the run file, found in the data before the model is built: the number of
+// categories of the input whose name the argument starts with, or of the only input with categories. Replaces
+// them in `config`.
+Status resolve_auto_arguments(RunConfig& config, Diagnostics& diagnostics);
+
+// ---- order ----
+
+// A permutation of 0 … n-1 by Fisher–Yates, drawn from splitmix64 keyed by (seed, purpose, epoch): no state,
+// so that a resumed run shuffles as the uninterrupted one. order must hold n entries; nothing is allocated.
+enum class ShufflePurpose : uint64_t { split = 1, epoch = 2 };
+void shuffled_order(uint64_t seed, ShufflePurpose purpose, uint64_t epoch, std::span<uint32_t> order);
+
+// ---- benchmark data (the peers' workloads) ----
+
+// Word number i (from 1) of the splitmix64 sequence with this seed.
+uint64_t splitmix_word(uint64_t seed, uint64_t i);
+// U(lo, hi) and integers below k, in row-major order from word 1.
+void splitmix_uniform(uint64_t seed, double lo, double hi, std::span<float> to);
+void splitmix_integers(uint64_t seed, int64_t k, std::span<int32_t> to);
+
+// Initial values of the benchmark: parameter number k of `ranges` takes seed 100 + k and U(lo, hi); lo == hi
+// fills. `state` is the bundle's state buffer. Fails if a name is not a parameter of the bundle.
+struct SplitmixRange {
+  std::string parameter;
+  double lo = 0, hi = 0;
+};
+Status splitmix_parameters(const Bundle& bundle, std::span<const SplitmixRange> ranges, unsigned char* state,
+                           Diagnostics& diagnostics);
+
+}  // namespace nnc::runtime

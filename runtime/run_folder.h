@@ -1,0 +1,67 @@
+// A run folder: who may write to it, what it already holds, and whether this run continues it.
+//   config.toml        every key with its effective value and origin
+//   run.json           identity: flat keys, hashes of model and data, what was fitted on the data
+//   metrics.csv        one line per epoch, append-only; lines past the resumed checkpoint are dropped
+//   ckpt/step-N.safetensors   the last `keep`;  ckpt/best.safetensors
+//   finished           the mark of a completed run
+//   lock               held (flock) while a run writes here
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/checkpoint.h"
+#include "runtime/dataset.h"
+#include "runtime/run.h"
+#include "support/diagnostic.h"
+#include "support/result.h"
+
+namespace nnc::runtime {
+
+// What makes a run this run and no other, besides its configuration.
+struct RunIdentity {
+  std::string model_text;  // canonical text of the model (sources, or the printed graph): hashed
+  uint64_t data_hash = 0;  // LoadedData::content_hash()
+};
+
+// Holds the lock of a folder; closing lets go of it. Move-only.
+class FolderLock {
+ public:
+  FolderLock() = default;
+  explicit FolderLock(int descriptor) : descriptor_(descriptor) {}
+  FolderLock(FolderLock&& other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }
+  FolderLock& operator=(FolderLock&& other) noexcept;
+  ~FolderLock();
+
+ private:
+  int descriptor_ = -1;
+};
+
+struct RunFolder {
+  std::string path;
+  FolderLock lock;
+  bool finished = false;    // already complete: nothing to do
+  std::string resume_from;  // path of the newest good checkpoint; empty: from the start
+  std::vector<std::string>
+      notes;  // to be shown: "resumes at step 120", "opens runs/digits-2: train.batch was 32, is 64"
+  std::string identity_json;  // written to run.json when the run starts
+};
+
+// Decides (language.md §8): the same model, data and configuration resume or are finished; more epochs
+// extend; anything else opens the next free `<out>-2` and notes which keys differ, or fails when `train.out`
+// was given. `fresh` empties the folder. Fails if another process holds the folder, or it cannot be written.
+Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& identity, bool fresh,
+                                  Diagnostics& diagnostics);
+
+// A trained folder for eval, predict, report: its configuration, what was fitted, and its checkpoints.
+struct TrainedRun {
+  std::string path;
+  RunConfig config;
+  Fitted fitted;
+  std::string latest, best;  // checkpoint paths; best is empty if there is none
+};
+// `path` is a run folder, or a run file whose folder is meant.
+Result<TrainedRun> open_trained_run(const std::string& path, Sources& sources, Diagnostics& diagnostics);
+
+}  // namespace nnc::runtime

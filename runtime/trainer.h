@@ -1,0 +1,109 @@
+// The training loop, evaluation and prediction with compiled bundles.
+//
+// The driver's sequence for `nnc train RUN.toml`:
+//   load_config → (resolve_auto_arguments) → build the model → load_data → open_run_folder → compile → train.
+// Data comes before compiling because the remainder batches (rows % batch) are programs of their own.
+//
+// What a bundle must hold, by entry name (frontend/model.h):
+//   train                inputs: a subset of the columns, batch first; scalars lr, t, seed; outputs loss,
+//   loss.NAME train.rest           the same for train.rows % batch rows; absent: the remainder is left out of
+//   each epoch init                 scalar seed (first phase only); fills parameters and states under their
+//   own names eval, eval.rest      adds to the states sum.K;  finish: sum.K → outputs loss, metrics
+//   predict.NAME         → output NAME; the last rows are filled up to a batch with copies of the last one
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "codegen/program.h"
+#include "runtime/checkpoint.h"
+#include "runtime/dataset.h"
+#include "runtime/progress.h"
+#include "runtime/run.h"
+#include "runtime/run_folder.h"
+#include "runtime/thread_pool.h"
+#include "support/diagnostic.h"
+#include "support/result.h"
+
+namespace nnc::runtime {
+
+// The compiled form of one phase. Phases with the same optimiser text may share a bundle.
+struct PhaseProgram {
+  const Bundle* bundle = nullptr;
+  double lr = 0;  // at the phase's start; halve_every halves it from there
+};
+
+struct TrainOptions {
+  ProgressMode progress = ProgressMode::automatic;
+  std::FILE* messages = nullptr;  // stderr by default
+  bool handle_signals = true;     // Ctrl-C once saves and stops, twice stops at once; SIGTERM saves and stops
+  int64_t stop_after_steps = 0;   // > 0: save and stop there, as Ctrl-C would (tests)
+};
+
+struct NamedValue {
+  std::string name;
+  double value = 0;
+};
+
+struct TrainOutcome {
+  int exit_code = 0;  // 0 done, 1 could not write, 5 loss not finite, 6 damaged checkpoint, 130 interrupted
+  int64_t steps = 0;  // of the whole run, earlier sessions included
+  int64_t epochs = 0;
+  double seconds = 0;               // of this session
+  std::vector<NamedValue> losses;   // means of the last epoch
+  std::vector<NamedValue> metrics;  // of the last evaluation
+  std::string checkpoint;           // the newest
+};
+
+// Trains in `folder` (from its checkpoint if it has one) to the end of the last phase. One program per phase
+// of config.phases. Errors are in `diagnostics`; the exit code is in the outcome.
+TrainOutcome train(const RunConfig& config, std::span<const PhaseProgram> programs, const LoadedData& data,
+                   RunFolder& folder, ThreadPool& pool, const TrainOptions& options,
+                   Diagnostics& diagnostics);
+
+// A bundle with its memory: state, arena, inputs. Allocates in the constructor and in bind(), never in run().
+class Session {
+ public:
+  Session(const Bundle& bundle, ThreadPool& pool);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const Bundle& bundle() const { return bundle_; }
+  unsigned char* state() { return state_; }
+  // Runs an entry with its input tensors, in the entry's order.
+  void run(const EntryPoint& entry, const unsigned char* const* inputs);
+  // Runs an entry and, on each thread as it gets free, `then(data, thread, threads)`: the next batch is
+  // gathered while slower threads finish this one.
+  void run(const EntryPoint& entry, const unsigned char* const* inputs, ThreadPool::Function then,
+           void* data);
+  // Sets a scalar if the bundle has it.
+  void set_scalar(const std::string& name, double value);
+  void set_scalar(const std::string& name, int64_t value);
+  // The tensor as double; its first element if it has several. NaN if there is none.
+  double read_scalar(const std::string& name) const;
+
+ private:
+  const Bundle& bundle_;
+  ThreadPool& pool_;
+  unsigned char* state_ = nullptr;
+  unsigned char* arena_ = nullptr;
+  nnc_context context_{};
+};
+
+// Runs `init` with this seed on a zeroed state; nothing but zeros if the bundle has no such entry.
+void initialize(Session& session, uint64_t seed);
+
+// Evaluates over all rows: eval, eval.rest, finish. Values in the order of the bundle's outputs (loss first).
+// Fails if the bundle has no program for the remainder, rows % batch.
+Result<std::vector<NamedValue>> evaluate(Session& session, const Dataset& data, Diagnostics& diagnostics);
+
+// Runs predict.NAME over all rows and prints CSV: a header ("row,probability.0,…") and one line per row,
+// values in the shortest form that reads back to the same float. With a whole-number or bool output, numbers.
+Status predict(Session& session, const std::string& output, const Dataset& data, std::FILE* to,
+               Diagnostics& diagnostics);
+
+}  // namespace nnc::runtime
