@@ -1,5 +1,5 @@
-// A pass reads one verified graph and builds another; it cannot fail. Differentiation is a stage, not a pass: it may
-// refuse (passes/differentiate.h).
+// A pass reads one verified graph and builds another; it cannot fail. Differentiation is a stage, not a pass:
+// it may refuse.
 #pragma once
 
 #include <functional>
@@ -15,36 +15,44 @@
 
 namespace nnc::passes {
 
+// How far the pipeline goes: `grad` ends after differentiation, `fused` after the rewriting passes, `kernels`
+// after layout and grouping (what codegen reads).
+enum class Stage { grad, fused, kernels };
+
 struct Pass {
   std::string_view name;  // "fuse_linear": the file's name, --passes, --disable-pass
   std::string_view doc;
-  bool required;          // the code generator cannot do without it
+  Stage stage;    // the first stage it belongs to
+  bool required;  // the code generator cannot do without it
   Graph (*run)(const Graph& graph);
 };
+
+#define NNC_PASS(name, stage, required, doc) Graph name(const Graph& graph);
+#include "passes/passes.def"
 
 // In the order of passes.def.
 std::span<const Pass> all_passes();
 const Pass* find_pass(std::string_view name);
 
-// How far the pipeline goes: `grad` ends after differentiation, `fused` after the rewriting passes, `kernels` after
-// layout and grouping (what codegen reads).
-enum class Stage { grad, fused, kernels };
-
 struct PipelineOptions {
   Stage until = Stage::kernels;
-  std::vector<std::string> disabled;  // names of optional passes
+  std::vector<std::string> disabled;  // names of optional passes; any other name is an error
   bool verify_each = false;           // NNC_CHECK that verify() is empty after every pass
-  std::function<void(std::string_view pass, const Graph& after, double ms)> observe;  // may be empty
+  // Called after differentiation ("differentiate") and after each pass; may be empty.
+  std::function<void(std::string_view pass, const Graph& after, double ms)> observe;
 };
 
-// Differentiates (expands `grad` nodes), then runs the default order. Fails only where differentiation does.
+// Differentiates (expands `grad` nodes), then runs the default order. Fails where differentiation does, or
+// where `disabled` names no pass or a required one.
 Result<Graph> run_pipeline(const Graph& graph, const PipelineOptions& options, Diagnostics& diagnostics);
 
 // Exactly these passes, in this order, on a graph that may still hold `grad` nodes.
 Graph run_passes(const Graph& graph, std::span<const Pass* const> passes);
 
-// Replaces every `grad` node by ordinary graph, inner ones first, so that derivatives of derivatives work. An input
-// that no gradient reaches is reported (where the path ends); a path cut by a written `detach` gives zeros and a note.
+// Replaces every `grad` node by ordinary graph, inner ones first, so that derivatives of derivatives work. An
+// input that no gradient reaches is reported (where the path ends); a path cut by a written `detach` gives
+// zeros and a warning, and so does a derivative that is zero everywhere, except that of a parameter, which is
+// an error.
 Result<Graph> differentiate(const Graph& graph, Diagnostics& diagnostics);
 
 }  // namespace nnc::passes

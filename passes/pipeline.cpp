@@ -1,0 +1,94 @@
+// The table of passes and the default order.
+#include <algorithm>
+#include <chrono>
+
+#include "ir/verify.h"
+#include "passes/pass.h"
+#include "support/check.h"
+#include "support/suggest.h"
+
+namespace nnc::passes {
+namespace {
+
+constexpr Pass kPasses[] = {
+#define NNC_PASS(name, stage, required, doc) {#name, doc, Stage::stage, required, &name},
+#include "passes/passes.def"
+};
+
+double ms_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+void check_sound(std::string_view pass, const Graph& graph) {
+  std::vector<std::string> broken = verify(graph);
+  if (broken.empty()) return;
+  std::string message = "after " + std::string(pass) + " on @" + graph.name + ":";
+  for (const std::string& line : broken) message += "\n  " + line;
+  check_failed("verify(graph).empty()", __FILE__, __LINE__, message);
+}
+
+bool names_are_optional(const std::vector<std::string>& disabled, Diagnostics& diagnostics) {
+  bool good = true;
+  for (const std::string& name : disabled) {
+    const Pass* pass = find_pass(name);
+    if (pass == nullptr) {
+      std::vector<std::string> known;
+      for (const Pass& p : kPasses) known.emplace_back(p.name);
+      Diagnostic& error = diagnostics.error_at(DiagnosticKind::unknown_pass, "", "there is no pass " + name);
+      if (auto nearest = suggest(name, known)) error.suggest("did you mean " + *nearest + "?");
+      good = false;
+    } else if (pass->required) {
+      diagnostics.error_at(DiagnosticKind::required_pass, "",
+                           "the pass " + name + " cannot be switched off: code generation relies on it");
+      good = false;
+    }
+  }
+  return good;
+}
+
+}  // namespace
+
+std::span<const Pass> all_passes() {
+  return kPasses;
+}
+
+const Pass* find_pass(std::string_view name) {
+  for (const Pass& pass : kPasses) {
+    if (pass.name == name) return &pass;
+  }
+  return nullptr;
+}
+
+Result<Graph> run_pipeline(const Graph& graph, const PipelineOptions& options, Diagnostics& diagnostics) {
+  if (!names_are_optional(options.disabled, diagnostics)) return Failure();
+  auto done = [&](std::string_view name, const Graph& after, std::chrono::steady_clock::time_point start) {
+    double ms = ms_since(start);
+    if (options.verify_each) check_sound(name, after);
+    if (options.observe) options.observe(name, after, ms);
+  };
+
+  auto start = std::chrono::steady_clock::now();
+  Result<Graph> differentiated = differentiate(graph, diagnostics);
+  if (!differentiated) return Failure();
+  Graph current = std::move(*differentiated);
+  done("differentiate", current, start);
+
+  for (const Pass& pass : kPasses) {
+    if (pass.stage > options.until) continue;
+    bool off =
+        std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end();
+    if (off) continue;
+    start = std::chrono::steady_clock::now();
+    current = pass.run(current);
+    done(pass.name, current, start);
+  }
+  return current;
+}
+
+Graph run_passes(const Graph& graph, std::span<const Pass* const> passes) {
+  Graph current = graph;
+  for (const Pass* pass : passes) current = pass->run(current);
+  return current;
+}
+
+}  // namespace nnc::passes

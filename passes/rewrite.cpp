@@ -1,0 +1,146 @@
+// Rebuilding graphs, and the small questions that patterns ask.
+#include "passes/rewrite.h"
+
+#include <cmath>
+#include <limits>
+
+#include "support/check.h"
+
+namespace nnc::passes {
+
+Rewriter::Rewriter(const Graph& source, Builder::Interning interning)
+    : source_(source), builder_(result_, interning) {
+  result_.name = source.name;
+  map_.resize(source.nodes.size());
+  for (NodeId id : source.inputs) {
+    const Node& node = source.nodes[id];
+    const auto& attrs = std::get<InputAttrs>(node.attrs);
+    builder_.set_spans(node.spans);
+    Value made = builder_.input(attrs.name, attrs.role, node.types[0]);
+    result_.nodes[made.node].layouts = node.layouts;
+    map_[id] = {made};
+  }
+  builder_.set_spans({});
+}
+
+std::vector<Value> Rewriter::operands(NodeId old) const {
+  std::vector<Value> mapped;
+  mapped.reserve(source_.nodes[old].operands.size());
+  for (Value value : source_.nodes[old].operands) mapped.push_back((*this)[value]);
+  return mapped;
+}
+
+Graph Rewriter::finish() {
+  for (const Output& output : source_.outputs) {
+    std::optional<NodeId> replaces;
+    if (output.replaces) replaces = map_[*output.replaces][0].node;
+    builder_.output(output.name, (*this)[output.value], replaces);
+  }
+  return without_dead(result_);
+}
+
+Graph rebuild(const Graph& source, const NodeRule& rule, Builder::Interning interning) {
+  Rewriter rewriter(source, interning);
+  for (NodeId id : node_ids(source)) {
+    const Node& node = source.nodes[id];
+    if (node.op == Op::input) continue;
+    rewriter.builder().set_spans(node.spans);
+    if (auto values = rule(rewriter, id, node)) {
+      NNC_CHECK(values->size() == node.types.size(), "a rule must give a value for each result");
+      for (size_t i = 0; i < values->size(); ++i) {
+        NNC_CHECK(rewriter.builder().type((*values)[i]) == node.types[i],
+                  std::string(op_def(node.op).name) + " changed type in a rewrite");
+      }
+      rewriter.set(id, std::move(*values));
+    } else {
+      rewriter.copy(id);
+    }
+  }
+  return rewriter.finish();
+}
+
+Graph without_dead(const Graph& graph) {
+  IdVector<NodeId, char> live;
+  live.resize(graph.nodes.size(), 0);
+  for (const Output& output : graph.outputs) live[output.value.node] = 1;
+  for (NodeId id : graph.inputs) live[id] = 1;
+  for (uint32_t i = static_cast<uint32_t>(graph.nodes.size()); i-- > 0;) {
+    if (!live[NodeId{i}]) continue;
+    for (Value operand : graph.nodes[NodeId{i}].operands) live[operand.node] = 1;
+  }
+
+  Graph result;
+  result.name = graph.name;
+  IdVector<NodeId, NodeId> map;
+  map.resize(graph.nodes.size());
+  for (NodeId id : node_ids(graph)) {
+    if (!live[id]) continue;
+    Node node = graph.nodes[id];
+    for (Value& operand : node.operands) operand.node = map[operand.node];
+    map[id] = result.nodes.push_back(std::move(node));
+  }
+  for (NodeId id : graph.inputs) result.inputs.push_back(map[id]);
+  for (Output output : graph.outputs) {
+    output.value.node = map[output.value.node];
+    if (output.replaces) output.replaces = map[*output.replaces];
+    result.outputs.push_back(std::move(output));
+  }
+  return result;
+}
+
+Readers::Readers(const Graph& graph) {
+  readers_.resize(graph.nodes.size());
+  for (NodeId id : node_ids(graph)) {
+    readers_[id].resize(graph.nodes[id].types.size());
+    for (Value operand : graph.nodes[id].operands) readers_[operand.node][operand.result].push_back(id);
+  }
+  for (const Output& output : graph.outputs) {
+    readers_[output.value.node][output.value.result].push_back(NodeId());
+  }
+}
+
+const Node* made_by(const Graph& graph, Value value, Op op) {
+  const Node& node = graph.node(value);
+  return node.op == op ? &node : nullptr;
+}
+
+std::optional<double> uniform_value(const Graph& graph, Value value) {
+  for (;;) {
+    const Node& node = graph.node(value);
+    if (node.op == Op::broadcast || node.op == Op::reshape) {
+      value = node.operands[0];
+      continue;
+    }
+    if (node.op != Op::constant) return std::nullopt;
+    const std::vector<double>& values = std::get<ConstantAttrs>(node.attrs).values;
+    if (values.empty()) return std::nullopt;
+    for (double v : values) {
+      if (!(v == values[0]) || std::signbit(v) != std::signbit(values[0])) return std::nullopt;
+    }
+    return values[0];
+  }
+}
+
+double rounded_to(DType dtype, double x) {
+  if (dtype != DType::f32) return x;
+  float rounded = static_cast<float>(x);
+  if (std::fabs(rounded) < std::numeric_limits<float>::min()) rounded = std::copysign(0.0F, rounded);
+  return rounded;
+}
+
+std::optional<Value> repeated_scalar(const Graph& graph, Value value) {
+  for (;;) {
+    if (graph.type(value).shape.empty()) return value;
+    const Node& node = graph.node(value);
+    if (node.op != Op::broadcast && node.op != Op::reshape) return std::nullopt;
+    value = node.operands[0];
+  }
+}
+
+SpanSet spans_of(const Graph& graph, std::span<const NodeId> nodes) {
+  SpanSet spans;
+  for (NodeId id : nodes) spans = join(spans, graph.nodes[id].spans);
+  return spans;
+}
+
+}  // namespace nnc::passes

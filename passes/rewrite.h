@@ -1,0 +1,91 @@
+// What the rewriting passes share: rebuilding a graph node by node, who reads a value, and small questions
+// about the nodes behind a value.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "ir/builder.h"
+#include "ir/graph.h"
+
+namespace nnc::passes {
+
+// Builds a new graph from `source`, which must outlive it. The inputs are there from the start, in signature
+// order; every other node must be given a meaning with `copy` or `set`, in order.
+class Rewriter {
+ public:
+  explicit Rewriter(const Graph& source, Builder::Interning interning = Builder::Interning::off);
+  Rewriter(const Rewriter&) = delete;
+  Rewriter& operator=(const Rewriter&) = delete;
+
+  const Graph& source() const { return source_; }
+  Graph& result() { return result_; }
+  Builder& builder() { return builder_; }
+
+  // The new value that stands for an old one.
+  Value operator[](Value old) const { return map_[old.node][old.result]; }
+  std::vector<Value> operands(NodeId old) const;
+
+  // An old node's results are these new values.
+  void set(NodeId old, std::vector<Value> values) { map_[old] = std::move(values); }
+  // A new node like the old one, its operands mapped.
+  void copy(NodeId old) { map_[old] = builder_.copy(source_.nodes[old], operands(old)); }
+
+  // Maps the outputs, drops what they do not need, and gives the result away.
+  Graph finish();
+
+ private:
+  const Graph& source_;
+  Graph result_;
+  Builder builder_;
+  IdVector<NodeId, std::vector<Value>> map_;
+};
+
+// The new results of node `id`, or nothing to have it copied. Nodes made in the rule carry the old node's
+// spans.
+using NodeRule = std::function<std::optional<std::vector<Value>>(Rewriter&, NodeId id, const Node& node)>;
+Graph rebuild(const Graph& source, const NodeRule& rule,
+              Builder::Interning interning = Builder::Interning::off);
+
+// The graph without the nodes that no output needs. Inputs stay: they are the signature.
+Graph without_dead(const Graph& graph);
+
+// Who reads each value. An output counts as a reader with an invalid id.
+class Readers {
+ public:
+  explicit Readers(const Graph& graph);
+  const std::vector<NodeId>& of(Value value) const { return readers_[value.node][value.result]; }
+  size_t count(Value value) const { return of(value).size(); }
+
+ private:
+  IdVector<NodeId, std::vector<std::vector<NodeId>>> readers_;
+};
+
+// The node behind `value` if it is an `op`, else null. Valid until the graph grows.
+const Node* made_by(const Graph& graph, Value value, Op op);
+
+// The number every element of `value` is, when a constant says so, seen through broadcast and reshape.
+std::optional<double> uniform_value(const Graph& graph, Value value);
+
+// `x` as a compiled step holds it in this dtype: f32 is rounded and a subnormal becomes zero; other dtypes
+// keep it.
+double rounded_to(DType dtype, double x);
+
+// The rank-0 value that `value` repeats in every element: itself if it is one, a broadcast's operand, seen
+// through several broadcasts and reshapes. A constant of rank > 0 has none.
+std::optional<Value> repeated_scalar(const Graph& graph, Value value);
+
+// The span sets of several nodes, joined.
+SpanSet spans_of(const Graph& graph, std::span<const NodeId> nodes);
+
+// All ids of a graph's nodes, in order.
+inline std::vector<NodeId> node_ids(const Graph& graph) {
+  std::vector<NodeId> ids;
+  ids.reserve(graph.nodes.size());
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i) ids.push_back(NodeId{i});
+  return ids;
+}
+
+}  // namespace nnc::passes
