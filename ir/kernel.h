@@ -18,7 +18,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -50,7 +52,8 @@ enum class Space : uint8_t {
 };
 
 // Parameters have the tensor's logical shape and a layout. A local's extents are either fixed or those of the grid
-// axis named in `axes` (then it holds one task's part, and is addressed with that axis alone in that place).
+// axis named in `axes` (then it holds one task's part, and is addressed with that axis alone in that place; the type's
+// extent there is the axis's whole extent, what lies in memory is local_shape()).
 struct Buffer {
   std::string name;
   TensorType type;
@@ -76,9 +79,11 @@ struct Index {
   static Index at(int64_t constant) { return {{}, constant, {}, false}; }
   bool operator==(const Index&) const = default;
 };
+// At most one side may have a computed part; the sum is checked if one of them is.
 Index operator+(const Index& a, const Index& b);
-Index operator*(const Index& a, int64_t factor);
-// `index` with each axis replaced by what `by` holds for it (by.at(axis.index)).
+Index operator*(const Index& a, int64_t factor);  // an index with a computed part takes no factor but 1
+// `index` with each axis replaced by what `by` holds for it (by.at(axis.index)). A computed part stays as it is: the
+// caller has to rewrite the axes inside it.
 Index substitute(const Index& index, const std::vector<Index>& by);
 
 enum class ExprKind : uint8_t {
@@ -101,7 +106,8 @@ struct Expr {
   bool operator==(const Expr&) const;  // constants bitwise
 };
 
-// buffer[index] = value, once per point of the statement's axes.
+// buffer[index] = value, once per point of the statement's axes. At each point the values of all the statement's
+// stores are computed before the first of them is written, so a value sees what was there before the point.
 struct Store {
   BufferId buffer;
   std::vector<Index> index;
@@ -136,10 +142,24 @@ struct Map {
 enum class Combine : uint8_t { sum, max, min, argmax, argmin, welford };
 uint32_t components(Combine combine);
 std::string_view combine_name(Combine combine);
+// What a component holds when values of dtype `value` are combined: i32 for the index of argmax and argmin (counted
+// row-major over `over`), the values' own dtype for everything else.
+DType component_dtype(Combine combine, DType value, uint32_t number);
 
 // For each point of `axes`: combines `value` over `over` (row-major), in `order`; then the stores, which may use acc.
-// Empty sums are 0, empty maxima -inf, empty minima +inf. max and min keep a NaN; argmax takes the first of equals and
-// the first NaN.
+// Empty sums are 0, empty maxima -inf, empty minima +inf (integers: the least and the greatest). max and min keep a
+// NaN; argmax takes the first of equals and the first NaN.
+//
+// To the bit: every partial of `order` starts from the neutral state, and all 16 (or all S) are combined, used or
+// not. lanes16 counts from the start of its segment. The tree over segments combines neighbours; an odd last one moves
+// up. `a` is the earlier:
+//   sum      a + b
+//   max      the op maximum(a, b)                                        min: minimum(a, b)
+//   argmax   the later replaces the earlier if greater, or a NaN where there was none; of two partials with equal
+//            values the smaller index wins; neutral is (-inf, 0)         argmin likewise
+//   welford  x enters: n += 1; d = x - mean; mean += d / n; m2 += d * (x - mean)
+//            two meet: n = na + nb; w = nb / n; d = mean_b - mean_a; mean = mean_a + d * w;
+//                      m2 = (m2_a + m2_b) + (d * d) * (na * w); a side with n = 0 leaves the other as it is
 struct Reduce {
   std::vector<AxisId> axes;
   std::vector<AxisId> over;
@@ -209,6 +229,9 @@ struct Kernel {
   ExprId result(DType dtype, uint32_t number = 0);
   ExprId apply(Op op, std::vector<ExprId> operands, DType dtype);
 
+  // Tables, grid and body alike; source spans do not count.
+  bool operator==(const Kernel& other) const;
+
   int64_t parameter_count() const;  // buffers that are not local
   int64_t task_count() const;       // product over the grid of ceil(extent / step)
   // Fixed extents of a local: those of its axes' steps where it follows the grid.
@@ -217,6 +240,10 @@ struct Kernel {
  private:
   std::unordered_multimap<size_t, ExprId> interned_;
 };
+
+// The same kernel with axes in order of first use, expressions in order of evaluation, and without unused ones: equal
+// for kernels that print alike. print() writes this form, and the parser gives it back.
+Kernel canonical(const Kernel& kernel);
 
 // Element-wise lowering of a graph node: gives the element of an operand at an index, as an expression.
 class ElementContext {
@@ -264,6 +291,7 @@ struct Program {
   IdVector<KernelId, Kernel> kernels;
   IdVector<SlotId, Slot> slots;
   std::vector<Item> items;
+  bool operator==(const Program&) const = default;
 };
 
 // ---- text, verifier, interpreter (kernel_print.cpp, kernel_parse.cpp, kernel_verify.cpp, kernel_eval.cpp) --------
