@@ -131,6 +131,8 @@ enum Trait : uint32_t {
   kSmooth = 1 << 4,        // twice differentiable on the samples' domain: second derivatives are tested
   kExpensive = 1 << 5,     // worth storing rather than computing twice (exp, log, division)
   kRandom = 1 << 6,
+  kTyped = 1 << 7,         // its type is stated with it, not inferred: input, constant
+  kInternal = 1 << 8,      // written by lowering rules only, never in a graph
 };
 
 // Operands and attributes for the generic tests; operand values are drawn from [low, high).
@@ -147,14 +149,14 @@ struct OpDef {
   int min_operands = 1;
   int max_operands = 1;  // -1: any number
   uint32_t traits = 0;
-  Attrs attrs;  // the kind of attributes it takes (default values)
+  Attrs attrs = {};  // the kind of attributes it takes (default values)
   InferFn infer;
   Derivative derivative;
   LowerRule lower;
   EvalFn eval;
   ScalarFn scalar = nullptr;  // elementwise ops: the op on scalars, from primitive operations (ir/scalar.h)
   MathFn math;
-  std::span<const Sample> samples;
+  std::span<const Sample> samples = {};
 
   bool has(Trait trait) const { return (traits & trait) != 0; }
 };
@@ -163,5 +165,12 @@ struct OpDef {
 const OpDef& op_def(Op op);
 std::span<const OpDef* const> all_ops();  // in the order of ops.def
 std::optional<Op> find_op(std::string_view name);
+
+// The shape rule with what holds for all ops checked before it: the number of operands and the kind of attributes.
+// An error starts with the op's name: "add: the operands differ: f32[2, 3] and f32[3]".
+Inferred infer_types(Op op, std::span<const TensorType> operands, const Attrs& attrs);
+
+// docs/ops.md: one section per op, from the table.
+std::string ops_reference();
 
 }  // namespace nnc

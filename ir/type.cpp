@@ -1,0 +1,82 @@
+// Names, sizes and strides of tensor types.
+#include "ir/type.h"
+
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace nnc {
+namespace {
+
+struct DTypeRow {
+  std::string_view name;
+  int64_t bytes;
+};
+// In the order of the enumerators.
+constexpr std::array<DTypeRow, 6> kDTypes = {
+    {{"f32", 4}, {"f64", 8}, {"i32", 4}, {"i64", 8}, {"bool", 1}, {"u8", 1}}};
+
+constexpr int64_t kMostElements = int64_t{1} << 40;
+
+}  // namespace
+
+std::string_view dtype_name(DType dtype) {
+  return kDTypes[static_cast<size_t>(dtype)].name;
+}
+
+std::optional<DType> parse_dtype(std::string_view name) {
+  for (size_t i = 0; i < kDTypes.size(); ++i)
+    if (kDTypes[i].name == name) return static_cast<DType>(i);
+  return std::nullopt;
+}
+
+int64_t dtype_bytes(DType dtype) {
+  return kDTypes[static_cast<size_t>(dtype)].bytes;
+}
+bool is_float(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::f64;
+}
+bool is_integer(DType dtype) {
+  return dtype == DType::i32 || dtype == DType::i64 || dtype == DType::u8;
+}
+
+int64_t element_count(const Shape& shape) {
+  int64_t count = 1;
+  for (const int64_t extent : shape) {
+    if (extent < 0) return -1;
+    if (extent == 0) return 0;
+    if (count > kMostElements / extent) return -1;
+    count *= extent;
+  }
+  return count;
+}
+
+std::string to_string(const Shape& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+std::string to_string(const TensorType& type) {
+  return fmt::format("{}{}", dtype_name(type.dtype), to_string(type.shape));
+}
+
+std::vector<int64_t> strides_of(const Shape& shape, const Layout& layout) {
+  const size_t rank = shape.size();
+  std::vector<int64_t> strides(rank, 1);
+  int64_t stride = 1;
+  for (size_t i = rank; i-- > 0;) {
+    const size_t axis = layout.order.empty() ? i : static_cast<size_t>(layout.order[i]);
+    strides[axis] = stride;
+    stride *= (i + 1 == rank && layout.pitch > 0) ? layout.pitch : shape[axis];
+  }
+  return strides;
+}
+
+int64_t storage_elements(const Shape& shape, const Layout& layout) {
+  if (shape.empty()) return 1;
+  const size_t outermost = layout.order.empty() ? 0 : static_cast<size_t>(layout.order.front());
+  if (shape.size() == 1) return layout.pitch > 0 ? layout.pitch : shape[0];
+  return strides_of(shape, layout)[outermost] * shape[outermost];
+}
+
+}  // namespace nnc

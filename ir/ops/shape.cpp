@@ -1,0 +1,306 @@
+// Ops that move elements and compute nothing: broadcast, reshape, permute, relayout. They lower by rewriting
+// subscripts, so that they cost nothing where they are fused into their readers.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ir/ops/support.h"
+
+namespace nnc {
+namespace ops {
+namespace {
+
+// ---- broadcast --------------------------------------------------------------------------------------------
+
+Inferred infer_broadcast(std::span<const TensorType> operands, const Attrs& attrs) {
+  const auto& [shape, axes] = std::get<BroadcastAttrs>(attrs);
+  const TensorType& x = operands[0];
+  if (std::string error = shape_error(shape); !error.empty()) return failed(std::move(error));
+  if (axes.size() != x.shape.size())
+    return failed(
+        fmt::format("axes {} do not name one axis of the result for each of {}", list(axes), to_string(x)));
+  for (size_t i = 0; i < axes.size(); ++i) {
+    if (axes[i] < 0 || axes[i] >= static_cast<int64_t>(shape.size()) || (i > 0 && axes[i] <= axes[i - 1]))
+      return failed(fmt::format("axes {} are not ascending axes of {}", list(axes), to_string(shape)));
+    if (x.shape[i] != 1 && x.shape[i] != shape[at(axes[i])])
+      return failed(fmt::format("axis {} of {} does not fit axis {} of {}", i, to_string(x), axes[i],
+                                to_string(shape)));
+  }
+  return typed({x.dtype, shape});
+}
+
+Adjoints vjp_broadcast(const VjpContext& context) {
+  Vjp v(context);
+  const auto& [shape, axes] = std::get<BroadcastAttrs>(v.attrs);
+  std::vector<int64_t> repeated = other_axes(axes, v.out.rank());
+  for (size_t i = 0; i < axes.size(); ++i)
+    if (v.in[0].shape[i] != shape[at(axes[i])]) repeated.push_back(axes[i]);
+  std::ranges::sort(repeated);
+  return {v.b.reshape(v.b.sum(v.g, repeated), v.in[0].shape)};
+}
+
+ExprId element_broadcast(ElementContext& context, std::span<const Index> index, uint32_t) {
+  const auto& [shape, axes] = std::get<BroadcastAttrs>(context.node.attrs);
+  std::vector<Index> inner;
+  for (size_t i = 0; i < axes.size(); ++i)
+    inner.push_back(context.operand_types[0].shape[i] == 1 ? Index::at(0) : index[at(axes[i])]);
+  return context.operand(0, inner);
+}
+
+std::vector<DenseTensor> eval_broadcast(std::span<const DenseTensor> x, const Attrs& attrs,
+                                        std::span<const TensorType> types) {
+  const auto& [shape, axes] = std::get<BroadcastAttrs>(attrs);
+  return {generate(types[0], [&](int64_t i) {
+    const std::vector<int64_t> outer = coordinates(i, shape);
+    std::vector<int64_t> inner;
+    for (size_t k = 0; k < axes.size(); ++k)
+      inner.push_back(x[0].type.shape[k] == 1 ? 0 : outer[at(axes[k])]);
+    return x[0].data[at(position(inner, x[0].type.shape))];
+  })};
+}
+
+MathText math_same(std::span<const MathText> operands, const Attrs&) {
+  return operands[0];
+}
+
+const Sample kBroadcastSamples[] = {
+    {{{DType::f32, {}}}, BroadcastAttrs{{3, 4}, {}}},
+    {{{DType::f32, {4}}}, BroadcastAttrs{{3, 4}, {1}}},
+    {{{DType::f32, {3, 1}}}, BroadcastAttrs{{2, 3, 5}, {1, 2}}},
+    {{{DType::i32, {5}}}, BroadcastAttrs{{5, 2}, {0}}},
+};
+
+// ---- reshape ----------------------------------------------------------------------------------------------
+
+Inferred infer_reshape(std::span<const TensorType> operands, const Attrs& attrs) {
+  const Shape& shape = std::get<ReshapeAttrs>(attrs).shape;
+  if (std::string error = shape_error(shape); !error.empty()) return failed(std::move(error));
+  if (element_count(shape) != operands[0].elements())
+    return failed(fmt::format("{} has {} elements, {} has {}", to_string(operands[0]), operands[0].elements(),
+                              to_string(shape), element_count(shape)));
+  return typed({operands[0].dtype, shape});
+}
+
+Adjoints vjp_reshape(const VjpContext& context) {
+  Vjp v(context);
+  return {v.b.reshape(v.g, v.in[0].shape)};
+}
+
+struct QuotientRemainder {
+  Index quotient;
+  Index remainder;
+};
+
+// index / divisor and the rest. Affine where the terms say so: those with a coefficient that `divisor`
+// divides make the quotient, if what the others can sum to stays within [0, divisor). Otherwise computed.
+QuotientRemainder divide(kernel::Kernel& kernel, const Index& index, int64_t divisor, int64_t extent) {
+  if (divisor == 1) return {index, Index::at(0)};
+  if (!index.computed.valid()) {
+    Index quotient = {{}, 0, {}, index.checked};
+    Index remainder = {{}, index.constant % divisor, {}, index.checked};
+    if (remainder.constant < 0) remainder.constant += divisor;
+    quotient.constant = (index.constant - remainder.constant) / divisor;
+    int64_t low = remainder.constant;
+    int64_t high = remainder.constant;
+    for (const kernel::Term& term : index.terms) {
+      if (term.coefficient % divisor == 0) {
+        quotient.terms.push_back({term.axis, term.coefficient / divisor});
+        continue;
+      }
+      remainder.terms.push_back(term);
+      const int64_t reach = term.coefficient * (kernel.axes[term.axis].extent - 1);
+      (reach < 0 ? low : high) += reach;
+    }
+    if (low >= 0 && high < divisor) return {std::move(quotient), std::move(remainder)};
+  }
+  const ExprId value = index_value(kernel, index, extent);
+  const ExprId by = int_constant(kernel, divisor);
+  const ExprId quotient = kernel.apply(Op::floordiv, {value, by}, DType::i64);
+  const ExprId whole = kernel.apply(Op::mul, {quotient, by}, DType::i64);
+  const ExprId remainder = kernel.apply(Op::sub, {value, whole}, DType::i64);
+  // Computed subscripts are clamped by the load, so nothing needs to be checked any more.
+  return {Index{{}, 0, quotient, false}, Index{{}, 0, remainder, false}};
+}
+
+// Splits both shapes into the shortest runs of equal products, and translates each run by itself: a run of
+// one operand axis is an affine sum, others divide.
+ExprId element_reshape(ElementContext& context, std::span<const Index> index, uint32_t) {
+  kernel::Kernel& kernel = context.kernel;
+  const Shape& from = context.operand_types[0].shape;
+  const Shape& to = context.node.types[0].shape;
+  std::vector<Index> inner(from.size(), Index::at(0));
+  size_t f = 0;
+  size_t t = 0;
+  while (f < from.size() || t < to.size()) {
+    const size_t f0 = f;
+    const size_t t0 = t;
+    int64_t pf = f < from.size() ? from[f++] : 1;
+    int64_t pt = t < to.size() ? to[t++] : 1;
+    while (pf != pt) {
+      if (pf < pt)
+        pf *= from[f++];
+      else
+        pt *= to[t++];
+    }
+    if (f - f0 == 1 && t - t0 == 1) {
+      inner[f0] = index[t0];
+      continue;
+    }
+    Index linear = Index::at(0);
+    for (size_t k = t0; k < t; ++k) {
+      if (to[k] == 1) continue;
+      linear = plus(kernel, times(kernel, linear, to[k]), settled(kernel, index[k], to[k]));
+    }
+    int64_t rest = pf;
+    for (size_t k = f0; k < f; ++k) {
+      if (from[k] == 1) continue;
+      const int64_t extent = rest;
+      rest /= from[k];
+      QuotientRemainder parts = divide(kernel, linear, rest, extent);
+      inner[k] = std::move(parts.quotient);
+      linear = std::move(parts.remainder);
+    }
+  }
+  return context.operand(0, inner);
+}
+
+std::vector<DenseTensor> eval_reshape(std::span<const DenseTensor> x, const Attrs&,
+                                      std::span<const TensorType> types) {
+  return {{types[0], x[0].data}};
+}
+
+MathText math_reshape(std::span<const MathText> operands, const Attrs& attrs) {
+  return call("reshape", {operands[0].text, to_string(std::get<ReshapeAttrs>(attrs).shape)});
+}
+
+const Sample kReshapeSamples[] = {
+    {{{DType::f32, {3, 4}}}, ReshapeAttrs{{12}}},   {{{DType::f32, {12}}}, ReshapeAttrs{{3, 4}}},
+    {{{DType::f32, {2, 6}}}, ReshapeAttrs{{3, 4}}}, {{{DType::f32, {2, 3}}}, ReshapeAttrs{{2, 1, 3, 1}}},
+    {{{DType::f32, {1, 1}}}, ReshapeAttrs{{}}},     {{{DType::f32, {5, 2, 6}}}, ReshapeAttrs{{5, 3, 4}}},
+};
+
+// ---- permute ----------------------------------------------------------------------------------------------
+
+Inferred infer_permute(std::span<const TensorType> operands, const Attrs& attrs) {
+  const auto& order = std::get<PermuteAttrs>(attrs).order;
+  const TensorType& x = operands[0];
+  std::vector<int64_t> sorted = order;
+  std::ranges::sort(sorted);
+  if (sorted != first_axes(x.rank()))
+    return failed(fmt::format("{} is no order of the {} axes of {}", list(order), x.rank(), to_string(x)));
+  Shape shape;
+  for (const int64_t axis : order) shape.push_back(x.shape[at(axis)]);
+  return typed({x.dtype, std::move(shape)});
+}
+
+std::vector<int64_t> inverse(const std::vector<int64_t>& order) {
+  std::vector<int64_t> result(order.size());
+  for (size_t i = 0; i < order.size(); ++i) result[at(order[i])] = static_cast<int64_t>(i);
+  return result;
+}
+
+Adjoints vjp_permute(const VjpContext& context) {
+  Vjp v(context);
+  return {v.b.permute(v.g, inverse(std::get<PermuteAttrs>(v.attrs).order))};
+}
+
+ExprId element_permute(ElementContext& context, std::span<const Index> index, uint32_t) {
+  const auto& order = std::get<PermuteAttrs>(context.node.attrs).order;
+  std::vector<Index> inner(order.size());
+  for (size_t i = 0; i < order.size(); ++i) inner[at(order[i])] = index[i];
+  return context.operand(0, inner);
+}
+
+std::vector<DenseTensor> eval_permute(std::span<const DenseTensor> x, const Attrs& attrs,
+                                      std::span<const TensorType> types) {
+  const auto& order = std::get<PermuteAttrs>(attrs).order;
+  return {generate(types[0], [&](int64_t i) {
+    const std::vector<int64_t> outer = coordinates(i, types[0].shape);
+    std::vector<int64_t> inner(order.size());
+    for (size_t k = 0; k < order.size(); ++k) inner[at(order[k])] = outer[k];
+    return x[0].data[at(position(inner, x[0].type.shape))];
+  })};
+}
+
+MathText math_permute(std::span<const MathText> operands, const Attrs& attrs) {
+  const auto& order = std::get<PermuteAttrs>(attrs).order;
+  std::vector<int64_t> swapped = first_axes(static_cast<int64_t>(order.size()));
+  if (swapped.size() >= 2) std::swap(swapped[swapped.size() - 1], swapped[swapped.size() - 2]);
+  if (order == swapped) return {at_least(operands[0], kAtom) + "ᵀ", kAtom};
+  return call("permute", {operands[0].text, list(order)});
+}
+
+const Sample kPermuteSamples[] = {
+    {{{DType::f32, {3, 4}}}, PermuteAttrs{{1, 0}}},
+    {{{DType::f32, {2, 3, 4}}}, PermuteAttrs{{2, 0, 1}}},
+};
+
+// ---- relayout ---------------------------------------------------------------------------------------------
+
+Adjoints vjp_same(const VjpContext& context) {
+  return {Vjp(context).g};
+}
+
+std::vector<DenseTensor> eval_same(std::span<const DenseTensor> x, const Attrs&,
+                                   std::span<const TensorType>) {
+  return {x[0]};
+}
+
+const Sample kRelayoutSamples[] = {{{{DType::f32, {3, 4}}}, NoAttrs{}}};
+
+}  // namespace
+}  // namespace ops
+
+constinit const OpDef k_op_broadcast = {
+    .name = "broadcast",
+    .doc = "Operand axis i becomes axis axes[i] of the result; other axes, and extents of 1, are repeated.",
+    .traits = kSmooth,
+    .attrs = BroadcastAttrs{},
+    .infer = ops::infer_broadcast,
+    .derivative = {ops::vjp_broadcast, {}},
+    .lower = ElementRule{ops::element_broadcast},
+    .eval = ops::eval_broadcast,
+    .math = ops::math_same,
+    .samples = ops::kBroadcastSamples,
+};
+
+constinit const OpDef k_op_reshape = {
+    .name = "reshape",
+    .doc = "The same elements in row-major order under another shape.",
+    .traits = kSmooth,
+    .attrs = ReshapeAttrs{},
+    .infer = ops::infer_reshape,
+    .derivative = {ops::vjp_reshape, {}},
+    .lower = ElementRule{ops::element_reshape},
+    .eval = ops::eval_reshape,
+    .math = ops::math_reshape,
+    .samples = ops::kReshapeSamples,
+};
+
+constinit const OpDef k_op_permute = {
+    .name = "permute",
+    .doc = "Axes in another order: axis i of the result is axis order[i] of the operand.",
+    .traits = kSmooth,
+    .attrs = PermuteAttrs{},
+    .infer = ops::infer_permute,
+    .derivative = {ops::vjp_permute, {}},
+    .lower = ElementRule{ops::element_permute},
+    .eval = ops::eval_permute,
+    .math = ops::math_permute,
+    .samples = ops::kPermuteSamples,
+};
+
+constinit const OpDef k_op_relayout = {
+    .name = "relayout",
+    .doc = "The same tensor in another layout; made by passes, meaningless to users.",
+    .traits = kSmooth,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_identity,
+    .derivative = {ops::vjp_same, {}},
+    .lower = ElementRule{ops::same_element},
+    .eval = ops::eval_same,
+    .math = ops::math_same,
+    .samples = ops::kRelayoutSamples,
+};
+
+}  // namespace nnc

@@ -1,0 +1,223 @@
+// What the op families share; see support.h.
+#include "ir/ops/support.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "support/check.h"
+
+namespace nnc::ops {
+
+// ---- shape rules ------------------------------------------------------------------------------------------
+
+std::string list_types(std::span<const TensorType> types) {
+  std::string text;
+  for (size_t i = 0; i < types.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == types.size() ? " and " : ", ") + to_string(types[i]);
+  return text;
+}
+
+std::string same_types(std::span<const TensorType> operands) {
+  const bool equal = std::ranges::all_of(operands, [&](const TensorType& t) { return t == operands[0]; });
+  return equal ? "" : "the operands differ: " + list_types(operands);
+}
+
+namespace {
+
+Inferred infer_same(std::span<const TensorType> operands, bool allowed, std::string_view wanted) {
+  if (std::string error = same_types(operands); !error.empty()) return failed(std::move(error));
+  if (!allowed) return failed(fmt::format("takes {}, found {}", wanted, to_string(operands[0])));
+  return typed(operands[0]);
+}
+
+}  // namespace
+
+Inferred infer_float(std::span<const TensorType> operands, const Attrs&) {
+  return infer_same(operands, is_float(operands[0].dtype), "f32 or f64");
+}
+
+Inferred infer_number(std::span<const TensorType> operands, const Attrs&) {
+  const DType dtype = operands[0].dtype;
+  return infer_same(operands, is_float(dtype) || dtype == DType::i32 || dtype == DType::i64,
+                    "floats, i32 or i64");
+}
+
+Inferred infer_logical(std::span<const TensorType> operands, const Attrs&) {
+  return infer_same(operands, operands[0].dtype == DType::boolean, "bool");
+}
+
+Inferred infer_comparison(std::span<const TensorType> operands, const Attrs&) {
+  Inferred inferred = infer_same(operands, true, "");
+  if (inferred.error.empty()) inferred.types[0].dtype = DType::boolean;
+  return inferred;
+}
+
+Inferred infer_identity(std::span<const TensorType> operands, const Attrs&) {
+  return typed(operands[0]);
+}
+
+std::string shape_error(const Shape& shape) {
+  if (static_cast<int64_t>(shape.size()) > kMaxRank)
+    return fmt::format("a shape of {} axes, the most is {}", shape.size(), kMaxRank);
+  for (const int64_t extent : shape)
+    if (extent < 1 || extent > (int64_t{1} << 31))
+      return fmt::format("the extent {} in {} is not between 1 and 2^31", extent, to_string(shape));
+  if (element_count(shape) < 0) return fmt::format("{} has more than 2^40 elements", to_string(shape));
+  return {};
+}
+
+// ---- derivatives ------------------------------------------------------------------------------------------
+
+Vjp::Vjp(const VjpContext& context) : b(context.builder), y{context.node, 0} {
+  const Graph& graph = context.builder.graph();
+  const Node& node = graph.nodes[context.node];
+  NNC_CHECK(!context.adjoints.empty() && context.adjoints[0].has_value(), "a derivative without an adjoint");
+  g = *context.adjoints[0];
+  x = node.operands;
+  for (const Value& operand : x) in.push_back(graph.type(operand));
+  out = node.types[0];
+  attrs = node.attrs;
+}
+
+// ---- lowering ---------------------------------------------------------------------------------------------
+
+ExprId elementwise(ElementContext& context, std::span<const Index> index, uint32_t) {
+  std::vector<ExprId> operands;
+  for (size_t i = 0; i < context.operand_types.size(); ++i) operands.push_back(context.operand(i, index));
+  return context.kernel.apply(context.node.op, std::move(operands), context.node.types[0].dtype);
+}
+
+ExprId same_element(ElementContext& context, std::span<const Index> index, uint32_t) {
+  return context.operand(0, index);
+}
+
+ExprId int_constant(kernel::Kernel& kernel, int64_t value) {
+  return kernel.constant(DType::i64, static_cast<double>(value));
+}
+
+ExprId f32_constant(kernel::Kernel& kernel, double value) {
+  return kernel.constant(DType::f32, value);
+}
+
+ExprId index_value(kernel::Kernel& kernel, const Index& index, int64_t extent) {
+  const Index affine = {index.terms, index.constant, {}, false};
+  if (!index.computed.valid()) return kernel.axis_value(affine);
+  ExprId value = index.computed;
+  if (!affine.terms.empty() || affine.constant != 0)
+    value = kernel.apply(Op::add, {value, kernel.axis_value(affine)}, DType::i64);
+  value = kernel.apply(Op::maximum, {value, int_constant(kernel, 0)}, DType::i64);
+  return kernel.apply(Op::minimum, {value, int_constant(kernel, extent - 1)}, DType::i64);
+}
+
+Index settled(kernel::Kernel& kernel, const Index& index, int64_t extent) {
+  if (!index.computed.valid()) return index;
+  return {{}, 0, index_value(kernel, index, extent), false};
+}
+
+Index plus(kernel::Kernel& kernel, const Index& a, const Index& b) {
+  Index sum = Index{a.terms, a.constant, {}, false} + Index{b.terms, b.constant, {}, false};
+  sum.checked = a.checked || b.checked;
+  if (a.computed.valid() && b.computed.valid())
+    sum.computed = kernel.apply(Op::add, {a.computed, b.computed}, DType::i64);
+  else
+    sum.computed = a.computed.valid() ? a.computed : b.computed;
+  return sum;
+}
+
+Index times(kernel::Kernel& kernel, const Index& a, int64_t factor) {
+  if (factor == 1) return a;
+  Index product = Index{a.terms, a.constant, {}, false} * factor;
+  product.checked = a.checked;
+  if (a.computed.valid())
+    product.computed = kernel.apply(Op::mul, {a.computed, int_constant(kernel, factor)}, DType::i64);
+  return product;
+}
+
+// ---- reference semantics ----------------------------------------------------------------------------------
+
+DenseTensor zeros(const TensorType& type) {
+  return {type, std::vector<double>(static_cast<size_t>(type.elements()))};
+}
+
+DenseTensor generate(const TensorType& type, const std::function<double(int64_t)>& f) {
+  DenseTensor tensor = zeros(type);
+  for (size_t i = 0; i < tensor.data.size(); ++i) tensor.data[i] = f(static_cast<int64_t>(i));
+  return tensor;
+}
+
+std::vector<DenseTensor> map_elements(std::span<const DenseTensor> operands, const TensorType& type,
+                                      double (*f)(std::span<const double>)) {
+  DenseTensor result = zeros(type);
+  std::vector<double> elements(operands.size());
+  for (size_t i = 0; i < result.data.size(); ++i) {
+    for (size_t k = 0; k < operands.size(); ++k) elements[k] = operands[k].data[i];
+    result.data[i] = f(elements);
+  }
+  return {std::move(result)};
+}
+
+std::vector<int64_t> coordinates(int64_t position, const Shape& shape) {
+  std::vector<int64_t> result(shape.size());
+  for (size_t i = shape.size(); i-- > 0;) {
+    result[i] = position % shape[i];
+    position /= shape[i];
+  }
+  return result;
+}
+
+int64_t position(std::span<const int64_t> coordinates, const Shape& shape) {
+  int64_t result = 0;
+  for (size_t i = 0; i < shape.size(); ++i) result = result * shape[i] + coordinates[i];
+  return result;
+}
+
+// ---- notation ---------------------------------------------------------------------------------------------
+
+std::string at_least(const MathText& operand, int precedence) {
+  return operand.precedence >= precedence ? operand.text : "(" + operand.text + ")";
+}
+
+MathText infix(const MathText& a, std::string_view sign, const MathText& b, int precedence) {
+  return {fmt::format("{} {} {}", at_least(a, precedence), sign, at_least(b, precedence + 1)), precedence};
+}
+
+MathText call(std::string_view function, std::span<const MathText> operands) {
+  std::string arguments;
+  for (const MathText& operand : operands) arguments += (arguments.empty() ? "" : ", ") + operand.text;
+  return {fmt::format("{}({})", function, arguments), kAtom};
+}
+
+MathText call(std::string_view function, std::initializer_list<std::string> arguments) {
+  return {fmt::format("{}({})", function, fmt::join(arguments, ", ")), kAtom};
+}
+
+// ---- small things -----------------------------------------------------------------------------------------
+
+std::string list(std::span<const int64_t> numbers) {
+  return fmt::format("[{}]", fmt::join(numbers, ", "));
+}
+
+std::vector<int64_t> other_axes(std::span<const int64_t> axes, int64_t rank) {
+  std::vector<int64_t> result;
+  for (int64_t axis = 0; axis < rank; ++axis)
+    if (std::ranges::find(axes, axis) == axes.end()) result.push_back(axis);
+  return result;
+}
+
+Shape without(const Shape& shape, std::span<const int64_t> axes) {
+  Shape result;
+  for (const int64_t axis : other_axes(axes, static_cast<int64_t>(shape.size())))
+    result.push_back(shape[static_cast<size_t>(axis)]);
+  return result;
+}
+
+std::vector<int64_t> first_axes(int64_t count) {
+  std::vector<int64_t> axes(static_cast<size_t>(count));
+  std::iota(axes.begin(), axes.end(), 0);
+  return axes;
+}
+
+}  // namespace nnc::ops

@@ -1,0 +1,135 @@
+// What the op families share: shape rules, derivatives' and lowering's recurring parts, notation, walking
+// tensors. The rows themselves are declared here, so that a missing definition is a link error.
+//
+// A row is written `constinit const OpDef k_op_NAME = {…}` (declared below, hence with external linkage):
+// constant initialisation is what makes the table safe to read from anywhere, at any time. Samples hold
+// vectors and are ordinary constants; only tests, after main has begun, read them.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/builder.h"
+#include "ir/graph.h"
+#include "ir/kernel.h"
+#include "ir/op.h"
+
+namespace nnc {
+
+#define NNC_OP(name) extern const OpDef k_op_##name;
+#include "ir/ops.def"
+
+namespace ops {
+
+// ---- shape rules ------------------------------------------------------------------------------------------
+
+inline Inferred failed(std::string sentence) {
+  return {{}, std::move(sentence)};
+}
+inline Inferred typed(TensorType type) {
+  return {{std::move(type)}, {}};
+}
+
+// "f32[2, 3] and f32[3]"
+std::string list_types(std::span<const TensorType> types);
+// "the operands differ: f32[2, 3] and f32[3]" if they are not all of one type; else empty.
+std::string same_types(std::span<const TensorType> operands);
+
+// All operands of one type, which is the result's: floats only; floats, i32 and i64; bool only.
+Inferred infer_float(std::span<const TensorType> operands, const Attrs& attrs);
+Inferred infer_number(std::span<const TensorType> operands, const Attrs& attrs);
+Inferred infer_logical(std::span<const TensorType> operands, const Attrs& attrs);
+// All operands of one type, whatever it is; the result is bool of their shape.
+Inferred infer_comparison(std::span<const TensorType> operands, const Attrs& attrs);
+// Result type = operand 0's, whatever it is.
+Inferred infer_identity(std::span<const TensorType> operands, const Attrs& attrs);
+
+// What is wrong with a shape that an attribute gives; empty when nothing is: rank at most 8, extents from 1
+// to 2^31, at most 2^40 elements.
+std::string shape_error(const Shape& shape);
+inline constexpr int64_t kMaxRank = 8;
+
+// ---- derivatives ------------------------------------------------------------------------------------------
+
+using Adjoints = std::vector<std::optional<Value>>;
+
+// What a rule for a one-result op works with: the adjoint of the result, the node's operands, its result and
+// its attributes, copied, so that building may move the graph's table.
+struct Vjp {
+  explicit Vjp(const VjpContext& context);
+  Builder& b;
+  Value g;                     // the adjoint of result 0
+  Value y;                     // result 0
+  std::vector<Value> x;        // operands
+  std::vector<TensorType> in;  // their types
+  TensorType out;              // result 0's type
+  Attrs attrs;
+};
+
+// ---- lowering ---------------------------------------------------------------------------------------------
+
+using kernel::ElementContext;
+using kernel::ExprId;
+using kernel::Index;
+
+// The rule of every elementwise op: the op itself on the operands' elements at the same index.
+ExprId elementwise(ElementContext& context, std::span<const Index> index, uint32_t result);
+inline constexpr ElementRule kElementwiseRule = {elementwise};
+// Operand 0's element at the same index.
+ExprId same_element(ElementContext& context, std::span<const Index> index, uint32_t result);
+
+ExprId int_constant(kernel::Kernel& kernel, int64_t value);  // i64; exact up to 2^53
+ExprId f32_constant(kernel::Kernel& kernel, double value);
+// The subscript as an i64 expression. A computed part is clamped into [0, extent), as a load would do.
+ExprId index_value(kernel::Kernel& kernel, const Index& index, int64_t extent);
+// The subscript in a form that may be added to and multiplied: its computed part, if any, is the whole of it
+// and clamped into [0, extent).
+Index settled(kernel::Kernel& kernel, const Index& index, int64_t extent);
+// Sum and multiple of settled subscripts; computed parts become expressions.
+Index plus(kernel::Kernel& kernel, const Index& a, const Index& b);
+Index times(kernel::Kernel& kernel, const Index& a, int64_t factor);
+
+// ---- reference semantics ----------------------------------------------------------------------------------
+
+DenseTensor zeros(const TensorType& type);
+// A tensor of `type` whose element at row-major position i is f(i).
+DenseTensor generate(const TensorType& type, const std::function<double(int64_t)>& f);
+// Applies f to the elements of the operands at each position.
+std::vector<DenseTensor> map_elements(std::span<const DenseTensor> operands, const TensorType& type,
+                                      double (*f)(std::span<const double>));
+std::vector<int64_t> coordinates(int64_t position, const Shape& shape);
+int64_t position(std::span<const int64_t> coordinates, const Shape& shape);
+
+// ---- notation ---------------------------------------------------------------------------------------------
+
+// The language's levels, low to high.
+inline constexpr int kOr = 10, kAnd = 20, kNot = 30, kCompare = 40, kSum = 60, kProduct = 70, kUnary = 80,
+                     kPower = 90, kAtom = 100;
+
+// `operand` in parentheses if it binds less tightly than `precedence`.
+std::string at_least(const MathText& operand, int precedence);
+// a OP b; the right operand of a left-associative sign needs one level more.
+MathText infix(const MathText& a, std::string_view sign, const MathText& b, int precedence);
+MathText call(std::string_view function, std::span<const MathText> operands);
+MathText call(std::string_view function, std::initializer_list<std::string> arguments);
+
+// ---- small things -----------------------------------------------------------------------------------------
+
+inline size_t at(int64_t i) {
+  return static_cast<size_t>(i);
+}
+// "[1, 2]"
+std::string list(std::span<const int64_t> numbers);
+// The axes of 0 … rank-1 that `axes` (ascending) lacks.
+std::vector<int64_t> other_axes(std::span<const int64_t> axes, int64_t rank);
+// `shape` without `axes`.
+Shape without(const Shape& shape, std::span<const int64_t> axes);
+// 0, 1, … count-1
+std::vector<int64_t> first_axes(int64_t count);
+
+}  // namespace ops
+}  // namespace nnc
