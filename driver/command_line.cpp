@@ -1,0 +1,275 @@
+// The one file that knows CLI11: a table of commands, and which flags each takes. Unknown words are looked for before
+// CLI11 parses, so that they get a suggestion in the words the user typed.
+#include "driver/command_line.h"
+
+#include <algorithm>
+#include <span>
+
+#include "CLI/CLI.hpp"
+#include "support/suggest.h"
+
+namespace nnc::driver {
+namespace {
+
+enum FlagGroup : uint32_t {
+  kModel = 1 << 0,      // -D, --set
+  kOptimizer = 1 << 1,  // --optimizer
+  kSeed = 1 << 2,
+  kBuild = 1 << 3,      // --threads, --schedule, --isa, --no-cache, -g
+  kPasses = 1 << 4,     // --verify-each, --disable-pass
+  kJson = 1 << 5,
+  kGraph = 1 << 6,      // --graph
+};
+
+struct CommandRow {
+  const char* name;
+  const char* arguments;  // as shown in the usage line
+  size_t fewest, most;    // how many
+  const char* example;
+  const char* about;
+  uint32_t groups;
+  CommandFn run;
+};
+
+constexpr size_t kAny = 1000;
+constexpr CommandRow kCommands[] = {
+    {"check", "FILE", 1, 1, "nnc check examples/digits/digits.nn",
+     "Reports what is wrong with a model or run file; builds nothing.", kModel | kOptimizer | kJson, check},
+    {"compile", "FILE", 1, 1, "nnc compile examples/digits/digits.nn -D batch=64",
+     "Compiles a model's training step and prints parameters, FLOPs per step, the exact memory bill, kernels and "
+     "compile times.",
+     kModel | kOptimizer | kBuild | kPasses | kJson, compile},
+    {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
+     "Prints any stage of a model as text, or lists the tensors of a checkpoint (FILE.safetensors).",
+     kModel | kOptimizer | kBuild | kPasses | kGraph | kJson, inspect},
+    {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
+     "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
+     kModel | kOptimizer | kPasses | kGraph, opt},
+    {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
+     "Runs a small program: prints every named value, the loss, each gradient, and what a step changes.",
+     kModel | kOptimizer | kSeed | kBuild | kPasses, run},
+    {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
+     "Trains a model. The same command resumes an unfinished run.",
+     kModel | kSeed | kBuild | kPasses, train},
+    {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
+     "Loss and metrics of a trained run on its test data. RUN is the run file or the run folder.",
+     kModel | kSeed | kBuild | kPasses | kJson, eval},
+    {"predict", "RUN INPUT", 2, 2, "nnc predict examples/digits/digits.toml new.csv",
+     "Prints what a trained run's model gives for each row of a data file.",
+     kModel | kSeed | kBuild | kPasses | kJson, predict},
+    {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
+     "Compares each parameter's gradient with central differences, in double precision.",
+     kModel | kSeed | kPasses | kJson, gradcheck},
+    {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
+     "Times training steps on generated data that lies in memory.",
+     kModel | kBuild | kPasses | kJson, bench},
+    {"ops", "[NAME]", 0, 1, "nnc ops softmax_xent", "The operations of the graph, from the op table.", 0, ops},
+    {"std", "[NAME]", 0, 1, "nnc std linear", "The standard library, written in the language itself.", 0, std_library},
+    {"fmt", "FILE...", 1, kAny, "nnc fmt --check examples/digits/digits.nn",
+     "Prints .nn files in the one style; - reads standard input.", 0, fmt_files},
+};
+
+// Usage lines in our words; everything else of the help text is CLI11's.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* app, std::string) const override {
+    for (const CommandRow& row : kCommands)
+      if (app->get_name() == row.name) return fmt::format("Usage: nnc {} {} [FLAGS]\n", row.name, row.arguments);
+    return "Usage: nnc COMMAND ...\n";
+  }
+};
+
+// Checks "none" and "random:SEED".
+std::string valid_schedule(const std::string& text) {
+  if (text == "none") return {};
+  const std::string_view prefix = "random:";
+  if (text.starts_with(prefix) && text.size() > prefix.size() && text.size() < prefix.size() + 19 &&
+      text.find_first_not_of("0123456789", prefix.size()) == std::string::npos)
+    return {};
+  return "none or random:SEED is expected, not " + text;
+}
+
+void add_groups(CLI::App& app, uint32_t groups, Options& o) {
+  if ((groups & kModel) != 0) {
+    app.add_option("-D", o.defines, "Bind a model argument or the batch size: -D hidden=64 -D batch=32")
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
+    app.add_option("--set", o.sets, "Override a key of the run file: --set train.epochs=5")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+  }
+  if ((groups & kOptimizer) != 0)
+    app.add_option("--optimizer", o.optimizer, "An optimiser call, \"adam(lr = 0.01)\" (default: the run file's, or sgd)")
+        ->type_name("CALL");
+  if ((groups & kSeed) != 0)
+    app.add_option("--seed", o.seed, "Where random numbers start (default 0)")->type_name("N");
+  if ((groups & kBuild) != 0) {
+    app.add_option("--threads", o.threads, "Threads; never changes a bit of the result")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024));
+    app.add_option("--schedule", o.schedule, "none: the plain loops; random:SEED: any valid schedule")
+        ->type_name("HOW")
+        ->check(CLI::Validator(valid_schedule, "", "schedule"));
+    app.add_option("--isa", o.isa, "avx2 or avx512 instead of what this processor has")
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"avx2", "avx512"}));
+    app.add_flag("--no-cache", o.no_cache, "Neither read nor write the cache of machine code");
+    app.add_flag("-g", o.debug_lines, "Line tables for gdb and perf");
+  }
+  if ((groups & kPasses) != 0) {
+    app.add_flag("--verify-each", o.verify_each, "Verify the graph after every pass");
+    app.add_option("--disable-pass", o.disabled_passes, "Leave out an optional pass")
+        ->type_name("NAME")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+  }
+  if ((groups & kGraph) != 0)
+    app.add_option("--graph", o.graph, "train, eval, init, finish, gradients or predict.OUTPUT (default train)")
+        ->type_name("NAME");
+  if ((groups & kJson) != 0) app.add_flag("--json", o.json, "Machine-readable output");
+}
+
+void add_own_flags(CLI::App& app, std::string_view name, Options& o) {
+  if (name == "inspect")
+    app.add_option("--stage", o.stage, "ast, graph, grad, fused, kernels, llvm or asm (default graph)")
+        ->type_name("STAGE")
+        ->check(CLI::IsMember({"ast", "graph", "grad", "fused", "kernels", "llvm", "asm"}));
+  if (name == "opt") {
+    app.add_option("--passes", o.passes, "Exactly these, in this order (default: the whole pipeline)")
+        ->type_name("A,B,...");
+    app.add_flag("--print-changed", o.print_changed, "Print the graph after each pass that changes it");
+  }
+  if (name == "run") {
+    app.add_option("-e", o.expression, "Evaluate an expression instead of a file")->type_name("EXPR");
+    app.add_option("--steps", o.steps, "Steps of the optimiser to take (default 1)")
+        ->type_name("N")
+        ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
+    app.add_flag("--interpret", o.interpret, "Use the reference interpreter, in double, instead of compiled code");
+  }
+  if (name == "gradcheck") {
+    app.add_option("--step", o.step_size, "The h of (f(x + h) - f(x - h)) / 2h (default: chosen per entry)")
+        ->type_name("H")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--tolerance", o.tolerance, "Largest relative error that passes (default 1e-6)")
+        ->type_name("T")
+        ->check(CLI::PositiveNumber);
+  }
+  if (name == "train") app.add_flag("--fresh", o.fresh, "Start over instead of resuming");
+  if (name == "predict")
+    app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")->type_name("NAME");
+  if (name == "bench")
+    app.add_option("--max-seconds", o.max_seconds, "Limit of the timed part (default 60)")
+        ->type_name("S")
+        ->check(CLI::PositiveNumber);
+  if (name == "ops") app.add_flag("--markdown", o.markdown, "The whole reference, as docs/ops.md");
+  if (name == "fmt") {
+    app.add_flag("--check", o.check_only, "Change nothing; exit 1 and name the files that are not in style");
+    app.add_flag("--write", o.write, "Rewrite the files in place");
+  }
+}
+
+int usage_error(Console& console, DiagnosticKind kind, std::string message, std::string help) {
+  Diagnostics diagnostics;
+  diagnostics.error_at(kind, "nnc", std::move(message)).suggest(std::move(help));
+  return console.report(diagnostics, Sources());
+}
+
+std::vector<std::string> flag_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+  }
+  return names;
+}
+
+// The first long flag that `app` does not have.
+std::optional<std::string> unknown_flag(const CLI::App& app, std::span<char* const> words) {
+  const std::vector<std::string> known = flag_names(app);
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string word = std::string(words[i]).substr(0, std::string_view(words[i]).find('='));
+    if (word == "--") break;
+    if (word == "-e") ++i;  // an expression may look like anything
+    if (word.starts_with("--") && std::find(known.begin(), known.end(), word) == known.end()) return word;
+  }
+  return std::nullopt;
+}
+
+int complain_about(const CLI::Error& error, const CommandRow& row, Console& console) {
+  std::string message = error.what();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return usage_error(console, DiagnosticKind::bad_flag, message, fmt::format("nnc {} --help", row.name));
+}
+
+}  // namespace
+
+CommandLine parse_command_line(int argc, char** argv, Options& options, Console& console) {
+  CLI::App app{"nnc train examples/digits/digits.toml\n\nnnc compiles neural networks: a model in a small language "
+               "becomes machine code for exactly its sizes and this processor.",
+               "nnc"};
+  app.set_version_flag("--version", "nnc " NNC_VERSION);
+  app.footer("nnc COMMAND --help says more, with an example first.\n"
+             "Exit codes: 0 good, 1 the run failed, 2 usage, 3 source errors, 4 data errors, 5 diverged,\n"
+             "6 damaged checkpoint, 130 interrupted.");
+  const auto formatter = std::make_shared<HelpFormatter>();
+  formatter->column_width(28);
+  app.formatter(formatter);
+  std::vector<CLI::App*> commands;
+  for (const CommandRow& row : kCommands) {
+    CLI::App* command = app.add_subcommand(row.name, row.about);
+    command->add_option("arguments", options.arguments)->group("");
+    add_groups(*command, row.groups, options);
+    add_own_flags(*command, row.name, options);
+    command->add_flag("-q,--quiet", console.quiet, "Only errors on stderr");
+    command->add_flag("-v,--verbose", console.verbose, "Say more");
+    commands.push_back(command);
+  }
+  const std::span<char* const> words(argv + 1, argv + argc);
+  if (words.empty()) {
+    console.message(app.help());
+    return {nullptr, 2};
+  }
+  const std::string first = words[0];
+  size_t number = 0;
+  while (number < std::size(kCommands) && kCommands[number].name != first) ++number;
+  if (number == std::size(kCommands)) {
+    if (first == "--help" || first == "-h" || first == "help") return console.write(app.help()), CommandLine{};
+    if (first == "--version") return console.write("nnc " NNC_VERSION "\n"), CommandLine{};
+    std::vector<std::string> names;
+    for (const CommandRow& row : kCommands) names.push_back(row.name);
+    const bool flag = first.starts_with("-");
+    const auto near = flag ? std::nullopt : suggest(first, names);
+    return {nullptr,
+            usage_error(console, flag ? DiagnosticKind::unknown_flag : DiagnosticKind::unknown_command,
+                        flag ? fmt::format("a command comes first, not {}", first)
+                             : fmt::format("unknown command {}", first),
+                        near ? fmt::format("did you mean nnc {}?", *near) : "nnc --help lists the commands")};
+  }
+  const CommandRow& row = kCommands[number];
+  CLI::App& command = *commands[number];
+  if (const auto word = unknown_flag(command, words.subspan(1))) {
+    const auto near = suggest(*word, flag_names(command));
+    return {nullptr, usage_error(console, DiagnosticKind::unknown_flag,
+                                 fmt::format("nnc {} has no flag {}", row.name, *word),
+                                 near ? fmt::format("did you mean {}?", *near) : fmt::format("nnc {} --help", row.name))};
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    // The subcommand's own text; its one-line description makes room for the example.
+    command.description(fmt::format("{}\n\n{}", row.example, row.about));
+    return console.write(command.help()), CommandLine{};
+  } catch (const CLI::Error& error) {
+    return {nullptr, complain_about(error, row, console)};
+  }
+  if (options.arguments.size() < row.fewest || options.arguments.size() > row.most)
+    return {nullptr, usage_error(console, DiagnosticKind::bad_flag,
+                                 options.arguments.size() < row.fewest
+                                     ? fmt::format("nnc {} needs {}", row.name, row.arguments)
+                                     : fmt::format("nnc {} does not take a further {}", row.name,
+                                                   options.arguments[row.most]),
+                                 fmt::format("for example {}", row.example))};
+  return {row.run, 0};
+}
+
+}  // namespace nnc::driver

@@ -1,0 +1,149 @@
+// nnc compile FILE: what the machine code of a training run is and needs, stated before anything runs. With a run
+// file the programs for the remainder batches and the data in memory are part of the bill.
+#include "driver/commands.h"
+#include "driver/programs.h"
+#include "driver/report.h"
+#include "driver/session.h"
+#include "nlohmann/json.hpp"
+
+namespace nnc::driver {
+namespace {
+
+struct Compiled {
+  LoadedModel loaded;
+  frontend::Model model;
+  Bundle bundle;
+  uint64_t data_bytes = 0;
+  double frontend_ms = 0;
+  double passes_ms = 0;
+  double total_ms = 0;
+
+  const EntryPoint& step() const { return *bundle.find("train"); }
+  int64_t parameter_count() const {
+    int64_t count = 0;
+    for (const frontend::ParameterInfo& parameter : model.parameters) count += parameter.type.elements();
+    return count;
+  }
+};
+
+uint64_t bytes_in_memory(const runtime::Dataset& data) {
+  uint64_t bytes = 0;
+  for (const runtime::ColumnData& column : data.columns) bytes += column.bytes.size() + column.table.size() * sizeof(float);
+  return bytes;
+}
+
+Result<Compiled> compile_all(Session& session, const std::string& path) {
+  Compiled c;
+  const double start = now_ms();
+  Result<LoadedModel> loaded = load_model(session, path);
+  if (!loaded) return Failure();
+  c.loaded = std::move(*loaded);
+  Result<frontend::Model> model = build(session, c.loaded);
+  if (!model) return Failure();
+  c.model = std::move(*model);
+  int64_t train_rows = 0;
+  int64_t test_rows = c.loaded.options.batch;
+  double data_ms = 0;
+  if (c.loaded.run && c.loaded.run->data.present()) {
+    const double before = now_ms();
+    const Result<runtime::LoadedData> data = read_data(session, *c.loaded.run, c.model);
+    if (!data) return Failure();
+    train_rows = data->train.rows;
+    test_rows = data->test.rows;
+    c.data_bytes = bytes_in_memory(data->train) + bytes_in_memory(data->test);
+    data_ms = now_ms() - before;
+  }
+  const Result<std::vector<Graph>> graphs =
+      training_graphs(session, c.loaded, c.model, train_rows, test_rows);
+  if (!graphs) return Failure();
+  c.frontend_ms = now_ms() - start - data_ms;
+  Result<Bundle> bundle = compile_graphs(session, *graphs, &c.passes_ms);
+  if (!bundle) return Failure();
+  c.bundle = std::move(*bundle);
+  c.total_ms = now_ms() - start - data_ms;
+  if (c.bundle.find("train") != nullptr) return c;
+  session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path, "there is no training step: the model has no loss")
+      .suggest("loss(x, label: i32[batch]) = cross_entropy(forward(x), label)");
+  return Failure();
+}
+
+std::string json_report(const Compiled& c, int threads) {
+  const EntryPoint& step = c.step();
+  const MemoryBill& memory = step.memory;
+  const CompileTimes& times = c.bundle.times;
+  nlohmann::ordered_json json;
+  json["model"] = c.model.name;
+  json["file"] = c.loaded.path;
+  json["batch"] = c.loaded.options.batch;
+  json["optimizer"] = c.loaded.options.optimizer;
+  json["threads"] = threads;
+  json["parameters"] = c.parameter_count();
+  json["flops_per_step"] = step.flops;
+  json["kernels"] = step.kernels.size();
+  json["barriers"] = step.barriers;
+  json["peak_bytes"] = peak_bytes(c.bundle) + c.data_bytes;
+  json["parameter_bytes"] = memory.parameters;
+  json["gradient_bytes"] = memory.gradients;
+  json["optimizer_bytes"] = memory.optimizer;
+  json["activation_bytes"] = memory.activations;
+  json["scratch_bytes"] = memory.scratch;
+  json["input_bytes"] = memory.inputs;
+  json["arena_bytes"] = memory.arena;
+  json["state_bytes"] = c.bundle.state_bytes;
+  json["data_bytes"] = c.data_bytes;
+  json["compile_ms"] = {{"frontend", c.frontend_ms}, {"passes", c.passes_ms}, {"lower", times.lower_ms},
+                        {"emit", times.emit_ms},     {"link", times.link_ms}, {"total", c.total_ms}};
+  json["kernels_compiled"] = times.kernels_compiled;
+  json["kernels_cached"] = times.kernels_cached;
+  json["step"] = nlohmann::ordered_json::array();
+  for (const KernelInfo& kernel : step.kernels)
+    json["step"].push_back(
+        {{"kernel", kernel.name}, {"tasks", kernel.tasks}, {"flops", kernel.flops}, {"source", kernel.source}});
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::string text_report(const Compiled& c, int threads) {
+  const EntryPoint& step = c.step();
+  const MemoryBill& memory = step.memory;
+  const CompileTimes& times = c.bundle.times;
+  std::string out = fmt::format("{} (batch {}, {}, {} thread{})\n\n", c.model.name, c.loaded.options.batch,
+                                c.loaded.options.optimizer, threads, threads == 1 ? "" : "s");
+  Table facts("lrl");
+  facts.row({"parameters", count_text(c.parameter_count()), fmt::format("in {} tensors", c.model.parameters.size())});
+  facts.row({"FLOPs per step", flops_text(step.flops), "of matrix products"});
+  facts.row({"kernels", fmt::format("{}", step.kernels.size()), fmt::format("with {} barriers", step.barriers)});
+  out += facts.text() + "\nmemory\n";
+  Table bill("lrl");
+  bill.row({"parameters", bytes_text(memory.parameters), ""});
+  bill.row({"gradients", bytes_text(memory.gradients), memory.gradients == 0 ? "none is stored" : ""});
+  bill.row({"optimizer state", bytes_text(memory.optimizer), ""});
+  bill.row({"activations", bytes_text(memory.activations), ""});
+  bill.row({"scratch", bytes_text(memory.scratch), ""});
+  bill.row({"one batch", bytes_text(memory.inputs), ""});
+  if (c.data_bytes > 0) bill.row({"data", bytes_text(c.data_bytes), "resident"});
+  bill.row({"peak", bytes_text(peak_bytes(c.bundle) + c.data_bytes), "what is allocated at most"});
+  out += bill.text("  ") + "\nstep\n";
+  Table kernels("lrrl");
+  for (const KernelInfo& kernel : step.kernels)
+    kernels.row({kernel.name, kernel.flops > 0 ? flops_text(kernel.flops) + "FLOP" : "",
+                 fmt::format("{} task{}", kernel.tasks, kernel.tasks == 1 ? "" : "s"), kernel.source});
+  out += kernels.text("  ");
+  out += fmt::format("\ncompiled in {:.1f} ms: frontend {:.1f}, passes {:.1f}, lowering {:.1f}, machine code {:.1f}, "
+                     "linking {:.1f}; {} kernels compiled, {} from the cache\n",
+                     c.total_ms, c.frontend_ms, c.passes_ms, times.lower_ms, times.emit_ms, times.link_ms,
+                     times.kernels_compiled, times.kernels_cached);
+  return out;
+}
+
+}  // namespace
+
+int compile(const Options& options, Console& console) {
+  Session session(options, console);
+  const Result<Compiled> compiled = compile_all(session, options.arguments.front());
+  if (!compiled) return session.leave();
+  const int threads = codegen_options(options).threads;
+  console.write(options.json ? json_report(*compiled, threads) : text_report(*compiled, threads));
+  return session.leave();
+}
+
+}  // namespace nnc::driver

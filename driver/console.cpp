@@ -1,0 +1,65 @@
+#include "driver/console.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace nnc::driver {
+namespace {
+
+bool environment_says(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+}  // namespace
+
+Console::Console() {
+  // A write to a closed pipe is then an error that write() sees, and not the end of a training run.
+  std::signal(SIGPIPE, SIG_IGN);
+  const char* terminal = std::getenv("TERM");
+  const bool dumb = terminal == nullptr || std::strcmp(terminal, "dumb") == 0;
+  live_ = isatty(STDERR_FILENO) != 0 && !dumb;
+  color_ = environment_says("CLICOLOR_FORCE") || live_;
+  if (environment_says("NO_COLOR")) color_ = false;
+}
+
+void Console::write(std::string_view text) {
+  if (failed_) return;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size()) return;
+  if (errno == EPIPE) std::_Exit(0);  // the reader has what it wanted
+  failed_ = true;
+}
+
+void Console::message(std::string_view text) {
+  // Results first, so that the two streams read in order when they go to one place.
+  std::fflush(stdout);
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+int Console::report(const Diagnostics& diagnostics, const Sources& sources) {
+  if (!quiet) {
+    message(render_all(diagnostics, sources, color_));
+    return diagnostics.exit_code();
+  }
+  for (const Diagnostic& d : diagnostics.all())
+    if (d.severity == Severity::error) message(render(d, sources, color_));
+  return diagnostics.exit_code();
+}
+
+int Console::finish(int exit_code) {
+  errno = 0;
+  if (std::fflush(stdout) != 0) {
+    if (errno == EPIPE) return exit_code;
+    failed_ = true;
+  }
+  if (!failed_) return exit_code;
+  message(fmt::format("nnc: error: cannot write to standard output: {}\n", std::strerror(errno)));
+  return exit_code == 0 ? 1 : exit_code;
+}
+
+}  // namespace nnc::driver

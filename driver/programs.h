@@ -1,0 +1,33 @@
+// Which graphs a run compiles: what runtime/trainer.h asks of a bundle, from a model and the rows of its data.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "driver/session.h"
+#include "runtime/dataset.h"
+
+namespace nnc::driver {
+
+// The model's data columns as the runtime knows them.
+std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model);
+
+// The data that a run file names, bound to the model's columns.
+Result<runtime::LoadedData> read_data(Session& session, const runtime::RunConfig& config,
+                                      const frontend::Model& model);
+
+// train, init, eval and finish, and the remainder batches' own programs: "train.rest" for train_rows % batch rows,
+// "eval.rest" for test_rows % batch. The model is built anew where a batch has another size.
+Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& loaded, const frontend::Model& model,
+                                           int64_t train_rows, int64_t test_rows);
+
+// eval, eval.rest and finish.
+Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded, const frontend::Model& model,
+                                             int64_t rows);
+
+// predict.OUTPUT and predict.OUTPUT.rest.
+Result<std::vector<Graph>> prediction_graphs(Session& session, const LoadedModel& loaded, const frontend::Model& model,
+                                             const std::string& output, int64_t rows);
+
+}  // namespace nnc::driver

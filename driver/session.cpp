@@ -1,0 +1,286 @@
+#include "driver/session.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+#include "ir/verify.h"
+#include "runtime/config.h"
+#include "runtime/dataset.h"
+#include "runtime/thread_pool.h"
+#include "support/suggest.h"
+
+namespace nnc::driver {
+namespace {
+
+constexpr size_t kLargestSource = size_t{16} << 20;
+
+std::string extension(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  const size_t dot = path.find_last_of('.');
+  return dot == std::string::npos || (slash != std::string::npos && dot < slash) ? "" : path.substr(dot);
+}
+
+bool is_folder(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+Failure unreadable(Session& session, const std::string& path, const std::string& why) {
+  session.diagnostics.error_at(DiagnosticKind::unreadable_file, path, why);
+  return {};
+}
+
+// What stands before and after the first '='; reports a definition without one.
+Result<std::pair<std::string, std::string>> split_definition(Session& session, const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+    session.diagnostics.error_at(DiagnosticKind::bad_definition, "-D " + text, "name=value is expected")
+        .suggest("-D hidden=64");
+    return Failure();
+  }
+  return std::pair(text.substr(0, equals), text.substr(equals + 1));
+}
+
+Result<int64_t> batch_size(Session& session, const std::string& text) {
+  int64_t batch = 0;
+  const bool digits = !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
+  if (digits) batch = std::stoll(text);
+  if (batch >= 1) return batch;
+  session.diagnostics.error_at(DiagnosticKind::bad_definition, "-D batch=" + text,
+                               "the batch size is a whole number from 1 to 999999999");
+  return Failure();
+}
+
+}  // namespace
+
+int Session::leave(int otherwise) {
+  const int code = console.report(diagnostics, sources);
+  return code != 0 ? code : otherwise;
+}
+
+Result<FileKind> kind_of(Session& session, const std::string& path) {
+  const std::string suffix = extension(path);
+  if (suffix == ".nn" || path == "-") return FileKind::model;
+  if (suffix == ".toml") return FileKind::run_file;
+  if (suffix == ".nnir") return FileKind::graph_text;
+  if (suffix == ".safetensors") return FileKind::checkpoint;
+  if (is_folder(path)) return FileKind::folder;
+  session.diagnostics
+      .error_at(DiagnosticKind::wrong_file_kind, path, "the name says neither model, run file, graph nor checkpoint")
+      .suggest("models end in .nn, run files in .toml, graphs in .nnir, checkpoints in .safetensors");
+  return Failure();
+}
+
+Result<FileId> open_source(Session& session, const std::string& path) {
+  std::FILE* file = stdin;
+  if (path != "-") {
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) {
+      session.diagnostics.error_at(
+          errno == ENOENT || errno == ENOTDIR ? DiagnosticKind::file_not_found : DiagnosticKind::unreadable_file, path,
+          std::strerror(errno));
+      return Failure();
+    }
+    if (S_ISDIR(info.st_mode)) return unreadable(session, path, "this is a folder, a file is expected");
+    file = std::fopen(path.c_str(), "rb");
+    if (file == nullptr) return unreadable(session, path, std::strerror(errno));
+  }
+  std::string text;
+  char buffer[1 << 16];
+  size_t count = 0;
+  while (text.size() <= kLargestSource && (count = std::fread(buffer, 1, sizeof buffer, file)) > 0)
+    text.append(buffer, count);
+  const bool failed = std::ferror(file) != 0;
+  const int error = errno;
+  if (file != stdin) std::fclose(file);
+  if (failed) return unreadable(session, path, std::strerror(error));
+  if (text.size() > kLargestSource) return unreadable(session, path, "a source text of more than 16 MiB");
+  return session.sources.add(path == "-" ? "<stdin>" : path, std::move(text));
+}
+
+Result<ast::File> parse_model(Session& session, const std::string& path) {
+  const Result<FileId> file = open_source(session, path);
+  if (!file) return Failure();
+  return frontend::parse(session.sources, *file, session.diagnostics);
+}
+
+Result<runtime::RunConfig> load_run(Session& session, const std::string& path) {
+  std::vector<std::string> overrides = session.options.sets;
+  bool good = true;
+  for (const std::string& text : session.options.defines) {
+    const auto definition = split_definition(session, text);
+    good = good && definition;
+    if (definition)
+      overrides.push_back((definition->first == "batch" ? "train.batch=" : "args." + definition->first + "=") +
+                          definition->second);
+  }
+  if (session.options.seed) overrides.push_back(fmt::format("train.seed={}", *session.options.seed));
+  Result<runtime::RunConfig> config =
+      runtime::load_config(path, overrides, session.sources, session.diagnostics);
+  if (!config || !good) return Failure();
+  if (!runtime::resolve_auto_arguments(*config, session.diagnostics)) return Failure();
+  return config;
+}
+
+frontend::BuildOptions build_options(const Session& session, const runtime::RunConfig& config) {
+  frontend::BuildOptions built;
+  built.arguments = config.arguments;
+  built.batch = config.batch;
+  built.optimizer =
+      session.options.optimizer.empty() ? config.phases.front().optimizer : session.options.optimizer;
+  return built;
+}
+
+Result<frontend::BuildOptions> build_options(Session& session) {
+  frontend::BuildOptions built;
+  built.optimizer = session.options.optimizer.empty() ? "sgd" : session.options.optimizer;
+  bool good = true;
+  for (const std::string& text : session.options.defines) {
+    const auto definition = split_definition(session, text);
+    if (!definition) {
+      good = false;
+    } else if (definition->first == "batch") {
+      const auto batch = batch_size(session, definition->second);
+      good = good && batch;
+      if (batch) built.batch = *batch;
+    } else {
+      built.arguments[definition->first] = definition->second;
+    }
+  }
+  if (!session.options.sets.empty()) {
+    session.diagnostics
+        .error_at(DiagnosticKind::bad_definition, "--set " + session.options.sets.front(),
+                  "there is no run file whose keys could be set")
+        .suggest("-D name=value binds an argument of the model");
+    good = false;
+  }
+  if (!good) return Failure();
+  return built;
+}
+
+Result<LoadedModel> load_model(Session& session, const std::string& path) {
+  const Result<FileKind> kind = kind_of(session, path);
+  if (!kind) return Failure();
+  LoadedModel loaded;
+  loaded.path = path;
+  if (*kind == FileKind::run_file) {
+    Result<runtime::RunConfig> config = load_run(session, path);
+    if (!config) return Failure();
+    loaded.options = build_options(session, *config);
+    loaded.path = config->model;
+    loaded.run = std::move(*config);
+  } else if (*kind == FileKind::model) {
+    const Result<frontend::BuildOptions> options = build_options(session);
+    if (!options) return Failure();
+    loaded.options = *options;
+  } else {
+    session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path, "a model or a run file is expected")
+        .suggest("a .nn or .toml file");
+    return Failure();
+  }
+  Result<ast::File> tree = parse_model(session, loaded.path);
+  if (!tree) return Failure();
+  loaded.tree = std::move(*tree);
+  return loaded;
+}
+
+Result<frontend::Model> build(Session& session, const LoadedModel& loaded) {
+  return frontend::build_model(loaded.tree, session.sources, loaded.options, session.diagnostics);
+}
+
+Result<Module> load_module(Session& session, const std::string& path) {
+  const Result<FileKind> kind = kind_of(session, path);
+  if (!kind) return Failure();
+  if (*kind == FileKind::graph_text) {
+    const Result<FileId> file = open_source(session, path);
+    if (!file) return Failure();
+    return parse_module(session.sources, *file, session.diagnostics);
+  }
+  const Result<LoadedModel> loaded = load_model(session, path);
+  if (!loaded) return Failure();
+  Result<frontend::Model> model = build(session, *loaded);
+  if (!model) return Failure();
+  return std::move(model->module);
+}
+
+Result<Graph> choose_graph(Session& session, const Module& module) {
+  if (module.graphs.size() == 1) return module.graphs.front();
+  if (const Graph* graph = module.find(session.options.graph)) return *graph;
+  std::vector<std::string> names;
+  for (const Graph& graph : module.graphs) names.push_back(graph.name);
+  const auto near = suggest(session.options.graph, names);
+  session.diagnostics
+      .error_at(DiagnosticKind::unknown_choice, "--graph " + session.options.graph,
+                fmt::format("the graphs are {}", fmt::join(names, ", ")))
+      .suggest(near ? fmt::format("did you mean {}?", *near) : "");
+  return Failure();
+}
+
+Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage until) {
+  passes::PipelineOptions options;
+  options.until = until;
+  options.verify_each = session.options.verify_each;
+  for (const std::string& name : session.options.disabled_passes) {
+    const passes::Pass* pass = passes::find_pass(name);
+    if (pass != nullptr && !pass->required) {
+      options.disabled.push_back(name);
+      continue;
+    }
+    std::vector<std::string> names;
+    for (const passes::Pass& p : passes::all_passes())
+      if (!p.required) names.emplace_back(p.name);
+    const auto near = suggest(name, names);
+    session.diagnostics
+        .error_at(DiagnosticKind::unknown_choice, "--disable-pass " + name,
+                  pass != nullptr ? "the code generator cannot do without this pass"
+                                  : fmt::format("the optional passes are {}", fmt::join(names, ", ")))
+        .suggest(pass == nullptr && near ? fmt::format("did you mean {}?", *near) : "");
+    return Failure();
+  }
+  return passes::run_pipeline(graph, options, session.diagnostics);
+}
+
+CodegenOptions codegen_options(const Options& options) {
+  CodegenOptions codegen;
+  codegen.threads = options.threads > 0 ? options.threads : runtime::default_threads();
+  codegen.schedule = options.schedule != "none";
+  const std::string prefix = "random:";
+  if (options.schedule.starts_with(prefix)) codegen.schedule_seed = std::stoull(options.schedule.substr(prefix.size()));
+  codegen.isa = options.isa;
+  codegen.use_cache = !options.no_cache;
+  codegen.debug_lines = options.debug_lines;
+  return codegen;
+}
+
+Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs, double* passes_ms) {
+  const CodegenOptions codegen = codegen_options(session.options);
+  std::vector<kernel::Program> programs;
+  for (const Graph& graph : graphs) {
+    const double start = now_ms();
+    const Result<Graph> ready = run_pipeline(session, graph, passes::Stage::kernels);
+    if (!ready) return Failure();
+    if (passes_ms != nullptr) *passes_ms += now_ms() - start;
+    Result<kernel::Program> program = lower_graph(*ready, codegen, session.diagnostics);
+    if (!program) return Failure();
+    programs.push_back(std::move(*program));
+  }
+  return compile_programs(std::move(programs), codegen, session.diagnostics);
+}
+
+Graph renamed(const Graph& graph, std::string name) {
+  Graph copy = graph;
+  copy.name = std::move(name);
+  return copy;
+}
+
+double now_ms() {
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  return Milliseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace nnc::driver

@@ -1,0 +1,80 @@
+// What the commands share: from a file on the command line to a model, its graphs and machine code. A Session holds
+// the texts read and what was said about them; a step that fails has reported why.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codegen/compile.h"
+#include "driver/console.h"
+#include "driver/options.h"
+#include "frontend/model.h"
+#include "frontend/parser.h"
+#include "passes/pass.h"
+#include "runtime/run.h"
+
+namespace nnc::driver {
+
+struct Session {
+  Session(const Options& o, Console& c) : options(o), console(c) {}
+
+  const Options& options;
+  Console& console;
+  Sources sources;
+  Diagnostics diagnostics;
+
+  // Says what was found and gives the exit code of the first error's class, or `otherwise`.
+  int leave(int otherwise = 0);
+};
+
+enum class FileKind { model, run_file, graph_text, checkpoint, folder };
+
+// By what the name ends in; a folder is a run folder. Anything else is an error that lists what is taken.
+Result<FileKind> kind_of(Session& session, const std::string& path);
+
+// The text of a regular file of at most 16 MiB, added to the sources; "-" reads standard input.
+Result<FileId> open_source(Session& session, const std::string& path);
+
+// A file's syntax tree.
+Result<ast::File> parse_model(Session& session, const std::string& path);
+
+// A run file with --set, --seed and -D applied (-D batch is train.batch, any other -D an argument of the model), and
+// its "auto" arguments found in the data.
+Result<runtime::RunConfig> load_run(Session& session, const std::string& path);
+
+// How a model is to be built: from a run file (its first phase's optimiser), or from -D and --optimizer alone.
+frontend::BuildOptions build_options(const Session& session, const runtime::RunConfig& config);
+Result<frontend::BuildOptions> build_options(Session& session);
+
+// A .nn file with -D, or the model that a run file names with the arguments that it binds.
+struct LoadedModel {
+  std::string path;  // of the .nn
+  ast::File tree;
+  frontend::BuildOptions options;
+  std::optional<runtime::RunConfig> run;
+};
+Result<LoadedModel> load_model(Session& session, const std::string& path);
+Result<frontend::Model> build(Session& session, const LoadedModel& loaded);
+
+// The graphs of FILE.nn, RUN.toml or FILE.nnir.
+Result<Module> load_module(Session& session, const std::string& path);
+
+// The one that --graph names; a module with a single graph needs no name.
+Result<Graph> choose_graph(Session& session, const Module& module);
+
+// The pipeline with --disable-pass and --verify-each, up to `until`.
+Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage until);
+
+CodegenOptions codegen_options(const Options& options);
+
+// Machine code for all of them, as entry points of their names in one bundle. Adds the passes' time to `passes_ms`.
+Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs, double* passes_ms = nullptr);
+
+// The model's graph under another entry name: "eval" built for the remainder batch becomes "eval.rest".
+Graph renamed(const Graph& graph, std::string name);
+
+// Milliseconds since some fixed instant.
+double now_ms();
+
+}  // namespace nnc::driver
