@@ -68,11 +68,12 @@ Result<FileKind> kind_of(Session& session, const std::string& path) {
   if (suffix == ".nn" || path == "-") return FileKind::model;
   if (suffix == ".toml") return FileKind::run_file;
   if (suffix == ".nnir") return FileKind::graph_text;
+  if (suffix == ".nnk") return FileKind::kernel_text;
   if (suffix == ".safetensors") return FileKind::checkpoint;
   if (is_folder(path)) return FileKind::folder;
   session.diagnostics
-      .error_at(DiagnosticKind::wrong_file_kind, path, "the name says neither model, run file, graph nor checkpoint")
-      .suggest("models end in .nn, run files in .toml, graphs in .nnir, checkpoints in .safetensors");
+      .error_at(DiagnosticKind::wrong_file_kind, path, "the name does not say what kind of file this is")
+      .suggest("models end in .nn, run files in .toml, graphs in .nnir, kernels in .nnk, checkpoints in .safetensors");
   return Failure();
 }
 

@@ -28,7 +28,7 @@ struct Session {
   int leave(int otherwise = 0);
 };
 
-enum class FileKind { model, run_file, graph_text, checkpoint, folder };
+enum class FileKind { model, run_file, graph_text, kernel_text, checkpoint, folder };
 
 // By what the name ends in; a folder is a run folder. Anything else is an error that lists what is taken.
 Result<FileKind> kind_of(Session& session, const std::string& path);

@@ -71,6 +71,7 @@ Result<Model> build_model(const ast::File& file, Sources& sources, const BuildOp
 struct Exploration {
   Graph graph;  // inputs: params and states, scalars lr, t, seed
   Graph init;
+  double default_lr = 0;                           // of the optimiser
   std::vector<std::string> values;                // names in source order
   std::map<std::string, std::string> no_gradient;  // value name → reason, for what is not differentiated
   std::vector<std::string> explanations;           // "x[10,3] @ weight.T[3,2] + bias[2] → [10,2] (…)"

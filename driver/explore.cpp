@@ -1,0 +1,130 @@
+#include "driver/explore.h"
+
+#include <cstring>
+
+#include "runtime/thread_pool.h"
+#include "runtime/trainer.h"
+
+namespace nnc::driver {
+namespace {
+
+template <class T>
+std::vector<double> widened(const std::vector<unsigned char>& bytes) {
+  std::vector<double> values(bytes.size() / sizeof(T));
+  for (size_t i = 0; i < values.size(); ++i) {
+    T value;
+    std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
+    values[i] = static_cast<double>(value);
+  }
+  return values;
+}
+
+DenseTensor dense(const TensorInfo& info, const unsigned char* state) {
+  int64_t elements = 1;
+  for (const int64_t extent : info.shape) elements *= extent;
+  std::vector<unsigned char> bytes(static_cast<size_t>(elements) * runtime::element_size(info.dtype));
+  runtime::read_tensor(info, state, bytes.data());
+  switch (info.dtype) {
+    case ElementType::f32: return {{DType::f32, info.shape}, widened<float>(bytes)};
+    case ElementType::f64: return {{DType::f64, info.shape}, widened<double>(bytes)};
+    case ElementType::i32: return {{DType::i32, info.shape}, widened<int32_t>(bytes)};
+    case ElementType::i64: return {{DType::i64, info.shape}, widened<int64_t>(bytes)};
+    case ElementType::boolean: return {{DType::boolean, info.shape}, widened<uint8_t>(bytes)};
+    case ElementType::u8: return {{DType::u8, info.shape}, widened<uint8_t>(bytes)};
+  }
+  NNC_CHECK(false, "an element type without a dtype");
+}
+
+class CompiledStepper : public Stepper {
+ public:
+  CompiledStepper(Bundle bundle, const frontend::Exploration& exploration, int threads, uint64_t seed)
+      : bundle_(std::move(bundle)), pool_(threads), memory_(bundle_, pool_), lr_(exploration.default_lr), seed_(seed) {
+    runtime::initialize(memory_, seed);
+    entry_ = bundle_.find(exploration.graph.name);
+    NNC_CHECK(entry_ != nullptr, "the exploration graph was not compiled");
+  }
+
+  TensorMap variables() override { return read(TensorRole::param, TensorRole::state); }
+
+  TensorMap step(int64_t t) override {
+    memory_.set_scalar("lr", lr_);
+    memory_.set_scalar("t", t);
+    memory_.set_scalar("seed", static_cast<int64_t>(seed_));
+    memory_.run(*entry_, nullptr);
+    return read(TensorRole::output, TensorRole::output);
+  }
+
+ private:
+  TensorMap read(TensorRole one, TensorRole other) {
+    TensorMap map;
+    for (const TensorInfo& info : bundle_.tensors)
+      if (info.role == one || info.role == other) map[info.name] = dense(info, memory_.state());
+    return map;
+  }
+
+  Bundle bundle_;
+  runtime::ThreadPool pool_;
+  runtime::Session memory_;
+  const EntryPoint* entry_ = nullptr;
+  double lr_;
+  uint64_t seed_;
+};
+
+class InterpretingStepper : public Stepper {
+ public:
+  InterpretingStepper(Graph graph, const Graph& init, double lr, uint64_t seed) : graph_(std::move(graph)) {
+    inputs_["lr"] = {{DType::f64, {}}, {lr}};
+    inputs_["seed"] = {{DType::i64, {}}, {static_cast<double>(seed)}};
+    inputs_["t"] = {{DType::i64, {}}, {1}};
+    for (auto& [name, tensor] : evaluate(init, only(init))) inputs_[name] = std::move(tensor);
+  }
+
+  TensorMap variables() override {
+    TensorMap map;
+    for (const NodeId id : graph_.inputs) {
+      const auto& attrs = std::get<InputAttrs>(graph_.nodes[id].attrs);
+      if (attrs.role == Role::param || attrs.role == Role::state) map[attrs.name] = inputs_.at(attrs.name);
+    }
+    return map;
+  }
+
+  TensorMap step(int64_t t) override {
+    inputs_["t"].data = {static_cast<double>(t)};
+    TensorMap results = evaluate(graph_, only(graph_));
+    for (const Output& output : graph_.outputs)
+      if (output.replaces) inputs_[std::get<InputAttrs>(graph_.nodes[*output.replaces].attrs).name] = results.at(output.name);
+    return results;
+  }
+
+ private:
+  // What the graph takes, and nothing else.
+  TensorMap only(const Graph& graph) const {
+    TensorMap map;
+    for (const NodeId id : graph.inputs) {
+      const std::string& name = std::get<InputAttrs>(graph.nodes[id].attrs).name;
+      if (const auto found = inputs_.find(name); found != inputs_.end()) map.insert(*found);
+    }
+    return map;
+  }
+
+  Graph graph_;
+  TensorMap inputs_;
+};
+
+}  // namespace
+
+std::unique_ptr<Stepper> compiled_stepper(Session& session, const frontend::Exploration& exploration) {
+  Result<Bundle> bundle = compile_graphs(session, {exploration.graph, renamed(exploration.init, "init")});
+  if (!bundle) return nullptr;
+  return std::make_unique<CompiledStepper>(std::move(*bundle), exploration, codegen_options(session.options).threads,
+                                           session.options.seed.value_or(0));
+}
+
+std::unique_ptr<Stepper> interpreting_stepper(Session& session, const frontend::Exploration& exploration) {
+  Result<Graph> graph = passes::differentiate(exploration.graph, session.diagnostics);
+  if (!graph) return nullptr;
+  return std::make_unique<InterpretingStepper>(std::move(*graph), exploration.init, exploration.default_lr,
+                                               session.options.seed.value_or(0));
+}
+
+}  // namespace nnc::driver

@@ -1,0 +1,98 @@
+// nnc inspect FILE --stage=…: any stage of a model as text that reads back, or the tensors of a checkpoint.
+#include "driver/commands.h"
+#include "driver/session.h"
+#include "frontend/parser.h"
+#include "ir/kernel_text.h"
+#include "runtime/checkpoint.h"
+#include "runtime/run_folder.h"
+
+namespace nnc::driver {
+namespace {
+
+int list_checkpoint(Session& session, const std::string& path) {
+  if (const Result<std::string> text = runtime::describe_checkpoint(path, session.diagnostics))
+    session.console.write(*text);
+  return session.leave();
+}
+
+int show_syntax_tree(Session& session, const std::string& path) {
+  std::string model = path;
+  if (const auto kind = kind_of(session, path); kind && *kind == FileKind::run_file) {
+    const Result<runtime::RunConfig> config = load_run(session, path);
+    if (!config) return session.leave();
+    model = config->model;
+  }
+  if (const Result<ast::File> tree = parse_model(session, model))
+    session.console.write(frontend::dump(*tree, session.sources));
+  return session.leave();
+}
+
+// The scheduled program of a graph, as the code generator reads it.
+Result<kernel::Program> scheduled_program(Session& session, const Graph& graph) {
+  const Result<Graph> ready = run_pipeline(session, graph, passes::Stage::kernels);
+  if (!ready) return Failure();
+  return lower_graph(*ready, codegen_options(session.options), session.diagnostics);
+}
+
+int show_program(Session& session, const Result<kernel::Program>& program) {
+  if (!program) return session.leave();
+  const CodegenOptions codegen = codegen_options(session.options);
+  const std::string& stage = session.options.stage;
+  if (stage == "llvm")
+    session.console.write(llvm_text(*program, codegen));
+  else if (stage == "asm")
+    session.console.write(assembly_text(*program, codegen));
+  else
+    session.console.write(kernel::print(*program));
+  return session.leave();
+}
+
+int show_graph(Session& session, const std::string& path) {
+  const std::string& stage = session.options.stage;
+  const Result<Module> module = load_module(session, path);
+  if (!module) return session.leave();
+  if (session.options.graph == "all" && stage == "graph") {
+    session.console.write(print(*module));
+    return session.leave();
+  }
+  const Result<Graph> graph = choose_graph(session, *module);
+  if (!graph) return session.leave();
+  if (stage == "graph") {
+    session.console.write(print(*graph));
+    return session.leave();
+  }
+  if (stage != "grad" && stage != "fused") return show_program(session, scheduled_program(session, *graph));
+  if (const Result<Graph> done =
+          run_pipeline(session, *graph, stage == "grad" ? passes::Stage::grad : passes::Stage::fused))
+    session.console.write(print(*done));
+  return session.leave();
+}
+
+}  // namespace
+
+int inspect(const Options& options, Console& console) {
+  Session session(options, console);
+  const std::string& path = options.arguments.front();
+  const Result<FileKind> kind = kind_of(session, path);
+  if (!kind) return session.leave();
+  switch (*kind) {
+    case FileKind::checkpoint: return list_checkpoint(session, path);
+    case FileKind::folder: {
+      const Result<runtime::TrainedRun> run = runtime::open_trained_run(path, session.sources, session.diagnostics);
+      return run ? list_checkpoint(session, run->latest) : session.leave();
+    }
+    case FileKind::kernel_text: {
+      const Result<FileId> file = open_source(session, path);
+      if (!file) return session.leave();
+      return show_program(session, kernel::parse_program(session.sources, *file, session.diagnostics));
+    }
+    case FileKind::model:
+    case FileKind::run_file:
+      if (options.stage == "ast") return show_syntax_tree(session, path);
+      return show_graph(session, path);
+    case FileKind::graph_text: return show_graph(session, path);
+  }
+  return session.leave();
+}
+
+}  // namespace nnc::driver
