@@ -1,0 +1,137 @@
+// Matrix products. Transposes are flags, in the derivative too: no product needs a permuted copy of its
+// operands.
+#include <fmt/format.h>
+
+#include "ir/ops/support.h"
+
+namespace nnc {
+namespace ops {
+namespace {
+
+// rows x columns of an operand as it enters the product.
+struct Sides {
+  int64_t rows;
+  int64_t columns;
+};
+
+Sides sides(const TensorType& type, bool transpose) {
+  const int64_t before = type.shape[type.shape.size() - 2];
+  const int64_t last = type.shape.back();
+  return transpose ? Sides{last, before} : Sides{before, last};
+}
+
+Inferred infer_matmul(std::span<const TensorType> operands, const Attrs& attrs) {
+  const auto& [transpose_a, transpose_b] = std::get<MatmulAttrs>(attrs);
+  const TensorType& a = operands[0];
+  const TensorType& b = operands[1];
+  if (a.dtype != DType::f32 || b.dtype != DType::f32)
+    return failed("multiplies f32, found " + list_types(operands));
+  if (a.rank() < 2 || a.rank() != b.rank())
+    return failed("multiplies matrices or equal stacks of them, found " + list_types(operands));
+  Shape shape(a.shape.begin(), a.shape.end() - 2);
+  if (!std::equal(shape.begin(), shape.end(), b.shape.begin()))
+    return failed("the leading axes differ: " + list_types(operands));
+  const auto [m, k] = sides(a, transpose_a);
+  const auto [k_b, n] = sides(b, transpose_b);
+  if (k != k_b)
+    return failed(fmt::format("the inner sizes differ, {} and {}: {}{} and {}{}", k, k_b, to_string(a),
+                              transpose_a ? " transposed" : "", to_string(b),
+                              transpose_b ? " transposed" : ""));
+  shape.push_back(m);
+  shape.push_back(n);
+  if (std::string error = shape_error(shape); !error.empty()) return failed(std::move(error));
+  return typed({DType::f32, std::move(shape)});
+}
+
+Adjoints vjp_matmul(const VjpContext& context) {
+  Vjp v(context);
+  const auto [ta, tb] = std::get<MatmulAttrs>(v.attrs);
+  const Value a = v.x[0];
+  const Value b = v.x[1];
+  const auto product = [&](Value p, Value q, bool tp, bool tq) {
+    return v.b.make(Op::matmul, {p, q}, MatmulAttrs{tp, tq});
+  };
+  // y = a b:  da = g bᵀ, db = aᵀ g. For a transposed operand the adjoint is transposed: da = (g bᵀ)ᵀ = b gᵀ.
+  const Value da = ta ? product(b, v.g, tb, true) : product(v.g, b, false, !tb);
+  const Value db = tb ? product(v.g, a, true, ta) : product(a, v.g, !ta, false);
+  return {da, db};
+}
+
+ContractSpec contract_matmul(const Node& node, std::span<const TensorType> operands) {
+  const auto& [transpose_a, transpose_b] = std::get<MatmulAttrs>(node.attrs);
+  const Shape& output = node.types[0].shape;
+  const auto rank = static_cast<uint32_t>(output.size());
+  const auto axis = [](uint32_t number) { return Index::of(kernel::AxisId{number}); };
+  const Index i = axis(rank - 2);
+  const Index j = axis(rank - 1);
+  const Index k = axis(rank);
+  ContractSpec spec;
+  spec.output = output;
+  spec.over = {sides(operands[0], transpose_a).columns};
+  for (uint32_t leading = 0; leading + 2 < rank; ++leading) spec.a.push_back(axis(leading));
+  spec.b = spec.a;
+  spec.a.push_back(transpose_a ? k : i);
+  spec.a.push_back(transpose_a ? i : k);
+  spec.b.push_back(transpose_b ? j : k);
+  spec.b.push_back(transpose_b ? k : j);
+  return spec;
+}
+
+std::vector<DenseTensor> eval_matmul(std::span<const DenseTensor> x, const Attrs& attrs,
+                                     std::span<const TensorType> types) {
+  const auto& [transpose_a, transpose_b] = std::get<MatmulAttrs>(attrs);
+  const auto [m, depth] = sides(x[0].type, transpose_a);
+  const int64_t n = sides(x[1].type, transpose_b).columns;
+  DenseTensor result = zeros(types[0]);
+  const int64_t stack = types[0].elements() / (m * n);
+  for (int64_t s = 0; s < stack; ++s)
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        double sum = 0;
+        for (int64_t k = 0; k < depth; ++k) {
+          const int64_t a = s * m * depth + (transpose_a ? k * m + i : i * depth + k);
+          const int64_t b = s * depth * n + (transpose_b ? j * depth + k : k * n + j);
+          sum += x[0].data[at(a)] * x[1].data[at(b)];
+        }
+        result.data[at(s * m * n + i * n + j)] = sum;
+      }
+  return {std::move(result)};
+}
+
+MathText math_matmul(std::span<const MathText> x, const Attrs& attrs) {
+  const auto& [transpose_a, transpose_b] = std::get<MatmulAttrs>(attrs);
+  const auto side = [](const MathText& operand, bool transpose) {
+    return transpose ? MathText{at_least(operand, kAtom) + "ᵀ", kAtom} : operand;
+  };
+  return infix(side(x[0], transpose_a), "·", side(x[1], transpose_b), kProduct);
+}
+
+const Sample kMatmulSamples[] = {
+    {{{DType::f32, {3, 4}}, {DType::f32, {4, 5}}}, MatmulAttrs{false, false}},
+    {{{DType::f32, {3, 4}}, {DType::f32, {5, 4}}}, MatmulAttrs{false, true}},
+    {{{DType::f32, {4, 3}}, {DType::f32, {4, 5}}}, MatmulAttrs{true, false}},
+    {{{DType::f32, {4, 3}}, {DType::f32, {5, 4}}}, MatmulAttrs{true, true}},
+    {{{DType::f32, {2, 3, 4}}, {DType::f32, {2, 5, 4}}}, MatmulAttrs{false, true}},
+    {{{DType::f32, {2, 4, 3}}, {DType::f32, {2, 4, 2}}}, MatmulAttrs{true, false}},
+    {{{DType::f32, {1, 70}}, {DType::f32, {70, 2}}}, MatmulAttrs{false, false}},
+};
+
+}  // namespace
+}  // namespace ops
+
+constinit const OpDef k_op_matmul = {
+    .name = "matmul",
+    .doc = "Matrix product of the last two axes, each operand read transposed where its flag says so.",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kReduces | kSmooth,
+    .attrs = MatmulAttrs{},
+    .infer = ops::infer_matmul,
+    .derivative = {ops::vjp_matmul, {}},
+    .lower = ContractRule{ops::contract_matmul},
+    .eval = ops::eval_matmul,
+    .math = ops::math_matmul,
+    .samples = ops::kMatmulSamples,
+};
+
+}  // namespace nnc

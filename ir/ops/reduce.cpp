@@ -1,0 +1,230 @@
+// Ops that combine elements along axes. The order of the sums is not their business (ir/order.h).
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "ir/ops/support.h"
+
+namespace nnc {
+namespace ops {
+namespace {
+
+Inferred infer_reduce(std::span<const TensorType> operands, const Attrs& attrs) {
+  const auto& axes = std::get<ReduceAttrs>(attrs).axes;
+  const TensorType& x = operands[0];
+  if (Inferred number = infer_number(operands, attrs); !number.error.empty()) return number;
+  if (axes.empty()) return failed("no axes to reduce");
+  for (size_t i = 0; i < axes.size(); ++i)
+    if (axes[i] < 0 || axes[i] >= x.rank() || (i > 0 && axes[i] <= axes[i - 1]))
+      return failed(fmt::format("axes {} are not ascending axes of {}", list(axes), to_string(x)));
+  return typed({x.dtype, without(x.shape, axes)});
+}
+
+std::vector<int64_t> reduced_axes(const Node& node, std::span<const TensorType>) {
+  return std::get<ReduceAttrs>(node.attrs).axes;
+}
+
+// result[o] = fold(result[o], x[i]) over all i in row-major order, o being i without the reduced axes.
+std::vector<DenseTensor> fold(const DenseTensor& x, const Attrs& attrs, const TensorType& type, double start,
+                              double (*combine)(double, double)) {
+  const auto& axes = std::get<ReduceAttrs>(attrs).axes;
+  const std::vector<int64_t> kept = other_axes(axes, x.type.rank());
+  DenseTensor result = generate(type, [&](int64_t) { return start; });
+  for (size_t i = 0; i < x.data.size(); ++i) {
+    const std::vector<int64_t> inner = coordinates(static_cast<int64_t>(i), x.type.shape);
+    std::vector<int64_t> outer;
+    for (const int64_t axis : kept) outer.push_back(inner[at(axis)]);
+    double& accumulator = result.data[at(position(outer, type.shape))];
+    accumulator = combine(accumulator, x.data[i]);
+  }
+  return {std::move(result)};
+}
+
+std::vector<DenseTensor> eval_sum(std::span<const DenseTensor> x, const Attrs& attrs,
+                                  std::span<const TensorType> types) {
+  return fold(x[0], attrs, types[0], 0, [](double a, double b) { return a + b; });
+}
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+std::vector<DenseTensor> eval_max(std::span<const DenseTensor> x, const Attrs& attrs,
+                                  std::span<const TensorType> types) {
+  return fold(x[0], attrs, types[0], -kInfinity,
+              [](double a, double b) { return std::isnan(a) || a > b ? a : b; });
+}
+
+std::vector<DenseTensor> eval_min(std::span<const DenseTensor> x, const Attrs& attrs,
+                                  std::span<const TensorType> types) {
+  return fold(x[0], attrs, types[0], kInfinity,
+              [](double a, double b) { return std::isnan(a) || a < b ? a : b; });
+}
+
+Adjoints vjp_sum(const VjpContext& context) {
+  Vjp v(context);
+  const auto& axes = std::get<ReduceAttrs>(v.attrs).axes;
+  return {v.b.broadcast(v.g, v.in[0].shape, other_axes(axes, v.in[0].rank()))};
+}
+
+// Elements that equal the extreme share its adjoint evenly, so that the gradient is symmetric in its ties.
+Adjoints vjp_extreme(const VjpContext& context) {
+  Vjp v(context);
+  if (!is_float(v.in[0].dtype)) return {std::nullopt};
+  const auto& axes = std::get<ReduceAttrs>(v.attrs).axes;
+  const Shape& shape = v.in[0].shape;
+  const std::vector<int64_t> kept = other_axes(axes, v.in[0].rank());
+  const Value extreme = v.b.broadcast(v.y, shape, kept);
+  const Value mask = v.b.cast(v.b.make(Op::eq, {v.x[0], extreme}), v.in[0].dtype);
+  const Value share = v.b.div(v.g, v.b.sum(mask, axes));
+  return {v.b.mul(mask, v.b.broadcast(share, shape, kept))};
+}
+
+MathText math_reduce(std::string_view name, const MathText& x, const Attrs& attrs) {
+  const auto& axes = std::get<ReduceAttrs>(attrs).axes;
+  const std::string axis = axes.size() == 1 ? fmt::format("{}", axes[0]) : list(axes);
+  return {fmt::format("{}({}, axis = {})", name, x.text, axis), kAtom};
+}
+MathText math_sum(std::span<const MathText> x, const Attrs& attrs) {
+  return math_reduce("sum", x[0], attrs);
+}
+MathText math_max(std::span<const MathText> x, const Attrs& attrs) {
+  return math_reduce("max", x[0], attrs);
+}
+MathText math_min(std::span<const MathText> x, const Attrs& attrs) {
+  return math_reduce("min", x[0], attrs);
+}
+
+const Sample kReduceSamples[] = {
+    {{{DType::f32, {3, 4}}}, ReduceAttrs{{1}}},       {{{DType::f32, {3, 4}}}, ReduceAttrs{{0}}},
+    {{{DType::f32, {2, 3, 4}}}, ReduceAttrs{{0, 2}}}, {{{DType::f32, {37}}}, ReduceAttrs{{0}}},
+    {{{DType::i32, {2, 5}}}, ReduceAttrs{{1}}},
+};
+
+// ---- argmax ----------------------------------------------------------------------------------------------
+
+Inferred infer_argmax(std::span<const TensorType> operands, const Attrs& attrs) {
+  const int64_t axis = std::get<AxisAttrs>(attrs).axis;
+  const TensorType& x = operands[0];
+  if (Inferred number = infer_number(operands, attrs); !number.error.empty()) return number;
+  if (axis < 0 || axis >= x.rank()) return failed(fmt::format("{} has no axis {}", to_string(x), axis));
+  const int64_t axes[] = {axis};
+  return typed({DType::i32, without(x.shape, axes)});
+}
+
+std::vector<int64_t> argmax_axes(const Node& node, std::span<const TensorType>) {
+  return {std::get<AxisAttrs>(node.attrs).axis};
+}
+
+// The first of equals, and the first NaN before everything.
+std::vector<DenseTensor> eval_argmax(std::span<const DenseTensor> x, const Attrs& attrs,
+                                     std::span<const TensorType> types) {
+  const size_t axis = at(std::get<AxisAttrs>(attrs).axis);
+  return {generate(types[0], [&](int64_t i) {
+    std::vector<int64_t> inner = coordinates(i, types[0].shape);
+    inner.insert(inner.begin() + static_cast<ptrdiff_t>(axis), 0);
+    double best = -kInfinity;
+    int64_t best_index = 0;
+    for (int64_t k = 0; k < x[0].type.shape[axis]; ++k) {
+      inner[axis] = k;
+      const double candidate = x[0].data[at(position(inner, x[0].type.shape))];
+      if (std::isnan(best) || !(candidate > best || std::isnan(candidate))) continue;
+      best = candidate;
+      best_index = k;
+    }
+    return static_cast<double>(best_index);
+  })};
+}
+
+MathText math_argmax(std::span<const MathText> x, const Attrs& attrs) {
+  return {fmt::format("argmax({}, axis = {})", x[0].text, std::get<AxisAttrs>(attrs).axis), kAtom};
+}
+
+const Sample kArgmaxSamples[] = {
+    {{{DType::f32, {3, 4}}}, AxisAttrs{1}},
+    {{{DType::f32, {3, 4}}}, AxisAttrs{0}},
+    {{{DType::f32, {20}}}, AxisAttrs{0}},
+};
+
+// ---- accumulate ------------------------------------------------------------------------------------------
+
+std::vector<DenseTensor> eval_same(std::span<const DenseTensor> x, const Attrs&,
+                                   std::span<const TensorType>) {
+  return {x[0]};
+}
+
+MathText math_accumulate(std::span<const MathText> x, const Attrs&) {
+  return x[0];
+}
+
+const Sample kAccumulateSamples[] = {{{{DType::f32, {}}}, NoAttrs{}}, {{{DType::f32, {3}}}, NoAttrs{}}};
+
+}  // namespace
+}  // namespace ops
+
+constinit const OpDef k_op_reduce_sum = {
+    .name = "reduce_sum",
+    .doc = "The sum along the axes, which the result lacks.",
+    .traits = kReduces | kSmooth,
+    .attrs = ReduceAttrs{},
+    .infer = ops::infer_reduce,
+    .derivative = {ops::vjp_sum, {}},
+    .lower = ReduceRule{kernel::Combine::sum, ops::reduced_axes},
+    .eval = ops::eval_sum,
+    .math = ops::math_sum,
+    .samples = ops::kReduceSamples,
+};
+
+constinit const OpDef k_op_reduce_max = {
+    .name = "reduce_max",
+    .doc = "The largest element along the axes; a NaN stays one. Ties share the gradient evenly.",
+    .traits = kReduces,
+    .attrs = ReduceAttrs{},
+    .infer = ops::infer_reduce,
+    .derivative = {ops::vjp_extreme, {}},
+    .lower = ReduceRule{kernel::Combine::max, ops::reduced_axes},
+    .eval = ops::eval_max,
+    .math = ops::math_max,
+    .samples = ops::kReduceSamples,
+};
+
+constinit const OpDef k_op_reduce_min = {
+    .name = "reduce_min",
+    .doc = "The smallest element along the axes; a NaN stays one. Ties share the gradient evenly.",
+    .traits = kReduces,
+    .attrs = ReduceAttrs{},
+    .infer = ops::infer_reduce,
+    .derivative = {ops::vjp_extreme, {}},
+    .lower = ReduceRule{kernel::Combine::min, ops::reduced_axes},
+    .eval = ops::eval_min,
+    .math = ops::math_min,
+    .samples = ops::kReduceSamples,
+};
+
+constinit const OpDef k_op_argmax = {
+    .name = "argmax",
+    .doc = "The index (i32) of the largest element along the axis; the first of equals.",
+    .traits = kReduces,
+    .attrs = AxisAttrs{},
+    .infer = ops::infer_argmax,
+    .derivative = no_gradient("its result is an index"),
+    .lower = ReduceRule{kernel::Combine::argmax, ops::argmax_axes},
+    .eval = ops::eval_argmax,
+    .math = ops::math_argmax,
+    .samples = ops::kArgmaxSamples,
+};
+
+constinit const OpDef k_op_accumulate = {
+    .name = "accumulate",
+    .doc =
+        "A sum over the batch of which the total over all batches is meant; in one batch the operand itself.",
+    .attrs = NoAttrs{},
+    .infer = ops::infer_number,
+    .derivative = no_gradient("its total over all batches is only known at the end of an evaluation"),
+    .lower = RewrittenRule{"the split of metrics into eval and finish"},
+    .eval = ops::eval_same,
+    .math = ops::math_accumulate,
+    .samples = ops::kAccumulateSamples,
+};
+
+}  // namespace nnc

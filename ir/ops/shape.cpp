@@ -146,11 +146,9 @@ ExprId element_reshape(ElementContext& context, std::span<const Index> index, ui
       inner[f0] = index[t0];
       continue;
     }
-    Index linear = Index::at(0);
-    for (size_t k = t0; k < t; ++k) {
-      if (to[k] == 1) continue;
-      linear = plus(kernel, times(kernel, linear, to[k]), settled(kernel, index[k], to[k]));
-    }
+    Index linear =
+        linear_index(kernel, index.subspan(t0, t - t0),
+                     Shape(to.begin() + static_cast<ptrdiff_t>(t0), to.begin() + static_cast<ptrdiff_t>(t)));
     int64_t rest = pf;
     for (size_t k = f0; k < f; ++k) {
       if (from[k] == 1) continue;

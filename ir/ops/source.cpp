@@ -1,0 +1,154 @@
+// Where values come from: inputs, constants, and the numbers of an axis.
+#include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "ir/ops/support.h"
+#include "support/check.h"
+
+namespace nnc {
+namespace ops {
+namespace {
+
+Inferred infer_stated(std::span<const TensorType>, const Attrs&) {
+  return failed("its type is stated with it, there is nothing to infer it from");
+}
+
+std::vector<DenseTensor> eval_input(std::span<const DenseTensor>, const Attrs& attrs,
+                                    std::span<const TensorType>) {
+  check_failed("false", __FILE__, __LINE__,
+               "input " + std::get<InputAttrs>(attrs).name + " has no operands to read");
+}
+
+MathText math_input(std::span<const MathText>, const Attrs& attrs) {
+  return {std::get<InputAttrs>(attrs).name, kAtom};
+}
+
+// ---- constant --------------------------------------------------------------------------------------------
+
+// The value at `index` of a dense constant: a balanced tree of choices on the row-major position, [begin,
+// end) of it. Right for any size, meant for small ones: larger constants are worth a buffer.
+ExprId choose(kernel::Kernel& kernel, const ConstantAttrs& attrs, DType dtype, ExprId where, int64_t begin,
+              int64_t end) {
+  if (end - begin == 1) return kernel.constant(dtype, attrs.values[at(begin)]);
+  const int64_t middle = begin + (end - begin) / 2;
+  const ExprId low = choose(kernel, attrs, dtype, where, begin, middle);
+  const ExprId high = choose(kernel, attrs, dtype, where, middle, end);
+  if (low == high) return low;
+  const ExprId condition = kernel.apply(Op::lt, {where, int_constant(kernel, middle)}, DType::boolean);
+  return kernel.apply(Op::where, {condition, low, high}, dtype);
+}
+
+ExprId element_constant(ElementContext& context, std::span<const Index> index, uint32_t) {
+  const auto& constant = std::get<ConstantAttrs>(context.node.attrs);
+  const TensorType& type = context.node.types[0];
+  kernel::Kernel& kernel = context.kernel;
+  if (constant.values.size() == 1) return kernel.constant(type.dtype, constant.values[0]);
+  const Index linear = linear_index(kernel, index, type.shape);
+  if (linear.terms.empty() && !linear.computed.valid() && linear.constant >= 0 &&
+      linear.constant < type.elements())
+    return kernel.constant(type.dtype, constant.values[at(linear.constant)]);
+  return choose(kernel, constant, type.dtype, index_value(kernel, linear, type.elements()), 0,
+                type.elements());
+}
+
+std::vector<DenseTensor> eval_constant(std::span<const DenseTensor>, const Attrs& attrs,
+                                       std::span<const TensorType> types) {
+  const auto& values = std::get<ConstantAttrs>(attrs).values;
+  return {generate(types[0], [&](int64_t i) { return values.size() == 1 ? values[0] : values[at(i)]; })};
+}
+
+MathText math_constant(std::span<const MathText>, const Attrs& attrs) {
+  const auto& values = std::get<ConstantAttrs>(attrs).values;
+  if (values.size() == 1) {
+    const bool negative = std::signbit(values[0]) && !std::isnan(values[0]);
+    return {fmt::format("{}", values[0]), negative ? kUnary : kAtom};
+  }
+  if (values.size() <= 8) return {fmt::format("[{}]", fmt::join(values, ", ")), kAtom};
+  return {fmt::format("[{}, … {} values]", values[0], values.size()), kAtom};
+}
+
+// ---- iota ------------------------------------------------------------------------------------------------
+
+Inferred infer_iota(std::span<const TensorType>, const Attrs& attrs) {
+  const auto& [shape, axis, dtype] = std::get<IotaAttrs>(attrs);
+  if (std::string error = shape_error(shape); !error.empty()) return failed(std::move(error));
+  if (axis < 0 || axis >= static_cast<int64_t>(shape.size()))
+    return failed(fmt::format("{} has no axis {}", to_string(shape), axis));
+  if (dtype == DType::boolean || dtype == DType::u8)
+    return failed(fmt::format("counts in numbers, not in {}", dtype_name(dtype)));
+  return typed({dtype, shape});
+}
+
+ExprId element_iota(ElementContext& context, std::span<const Index> index, uint32_t) {
+  const auto& [shape, axis, dtype] = std::get<IotaAttrs>(context.node.attrs);
+  const ExprId value = index_value(context.kernel, index[at(axis)], shape[at(axis)]);
+  return dtype == DType::i64 ? value : context.kernel.apply(Op::cast, {value}, dtype);
+}
+
+std::vector<DenseTensor> eval_iota(std::span<const DenseTensor>, const Attrs& attrs,
+                                   std::span<const TensorType> types) {
+  const size_t axis = at(std::get<IotaAttrs>(attrs).axis);
+  return {generate(types[0],
+                   [&](int64_t i) { return static_cast<double>(coordinates(i, types[0].shape)[axis]); })};
+}
+
+MathText math_iota(std::span<const MathText>, const Attrs& attrs) {
+  const auto& iota = std::get<IotaAttrs>(attrs);
+  return {fmt::format("[0 … {}]", iota.shape[at(iota.axis)] - 1), kAtom};
+}
+
+const Sample kIotaSamples[] = {
+    {{}, IotaAttrs{{5}, 0, DType::i32}},
+    {{}, IotaAttrs{{2, 3}, 1, DType::f32}},
+    {{}, IotaAttrs{{4, 2}, 0, DType::i64}},
+};
+
+}  // namespace
+}  // namespace ops
+
+// Its attributes hold a std::string, so this row is ready when main begins, not before (see support.h).
+const OpDef k_op_input = {
+    .name = "input",
+    .doc = "A data column, parameter, state or scalar; stands in the graph's signature.",
+    .min_operands = 0,
+    .max_operands = 0,
+    .traits = kTyped,
+    .attrs = InputAttrs{},
+    .infer = ops::infer_stated,
+    .derivative = no_gradient("it is an input"),
+    .lower = RewrittenRule{"binding: it is a parameter of the kernels that read it"},
+    .eval = ops::eval_input,
+    .math = ops::math_input,
+};
+
+constinit const OpDef k_op_constant = {
+    .name = "constant",
+    .doc = "Numbers known when compiling: every element in row-major order, or one that fills the shape.",
+    .min_operands = 0,
+    .max_operands = 0,
+    .traits = kTyped,
+    .attrs = ConstantAttrs{},
+    .infer = ops::infer_stated,
+    .derivative = no_gradient("it is a constant"),
+    .lower = ElementRule{ops::element_constant},
+    .eval = ops::eval_constant,
+    .math = ops::math_constant,
+};
+
+constinit const OpDef k_op_iota = {
+    .name = "iota",
+    .doc = "Every element is its own index along one axis: 0, 1, 2, …",
+    .min_operands = 0,
+    .max_operands = 0,
+    .attrs = IotaAttrs{},
+    .infer = ops::infer_iota,
+    .derivative = no_gradient("it is a constant"),
+    .lower = ElementRule{ops::element_iota},
+    .eval = ops::eval_iota,
+    .math = ops::math_iota,
+    .samples = ops::kIotaSamples,
+};
+
+}  // namespace nnc

@@ -136,6 +136,15 @@ Index times(kernel::Kernel& kernel, const Index& a, int64_t factor) {
   return product;
 }
 
+Index linear_index(kernel::Kernel& kernel, std::span<const Index> index, const Shape& shape) {
+  Index linear = Index::at(0);
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 1) continue;
+    linear = plus(kernel, times(kernel, linear, shape[i]), settled(kernel, index[i], shape[i]));
+  }
+  return linear;
+}
+
 // ---- reference semantics ----------------------------------------------------------------------------------
 
 DenseTensor zeros(const TensorType& type) {

@@ -2,8 +2,9 @@
 // tensors. The rows themselves are declared here, so that a missing definition is a link error.
 //
 // A row is written `constinit const OpDef k_op_NAME = {…}` (declared below, hence with external linkage):
-// constant initialisation is what makes the table safe to read from anywhere, at any time. Samples hold
-// vectors and are ordinary constants; only tests, after main has begun, read them.
+// constant initialisation makes it readable from anywhere, at any time. Rows whose attributes hold a
+// std::string (input, random) and all samples are ordinary constants, ready when main begins; nothing reads
+// them earlier.
 #pragma once
 
 #include <functional>
@@ -92,6 +93,9 @@ Index settled(kernel::Kernel& kernel, const Index& index, int64_t extent);
 // Sum and multiple of settled subscripts; computed parts become expressions.
 Index plus(kernel::Kernel& kernel, const Index& a, const Index& b);
 Index times(kernel::Kernel& kernel, const Index& a, int64_t factor);
+
+// The row-major position of an element of `shape`, settled.
+Index linear_index(kernel::Kernel& kernel, std::span<const Index> index, const Shape& shape);
 
 // ---- reference semantics ----------------------------------------------------------------------------------
 
