@@ -12,13 +12,14 @@ namespace nnc::driver {
 namespace {
 
 enum FlagGroup : uint32_t {
-  kModel = 1 << 0,      // -D, --set
+  kModel = 1 << 0,      // -D and --set
   kOptimizer = 1 << 1,  // --optimizer
   kSeed = 1 << 2,
   kBuild = 1 << 3,      // --threads, --schedule, --isa, --no-cache, -g
   kPasses = 1 << 4,     // --verify-each, --disable-pass
   kJson = 1 << 5,
   kGraph = 1 << 6,      // --graph
+  kSet = 1 << 7,        // --set alone
 };
 
 struct CommandRow {
@@ -53,10 +54,10 @@ constexpr CommandRow kCommands[] = {
      kModel | kSeed | kBuild | kPasses, train},
     {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
      "Loss and metrics of a trained run on its test data. RUN is the run file or the run folder.",
-     kModel | kSeed | kBuild | kPasses | kJson, eval},
+     kSet | kBuild | kPasses | kJson, eval},
     {"predict", "RUN INPUT", 2, 2, "nnc predict examples/digits/digits.toml new.csv",
      "Prints what a trained run's model gives for each row of a data file.",
-     kModel | kSeed | kBuild | kPasses | kJson, predict},
+     kSet | kBuild | kPasses, predict},
     {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
      "Compares each parameter's gradient with central differences, in double precision.",
      kModel | kSeed | kPasses | kJson, gradcheck},
@@ -90,14 +91,14 @@ std::string valid_schedule(const std::string& text) {
 }
 
 void add_groups(CLI::App& app, uint32_t groups, Options& o) {
-  if ((groups & kModel) != 0) {
+  if ((groups & kModel) != 0)
     app.add_option("-D", o.defines, "Bind a model argument or the batch size: -D hidden=64 -D batch=32")
         ->type_name("NAME=VALUE")
         ->allow_extra_args(false);
+  if ((groups & (kModel | kSet)) != 0)
     app.add_option("--set", o.sets, "Override a key of the run file: --set train.epochs=5")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
-  }
   if ((groups & kOptimizer) != 0)
     app.add_option("--optimizer", o.optimizer, "An optimiser call, \"adam(lr = 0.01)\" (default: the run file's, or sgd)")
         ->type_name("CALL");

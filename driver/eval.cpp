@@ -1,0 +1,70 @@
+// nnc eval RUN: the loss and the metrics of a trained run over its test data (its training data if it has no other).
+#include "driver/commands.h"
+#include "driver/report.h"
+#include "driver/trained.h"
+#include "nlohmann/json.hpp"
+#include "runtime/trainer.h"
+
+namespace nnc::driver {
+namespace {
+
+struct Rows {
+  runtime::Dataset data;
+  std::string part;  // "test" or "training"
+};
+
+// A test file is read with what was fitted in training; a split or generated set is made again as training made it.
+Result<Rows> rows_to_evaluate(Session& session, const Trained& trained) {
+  const runtime::RunConfig& config = trained.run.config;
+  const std::vector<runtime::ModelColumn> columns = model_columns(trained.model);
+  if (!config.data.test.empty()) {
+    Result<runtime::Dataset> data =
+        runtime::load_rows(config, trained.run.fitted, config.data.test, columns, session.diagnostics);
+    if (!data) return Failure();
+    return Rows{std::move(*data), "test"};
+  }
+  Result<runtime::LoadedData> data = runtime::load_data(config, columns, session.diagnostics);
+  if (!data) return Failure();
+  if (data->test.rows > 0) return Rows{std::move(data->test), "test"};
+  return Rows{std::move(data->train), "training"};
+}
+
+std::string json_report(const Trained& trained, const Rows& rows, const std::vector<runtime::NamedValue>& values) {
+  nlohmann::ordered_json json;
+  for (const runtime::NamedValue& value : values) json[value.name] = value.value;
+  json["rows"] = rows.data.rows;
+  json["part"] = rows.part;
+  json["checkpoint"] = trained.run.latest;
+  return json.dump() + "\n";
+}
+
+}  // namespace
+
+int eval(const Options& options, Console& console) {
+  Session session(options, console);
+  const Result<Trained> trained = open_trained(session, options.arguments.front());
+  if (!trained) return session.leave();
+  const Result<Rows> rows = rows_to_evaluate(session, *trained);
+  if (!rows) return session.leave();
+  const Result<std::vector<Graph>> graphs =
+      evaluation_graphs(session, trained->loaded, trained->model, rows->data.rows);
+  if (!graphs) return session.leave();
+  const Result<Bundle> bundle = compile_graphs(session, *graphs);
+  if (!bundle) return session.leave();
+  runtime::ThreadPool pool(codegen_options(options).threads);
+  runtime::Session memory(*bundle, pool);
+  if (!load_trained(session, *trained, memory)) return session.leave();
+  const auto values = runtime::evaluate(memory, rows->data, session.diagnostics);
+  if (!values) return session.leave();
+  if (options.json) {
+    console.write(json_report(*trained, *rows, *values));
+  } else {
+    Table table("lr");
+    for (const runtime::NamedValue& value : *values) table.row({value.name, fmt::format("{:.6g}", value.value)});
+    console.write(table.text());
+    console.say("over {} {} rows, {}\n", count_text(rows->data.rows), rows->part, trained->run.latest);
+  }
+  return session.leave();
+}
+
+}  // namespace nnc::driver

@@ -1,0 +1,136 @@
+// nnc train RUN.toml: data, run folder, machine code, and then the runtime's loop. The order is the runtime's
+// (trainer.h): data comes before compiling, because the remainder batches are programs of their own.
+#include <map>
+
+#include "driver/commands.h"
+#include "driver/programs.h"
+#include "driver/report.h"
+#include "driver/session.h"
+#include "runtime/run_folder.h"
+#include "runtime/trainer.h"
+
+namespace nnc::driver {
+namespace {
+
+// What one optimiser's phases run.
+struct PhaseBuild {
+  LoadedModel loaded;
+  frontend::Model model;
+  std::vector<Graph> graphs;
+  Bundle bundle;
+};
+
+// One build per distinct optimiser text, in order of first use.
+struct Plan {
+  std::vector<std::unique_ptr<PhaseBuild>> builds;
+  std::vector<size_t> of_phase;  // index into `builds`
+};
+
+Result<Plan> plan_phases(Session& session, const runtime::RunConfig& config) {
+  Plan plan;
+  std::map<std::string, size_t> known;
+  for (const runtime::Phase& phase : config.phases) {
+    const auto [found, is_new] = known.try_emplace(phase.optimizer, plan.builds.size());
+    plan.of_phase.push_back(found->second);
+    if (!is_new) continue;
+    auto made = std::make_unique<PhaseBuild>();
+    made->loaded.path = config.model;
+    made->loaded.options = build_options(session, config);
+    made->loaded.options.optimizer = phase.optimizer;
+    Result<ast::File> tree = parse_model(session, config.model);
+    if (!tree) return Failure();
+    made->loaded.tree = std::move(*tree);
+    Result<frontend::Model> model = build(session, made->loaded);
+    if (!model) return Failure();
+    made->model = std::move(*model);
+    plan.builds.push_back(std::move(made));
+  }
+  return plan;
+}
+
+// A run is the same run as long as its graphs are.
+std::string identity_text(const Plan& plan) {
+  std::string text;
+  for (const auto& built : plan.builds) text += print(built->model.module);
+  return text;
+}
+
+Status compile_plan(Session& session, Plan& plan, const runtime::LoadedData& data) {
+  const double start = now_ms();
+  for (const auto& built : plan.builds) {
+    Result<std::vector<Graph>> graphs =
+        training_graphs(session, built->loaded, built->model, data.train.rows, data.test.rows);
+    if (!graphs) return Failure();
+    Result<Bundle> bundle = compile_graphs(session, *graphs);
+    if (!bundle) return Failure();
+    built->bundle = std::move(*bundle);
+  }
+  if (session.console.verbose) session.console.say("compiled in {:.0f} ms\n", now_ms() - start);
+  return Done();
+}
+
+std::string summary(const runtime::RunConfig& config, const frontend::Model& model, const runtime::LoadedData& data,
+                    int threads) {
+  int64_t parameters = 0;
+  for (const frontend::ParameterInfo& parameter : model.parameters) parameters += parameter.type.elements();
+  std::string out = fmt::format("{}: {} parameters", config.name, count_text(parameters));
+  if (data.train.rows > 0) out += fmt::format(", {} training rows", count_text(data.train.rows));
+  if (data.test.rows > 0) out += fmt::format(", {} test rows", count_text(data.test.rows));
+  return out + fmt::format(", batch {}, seed {}, {} thread{}\n", config.batch, config.seed, threads,
+                           threads == 1 ? "" : "s");
+}
+
+void show_outcome(Console& console, const runtime::TrainOutcome& outcome) {
+  Table table("lr");
+  for (const runtime::NamedValue& loss : outcome.losses)
+    table.row({loss.name.starts_with("loss") ? "training " + loss.name : loss.name, fmt::format("{:.6g}", loss.value)});
+  for (const runtime::NamedValue& metric : outcome.metrics)
+    table.row({"test " + metric.name, fmt::format("{:.6g}", metric.value)});
+  console.write(table.text());
+  if (!outcome.checkpoint.empty()) console.print("{}\n", outcome.checkpoint);
+}
+
+}  // namespace
+
+int train(const Options& options, Console& console) {
+  Session session(options, console);
+  const std::string& path = options.arguments.front();
+  if (const auto kind = kind_of(session, path); !kind || *kind != FileKind::run_file) {
+    if (kind)
+      session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path, "nnc train takes a run file")
+          .suggest("a .toml file that names the model and the data");
+    return session.leave();
+  }
+  Result<runtime::RunConfig> config = load_run(session, path);
+  if (!config) return session.leave();
+  Result<Plan> plan = plan_phases(session, *config);
+  if (!plan) return session.leave();
+  const frontend::Model& model = plan->builds.front()->model;
+  const Result<runtime::LoadedData> data = read_data(session, *config, model);
+  if (!data) return session.leave();
+  runtime::RunIdentity identity{identity_text(*plan), data->content_hash()};
+  Result<runtime::RunFolder> folder =
+      runtime::open_run_folder(*config, identity, options.fresh, session.diagnostics);
+  if (!folder) return session.leave();
+  for (const std::string& note : folder->notes) console.say("{}\n", note);
+  if (folder->finished) return session.leave();
+  runtime::ThreadPool pool(codegen_options(options).threads);
+  console.say("{}", summary(*config, model, *data, pool.threads()));
+  if (!compile_plan(session, *plan, *data)) return session.leave();
+  // Warnings about the model belong before the progress lines, not after hours of them.
+  console.report(session.diagnostics, session.sources);
+
+  std::vector<runtime::PhaseProgram> programs;
+  for (const size_t index : plan->of_phase)
+    programs.push_back({&plan->builds[index]->bundle, plan->builds[index]->model.default_lr});
+  runtime::TrainOptions train_options;
+  if (console.quiet) train_options.progress = runtime::ProgressMode::none;
+  Diagnostics said;
+  const runtime::TrainOutcome outcome =
+      runtime::train(*config, programs, *data, *folder, pool, train_options, said);
+  console.report(said, session.sources);
+  show_outcome(console, outcome);
+  return outcome.exit_code;
+}
+
+}  // namespace nnc::driver

@@ -1,0 +1,51 @@
+#include "driver/trained.h"
+
+namespace nnc::driver {
+namespace {
+
+// Overrides say which folder (train.out) and which data; the model is the one that was trained.
+Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, FileKind kind) {
+  const bool overrides = !session.options.sets.empty();
+  if (!overrides) return runtime::open_trained_run(path, session.sources, session.diagnostics);
+  if (kind == FileKind::folder) {
+    session.diagnostics.error_at(DiagnosticKind::bad_definition, "--set " + session.options.sets.front(),
+                                 "a run folder has its settings; --set goes with the run file");
+    return Failure();
+  }
+  Result<runtime::RunConfig> config = load_run(session, path);
+  if (!config) return Failure();
+  Result<runtime::TrainedRun> run = runtime::open_trained_run(config->out, session.sources, session.diagnostics);
+  if (run) run->config.data = std::move(config->data);
+  return run;
+}
+
+}  // namespace
+
+Result<Trained> open_trained(Session& session, const std::string& path) {
+  const Result<FileKind> kind = kind_of(session, path);
+  if (!kind) return Failure();
+  if (*kind != FileKind::run_file && *kind != FileKind::folder) {
+    session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path, "a run file or a run folder is expected");
+    return Failure();
+  }
+  Result<runtime::TrainedRun> run = find_run(session, path, *kind);
+  if (!run) return Failure();
+  Trained trained{std::move(*run), {}, {}};
+  trained.loaded.path = trained.run.config.model;
+  trained.loaded.options = build_options(session, trained.run.config);
+  Result<ast::File> tree = parse_model(session, trained.loaded.path);
+  if (!tree) return Failure();
+  trained.loaded.tree = std::move(*tree);
+  Result<frontend::Model> model = build(session, trained.loaded);
+  if (!model) return Failure();
+  trained.model = std::move(*model);
+  return trained;
+}
+
+Status load_trained(Session& session, const Trained& trained, runtime::Session& memory) {
+  const Result<runtime::Checkpoint> checkpoint = runtime::read_checkpoint(trained.run.latest, session.diagnostics);
+  if (!checkpoint) return Failure();
+  return runtime::load_state(*checkpoint, memory.bundle(), memory.state(), {.optimizer = false}, session.diagnostics);
+}
+
+}  // namespace nnc::driver

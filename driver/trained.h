@@ -1,0 +1,23 @@
+// A trained run as eval and predict use it: its folder, its model built again, its newest checkpoint.
+#pragma once
+
+#include "driver/programs.h"
+#include "driver/session.h"
+#include "runtime/run_folder.h"
+#include "runtime/trainer.h"
+
+namespace nnc::driver {
+
+struct Trained {
+  runtime::TrainedRun run;
+  LoadedModel loaded;
+  frontend::Model model;
+};
+
+// `path` is a run folder or a run file. Sizes and arguments are those that were trained.
+Result<Trained> open_trained(Session& session, const std::string& path);
+
+// Parameters and state of the newest checkpoint into the bundle's memory.
+Status load_trained(Session& session, const Trained& trained, runtime::Session& memory);
+
+}  // namespace nnc::driver
