@@ -1,0 +1,46 @@
+// The words of graph text, shared by printer, parser and verifier: how names, types, layouts and numbers are
+// spelled.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace nnc {
+
+// What every value of a graph is called in its text: inputs by name, other nodes by number in order ("%3"),
+// results of a node with several as "%3.1". Values that do not exist are shown as such, so that the verifier
+// can use it.
+class ValueNames {
+ public:
+  explicit ValueNames(const Graph& graph);
+  std::string of(NodeId node) const;
+  std::string of(Value value) const;
+
+ private:
+  const Graph& graph_;
+  std::vector<uint32_t> numbers_;
+};
+
+// A word of letters, digits, `_` and inner dots (any script) stands as it is; anything else in double quotes,
+// with
+// \" \\ and \x and two hexadecimal digits for bytes that would not print.
+bool is_bare_name(std::string_view name);
+std::string quoted(std::string_view text);
+std::string name_text(std::string_view name);
+
+std::string number_text(double value);          // shortest that reads back the same; inf, -inf, nan
+std::string type_text(const TensorType& type);  // "f32[64,10]", "f64"
+std::string layout_text(const Layout& layout);  // " layout [1,0] pitch 16"; empty for the default
+std::string attrs_text(const Attrs& attrs);     // " {axes = [1], transpose_b}"; empty if there are none
+
+// One broken invariant and the node it is about (invalid: the graph as a whole).
+struct Finding {
+  NodeId node;
+  std::string sentence;
+};
+std::vector<Finding> find_faults(const Graph& graph);
+
+}  // namespace nnc
