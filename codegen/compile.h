@@ -14,17 +14,18 @@
 namespace nnc {
 
 struct CodegenOptions {
-  int threads = 1;            // tasks are cut for this many; never changes a bit
-  bool schedule = true;       // false: the empty schedule, the oracle of differential tests
+  int threads = 1;             // tasks are cut for this many; never changes a bit
+  bool schedule = true;        // false: the empty schedule, the oracle of differential tests
   uint64_t schedule_seed = 0;  // not 0: random schedules, for the same tests
-  std::string isa;            // "": this processor; "avx2" or "avx512" to force one
+  std::string isa;             // "": this processor; "avx2" or "avx512" to force one
   bool use_cache = true;
   std::string cache_directory;  // "": $XDG_CACHE_HOME/nnc
-  bool debug_lines = false;   // -g: line tables
+  bool debug_lines = false;     // -g: line tables
 };
 
 // One kernel per group, launches, barriers: unscheduled (`schedule` false) or scheduled.
-Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& options, Diagnostics& diagnostics);
+Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& options,
+                                    Diagnostics& diagnostics);
 
 // Compiles the entry points together: one state layout, equal kernels once, kernels in parallel.
 Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const CodegenOptions& options,

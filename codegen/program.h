@@ -1,10 +1,10 @@
-// What code generation hands to the runtime; no LLVM types. A bundle is a set of compiled entry points that share one
-// state: parameters and optimiser state lie at the same offsets for all of them.
+// What code generation hands to the runtime; no LLVM types. A bundle is a set of compiled entry points that
+// share one state: parameters and optimiser state lie at the same offsets for all of them.
 //
 // Plain C at the border, so that an exported model needs neither nnc nor C++: an entry point is
 //     void entry(nnc_context* context, int32_t thread, int32_t threads)
-// entered once per step by each of `threads` threads. It computes ranges, runs kernels, holds the barriers; it calls
-// nothing back, allocates nothing, has no globals.
+// entered once per step by each of `threads` threads. It computes ranges, runs kernels, holds the barriers;
+// it calls nothing back, allocates nothing, has no globals.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,11 @@
 #include <vector>
 
 extern "C" {
-// Owned by the caller, zeroed before first use, 64-byte aligned. `arrived` and `generation` are the barrier's.
+// Owned by the caller, zeroed before first use, 64-byte aligned. `arrived` and `generation` are the
+// barrier's.
 struct nnc_context {
-  unsigned char* state;           // parameters, optimiser state, scalars, outputs: kept from step to step
-  unsigned char* arena;           // temporaries of one entry point, scratch of its threads
+  unsigned char* state;  // parameters, optimiser state, scalars, outputs: kept from step to step
+  unsigned char* arena;  // temporaries of one entry point, scratch of its threads
   const unsigned char* const* inputs;  // one per input tensor of the entry point, row-major
   alignas(64) uint32_t arrived;
   alignas(64) uint32_t generation;
@@ -30,7 +31,8 @@ namespace nnc {
 enum class TensorRole : uint8_t { param, state, scalar, output };
 enum class ElementType : uint8_t { f32, f64, i32, i64, boolean, u8 };
 
-// A tensor kept in `state`. `strides` are in elements, per logical axis; checkpoints always hold the logical tensor.
+// A tensor kept in `state`. `strides` are in elements, per logical axis; checkpoints always hold the logical
+// tensor.
 struct TensorInfo {
   std::string name;
   TensorRole role;
@@ -50,13 +52,13 @@ struct InputInfo {
 // The exact memory bill of one entry point, in bytes.
 struct MemoryBill {
   uint64_t parameters = 0;
-  uint64_t gradients = 0;    // those that had to be stored; 0 where each is used up in its product's epilogue
+  uint64_t gradients = 0;  // those that had to be stored; 0 where each is used up in its product's epilogue
   uint64_t optimizer = 0;
   uint64_t activations = 0;  // temporaries that are no gradients of parameters; their lifetimes overlap
   uint64_t scratch = 0;      // per thread, times threads
   uint64_t inputs = 0;       // one batch
-  uint64_t arena = 0;        // what is allocated for temporaries: gradients and activations, planned by lifetimes
-  uint64_t state = 0;        // what is allocated for parameters, optimiser state, scalars, outputs
+  uint64_t arena = 0;  // what is allocated for temporaries: gradients and activations, planned by lifetimes
+  uint64_t state = 0;  // what is allocated for parameters, optimiser state, scalars, outputs
   uint64_t peak() const { return arena + scratch + state + inputs; }
 };
 
@@ -74,7 +76,7 @@ struct EntryPoint {
   std::vector<KernelInfo> kernels;  // in launch order
   int barriers = 0;
   MemoryBill memory;
-  uint64_t arena_bytes = 0;             // to allocate for `arena` …
+  uint64_t arena_bytes = 0;               // to allocate for `arena` …
   uint64_t scratch_bytes_per_thread = 0;  // … plus this times threads behind it
   double flops = 0;
 };

@@ -272,6 +272,7 @@ struct Slot {
   Layout layout;
   enum class Kind : uint8_t { input, param, state, scalar, output, temporary } kind = Kind::temporary;
   SlotId in_place_of;  // an output that shares the memory of the param or state it replaces
+  bool gradient = false;  // a temporary that holds a parameter's gradient (for the memory bill)
   bool operator==(const Slot&) const = default;
 };
 

@@ -1,0 +1,126 @@
+// One kernel as one LLVM function:
+//   void kernel(ptr parameter…, ptr scratch, i64 begin, i64 end)
+// which runs the tasks [begin, end). This class holds what all statements share: the loop nest, subscripts,
+// loads and stores, expressions and where they are hoisted to. Statements are emitted in emit_map.cpp,
+// emit_reduce.cpp and emit_contract.cpp.
+#pragma once
+
+#include <llvm/IR/Module.h>
+
+#include <functional>
+#include <unordered_map>
+
+#include "codegen/emit_scalars.h"
+#include "codegen/target.h"
+#include "ir/kernel.h"
+
+namespace nnc::codegen {
+
+class KernelEmitter {
+ public:
+  KernelEmitter(const kernel::Kernel& kernel, llvm::Module& module, const Target& target);
+
+  llvm::Function* emit(const std::string& symbol);
+
+ private:
+  struct Bounds {
+    llvm::Value* begin;
+    llvm::Value* end;
+  };
+  using Values = std::vector<llvm::Value*>;
+  using LoopBody = std::function<void(llvm::Value* index)>;
+  using CarriedBody = std::function<Values(llvm::Value* index, const Values& carried)>;
+
+  // ---- emit_kernel.cpp: tasks, loops
+  void emit_task(llvm::Value* task);
+  void emit_block(const kernel::Block& block);
+  llvm::Value* i64(int64_t value) { return b_.getInt64(static_cast<uint64_t>(value)); }
+  void loop(llvm::Value* begin, llvm::Value* end, int64_t step, const LoopBody& body);
+  Values carry(llvm::Value* begin, llvm::Value* end, int64_t step, const Values& initial,
+               const CarriedBody& body);
+  void when(llvm::Value* condition, const std::function<void()>& body);
+  // Loops over `axes` in this order; `lanes` (if valid, then the last of them) in vectors of kLanes with a
+  // masked tail.
+  void nest(const std::vector<kernel::AxisId>& axes, kernel::AxisId lanes, const std::function<void()>& body);
+  llvm::Value* tail_mask(llvm::Value* index, llvm::Value* end);  // lanes below end - index
+  Bounds bounds(kernel::AxisId axis) const { return bounds_[axis.index]; }
+
+  // ---- emit_access.cpp: expressions, loads, stores
+  // Which expressions a statement uses and which buffers it writes: decides what may be hoisted.
+  void begin_statement(const std::vector<kernel::ExprId>& roots, const std::vector<kernel::Store>& stores);
+  int depth(kernel::ExprId id);
+  int depth(const kernel::Index& index);
+  void hoist();  // emits what the current loops determine and inner ones do not
+  llvm::Value* expr(kernel::ExprId id);
+  llvm::Value* compute(const kernel::Expr& e);
+  llvm::Value* load(const kernel::Expr& e);
+  void store(const kernel::Store& s);
+  void run_stores(const std::vector<kernel::Store>& stores);
+  llvm::Value* axis_vector(const kernel::Index& index);
+  struct Address {
+    llvm::Value* offset = nullptr;     // elements; scalar
+    llvm::Value* scattered = nullptr;  // per-lane elements added to it, or null
+    int64_t lane_stride = 0;
+    llvm::Value* valid = nullptr;  // checked subscripts: whether inside (scalar or per lane)
+  };
+  Address address(kernel::BufferId buffer, const std::vector<kernel::Index>& subscripts);
+  llvm::Value* pointer(kernel::BufferId buffer, llvm::Value* offset);
+  llvm::Value* from_memory(llvm::Value* raw, DType dtype);
+  llvm::Value* to_memory(llvm::Value* value, DType dtype);
+  bool use(kernel::ExprId id, kernel::AxisId axis);  // whether the expression depends on the axis
+
+  // ---- statements
+  void emit(const kernel::Map& map);
+  void emit(const kernel::Reduce& reduce);
+  void emit(const kernel::Contract& contract);
+  void emit(const kernel::For& loop_over);
+  void emit(const kernel::Scatter& scatter);
+
+  // emit_reduce.cpp
+  Values neutral(kernel::Combine combine, DType dtype, bool vector);
+  Values combine(kernel::Combine how, const Values& a, const Values& b, DType dtype);
+  Values reduce_terms(const kernel::Reduce& reduce, bool vector_over);
+  Values over_loops(const std::vector<kernel::AxisId>& over, size_t at, llvm::Value* position,
+                    const Values& carried,
+                    const std::function<Values(llvm::Value* position, const Values&)>& term);
+  using Merge = std::function<Values(const Values&, const Values&)>;
+  // `accumulate` takes a partial state and a term, `merge` two partial states.
+  Values partials16(const std::vector<kernel::AxisId>& over, const Values& neutral_values,
+                    const std::function<Values()>& term, const Merge& accumulate, const Merge& merge);
+  Values segments(const kernel::Reduce& reduce, const Values& start, const std::function<Values()>& term,
+                  const Merge& f);
+  llvm::Value* tree16(llvm::Value* vector, const std::function<llvm::Value*(llvm::Value*, llvm::Value*)>& f);
+
+  // emit_contract.cpp: no vectors; register tiles with vectors along an output axis; dot products along the
+  // sum
+  void contract_plain(const kernel::Contract& contract);
+  void contract_tiled(const kernel::Contract& contract);
+  void contract_dots(const kernel::Contract& contract);
+  struct Tile;
+  Values tile_sum(const Tile& tile, int64_t rows, int64_t vectors, const Values& initial);
+  void tile_stores(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
+  void tile_stores_looped(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
+
+  const kernel::Kernel& k_;
+  llvm::Module& module_;
+  const Target& target_;
+  IrBuilder b_;
+  EmittingScalars scalars_;
+  llvm::Function* function_ = nullptr;
+  std::vector<llvm::Value*> buffers_;          // base pointers
+  std::vector<std::vector<int64_t>> strides_;  // of each buffer, in elements
+  std::vector<Bounds> bounds_;
+  std::vector<llvm::Value*> index_;  // current value of each axis; null outside its loop
+  std::vector<int> level_;           // how many loops are open once the axis is bound
+  int loops_open_ = 0;
+  kernel::AxisId lanes_;         // the axis that index_ holds the first lane of
+  llvm::Value* mask_ = nullptr;  // lanes that exist, in a tail
+  Values results_;               // what ExprKind::result stands for
+
+  std::vector<std::unordered_map<uint32_t, llvm::Value*>> memo_;
+  std::unordered_map<uint32_t, int> depths_;
+  std::vector<kernel::ExprId> roots_;
+  std::vector<bool> written_;  // buffers the current statement stores to
+};
+
+}  // namespace nnc::codegen

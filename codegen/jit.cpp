@@ -1,0 +1,212 @@
+#include "codegen/jit.h"
+
+#include <llvm/Config/llvm-config.h>
+#include <llvm/ExecutionEngine/Orc/Debugging/DebuggerSupport.h>
+#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/SHA256.h>
+#include <llvm/Support/SmallVectorMemoryBuffer.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/Target/TargetMachine.h>
+#include <llvm/TargetParser/Host.h>
+#include <unistd.h>
+
+#include <mutex>
+
+#include "codegen/emit_kernel.h"
+#include "codegen/emit_step.h"
+
+namespace nnc::codegen {
+namespace {
+
+void initialize_llvm() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  });
+}
+
+std::unique_ptr<llvm::TargetMachine> make_machine(const Target& target) {
+  initialize_llvm();
+  const llvm::Triple triple(llvm::sys::getProcessTriple());
+  std::string error;
+  const llvm::Target* llvm_target = llvm::TargetRegistry::lookupTarget(triple, error);
+  NNC_CHECK(llvm_target, error);
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  return std::unique_ptr<llvm::TargetMachine>(
+      llvm_target->createTargetMachine(triple, target.cpu, target.features, options, llvm::Reloc::PIC_,
+                                       llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+}
+
+std::string to_text(llvm::Module& module, llvm::TargetMachine& machine, Listing kind) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (kind == Listing::llvm_ir) {
+    module.print(stream, nullptr);
+    return text;
+  }
+  llvm::SmallString<0> bytes;
+  {
+    llvm::raw_svector_ostream out(bytes);
+    llvm::legacy::PassManager passes;
+    NNC_CHECK(!machine.addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::AssemblyFile),
+              "this target cannot print assembly");
+    passes.run(module);
+  }
+  return std::string(bytes);
+}
+
+Object to_object(llvm::Module& module, llvm::TargetMachine& machine) {
+  llvm::SmallVector<char, 0> bytes;
+  {
+    llvm::raw_svector_ostream out(bytes);
+    llvm::legacy::PassManager passes;
+    NNC_CHECK(!machine.addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile),
+              "this target cannot emit objects");
+    passes.run(module);
+  }
+  return Object(bytes.begin(), bytes.end());
+}
+
+void prepare(llvm::Module& module, const llvm::TargetMachine& machine) {
+  module.setTargetTriple(machine.getTargetTriple());
+  module.setDataLayout(machine.createDataLayout());
+}
+
+void report(Diagnostics& diagnostics, llvm::Error error) {
+  diagnostics.error_at(DiagnosticKind::code_generation, "", llvm::toString(std::move(error)));
+}
+
+}  // namespace
+
+Result<Target> host_target(const std::string& isa, Diagnostics& diagnostics) {
+  Target target;
+  const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  const auto has = [&](const char* name) { return features.lookup(name); };
+  if (!has("avx2") || !has("fma")) {
+    diagnostics.error_at(DiagnosticKind::unsupported_processor, "",
+                         "this processor has no AVX2 with fused multiply-add, which nnc needs");
+    return Failure();
+  }
+  const bool avx512 = has("avx512f") && has("avx512vl") && has("avx512dq") && has("avx512bw");
+  if (isa == "avx512" && !avx512) {
+    diagnostics
+        .error_at(DiagnosticKind::unsupported_processor, "", "this processor has no AVX-512 (F, VL, DQ, BW)")
+        .suggest("--isa=avx2");
+    return Failure();
+  }
+  target.isa = isa.empty() ? (avx512 ? "avx512" : "avx2") : isa;
+  if (target.isa == "avx512") {
+    target.cpu = llvm::sys::getHostCPUName().str();
+    target.features = "+avx512f,+avx512vl,+avx512dq,+avx512bw,+fma";
+  } else {
+    target.cpu = "x86-64-v3";
+    target.features = "+avx2,+fma";
+    target.vector_registers = 16;
+    target.register_lanes = 8;
+  }
+  const auto cache = [](int name, int64_t otherwise) {
+    const long bytes = sysconf(name);
+    return bytes > 0 ? static_cast<int64_t>(bytes) : otherwise;
+  };
+  target.l1_bytes = cache(_SC_LEVEL1_DCACHE_SIZE, target.l1_bytes);
+  target.l2_bytes = cache(_SC_LEVEL2_CACHE_SIZE, target.l2_bytes);
+  return target;
+}
+
+Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, const Target& target) {
+  const auto machine = make_machine(target);
+  llvm::LLVMContext context;
+  llvm::Module module(symbol, context);
+  prepare(module, *machine);
+  KernelEmitter(kernel, module, target).emit(symbol);
+  return to_object(module, *machine);
+}
+
+Object compile_step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
+                    const std::vector<std::string>& symbols, const std::string& name, const Target& target) {
+  const auto machine = make_machine(target);
+  llvm::LLVMContext context;
+  llvm::Module module(name, context);
+  prepare(module, *machine);
+  emit_step(module, program, plan, symbols, name, target);
+  return to_object(module, *machine);
+}
+
+std::string listing(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
+                    const std::vector<std::string>& symbols, const std::string& name, const Target& target,
+                    Listing kind) {
+  const auto machine = make_machine(target);
+  llvm::LLVMContext context;
+  llvm::Module module(name, context);
+  prepare(module, *machine);
+  for (uint32_t i = 0; i < program.kernels.size(); ++i)
+    if (!module.getFunction(symbols[i]))
+      KernelEmitter(program.kernels[kernel::KernelId{i}], module, target).emit(symbols[i]);
+  emit_step(module, program, plan, symbols, name, target);
+  return to_text(module, *machine, kind);
+}
+
+std::string compiler_identity(const Target& target) {
+  return "llvm " LLVM_VERSION_STRING " nnc " NNC_VERSION " " + target.isa + " " + target.cpu + " " +
+         target.features;
+}
+
+std::string content_hash(std::string_view text) {
+  llvm::SHA256 hash;
+  hash.update(llvm::StringRef(text.data(), text.size()));
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (uint8_t byte : hash.final()) {
+    out.push_back(kDigits[byte >> 4]);
+    out.push_back(kDigits[byte & 15]);
+  }
+  return out;
+}
+
+struct Linker::Impl {
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+};
+
+Linker::Linker() : impl_(std::make_unique<Impl>()) {}
+Linker::~Linker() = default;
+
+Result<std::unique_ptr<Linker>> Linker::create(Diagnostics& diagnostics) {
+  initialize_llvm();
+  llvm::orc::JITTargetMachineBuilder machine((llvm::Triple(llvm::sys::getProcessTriple())));
+  auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(machine)).create();
+  if (!jit) {
+    report(diagnostics, jit.takeError());
+    return Failure();
+  }
+  // gdb learns of the code as it is linked; without a debugger this costs nothing.
+  if (auto error = llvm::orc::enableDebuggerSupport(**jit)) llvm::consumeError(std::move(error));
+  std::unique_ptr<Linker> linker(new Linker());
+  linker->impl_->jit = std::move(*jit);
+  return linker;
+}
+
+Status Linker::add(const Object& object, const std::string& name, Diagnostics& diagnostics) {
+  auto buffer = std::make_unique<llvm::SmallVectorMemoryBuffer>(
+      llvm::SmallVector<char, 0>(object.begin(), object.end()), name, /*RequiresNullTerminator=*/false);
+  if (auto error = impl_->jit->addObjectFile(std::move(buffer))) {
+    report(diagnostics, std::move(error));
+    return Failure();
+  }
+  return Done();
+}
+
+Result<void*> Linker::find(const std::string& symbol, Diagnostics& diagnostics) {
+  auto address = impl_->jit->lookup(symbol);
+  if (!address) {
+    report(diagnostics, address.takeError());
+    return Failure();
+  }
+  return address->toPtr<void*>();
+}
+
+}  // namespace nnc::codegen

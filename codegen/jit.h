@@ -1,0 +1,52 @@
+// Machine code: kernels and steps to objects (in parallel, through the disk cache), objects to callable
+// addresses. LLVM-free interface.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "codegen/plan_memory.h"
+#include "codegen/target.h"
+#include "ir/kernel.h"
+#include "support/diagnostic.h"
+#include "support/result.h"
+
+namespace nnc::codegen {
+
+using Object = std::vector<char>;  // a relocatable ELF file
+
+// The processor nnc runs on, restricted to `isa` if that is not empty. Fails where FMA and AVX2 are missing,
+// or the named instruction set is.
+Result<Target> host_target(const std::string& isa, Diagnostics& diagnostics);
+
+Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, const Target& target);
+Object compile_step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
+                    const std::vector<std::string>& symbols, const std::string& name, const Target& target);
+
+// The same as text, for people.
+enum class Listing { llvm_ir, assembly };
+std::string listing(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
+                    const std::vector<std::string>& symbols, const std::string& name, const Target& target,
+                    Listing kind);
+
+// A name for everything that machine code depends on besides its kernel: LLVM's version, nnc's, the target.
+std::string compiler_identity(const Target& target);
+// SHA-256 of `text`, in hexadecimal.
+std::string content_hash(std::string_view text);
+
+// Links objects into this process; addresses are valid while it lives.
+class Linker {
+ public:
+  static Result<std::unique_ptr<Linker>> create(Diagnostics& diagnostics);
+  ~Linker();
+  Status add(const Object& object, const std::string& name, Diagnostics& diagnostics);
+  Result<void*> find(const std::string& symbol, Diagnostics& diagnostics);
+
+ private:
+  Linker();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nnc::codegen

@@ -1,0 +1,157 @@
+#include "codegen/plan_memory.h"
+
+#include <algorithm>
+#include <map>
+
+#include "codegen/emit_scratch.h"
+#include "support/check.h"
+
+namespace nnc::codegen {
+
+using kernel::Program;
+using kernel::Slot;
+using kernel::SlotId;
+
+namespace {
+
+uint64_t align(uint64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+uint64_t slot_bytes(const Slot& slot) {
+  return align(
+      static_cast<uint64_t>(storage_elements(slot.type.shape, slot.layout) * dtype_bytes(slot.type.dtype)));
+}
+
+ElementType element_type(DType dtype) {
+  return static_cast<ElementType>(dtype);
+}
+static_assert(static_cast<int>(ElementType::u8) == static_cast<int>(DType::u8));
+
+bool in_state(Slot::Kind kind) {
+  return kind == Slot::Kind::param || kind == Slot::Kind::state || kind == Slot::Kind::scalar ||
+         kind == Slot::Kind::output;
+}
+
+TensorRole role_of(Slot::Kind kind) {
+  switch (kind) {
+    case Slot::Kind::param:
+      return TensorRole::param;
+    case Slot::Kind::scalar:
+      return TensorRole::scalar;
+    case Slot::Kind::output:
+      return TensorRole::output;
+    default:
+      return TensorRole::state;
+  }
+}
+
+// First and last barrier interval in which a slot is touched.
+struct Lifetime {
+  int first = -1;
+  int last = -1;
+};
+
+std::vector<Lifetime> lifetimes(const Program& program) {
+  std::vector<Lifetime> out(program.slots.size());
+  int interval = 0;
+  for (const kernel::Item& item : program.items) {
+    const auto* launch = std::get_if<kernel::Launch>(&item);
+    if (!launch) {
+      ++interval;
+      continue;
+    }
+    for (SlotId slot : launch->arguments) {
+      Lifetime& life = out[slot.index];
+      if (life.first < 0) life.first = interval;
+      life.last = interval;
+    }
+  }
+  return out;
+}
+
+// Greedy by size: each temporary takes the lowest place free during its whole life.
+uint64_t place_temporaries(const Program& program, std::vector<Place>& places) {
+  const std::vector<Lifetime> lives = lifetimes(program);
+  std::vector<uint32_t> order;
+  for (uint32_t i = 0; i < program.slots.size(); ++i)
+    if (program.slots[SlotId{i}].kind == Slot::Kind::temporary && lives[i].first >= 0) order.push_back(i);
+  const auto bytes = [&](uint32_t i) { return slot_bytes(program.slots[SlotId{i}]); };
+  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return bytes(a) > bytes(b); });
+  uint64_t total = 0;
+  std::vector<uint32_t> placed;
+  for (uint32_t i : order) {
+    std::vector<std::pair<uint64_t, uint64_t>> taken;
+    for (uint32_t j : placed)
+      if (lives[j].first <= lives[i].last && lives[i].first <= lives[j].last)
+        taken.push_back({places[j].offset, places[j].offset + bytes(j)});
+    std::sort(taken.begin(), taken.end());
+    uint64_t at = 0;
+    for (const auto& [begin, end] : taken) {
+      if (at + bytes(i) <= begin) break;
+      at = std::max(at, end);
+    }
+    places[i] = {Place::Base::arena, at};
+    total = std::max(total, at + bytes(i));
+    placed.push_back(i);
+  }
+  return total;
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const std::vector<Program>& programs) {
+  MemoryPlan plan;
+  std::map<std::string, size_t> tensor_at;
+  // Parameters first and in the order of the first program that has them, so that an optimiser could sweep
+  // them flat.
+  const auto add_tensor = [&](const Slot& slot) {
+    const auto [at, is_new] = tensor_at.try_emplace(slot.name, plan.tensors.size());
+    if (!is_new) {
+      const TensorInfo& known = plan.tensors[at->second];
+      NNC_CHECK(known.shape == slot.type.shape && known.strides == strides_of(slot.type.shape, slot.layout) &&
+                    known.dtype == element_type(slot.type.dtype),
+                "programs disagree about the type or layout of " + slot.name);
+      return;
+    }
+    plan.tensors.push_back({slot.name, role_of(slot.kind), element_type(slot.type.dtype), slot.type.shape,
+                            strides_of(slot.type.shape, slot.layout), plan.state_bytes, slot_bytes(slot)});
+    plan.state_bytes += slot_bytes(slot);
+  };
+  for (const Slot::Kind kind : {Slot::Kind::param, Slot::Kind::state, Slot::Kind::scalar, Slot::Kind::output})
+    for (const Program& program : programs)
+      for (const Slot& slot : program.slots)
+        if (slot.kind == kind && !slot.in_place_of.valid()) add_tensor(slot);
+
+  for (const Program& program : programs) {
+    MemoryPlan::PerProgram out;
+    out.places.resize(program.slots.size());
+    out.arena_bytes = place_temporaries(program, out.places);
+    for (uint32_t i = 0; i < program.slots.size(); ++i) {
+      const Slot& slot = program.slots[SlotId{i}];
+      if (slot.kind == Slot::Kind::input) {
+        out.places[i] = {Place::Base::input, out.inputs.size()};
+        out.inputs.push_back({slot.name, element_type(slot.type.dtype), slot.type.shape});
+        out.bill.inputs += align(static_cast<uint64_t>(slot.type.bytes()));
+      } else if (in_state(slot.kind)) {
+        const Slot& home = slot.in_place_of.valid() ? program.slots[slot.in_place_of] : slot;
+        out.places[i] = {Place::Base::state, plan.tensors[tensor_at.at(home.name)].offset};
+        if (slot.in_place_of.valid()) continue;
+        if (slot.kind == Slot::Kind::param) out.bill.parameters += slot_bytes(slot);
+        if (slot.kind == Slot::Kind::state) out.bill.optimizer += slot_bytes(slot);
+      } else if (slot.gradient) {
+        out.bill.gradients += slot_bytes(slot);
+      } else {
+        out.bill.activations += slot_bytes(slot);
+      }
+    }
+    for (const kernel::Kernel& k : program.kernels)
+      out.scratch_bytes = std::max(out.scratch_bytes, static_cast<uint64_t>(scratch_bytes(k)));
+    out.bill.arena = out.arena_bytes;
+    out.bill.state = plan.state_bytes;
+    plan.programs.push_back(std::move(out));
+  }
+  return plan;
+}
+
+}  // namespace nnc::codegen

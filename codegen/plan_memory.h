@@ -1,0 +1,34 @@
+// Offsets for every slot of a set of programs. Parameters, optimiser state, scalars and outputs get places of
+// their own in `state`, shared by name over all programs; temporaries of one program share an arena by
+// lifetime, counted in barrier intervals (what lives in the same interval never overlaps).
+#pragma once
+
+#include "codegen/program.h"
+#include "ir/kernel.h"
+
+namespace nnc::codegen {
+
+// Where a slot lives.
+struct Place {
+  enum class Base : uint8_t { state, arena, input } base = Base::arena;
+  uint64_t offset = 0;  // bytes; for inputs: their number
+};
+
+struct MemoryPlan {
+  std::vector<TensorInfo> tensors;  // in `state`, by offset
+  uint64_t state_bytes = 0;
+  struct PerProgram {
+    std::vector<Place> places;  // by SlotId
+    uint64_t arena_bytes = 0;
+    uint64_t scratch_bytes = 0;  // of one thread: the largest kernel's
+    std::vector<InputInfo> inputs;
+    MemoryBill bill;  // without scratch, which depends on the number of threads
+  };
+  std::vector<PerProgram> programs;
+};
+
+MemoryPlan plan_memory(const std::vector<kernel::Program>& programs);
+
+inline constexpr uint64_t kAlignment = 64;  // bytes, of every tensor
+
+}  // namespace nnc::codegen

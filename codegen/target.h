@@ -1,0 +1,23 @@
+// What schedules and emission need to know of the processor. Plain numbers; filled in by jit.cpp for the
+// host.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace nnc::codegen {
+
+struct Target {
+  std::string isa = "avx512";  // "avx512" or "avx2"
+  std::string cpu;             // LLVM's name, "znver4"
+  std::string features;        // "+avx512f,…"
+  int vector_registers = 32;   // of register_lanes floats
+  int register_lanes = 16;
+  int64_t l1_bytes = 32 * 1024;
+  int64_t l2_bytes = 1024 * 1024;
+
+  // Registers a 16-lane value takes.
+  int registers_per_value() const { return 16 / register_lanes; }
+};
+
+}  // namespace nnc::codegen
