@@ -1,0 +1,31 @@
+# lit's view of tests/: every *.test, *.nn, *.nnir and *.nnk file outside Inputs/ is a test with RUN lines, run by bash.
+#   %nnc      the program under test          %src   the repository's root
+#   exits N   tests/bin: checks an exit code  split-file, FileCheck, not   LLVM's tools
+import os
+
+import lit.formats
+
+config.name = "nnc"
+config.test_format = lit.formats.ShTest(execute_external=True)
+config.suffixes = [".test", ".nn", ".nnir", ".nnk"]
+config.excludes = ["Inputs", "unit", "bin", "CMakeLists.txt"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.build_dir, "tests", "lit")
+
+config.environment["PATH"] = os.pathsep.join(
+    [os.path.join(config.test_source_root, "bin"), config.llvm_tools, config.environment.get("PATH", "")])
+# Nothing of the user's: not the cache, not the colours, not the number of threads.
+config.environment.update(XDG_CACHE_HOME=os.path.join(config.test_exec_root, "cache"), NO_COLOR="1", LC_ALL="C.UTF-8",
+                          NNC_THREADS="2")
+for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+config.substitutions.append(("%nnc", os.path.join(config.build_dir, "nnc")))
+config.substitutions.append(("%src", config.source_dir))
+
+if config.sanitized:
+    config.available_features.add("sanitized")
+with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
+    if "avx512f" in cpuinfo.read():
+        config.available_features.add("avx512")
