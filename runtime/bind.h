@@ -1,0 +1,75 @@
+// Binding: which fields of a table go to which column of the model, what is fitted on the training part, and
+// the values themselves. Used by load_data.cpp only.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/dataset.h"
+#include "runtime/table.h"
+
+namespace nnc::runtime {
+
+const InputSpec& input_spec(const RunConfig& config, const std::string& name);
+int64_t element_count(const std::vector<int64_t>& shape);
+// "f32[64]", "i32"
+std::string describe_column(const ModelColumn& column);
+
+// [input.NAME] tables that no column of the model asks for are errors.
+bool check_input_names(const RunConfig& config, std::span<const ModelColumn> columns,
+                       Diagnostics& diagnostics);
+
+// Fields of a table by the rules of language.md §8. One FittedInput per column, in their order, with fields
+// and positions only. Numbers of fields are checked against the columns' types.
+Result<std::vector<FittedInput>> bind_fields(const RunConfig& config, std::span<const ModelColumn> columns,
+                                             const Table& table, Diagnostics& diagnostics);
+
+// The position of a `from` or `ignore` entry ("age", "#-1", "#3"); -1 if there is none.
+int64_t find_field(const Table& table, const std::string& item);
+
+// Positions in another file of what was bound in training: by name if both have names, else by count, where
+// the fields of inputs that are not in `columns` may be missing.
+Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<const ModelColumn> columns,
+                                               const Table& table, Diagnostics& diagnostics);
+
+// Distinct values of a field in these rows: numbers by size if all are numbers, else by their bytes.
+std::vector<std::string> find_categories(const Table& table, std::span<const uint32_t> rows,
+                                         int64_t position);
+
+// Mean, standard deviation (of the population, after gaps are filled), means for gaps, categories: from these
+// rows.
+void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSpec& spec, FittedInput& input);
+
+// The column's values in these rows. Reports every kind of fault with its line.
+Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> rows, const ModelColumn& column,
+                               const InputSpec& spec, const FittedInput& input, Diagnostics& diagnostics);
+
+// Collects what whole-number columns hold and says once what is out of range.
+class LabelCheck {
+ public:
+  LabelCheck(const ModelColumn& column, int64_t first) : column_(column), first_(first) {}
+  void add(double value, int64_t row) {
+    if (value < lowest_) lowest_ = value;
+    if (value > highest_) highest_ = value;
+    const double label = value - static_cast<double>(first_);
+    if (label < 0 || (column_.classes > 0 && label >= static_cast<double>(column_.classes))) {
+      if (outside_++ == 0) {
+        first_bad_ = value;
+        first_bad_row_ = row;
+      }
+    }
+  }
+  bool good() const { return outside_ == 0; }
+  int64_t bad_row() const { return first_bad_row_; }
+  void report(const std::string& location, Diagnostics& diagnostics) const;
+
+ private:
+  const ModelColumn& column_;
+  int64_t first_;
+  double lowest_ = 1e300, highest_ = -1e300, first_bad_ = 0;
+  int64_t first_bad_row_ = 0, outside_ = 0;
+};
+
+}  // namespace nnc::runtime

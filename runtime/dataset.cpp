@@ -1,0 +1,156 @@
+// Arrays in memory, their order, and the benchmark's splitmix64 data; see dataset.h.
+#include "runtime/dataset.h"
+
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "fmt/format.h"
+#include "runtime/checkpoint.h"
+#include "runtime/file.h"
+
+namespace nnc::runtime {
+namespace {
+
+constexpr uint64_t kGolden = 0x9E3779B97F4A7C15ULL;
+
+uint64_t mix(uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+  return z ^ (z >> 31);
+}
+
+// The high half of the 128-bit product: maps a random word to 0 … bound-1. Its bias is below bound / 2^64.
+uint64_t below(uint64_t word, uint64_t bound) {
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<uint64_t>(Wide{word} * bound >> 64);
+}
+
+void unpack_row(const ColumnData& column, int64_t row, unsigned char* to) {
+  const unsigned char* from = column.bytes.data() + row * column.row_elements;
+  for (int64_t i = 0; i < column.row_elements; ++i) {
+    const float value = column.table[from[i]];
+    std::memcpy(to + i * 4, &value, 4);
+  }
+}
+
+}  // namespace
+
+size_t element_size(ElementType type) {
+  switch (type) {
+    case ElementType::f32:
+    case ElementType::i32:
+      return 4;
+    case ElementType::f64:
+    case ElementType::i64:
+      return 8;
+    case ElementType::boolean:
+    case ElementType::u8:
+      return 1;
+  }
+  return 0;
+}
+
+std::string_view element_name(ElementType type) {
+  switch (type) {
+    case ElementType::f32:
+      return "f32";
+    case ElementType::f64:
+      return "f64";
+    case ElementType::i32:
+      return "i32";
+    case ElementType::i64:
+      return "i64";
+    case ElementType::boolean:
+      return "bool";
+    case ElementType::u8:
+      return "u8";
+  }
+  return "?";
+}
+
+int64_t ColumnData::row_bytes() const {
+  return row_elements * static_cast<int64_t>(element_size(column.dtype));
+}
+
+const ColumnData* Dataset::find(const std::string& name) const {
+  for (const ColumnData& c : columns)
+    if (c.column.name == name) return &c;
+  return nullptr;
+}
+
+void gather_rows(const ColumnData& column, const uint32_t* order, int64_t count, unsigned char* to) {
+  const int64_t size = column.row_bytes();
+  for (int64_t i = 0; i < count; ++i, to += size) {
+    if (column.packed)
+      unpack_row(column, order[i], to);
+    else
+      std::memcpy(to, column.bytes.data() + order[i] * size, static_cast<size_t>(size));
+  }
+}
+
+void copy_rows(const ColumnData& column, int64_t first, int64_t count, unsigned char* to) {
+  const int64_t size = column.row_bytes();
+  if (!column.packed) {
+    if (count > 0) std::memcpy(to, column.bytes.data() + first * size, static_cast<size_t>(count * size));
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) unpack_row(column, first + i, to + i * size);
+}
+
+uint64_t LoadedData::content_hash() const {
+  uint64_t hash = 1;
+  for (const Dataset* part : {&train, &test}) {
+    hash = hash_bytes(&part->rows, sizeof part->rows, hash);
+    for (const ColumnData& c : part->columns) {
+      hash = hash_bytes(c.column.name.data(), c.column.name.size(), hash);
+      hash = hash_bytes(c.bytes.data(), c.bytes.size(), hash);
+      hash = hash_bytes(c.table.data(), c.table.size() * sizeof(float), hash);
+    }
+  }
+  return hash;
+}
+
+void shuffled_order(uint64_t seed, ShufflePurpose purpose, uint64_t epoch, std::span<uint32_t> order) {
+  std::iota(order.begin(), order.end(), 0U);
+  const uint64_t key = mix(mix(mix(seed + kGolden) + static_cast<uint64_t>(purpose)) + epoch);
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[below(splitmix_word(key, i), i)]);
+}
+
+uint64_t splitmix_word(uint64_t seed, uint64_t i) {
+  return mix(seed + i * kGolden);
+}
+
+void splitmix_uniform(uint64_t seed, double lo, double hi, std::span<float> to) {
+  for (size_t i = 0; i < to.size(); ++i)
+    to[i] = static_cast<float>(lo + (hi - lo) * static_cast<double>(splitmix_word(seed, i + 1) >> 40) /
+                                        16777216.0);
+}
+
+void splitmix_integers(uint64_t seed, int64_t k, std::span<int32_t> to) {
+  for (size_t i = 0; i < to.size(); ++i)
+    to[i] = static_cast<int32_t>((splitmix_word(seed, i + 1) >> 33) % static_cast<uint64_t>(k));
+}
+
+Status splitmix_parameters(const Bundle& bundle, std::span<const SplitmixRange> ranges, unsigned char* state,
+                           Diagnostics& diagnostics) {
+  bool good = true;
+  for (size_t k = 0; k < ranges.size(); ++k) {
+    const TensorInfo* tensor = bundle.find_tensor(ranges[k].parameter);
+    if (tensor == nullptr || tensor->role != TensorRole::param || tensor->dtype != ElementType::f32) {
+      diagnostics.error_at(DiagnosticKind::missing_program, "",
+                           fmt::format("the model has no f32 parameter {}", ranges[k].parameter));
+      good = false;
+      continue;
+    }
+    int64_t elements = 1;
+    for (const int64_t size : tensor->shape) elements *= size;
+    std::vector<float> values(static_cast<size_t>(elements));
+    splitmix_uniform(100 + k, ranges[k].lo, ranges[k].hi, values);
+    write_tensor(*tensor, state, reinterpret_cast<const unsigned char*>(values.data()));
+  }
+  if (!good) return Failure{};
+  return Done{};
+}
+
+}  // namespace nnc::runtime

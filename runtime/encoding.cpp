@@ -1,0 +1,113 @@
+// Data files that are not UTF-8: found, named with the first wrong byte, and converted when the user says
+// from what.
+#include <iconv.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "fmt/format.h"
+#include "runtime/file.h"
+
+namespace nnc::runtime {
+namespace {
+
+bool starts_with(const std::vector<unsigned char>& bytes, std::initializer_list<unsigned char> mark) {
+  return bytes.size() >= mark.size() && std::equal(mark.begin(), mark.end(), bytes.begin());
+}
+
+std::string from_latin1(const std::vector<unsigned char>& bytes) {
+  std::string out;
+  out.reserve(bytes.size() + bytes.size() / 8);
+  for (const unsigned char c : bytes) {
+    if (c < 0x80) {
+      out.push_back(static_cast<char>(c));
+    } else {
+      out.push_back(static_cast<char>(0xC0 | c >> 6));
+      out.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+    }
+  }
+  return out;
+}
+
+// Nothing if the bytes are not CP949. `available` turns false when this system has no table for it.
+std::optional<std::string> from_cp949(std::vector<unsigned char>& bytes, bool& available) {
+  const iconv_t converter = iconv_open("UTF-8", "CP949");
+  available = converter != iconv_t(-1);
+  if (!available) return std::nullopt;
+  std::string out(bytes.size() * 2 + 16, '\0');  // two bytes become at most three
+  char* from = reinterpret_cast<char*>(bytes.data());
+  char* to = out.data();
+  size_t from_left = bytes.size(), to_left = out.size();
+  const size_t result = iconv(converter, &from, &from_left, &to, &to_left);
+  iconv_close(converter);
+  if (result == size_t(-1) || from_left != 0) return std::nullopt;
+  out.resize(out.size() - to_left);
+  return out;
+}
+
+}  // namespace
+
+size_t find_invalid_utf8(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  for (size_t i = 0; i < text.size();) {
+    const unsigned char first = byte(i);
+    if (first < 0x80) {
+      ++i;
+      continue;
+    }
+    const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    if (first < 0xC2 || first > 0xF4 || i + length > text.size()) return i;
+    for (size_t k = 1; k < length; ++k)
+      if ((byte(i + k) & 0xC0) != 0x80) return i;
+    const unsigned char second = byte(i + 1);  // overlong forms, surrogates, beyond U+10FFFF
+    if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
+        (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F))
+      return i;
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+Result<std::string> decode_text(const std::string& path, std::vector<unsigned char> bytes,
+                                const std::string& encoding, Diagnostics& diagnostics) {
+  if (starts_with(bytes, {0xFF, 0xFE}) || starts_with(bytes, {0xFE, 0xFF})) {
+    diagnostics.error_at(DiagnosticKind::data_encoding, path, "is UTF-16, which is not read")
+        .suggest("save it as UTF-8");
+    return Failure{};
+  }
+  if (starts_with(bytes, {0xEF, 0xBB, 0xBF})) bytes.erase(bytes.begin(), bytes.begin() + 3);
+  const auto zero = std::find(bytes.begin(), bytes.end(), 0);
+  if (zero != bytes.end()) {
+    diagnostics.error_at(DiagnosticKind::data_format, path,
+                         fmt::format("is no text: byte {} is zero", zero - bytes.begin()));
+    return Failure{};
+  }
+  bool available = true;
+  if (encoding == "latin1") return from_latin1(bytes);
+  if (encoding == "cp949") {
+    if (std::optional<std::string> text = from_cp949(bytes, available)) return *std::move(text);
+    diagnostics.error_at(DiagnosticKind::data_encoding, path,
+                         available ? "does not read as CP949, which data.encoding says it is"
+                                   : "this system has no table for CP949");
+    return Failure{};
+  }
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const size_t wrong = find_invalid_utf8(text);
+  if (wrong == std::string_view::npos) return std::string(text);
+
+  const size_t line_start = wrong == 0 ? 0 : text.rfind('\n', wrong - 1) + 1;  // npos + 1 is 0
+  const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(wrong), '\n') + 1;
+  const auto column = 1 + std::count_if(text.begin() + static_cast<std::ptrdiff_t>(line_start),
+                                        text.begin() + static_cast<std::ptrdiff_t>(wrong), [](char c) {
+                                          return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+                                        });
+  std::string message = fmt::format("not UTF-8 (byte 0x{:02X} at column {})", bytes[wrong], column);
+  const std::string where = fmt::format("{}:{}", path, line);
+  const bool korean = from_cp949(bytes, available).has_value();
+  diagnostics
+      .error_at(DiagnosticKind::data_encoding, where, message + (korean ? "; it reads well as CP949" : ""))
+      .suggest(korean ? "data.encoding = \"cp949\"" : "save it as UTF-8, or data.encoding = \"latin1\"");
+  return Failure{};
+}
+
+}  // namespace nnc::runtime

@@ -1,0 +1,48 @@
+// Files as the runtime needs them: read whole with a size limit and gzip undone, texts checked or converted
+// to UTF-8, written so that a reader finds the old bytes or the new ones and nothing between.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/diagnostic.h"
+#include "support/result.h"
+
+namespace nnc::runtime {
+
+// 4 GiB: what a CSV's 32-bit field offsets can address. IDX files and checkpoints may be larger.
+constexpr uint64_t kTableLimit = 0xFFFF0000;
+constexpr uint64_t kFileLimit = uint64_t{1} << 40;
+
+bool file_exists(const std::string& path);
+
+// The whole file; gzip (by its first bytes, whatever the name) is undone when `inflate`. Errors have kind
+// `kind`.
+Result<std::vector<unsigned char>> read_file(const std::string& path, bool inflate, uint64_t limit,
+                                             DiagnosticKind kind, Diagnostics& diagnostics);
+
+// Temporary file beside it, fsync, rename, fsync of the folder.
+Status write_file(const std::string& path, std::span<const unsigned char> bytes, Diagnostics& diagnostics);
+Status write_file(const std::string& path, std::string_view text, Diagnostics& diagnostics);
+
+// Makes a folder and those above it. True if it exists afterwards.
+Status make_folder(const std::string& path, Diagnostics& diagnostics);
+
+// Flushes a folder's entries to disk; best effort.
+void sync_folder(const std::string& path);
+
+// The byte offset of the first byte that is not UTF-8, or npos.
+size_t find_invalid_utf8(std::string_view text);
+
+// Checks or converts a data file's text. `encoding` is "utf-8", "cp949" or "latin1" (config.h has checked
+// it). A byte-order mark is removed; UTF-16 and binary files are refused with a message.
+Result<std::string> decode_text(const std::string& path, std::vector<unsigned char> bytes,
+                                const std::string& encoding, Diagnostics& diagnostics);
+
+// 64 bits of FNV-1a, fed 8 bytes at a time: tells inputs apart by accident, not by malice.
+uint64_t hash_bytes(const void* data, size_t size, uint64_t seed = 0xcbf29ce484222325ULL);
+
+}  // namespace nnc::runtime

@@ -1,0 +1,63 @@
+// What was fitted on the training part as JSON, in the run folder. Doubles are written so that they read back
+// equal.
+#include "nlohmann/json.hpp"
+#include "runtime/dataset.h"
+
+namespace nnc::runtime {
+
+using nlohmann::json;
+
+const FittedInput* Fitted::find(const std::string& name) const {
+  for (const FittedInput& input : inputs)
+    if (input.name == name) return &input;
+  return nullptr;
+}
+
+std::string Fitted::to_json() const {
+  json list = json::array();
+  for (const FittedInput& input : inputs)
+    list.push_back({{"name", input.name},
+                    {"fields", input.fields},
+                    {"positions", input.positions},
+                    {"mean", input.mean},
+                    {"std", input.std},
+                    {"missing", input.missing},
+                    {"categories", input.categories}});
+  const json all = {{"header", header}, {"file_columns", file_columns}, {"inputs", list}};
+  return all.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<Fitted> Fitted::from_json(const std::string& text, Diagnostics& diagnostics) {
+  // nlohmann's conversions throw on a wrong type; the file is ours, so one message for all of them is enough.
+  try {
+    const json all = json::parse(text);
+    Fitted fitted;
+    fitted.header = all.at("header").get<bool>();
+    fitted.file_columns = all.at("file_columns").get<std::vector<std::string>>();
+    for (const json& item : all.at("inputs")) {
+      FittedInput input;
+      input.name = item.at("name").get<std::string>();
+      input.fields = item.at("fields").get<std::vector<std::string>>();
+      input.positions = item.at("positions").get<std::vector<int64_t>>();
+      input.mean = item.at("mean").get<std::vector<double>>();
+      input.std = item.at("std").get<std::vector<double>>();
+      input.missing = item.at("missing").get<std::vector<double>>();
+      input.categories = item.at("categories").get<std::vector<std::string>>();
+      const size_t n = input.positions.size();
+      const auto fits = [&](size_t size) { return size == 0 || size == n; };
+      bool good = input.fields.size() <= std::max<size_t>(n, 1) && fits(input.mean.size()) &&
+                  input.std.size() == input.mean.size() && fits(input.missing.size());
+      for (const int64_t p : input.positions)
+        good = good && p >= 0 && p < static_cast<int64_t>(fitted.file_columns.size());
+      if (!good) throw json::other_error::create(501, "sizes disagree", &item);
+      fitted.inputs.push_back(std::move(input));
+    }
+    return fitted;
+  } catch (const json::exception& error) {
+    diagnostics.error_at(DiagnosticKind::checkpoint_damaged, "run.json",
+                         std::string("what was fitted on the data cannot be read: ") + error.what());
+    return Failure{};
+  }
+}
+
+}  // namespace nnc::runtime

@@ -1,0 +1,142 @@
+// The bar and the plain lines; see progress.h.
+#include "runtime/progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "fmt/format.h"
+
+namespace nnc::runtime {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::milliseconds;
+
+constexpr auto kRedraw = milliseconds(100);
+
+bool is_set(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && value[0] != '\0';
+}
+
+bool is_dumb() {
+  const char* term = std::getenv("TERM");
+  return term == nullptr || std::strcmp(term, "dumb") == 0;
+}
+
+int columns_of(std::FILE* stream) {
+  winsize size{};
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+}  // namespace
+
+bool wants_color(std::FILE* stream) {
+  if (is_set("NO_COLOR")) return false;
+  if (is_set("CLICOLOR_FORCE") && std::strcmp(std::getenv("CLICOLOR_FORCE"), "0") != 0) return true;
+  return isatty(fileno(stream)) != 0 && !is_dumb();
+}
+
+ProgressMode resolve_mode(ProgressMode mode, std::FILE* stream) {
+  if (mode != ProgressMode::automatic) return mode;
+  return isatty(fileno(stream)) != 0 && !is_dumb() ? ProgressMode::bar : ProgressMode::plain;
+}
+
+std::string describe_seconds(double seconds) {
+  if (!(seconds < 360000)) return "long";
+  const auto whole = static_cast<int64_t>(std::llround(std::max(0.0, seconds)));
+  if (seconds < 9.95) return fmt::format("{:.1f} s", std::max(0.0, seconds));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
+}
+
+Progress::Progress(ProgressMode mode, std::FILE* stream)
+    : mode_(resolve_mode(mode, stream)), stream_(stream) {
+  started_ = last_drawn_ = Clock::now();
+}
+
+Progress::~Progress() {
+  finish();
+}
+
+void Progress::start(int64_t total_steps, int64_t done_steps) {
+  total_ = total_steps;
+  first_ = last_done_ = next_look_ = done_steps;
+  started_ = last_drawn_ = Clock::now();
+}
+
+void Progress::set_label(std::string_view label) {
+  const size_t size = std::min(label.size(), sizeof label_ - 1);
+  std::memcpy(label_, label.data(), size);
+  label_[size] = '\0';
+}
+
+double Progress::seconds() const {
+  return duration<double>(Clock::now() - started_).count();
+}
+
+double Progress::speed(int64_t done_steps) const {
+  const double elapsed = seconds();
+  return elapsed > 0 ? static_cast<double>(done_steps - first_) / elapsed : 0;
+}
+
+void Progress::look(int64_t done_steps, double loss) {
+  const auto now = Clock::now();
+  const auto since = now - last_drawn_;
+  const int64_t steps = done_steps - last_done_;
+  if (since < kRedraw) {
+    // How many more steps fit into the rest of the interval, looking twice as often as that.
+    const double ratio = duration<double>(kRedraw).count() / std::max(1e-9, duration<double>(since).count());
+    next_look_ = done_steps +
+                 std::clamp<int64_t>(static_cast<int64_t>(static_cast<double>(steps) * ratio / 4), 1, 100000);
+    return;
+  }
+  last_drawn_ = now;
+  last_done_ = done_steps;
+  next_look_ = done_steps + std::max<int64_t>(1, steps / 2);
+
+  constexpr int kBar = 24;
+  const double share =
+      total_ > 0 ? std::min(1.0, static_cast<double>(done_steps) / static_cast<double>(total_)) : 0;
+  const int full = static_cast<int>(share * kBar);
+  char bar[kBar + 1];
+  std::memset(bar, '.', kBar);
+  std::memset(bar, '=', static_cast<size_t>(full));
+  bar[kBar] = '\0';
+  const double rate = speed(done_steps);
+  const double left = rate > 0 ? static_cast<double>(total_ - done_steps) / rate : 0;
+  const auto whole = static_cast<long long>(std::clamp(left, 0.0, 359999.0));
+  char line[256];
+  std::snprintf(line, sizeof line, "%s [%s] %3d%%  loss %.5g  %.0f steps/s  %lld:%02lld:%02lld left", label_,
+                bar, static_cast<int>(share * 100), loss, rate, whole / 3600, whole % 3600 / 60, whole % 60);
+  std::fprintf(stream_, "\r%.*s\x1b[K", columns_of(stream_) - 1, line);
+  std::fflush(stream_);
+  drawn_ = true;
+}
+
+void Progress::clear() {
+  if (!drawn_) return;
+  std::fputs("\r\x1b[K", stream_);
+  drawn_ = false;
+}
+
+void Progress::line(std::string_view text) {
+  if (mode_ == ProgressMode::none) return;
+  clear();
+  std::fprintf(stream_, "%.*s\n", static_cast<int>(text.size()), text.data());
+  std::fflush(stream_);
+}
+
+void Progress::finish() {
+  clear();
+  std::fflush(stream_);
+}
+
+}  // namespace nnc::runtime

@@ -1,0 +1,276 @@
+// TOML text → Setting tree, and --set overrides; see settings.h.
+#include "runtime/settings.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "fmt/format.h"
+
+#define TOML_HEADER_ONLY 1
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+// The parser's own header is not ours to mend.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "toml++/toml.h"
+#pragma GCC diagnostic pop
+
+namespace nnc::runtime {
+namespace {
+
+// toml++ counts lines and columns from 1, columns in code points.
+uint32_t byte_offset(const SourceFile& file, toml::source_position at) {
+  if (at.line < 1 || at.line > file.line_count()) return static_cast<uint32_t>(file.text().size());
+  const std::string_view line = file.line(at.line);
+  uint32_t offset = 0;
+  for (uint32_t column = 1; column < at.column && offset < line.size(); ++column) {
+    ++offset;
+    while (offset < line.size() && (static_cast<unsigned char>(line[offset]) & 0xC0) == 0x80) ++offset;
+  }
+  return file.line_start(at.line) + offset;
+}
+
+Span to_span(const Sources& sources, FileId file, const toml::source_region& region) {
+  if (!region.begin) return {};
+  const uint32_t begin = byte_offset(sources[file], region.begin);
+  uint32_t end = region.end ? byte_offset(sources[file], region.end) : begin + 1;
+  // Regions of tables may reach over many lines: their first line is enough to point at.
+  const std::string& text = sources[file].text();
+  const size_t line_end = std::min(text.find('\n', begin), text.size());
+  end = std::min<uint32_t>(std::max(end, begin + 1), static_cast<uint32_t>(line_end));
+  return {file, begin, std::max(end, begin)};
+}
+
+Setting convert(const toml::node& node, const Sources& sources, FileId file, const std::string& origin_name) {
+  Setting out;
+  out.span = to_span(sources, file, node.source());
+  out.origin = node.source().begin && origin_name != "--set"
+                   ? fmt::format("{}:{}", origin_name, node.source().begin.line)
+                   : origin_name;
+  if (const auto* table = node.as_table()) {
+    out.kind = Setting::Kind::table;
+    for (const auto& [key, value] : *table) {
+      Setting member = convert(value, sources, file, origin_name);
+      member.key = std::string(key.str());
+      member.key_span = to_span(sources, file, key.source());
+      out.items.push_back(std::move(member));
+    }
+    std::stable_sort(out.items.begin(), out.items.end(),
+                     [](const Setting& a, const Setting& b) { return a.key_span < b.key_span; });
+  } else if (const auto* list = node.as_array()) {
+    out.kind = Setting::Kind::list;
+    for (const toml::node& item : *list) out.items.push_back(convert(item, sources, file, origin_name));
+  } else if (const auto* string = node.as_string()) {
+    out.kind = Setting::Kind::string;
+    out.string = string->get();
+  } else if (const auto* integer = node.as_integer()) {
+    out.kind = Setting::Kind::integer;
+    out.integer = integer->get();
+    out.real = static_cast<double>(out.integer);
+  } else if (const auto* real = node.as_floating_point()) {
+    out.kind = Setting::Kind::real;
+    out.real = real->get();
+  } else if (const auto* boolean = node.as_boolean()) {
+    out.kind = Setting::Kind::boolean;
+    out.boolean = boolean->get();
+  } else {
+    out.kind = Setting::Kind::other;
+  }
+  return out;
+}
+
+// Whether the place lies within { } opened on an earlier line: TOML's inline tables must not be broken. A
+// rough scan (strings and comments skipped) that only chooses the words of a hint.
+bool within_broken_braces(std::string_view text, uint32_t offset) {
+  std::vector<size_t> open;
+  size_t line = 0;
+  for (size_t i = 0; i < text.size() && i <= offset; ++i) {
+    const char c = text[i];
+    if (c == '\n') ++line;
+    if (c == '#') i = std::min(text.find('\n', i), text.size()) - 1;
+    if (c == '"' || c == '\'') {
+      size_t end = i + 1;
+      while (end < text.size() && text[end] != c && text[end] != '\n') end += text[end] == '\\' ? 2 : 1;
+      if (end >= text.size()) break;
+      i = end;
+    }
+    if (c == '{') open.push_back(line);
+    if (c == '}' && !open.empty()) open.pop_back();
+  }
+  return !open.empty() && (open.back() < line || (offset < text.size() && text[offset] == '\n'));
+}
+
+}  // namespace
+
+const Setting* Setting::member(std::string_view name) const {
+  for (const Setting& item : items)
+    if (item.key == name) return &item;
+  return nullptr;
+}
+
+std::string quote(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += fmt::format("\\u{:04X}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string Setting::text() const {
+  switch (kind) {
+    case Kind::string:
+      return quote(string);
+    case Kind::integer:
+      return std::to_string(integer);
+    case Kind::real:
+      return fmt::format("{}", real);
+    case Kind::boolean:
+      return boolean ? "true" : "false";
+    case Kind::list: {
+      std::string out = "[";
+      for (size_t i = 0; i < items.size(); ++i) out += (i > 0 ? ", " : "") + items[i].text();
+      return out + "]";
+    }
+    case Kind::table: {
+      std::string out = "{";
+      for (size_t i = 0; i < items.size(); ++i)
+        out += fmt::format("{} {} = {}", i > 0 ? "," : "", items[i].key, items[i].text());
+      return out + " }";
+    }
+    case Kind::other:
+      break;
+  }
+  return "?";
+}
+
+const char* describe_kind(Setting::Kind kind) {
+  switch (kind) {
+    case Setting::Kind::table:
+      return "a table";
+    case Setting::Kind::list:
+      return "a list";
+    case Setting::Kind::string:
+      return "a string";
+    case Setting::Kind::integer:
+      return "a whole number";
+    case Setting::Kind::real:
+      return "a number";
+    case Setting::Kind::boolean:
+      return "true or false";
+    case Setting::Kind::other:
+      return "a date or time";
+  }
+  return "?";
+}
+
+Result<Setting> parse_settings(const std::string& path, std::string text, Sources& sources,
+                               Diagnostics& diagnostics) {
+  const FileId file = sources.add(path, std::move(text));
+  const std::string& kept = sources[file].text();
+  const toml::parse_result result = toml::parse(std::string_view(kept), path);
+  if (result) {
+    const size_t slash = path.rfind('/');
+    return convert(result.table(), sources, file, slash == std::string::npos ? path : path.substr(slash + 1));
+  }
+  const Span span = to_span(sources, file, result.error().source());
+  std::string message(result.error().description());
+  // "Error while parsing …: what is wrong": the second half is what the user needs.
+  if (const size_t colon = message.find("; ");
+      colon != std::string::npos && message.starts_with("Error while"))
+    message = message.substr(colon + 2);
+  if (!message.empty()) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
+  Diagnostic& d = diagnostics.error(DiagnosticKind::run_file_syntax, span, std::move(message));
+  if (span.valid() && within_broken_braces(kept, span.begin))
+    d.suggest("TOML allows no line break inside { }: write it on one line, or as a [table]");
+  return Failure{};
+}
+
+Status apply_override(Setting& root, const std::string& assignment, Sources& sources,
+                      Diagnostics& diagnostics) {
+  const size_t equals = assignment.find('=');
+  const auto fail = [&](std::string message) {
+    diagnostics.error_at(DiagnosticKind::run_file_syntax, "--set " + assignment, std::move(message))
+        .suggest("--set train.batch=64");
+    return Failure{};
+  };
+  if (equals == std::string::npos || equals == 0) return fail("is not of the form key=value");
+  const auto trim = [](std::string text) {
+    const size_t begin = text.find_first_not_of(" \t");
+    if (begin == std::string::npos) return std::string();
+    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+  };
+  const std::string key = trim(assignment.substr(0, equals));
+  const std::string value = trim(assignment.substr(equals + 1));
+
+  const FileId file = sources.add("--set", assignment);
+  const auto value_begin = static_cast<uint32_t>(assignment.find(value, equals + 1));
+  const Span key_span{file, 0, static_cast<uint32_t>(equals)};
+  Setting setting;
+  const toml::parse_result parsed = toml::parse(std::string_view("v = " + value));
+  if (value.find('\n') == std::string::npos && parsed && parsed.table().size() == 1 &&
+      convert(*parsed.table().get("v"), sources, file, "--set").kind != Setting::Kind::other) {
+    setting = convert(*parsed.table().get("v"), sources, file, "--set");
+  } else {
+    setting.kind = Setting::Kind::string;
+    setting.string = value;
+  }
+  // Places inside the value were those of the helper text "v = …"; the whole value is near enough.
+  const Span value_span{file, value_begin, static_cast<uint32_t>(value_begin + value.size())};
+  const auto place = [&](auto&& self, Setting& s) -> void {
+    s.span = value_span;
+    if (!s.key.empty()) s.key_span = value_span;
+    s.origin = "--set";
+    for (Setting& item : s.items) self(self, item);
+  };
+  place(place, setting);
+
+  Setting* at = &root;
+  for (size_t begin = 0; begin <= key.size();) {
+    const size_t end = std::min(key.find('.', begin), key.size());
+    const std::string part = key.substr(begin, end - begin);
+    if (part.empty()) return fail("has an empty part in its key");
+    begin = end + 1;
+    Setting* next = nullptr;
+    if (at->kind == Setting::Kind::list) {
+      size_t index = 0;
+      const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), index);
+      if (error != std::errc() || stop != part.data() + part.size() || index >= at->items.size())
+        return fail(
+            fmt::format("'{}' is no position in a list of {} (they count from 0)", part, at->items.size()));
+      next = &at->items[index];
+    } else if (at->kind == Setting::Kind::table) {
+      for (Setting& item : at->items)
+        if (item.key == part) next = &item;
+      if (next == nullptr) {
+        Setting made;
+        made.key = part;
+        made.key_span = made.span = key_span;
+        made.origin = "--set";
+        at->items.push_back(std::move(made));
+        next = &at->items.back();
+      }
+    } else {
+      return fail(
+          fmt::format("'{}' is no table, so it has no '{}'", key.substr(0, end - part.size() - 1), part));
+    }
+    at = next;
+  }
+  setting.key = at->key;
+  setting.key_span = key_span;
+  *at = std::move(setting);
+  return Done{};
+}
+
+}  // namespace nnc::runtime
