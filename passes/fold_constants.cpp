@@ -2,7 +2,6 @@
 // rounded to its dtype as the compiled step would round (a subnormal f32 becomes zero). Only values of at
 // most 4096 elements are kept element by element; one number that fills a shape may be of any size.
 #include <algorithm>
-#include <cmath>
 
 #include "passes/pass.h"
 #include "passes/rewrite.h"
@@ -11,66 +10,77 @@ namespace nnc::passes {
 namespace {
 
 constexpr int64_t kMaxElements = 4096;
+constexpr size_t kMaxGrown = 16;
 
-const ConstantAttrs* constant_of(const Graph& graph, Value value) {
-  const Node* node = made_by(graph, value, Op::constant);
-  return node == nullptr ? nullptr : &std::get<ConstantAttrs>(node->attrs);
+using Folded = std::optional<std::vector<Value>>;
+
+bool moves_elements(Op op) {
+  return op == Op::broadcast || op == Op::reshape || op == Op::permute || op == Op::slice;
 }
 
-// A broadcast of one number is that number in a larger shape, whatever its size.
-std::optional<std::vector<Value>> fold_fill(Rewriter& rewriter, const Node& node,
-                                            const std::vector<Value>& operands) {
-  if (node.op != Op::broadcast && node.op != Op::reshape && node.op != Op::permute && node.op != Op::slice) {
-    return std::nullopt;
+// The op on filled tensors, computed on single elements.
+Folded fold_filled(Builder& builder, const OpDef& op, const std::vector<DenseTensor>& filled,
+                   const Attrs& attrs, const TensorType& type) {
+  double x = filled[0].data[0];
+  if (op.has(kElementwise)) {
+    std::vector<DenseTensor> single = filled;
+    for (DenseTensor& tensor : single) tensor.type.shape = {};
+    TensorType scalar{type.dtype, {}};
+    x = op.eval(single, attrs, std::span(&scalar, 1))[0].data[0];
   }
-  const ConstantAttrs* constant = constant_of(rewriter.result(), operands[0]);
-  if (constant == nullptr || constant->values.size() != 1) return std::nullopt;
-  double value = constant->values[0];
-  return std::vector<Value>{rewriter.builder().constant(node.types[0], {value})};
-}
-
-std::optional<std::vector<Value>> fold(Rewriter& rewriter, NodeId id, const Node& node) {
-  const OpDef& op = op_def(node.op);
-  if (node.operands.empty() || op.eval == nullptr || op.has(kRandom) || node.op == Op::relayout ||
-      node.op == Op::grad || node.op == Op::detach) {
-    return std::nullopt;
-  }
-  std::vector<Value> operands = rewriter.operands(id);
-  for (Value operand : operands) {
-    if (constant_of(rewriter.result(), operand) == nullptr) return std::nullopt;
-  }
-  if (auto filled = fold_fill(rewriter, node, operands)) return filled;
-  for (const TensorType& type : node.types) {
-    if (type.elements() > kMaxElements) return std::nullopt;
-  }
-  std::vector<DenseTensor> tensors;
-  for (Value operand : operands) {
-    const TensorType& type = rewriter.result().type(operand);
-    if (type.elements() > kMaxElements) return std::nullopt;
-    tensors.push_back({type, constant_of(rewriter.result(), operand)->values});
-    DenseTensor& tensor = tensors.back();
-    if (tensor.data.size() == 1) tensor.data.resize(static_cast<size_t>(type.elements()), tensor.data[0]);
-    for (double& x : tensor.data) x = rounded_to(type.dtype, x);
-  }
-  std::vector<DenseTensor> results = op.eval(tensors, node.attrs, node.types);
-  std::vector<Value> values;
-  for (size_t i = 0; i < results.size(); ++i) {
-    std::vector<double>& data = results[i].data;
-    for (double& x : data) x = rounded_to(node.types[i].dtype, x);
-    bool same = !data.empty() && std::all_of(data.begin(), data.end(), [&](double x) {
-      return (x == data[0] && std::signbit(x) == std::signbit(data[0])) ||
-             (std::isnan(x) && std::isnan(data[0]));
-    });
-    if (same) data.resize(1);
-    values.push_back(rewriter.builder().constant(node.types[i], std::move(data)));
-  }
-  return values;
+  return std::vector<Value>{builder.constant(type, {rounded_to(type.dtype, x)})};
 }
 
 }  // namespace
 
+Folded fold_constant_node(Builder& builder, Op op, std::span<const Value> operands, const Attrs& attrs) {
+  const OpDef& def = op_def(op);
+  if (operands.empty() || def.eval == nullptr || def.has(kRandom) || op == Op::relayout || op == Op::grad ||
+      op == Op::detach) {
+    return std::nullopt;
+  }
+  std::vector<TensorType> operand_types;
+  std::vector<DenseTensor> tensors;
+  bool all_filled = true;
+  bool small = true;
+  size_t held = kMaxGrown;
+  for (Value operand : operands) {
+    const Node* node = made_by(builder.graph(), operand, Op::constant);
+    if (node == nullptr) return std::nullopt;
+    operand_types.push_back(node->types[0]);
+    tensors.push_back({node->types[0], std::get<ConstantAttrs>(node->attrs).values});
+    for (double& x : tensors.back().data) x = rounded_to(node->types[0].dtype, x);
+    held = std::max(held, tensors.back().data.size());
+    all_filled &= tensors.back().data.size() == 1;
+    small &= node->types[0].elements() <= kMaxElements;
+  }
+  std::vector<TensorType> types = infer_types(op, operand_types, attrs).types;
+  if (all_filled && types.size() == 1 && (moves_elements(op) || def.has(kElementwise))) {
+    return fold_filled(builder, def, tensors, attrs, types[0]);
+  }
+  for (const TensorType& type : types) small &= type.elements() <= kMaxElements;
+  if (!small || types.empty()) return std::nullopt;
+
+  for (DenseTensor& tensor : tensors) {
+    if (tensor.data.size() == 1)
+      tensor.data.resize(static_cast<size_t>(tensor.type.elements()), tensor.data[0]);
+  }
+  std::vector<DenseTensor> results = def.eval(tensors, attrs, types);
+  std::vector<Value> values;
+  for (size_t i = 0; i < results.size(); ++i) {
+    for (double& x : results[i].data) x = rounded_to(types[i].dtype, x);
+    values.push_back(builder.constant(types[i], std::move(results[i].data)));
+    if (std::get<ConstantAttrs>(builder.graph().node(values.back()).attrs).values.size() > held)
+      return std::nullopt;
+  }
+  return values;
+}
+
 Graph fold_constants(const Graph& graph) {
-  return rebuild(graph, fold);
+  return rebuild(graph, [](Rewriter& rewriter, NodeId id, const Node& node) -> Folded {
+    if (!node.layouts.empty() || node.group != kNoGroup) return std::nullopt;
+    return fold_constant_node(rewriter.builder(), node.op, rewriter.operands(id), node.attrs);
+  });
 }
 
 }  // namespace nnc::passes

@@ -77,6 +77,11 @@ double rounded_to(DType dtype, double x);
 // through several broadcasts and reshapes. A constant of rank > 0 has none.
 std::optional<Value> repeated_scalar(const Graph& graph, Value value);
 
+// The results of such a node as constants, if its operands are constants and it is small enough to compute
+// now (fold_constants.cpp).
+std::optional<std::vector<Value>> fold_constant_node(Builder& builder, Op op, std::span<const Value> operands,
+                                                     const Attrs& attrs);
+
 // The span sets of several nodes, joined.
 SpanSet spans_of(const Graph& graph, std::span<const NodeId> nodes);
 

@@ -1,0 +1,143 @@
+// The rules of simplify for reductions (listed at the top of simplify.cpp).
+#include <algorithm>
+
+#include "passes/simplify.h"
+
+namespace nnc::passes {
+namespace {
+
+using Rewrite = std::optional<Value>;
+
+bool contains(const std::vector<int64_t>& axes, int64_t axis) {
+  return std::find(axes.begin(), axes.end(), axis) != axes.end();
+}
+
+// A sum may count: then its dtype is not the operand's, and these rules do not hold.
+bool keeps_dtype(const Simplifier& s, const Candidate& c) {
+  return s.type(c.x[0]).dtype == c.type.dtype;
+}
+
+// Axes of extent 1 need no reduction.
+Rewrite over_ones(Simplifier& s, const Candidate& c) {
+  if (!keeps_dtype(s, c)) return std::nullopt;
+  const auto& axes = std::get<ReduceAttrs>(c.attrs).axes;
+  const Shape shape = s.type(c.x[0]).shape;
+  std::vector<int64_t> left;  // the axes to reduce, numbered without those of extent 1 that are reduced
+  Shape between;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    bool reduced = contains(axes, static_cast<int64_t>(i));
+    if (reduced && shape[i] == 1) continue;
+    if (reduced) left.push_back(static_cast<int64_t>(between.size()));
+    between.push_back(shape[i]);
+  }
+  if (left.size() == axes.size()) return std::nullopt;
+  Value x = s.reshape(c.x[0], between);
+  return left.empty() ? x : s.make(c.op, {x}, ReduceAttrs{left});
+}
+
+// Runs of axes that are reduced as a whole were so before the reshape: the elements come in the same order.
+Rewrite of_reshape(Simplifier& s, const Candidate& c) {
+  const Node* node = s.made(c.x[0], Op::reshape);
+  if (node == nullptr || !keeps_dtype(s, c)) return std::nullopt;
+  Value x = node->operands[0];
+  const auto& axes = std::get<ReduceAttrs>(c.attrs).axes;
+  ReduceAttrs inner;
+  for (const Run& run : runs_of(s.type(x).shape, node->types[0].shape)) {
+    size_t reduced = 0;
+    for (size_t axis = run.to; axis < run.to_end; ++axis)
+      reduced += contains(axes, static_cast<int64_t>(axis)) ? 1 : 0;
+    if (reduced == 0) continue;
+    if (reduced != run.to_end - run.to) return std::nullopt;
+    for (size_t axis = run.from; axis < run.from_end; ++axis)
+      inner.axes.push_back(static_cast<int64_t>(axis));
+  }
+  if (inner.axes.empty()) return s.reshape(x, c.type.shape);
+  return s.reshape(s.make(c.op, {x}, inner), c.type.shape);
+}
+
+// Repeated axes: a sum multiplies, a maximum or minimum ignores them.
+Rewrite of_broadcast(Simplifier& s, const Candidate& c) {
+  const Node* node = s.made(c.x[0], Op::broadcast);
+  if (node == nullptr || !keeps_dtype(s, c)) return std::nullopt;
+  const BroadcastAttrs how = std::get<BroadcastAttrs>(node->attrs);
+  const auto& axes = std::get<ReduceAttrs>(c.attrs).axes;
+  Value x = node->operands[0];
+  double count = 1;
+  std::vector<int64_t> renumbered(how.shape.size());
+  int64_t kept = 0;
+  for (size_t i = 0; i < how.shape.size(); ++i) {
+    auto axis = static_cast<int64_t>(i);
+    renumbered[i] = kept;
+    if (!contains(axes, axis)) ++kept;
+    if (contains(axes, axis) && !contains(how.axes, axis)) count *= static_cast<double>(how.shape[i]);
+  }
+  if (count == 1) return std::nullopt;
+  ReduceAttrs inner;               // the axes of x itself that are reduced
+  std::vector<int64_t> remaining;  // where the others end up
+  for (size_t i = 0; i < how.axes.size(); ++i) {
+    if (contains(axes, how.axes[i])) {
+      inner.axes.push_back(static_cast<int64_t>(i));
+    } else {
+      remaining.push_back(renumbered[static_cast<size_t>(how.axes[i])]);
+    }
+  }
+  // Extents of 1 have been taken out of x (broadcast_ones), so that its axes are whole.
+  const Shape& shape = s.type(x).shape;
+  if (std::find(shape.begin(), shape.end(), 1) != shape.end()) return std::nullopt;
+  if (!inner.axes.empty()) x = s.make(c.op, {x}, inner);
+  if (c.op == Op::reduce_sum) {
+    const TensorType type = s.type(x);
+    x = s.mul(x, s.fill(type, count));
+  }
+  return s.broadcast(x, c.type.shape, remaining);
+}
+
+Rewrite sum_of_negated(Simplifier& s, const Candidate& c) {
+  const Node* node = s.made(c.x[0], Op::neg);
+  if (node == nullptr) return std::nullopt;
+  Value x = node->operands[0];
+  return s.neg(s.make(c.op, {x}, c.attrs));
+}
+
+// `y` without its last axis, if all its elements along it are equal.
+Rewrite along_last_axis(Simplifier& s, Value y) {
+  TensorType type = s.type(y);
+  int64_t last = type.rank() - 1;
+  type.shape.pop_back();
+  if (auto number = s.number(y)) return s.fill(type, *number);
+  const Node* node = s.made(y, Op::broadcast);
+  if (node == nullptr) return std::nullopt;
+  const auto axes = std::get<BroadcastAttrs>(node->attrs).axes;
+  if (contains(axes, last)) return std::nullopt;
+  Value x = node->operands[0];
+  return s.broadcast(x, type.shape, axes);
+}
+
+// Each row of one_hot has a single 1, because labels are checked when the data is read.
+Rewrite sum_of_one_hot(Simplifier& s, const Candidate& c) {
+  const auto& axes = std::get<ReduceAttrs>(c.attrs).axes;
+  if (axes != std::vector<int64_t>{s.type(c.x[0]).rank() - 1} || !keeps_dtype(s, c)) return std::nullopt;
+  if (s.made(c.x[0], Op::one_hot)) return s.fill(c.type, 1);
+  const Node* product = s.made(c.x[0], Op::mul);
+  if (product == nullptr) return std::nullopt;
+  Value a = product->operands[0];
+  Value b = product->operands[1];
+  if (s.made(a, Op::one_hot)) return along_last_axis(s, b);
+  if (s.made(b, Op::one_hot)) return along_last_axis(s, a);
+  return std::nullopt;
+}
+
+constexpr Rule kRules[] = {
+    {Op::reduce_sum, over_ones},      {Op::reduce_max, over_ones},      {Op::reduce_min, over_ones},
+    {Op::reduce_sum, of_reshape},     {Op::reduce_max, of_reshape},     {Op::reduce_min, of_reshape},
+    {Op::reduce_sum, of_broadcast},   {Op::reduce_max, of_broadcast},   {Op::reduce_min, of_broadcast},
+    {Op::reduce_sum, sum_of_negated}, {Op::reduce_sum, sum_of_one_hot},
+};
+
+}  // namespace
+
+std::span<const Rule> reduce_rules() {
+  return kRules;
+}
+
+}  // namespace nnc::passes
