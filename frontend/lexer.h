@@ -1,5 +1,6 @@
 // .nn text → tokens. The lexer settles everything that depends on characters and lines: which newlines end a
-// statement, which brackets belong together. What the parser gets is balanced, so it can recover at statement ends.
+// statement, which brackets belong together. What the parser gets is balanced, so it can recover at statement
+// ends.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,9 @@ enum class TokenKind : uint8_t {
 struct Token {
   TokenKind kind = TokenKind::end_of_file;
   bool starts_line = false;  // the first token of its line
-  bool synthetic = false;    // put in by the lexer for a bracket that was never closed; the error is already reported
-  uint32_t begin = 0;        // bytes [begin, end) of the file
+  bool synthetic =
+      false;  // put in by the lexer for a bracket that was never closed; the error is already reported
+  uint32_t begin = 0;  // bytes [begin, end) of the file
   uint32_t end = 0;
   double value = 0;  // of a number
 };
@@ -40,8 +42,8 @@ struct Lexed {
 
 inline constexpr uint32_t kLargestFile = 16u << 20;  // bytes
 
-// Fails only if the file is no text at all (too large, NUL bytes, not UTF-8). Other errors are reported and lexing
-// goes on with what was probably meant.
+// Fails only if the file is no text at all (too large, NUL bytes, not UTF-8). Other errors are reported and
+// lexing goes on with what was probably meant.
 Result<Lexed> lex(const Sources& sources, FileId file, Diagnostics& diagnostics);
 
 // How the token is written; empty for names, numbers and strings.
@@ -52,8 +54,8 @@ bool is_reserved(TokenKind kind);
 bool opens(TokenKind kind);   // ( [ {
 bool closes(TokenKind kind);  // ) ] }
 
-// The steps of `lex`, in order. `scan_tokens` marks lines and drops comments into `comments`; `lay_out` checks
-// brackets and turns newlines and semicolons into `end` tokens.
+// The steps of `lex`, in order. `scan_tokens` marks lines and drops comments into `comments`; `lay_out`
+// checks brackets and turns newlines and semicolons into `end` tokens.
 bool check_text(const Sources& sources, FileId file, Diagnostics& diagnostics);
 std::vector<Token> scan_tokens(const Sources& sources, FileId file, std::vector<ast::Comment>& comments,
                                Diagnostics& diagnostics);
