@@ -1,0 +1,17 @@
+"""The keys that others rely on, and the values that follow from digits.nn alone."""
+import json
+import sys
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    report = json.load(file)
+for key in ("peak_bytes", "parameter_bytes", "gradient_bytes", "optimizer_bytes", "activation_bytes", "flops_per_step",
+            "kernels"):
+    assert isinstance(report[key], (int, float)), key
+parameters = 64 * 32 + 32 + 32 * 10 + 10
+assert report["parameters"] == parameters
+assert report["parameter_bytes"] >= 4 * parameters
+assert report["optimizer_bytes"] >= 8 * parameters
+# Forward, weight gradient, and the input gradient of all layers but the first.
+assert report["flops_per_step"] == 2 * 32 * (2 * 64 * 32 + 3 * 32 * 10), report["flops_per_step"]
+assert report["kernels"] == len(report["step"]) > 0
+assert report["peak_bytes"] >= report["parameter_bytes"] + report["optimizer_bytes"] + report["activation_bytes"]
