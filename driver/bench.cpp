@@ -1,7 +1,7 @@
 // nnc bench RUN.toml: training steps on generated data that lies in memory. What is measured is defined in
 // bench/README.md and is the same for every system compared: groups of steps, the loss read once per group.
-#include <ctime>
 #include <unistd.h>
+#include <ctime>
 
 #include <algorithm>
 #include <cmath>
@@ -50,7 +50,9 @@ double peak_rss_mb() {
   return std::round(static_cast<double>(kib) / 1024 * 10) / 10;
 }
 
-double rounded(double value, double unit) { return std::round(value / unit) * unit; }
+double rounded(double value, double unit) {
+  return std::round(value / unit) * unit;
+}
 
 // How each parameter starts, read from the graph that draws them: U(lo, hi), or one number.
 Result<std::vector<runtime::SplitmixRange>> initial_ranges(Session& session, const frontend::Model& model) {
@@ -78,8 +80,8 @@ Result<std::vector<runtime::SplitmixRange>> initial_ranges(Session& session, con
 }
 
 // The whole data set as batches: element i holds the step's input pointers, in the entry's order.
-std::vector<std::vector<const unsigned char*>> batches_of(const runtime::Dataset& data, const EntryPoint& step,
-                                                          int64_t batch) {
+std::vector<std::vector<const unsigned char*>> batches_of(const runtime::Dataset& data,
+                                                          const EntryPoint& step, int64_t batch) {
   std::vector<std::vector<const unsigned char*>> batches;
   for (int64_t first = 0; first + batch <= data.rows; first += batch) {
     std::vector<const unsigned char*> pointers;
@@ -103,8 +105,8 @@ struct Counts {
   int64_t group = 1;  // steps between two looks at the loss
 };
 
-Measured measure(runtime::Session& memory, const EntryPoint& step, const runtime::Dataset& data, int64_t batch,
-                 Counts counts, double max_seconds) {
+Measured measure(runtime::Session& memory, const EntryPoint& step, const runtime::Dataset& data,
+                 int64_t batch, Counts counts, double max_seconds) {
   const auto batches = batches_of(data, step, batch);
   NNC_CHECK(!batches.empty(), "there is no batch to train on");
   int64_t done = 0;
@@ -142,7 +144,8 @@ Measured measure(runtime::Session& memory, const EntryPoint& step, const runtime
   return m;
 }
 
-std::string json_line(const std::string& workload, int threads, const Measured& m, double compile_s, double flops) {
+std::string json_line(const std::string& workload, int threads, const Measured& m, double compile_s,
+                      double flops) {
   nlohmann::ordered_json json;
   json["framework"] = "nnc";
   json["version"] = NNC_VERSION;
@@ -170,7 +173,8 @@ int bench(const Options& options, Console& console) {
   if (!loaded) return session.leave();
   if (!loaded->run || loaded->run->data.format != "splitmix") {
     session.diagnostics
-        .error_at(DiagnosticKind::wrong_file_kind, options.arguments.front(), "a run file with generated data is expected")
+        .error_at(DiagnosticKind::wrong_file_kind, options.arguments.front(),
+                  "a run file with generated data is expected")
         .suggest("data = { format = \"splitmix\", batches = 32 }");
     return session.leave();
   }
@@ -189,7 +193,8 @@ int bench(const Options& options, Console& console) {
   const int threads = codegen_options(options).threads;
   runtime::ThreadPool pool(threads);
   runtime::Session memory(*bundle, pool);
-  if (!runtime::splitmix_parameters(*bundle, *ranges, memory.state(), session.diagnostics)) return session.leave();
+  if (!runtime::splitmix_parameters(*bundle, *ranges, memory.state(), session.diagnostics))
+    return session.leave();
   memory.set_scalar("lr", model->default_lr);
   memory.set_scalar("seed", static_cast<int64_t>(loaded->run->seed));
   const EntryPoint& step = *bundle->find("train");
@@ -198,9 +203,10 @@ int bench(const Options& options, Console& console) {
   if (options.json) {
     console.write(json_line(loaded->run->name, threads, m, compile_s + m.compile_s, step.flops));
   } else {
-    console.print("{}, {} thread{}: {:.2f} us per step (at best {:.2f}), {:.1f} GFLOP/s; first step after {:.3f} s\n",
-                  loaded->run->name, threads, threads == 1 ? "" : "s", m.median_us, m.min_us,
-                  step.flops / m.median_us * 1e-3, m.first_step_s);
+    console.print(
+        "{}, {} thread{}: {:.2f} us per step (at best {:.2f}), {:.1f} GFLOP/s; first step after {:.3f} s\n",
+        loaded->run->name, threads, threads == 1 ? "" : "s", m.median_us, m.min_us,
+        step.flops / m.median_us * 1e-3, m.first_step_s);
   }
   return session.leave();
 }

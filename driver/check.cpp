@@ -1,4 +1,5 @@
-// nnc check FILE: everything that can be wrong before anything is built. A run file brings its model and its data.
+// nnc check FILE: everything that can be wrong before anything is built. A run file brings its model and its
+// data.
 #include "driver/commands.h"
 #include "driver/programs.h"
 #include "driver/report.h"

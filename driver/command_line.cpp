@@ -1,5 +1,5 @@
-// The one file that knows CLI11: a table of commands, and which flags each takes. Unknown words are looked for before
-// CLI11 parses, so that they get a suggestion in the words the user typed.
+// The one file that knows CLI11: a table of commands, and which flags each takes. Unknown words are looked
+// for before CLI11 parses, so that they get a suggestion in the words the user typed.
 #include "driver/command_line.h"
 
 #include <algorithm>
@@ -15,11 +15,11 @@ enum FlagGroup : uint32_t {
   kModel = 1 << 0,      // -D and --set
   kOptimizer = 1 << 1,  // --optimizer
   kSeed = 1 << 2,
-  kBuild = 1 << 3,      // --threads, --schedule, --isa, --no-cache, -g
-  kPasses = 1 << 4,     // --verify-each, --disable-pass
+  kBuild = 1 << 3,   // --threads, --schedule, --isa, --no-cache, -g
+  kPasses = 1 << 4,  // --verify-each, --disable-pass
   kJson = 1 << 5,
-  kGraph = 1 << 6,      // --graph
-  kSet = 1 << 7,        // --set alone
+  kGraph = 1 << 6,  // --graph
+  kSet = 1 << 7,    // --set alone
 };
 
 struct CommandRow {
@@ -37,7 +37,8 @@ constexpr CommandRow kCommands[] = {
     {"check", "FILE", 1, 1, "nnc check examples/digits/digits.nn",
      "Reports what is wrong with a model or run file; builds nothing.", kModel | kOptimizer | kJson, check},
     {"compile", "FILE", 1, 1, "nnc compile examples/digits/digits.nn -D batch=64",
-     "Compiles a model's training step and prints parameters, FLOPs per step, the exact memory bill, kernels and "
+     "Compiles a model's training step and prints parameters, FLOPs per step, the exact memory bill, kernels "
+     "and "
      "compile times.",
      kModel | kOptimizer | kBuild | kPasses | kJson, compile},
     {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
@@ -50,22 +51,22 @@ constexpr CommandRow kCommands[] = {
      "Runs a small program: prints every named value, the loss, each gradient, and what a step changes.",
      kModel | kOptimizer | kSeed | kBuild | kPasses, run},
     {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
-     "Trains a model. The same command resumes an unfinished run.",
-     kModel | kSeed | kBuild | kPasses, train},
+     "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild | kPasses, train},
     {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
      "Loss and metrics of a trained run on its test data. RUN is the run file or the run folder.",
      kSet | kBuild | kPasses | kJson, eval},
     {"predict", "RUN INPUT", 2, 2, "nnc predict examples/digits/digits.toml new.csv",
-     "Prints what a trained run's model gives for each row of a data file.",
-     kSet | kBuild | kPasses, predict},
+     "Prints what a trained run's model gives for each row of a data file.", kSet | kBuild | kPasses,
+     predict},
     {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
      "Compares each parameter's gradient with central differences, in double precision.",
      kModel | kSeed | kPasses | kJson, gradcheck},
     {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
-     "Times training steps on generated data that lies in memory.",
-     kModel | kBuild | kPasses | kJson, bench},
-    {"ops", "[NAME]", 0, 1, "nnc ops softmax_xent", "The operations of the graph, from the op table.", 0, ops},
-    {"std", "[NAME]", 0, 1, "nnc std linear", "The standard library, written in the language itself.", 0, std_library},
+     "Times training steps on generated data that lies in memory.", kModel | kBuild | kPasses | kJson, bench},
+    {"ops", "[NAME]", 0, 1, "nnc ops softmax_xent", "The operations of the graph, from the op table.", 0,
+     ops},
+    {"std", "[NAME]", 0, 1, "nnc std linear", "The standard library, written in the language itself.", 0,
+     std_library},
     {"fmt", "FILE...", 1, kAny, "nnc fmt --check examples/digits/digits.nn",
      "Prints .nn files in the one style; - reads standard input.", 0, fmt_files},
 };
@@ -75,7 +76,8 @@ class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App* app, std::string) const override {
     for (const CommandRow& row : kCommands)
-      if (app->get_name() == row.name) return fmt::format("Usage: nnc {} {} [FLAGS]\n", row.name, row.arguments);
+      if (app->get_name() == row.name)
+        return fmt::format("Usage: nnc {} {} [FLAGS]\n", row.name, row.arguments);
     return "Usage: nnc COMMAND ...\n";
   }
 };
@@ -100,7 +102,8 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
   if ((groups & kOptimizer) != 0)
-    app.add_option("--optimizer", o.optimizer, "An optimiser call, \"adam(lr = 0.01)\" (default: the run file's, or sgd)")
+    app.add_option("--optimizer", o.optimizer,
+                   "An optimiser call, \"adam(lr = 0.01)\" (default: the run file's, or sgd)")
         ->type_name("CALL");
   if ((groups & kSeed) != 0)
     app.add_option("--seed", o.seed, "Where random numbers start (default 0)")->type_name("N");
@@ -125,7 +128,8 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
         ->allow_extra_args(false);
   }
   if ((groups & kGraph) != 0)
-    app.add_option("--graph", o.graph, "train, eval, init, finish, gradients or predict.OUTPUT (default train)")
+    app.add_option("--graph", o.graph,
+                   "train, eval, init, finish, gradients or predict.OUTPUT (default train)")
         ->type_name("NAME");
   if ((groups & kJson) != 0) app.add_flag("--json", o.json, "Machine-readable output");
 }
@@ -145,7 +149,8 @@ void add_own_flags(CLI::App& app, std::string_view name, Options& o) {
     app.add_option("--steps", o.steps, "Steps of the optimiser to take (default 1)")
         ->type_name("N")
         ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
-    app.add_flag("--interpret", o.interpret, "Use the reference interpreter, in double, instead of compiled code");
+    app.add_flag("--interpret", o.interpret,
+                 "Use the reference interpreter, in double, instead of compiled code");
   }
   if (name == "gradcheck") {
     app.add_option("--step", o.step_size, "The h of (f(x + h) - f(x - h)) / 2h (default: chosen per entry)")
@@ -157,7 +162,8 @@ void add_own_flags(CLI::App& app, std::string_view name, Options& o) {
   }
   if (name == "train") app.add_flag("--fresh", o.fresh, "Start over instead of resuming");
   if (name == "predict")
-    app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")->type_name("NAME");
+    app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")
+        ->type_name("NAME");
   if (name == "bench")
     app.add_option("--max-seconds", o.max_seconds, "Limit of the timed part (default 60)")
         ->type_name("S")
@@ -205,13 +211,15 @@ int complain_about(const CLI::Error& error, const CommandRow& row, Console& cons
 }  // namespace
 
 CommandLine parse_command_line(int argc, char** argv, Options& options, Console& console) {
-  CLI::App app{"nnc train examples/digits/digits.toml\n\nnnc compiles neural networks: a model in a small language "
-               "becomes machine code for exactly its sizes and this processor.",
-               "nnc"};
+  CLI::App app{
+      "nnc train examples/digits/digits.toml\n\nnnc compiles neural networks: a model in a small language "
+      "becomes machine code for exactly its sizes and this processor.",
+      "nnc"};
   app.set_version_flag("--version", "nnc " NNC_VERSION);
-  app.footer("nnc COMMAND --help says more, with an example first.\n"
-             "Exit codes: 0 good, 1 the run failed, 2 usage, 3 source errors, 4 data errors, 5 diverged,\n"
-             "6 damaged checkpoint, 130 interrupted.");
+  app.footer(
+      "nnc COMMAND --help says more, with an example first.\n"
+      "Exit codes: 0 good, 1 the run failed, 2 usage, 3 source errors, 4 data errors, 5 diverged,\n"
+      "6 damaged checkpoint, 130 interrupted.");
   const auto formatter = std::make_shared<HelpFormatter>();
   formatter->column_width(28);
   app.formatter(formatter);
@@ -234,7 +242,8 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
   size_t number = 0;
   while (number < std::size(kCommands) && kCommands[number].name != first) ++number;
   if (number == std::size(kCommands)) {
-    if (first == "--help" || first == "-h" || first == "help") return console.write(app.help()), CommandLine{};
+    if (first == "--help" || first == "-h" || first == "help")
+      return console.write(app.help()), CommandLine{};
     if (first == "--version") return console.write("nnc " NNC_VERSION "\n"), CommandLine{};
     std::vector<std::string> names;
     for (const CommandRow& row : kCommands) names.push_back(row.name);
@@ -250,9 +259,10 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
   CLI::App& command = *commands[number];
   if (const auto word = unknown_flag(command, words.subspan(1))) {
     const auto near = suggest(*word, flag_names(command));
-    return {nullptr, usage_error(console, DiagnosticKind::unknown_flag,
-                                 fmt::format("nnc {} has no flag {}", row.name, *word),
-                                 near ? fmt::format("did you mean {}?", *near) : fmt::format("nnc {} --help", row.name))};
+    return {nullptr,
+            usage_error(
+                console, DiagnosticKind::unknown_flag, fmt::format("nnc {} has no flag {}", row.name, *word),
+                near ? fmt::format("did you mean {}?", *near) : fmt::format("nnc {} --help", row.name))};
   }
   try {
     app.parse(argc, argv);

@@ -1,5 +1,6 @@
 // One function per command, one file each. They read Options, write to the Console and return the exit code:
-// 0 good, 1 the run failed, 2 usage, 3 source errors, 4 data errors, 5 diverged, 6 damaged checkpoint, 130 interrupted.
+// 0 good, 1 the run failed, 2 usage, 3 source errors, 4 data errors, 5 diverged, 6 damaged checkpoint, 130
+// interrupted.
 #pragma once
 
 #include "driver/console.h"

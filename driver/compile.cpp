@@ -1,5 +1,5 @@
-// nnc compile FILE: what the machine code of a training run is and needs, stated before anything runs. With a run
-// file the programs for the remainder batches and the data in memory are part of the bill.
+// nnc compile FILE: what the machine code of a training run is and needs, stated before anything runs. With a
+// run file the programs for the remainder batches and the data in memory are part of the bill.
 #include "driver/commands.h"
 #include "driver/programs.h"
 #include "driver/report.h"
@@ -28,7 +28,8 @@ struct Compiled {
 
 uint64_t bytes_in_memory(const runtime::Dataset& data) {
   uint64_t bytes = 0;
-  for (const runtime::ColumnData& column : data.columns) bytes += column.bytes.size() + column.table.size() * sizeof(float);
+  for (const runtime::ColumnData& column : data.columns)
+    bytes += column.bytes.size() + column.table.size() * sizeof(float);
   return bytes;
 }
 
@@ -62,7 +63,8 @@ Result<Compiled> compile_all(Session& session, const std::string& path) {
   c.bundle = std::move(*bundle);
   c.total_ms = now_ms() - start - data_ms;
   if (c.bundle.find("train") != nullptr) return c;
-  session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path, "there is no training step: the model has no loss")
+  session.diagnostics
+      .error_at(DiagnosticKind::wrong_file_kind, path, "there is no training step: the model has no loss")
       .suggest("loss(x, label: i32[batch]) = cross_entropy(forward(x), label)");
   return Failure();
 }
@@ -97,8 +99,10 @@ std::string json_report(const Compiled& c, int threads) {
   json["kernels_cached"] = times.kernels_cached;
   json["step"] = nlohmann::ordered_json::array();
   for (const KernelInfo& kernel : step.kernels)
-    json["step"].push_back(
-        {{"kernel", kernel.name}, {"tasks", kernel.tasks}, {"flops", kernel.flops}, {"source", kernel.source}});
+    json["step"].push_back({{"kernel", kernel.name},
+                            {"tasks", kernel.tasks},
+                            {"flops", kernel.flops},
+                            {"source", kernel.source}});
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -109,9 +113,11 @@ std::string text_report(const Compiled& c, int threads) {
   std::string out = fmt::format("{} (batch {}, {}, {} thread{})\n\n", c.model.name, c.loaded.options.batch,
                                 c.loaded.options.optimizer, threads, threads == 1 ? "" : "s");
   Table facts("lrl");
-  facts.row({"parameters", count_text(c.parameter_count()), fmt::format("in {} tensors", c.model.parameters.size())});
+  facts.row({"parameters", count_text(c.parameter_count()),
+             fmt::format("in {} tensors", c.model.parameters.size())});
   facts.row({"FLOPs per step", flops_text(step.flops), "of matrix products"});
-  facts.row({"kernels", fmt::format("{}", step.kernels.size()), fmt::format("with {} barriers", step.barriers)});
+  facts.row(
+      {"kernels", fmt::format("{}", step.kernels.size()), fmt::format("with {} barriers", step.barriers)});
   out += facts.text() + "\nmemory\n";
   Table bill("lrl");
   bill.row({"parameters", bytes_text(memory.parameters), ""});
@@ -128,10 +134,11 @@ std::string text_report(const Compiled& c, int threads) {
     kernels.row({kernel.name, kernel.flops > 0 ? flops_text(kernel.flops) + "FLOP" : "",
                  fmt::format("{} task{}", kernel.tasks, kernel.tasks == 1 ? "" : "s"), kernel.source});
   out += kernels.text("  ");
-  out += fmt::format("\ncompiled in {:.1f} ms: frontend {:.1f}, passes {:.1f}, lowering {:.1f}, machine code {:.1f}, "
-                     "linking {:.1f}; {} kernels compiled, {} from the cache\n",
-                     c.total_ms, c.frontend_ms, c.passes_ms, times.lower_ms, times.emit_ms, times.link_ms,
-                     times.kernels_compiled, times.kernels_cached);
+  out += fmt::format(
+      "\ncompiled in {:.1f} ms: frontend {:.1f}, passes {:.1f}, lowering {:.1f}, machine code {:.1f}, "
+      "linking {:.1f}; {} kernels compiled, {} from the cache\n",
+      c.total_ms, c.frontend_ms, c.passes_ms, times.lower_ms, times.emit_ms, times.link_ms,
+      times.kernels_compiled, times.kernels_cached);
   return out;
 }
 

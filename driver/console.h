@@ -1,5 +1,5 @@
-// Where nnc's words go: results to stdout, messages to stderr, colour only on a terminal that wants it. A reader that
-// has gone away (nnc … | head) ends the program quietly.
+// Where nnc's words go: results to stdout, messages to stderr, colour only on a terminal that wants it. A
+// reader that has gone away (nnc … | head) ends the program quietly.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ class Console {
  public:
   Console();
 
-  bool quiet = false;    // no messages but errors
+  bool quiet = false;  // no messages but errors
   bool verbose = false;
 
   bool color() const { return color_; }

@@ -1,4 +1,5 @@
-// nnc eval RUN: the loss and the metrics of a trained run over its test data (its training data if it has no other).
+// nnc eval RUN: the loss and the metrics of a trained run over its test data (its training data if it has no
+// other).
 #include "driver/commands.h"
 #include "driver/report.h"
 #include "driver/trained.h"
@@ -13,7 +14,8 @@ struct Rows {
   std::string part;  // "test" or "training"
 };
 
-// A test file is read with what was fitted in training; a split or generated set is made again as training made it.
+// A test file is read with what was fitted in training; a split or generated set is made again as training
+// made it.
 Result<Rows> rows_to_evaluate(Session& session, const Trained& trained) {
   const runtime::RunConfig& config = trained.run.config;
   const std::vector<runtime::ModelColumn> columns = model_columns(trained.model);
@@ -29,7 +31,8 @@ Result<Rows> rows_to_evaluate(Session& session, const Trained& trained) {
   return Rows{std::move(data->train), "training"};
 }
 
-std::string json_report(const Trained& trained, const Rows& rows, const std::vector<runtime::NamedValue>& values) {
+std::string json_report(const Trained& trained, const Rows& rows,
+                        const std::vector<runtime::NamedValue>& values) {
   nlohmann::ordered_json json;
   for (const runtime::NamedValue& value : values) json[value.name] = value.value;
   json["rows"] = rows.data.rows;
@@ -60,7 +63,8 @@ int eval(const Options& options, Console& console) {
     console.write(json_report(*trained, *rows, *values));
   } else {
     Table table("lr");
-    for (const runtime::NamedValue& value : *values) table.row({value.name, fmt::format("{:.6g}", value.value)});
+    for (const runtime::NamedValue& value : *values)
+      table.row({value.name, fmt::format("{:.6g}", value.value)});
     console.write(table.text());
     console.say("over {} {} rows, {}\n", count_text(rows->data.rows), rows->part, trained->run.latest);
   }

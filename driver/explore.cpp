@@ -25,12 +25,18 @@ DenseTensor dense(const TensorInfo& info, const unsigned char* state) {
   std::vector<unsigned char> bytes(static_cast<size_t>(elements) * runtime::element_size(info.dtype));
   runtime::read_tensor(info, state, bytes.data());
   switch (info.dtype) {
-    case ElementType::f32: return {{DType::f32, info.shape}, widened<float>(bytes)};
-    case ElementType::f64: return {{DType::f64, info.shape}, widened<double>(bytes)};
-    case ElementType::i32: return {{DType::i32, info.shape}, widened<int32_t>(bytes)};
-    case ElementType::i64: return {{DType::i64, info.shape}, widened<int64_t>(bytes)};
-    case ElementType::boolean: return {{DType::boolean, info.shape}, widened<uint8_t>(bytes)};
-    case ElementType::u8: return {{DType::u8, info.shape}, widened<uint8_t>(bytes)};
+    case ElementType::f32:
+      return {{DType::f32, info.shape}, widened<float>(bytes)};
+    case ElementType::f64:
+      return {{DType::f64, info.shape}, widened<double>(bytes)};
+    case ElementType::i32:
+      return {{DType::i32, info.shape}, widened<int32_t>(bytes)};
+    case ElementType::i64:
+      return {{DType::i64, info.shape}, widened<int64_t>(bytes)};
+    case ElementType::boolean:
+      return {{DType::boolean, info.shape}, widened<uint8_t>(bytes)};
+    case ElementType::u8:
+      return {{DType::u8, info.shape}, widened<uint8_t>(bytes)};
   }
   NNC_CHECK(false, "an element type without a dtype");
 }
@@ -38,7 +44,11 @@ DenseTensor dense(const TensorInfo& info, const unsigned char* state) {
 class CompiledStepper : public Stepper {
  public:
   CompiledStepper(Bundle bundle, const frontend::Exploration& exploration, int threads, uint64_t seed)
-      : bundle_(std::move(bundle)), pool_(threads), memory_(bundle_, pool_), lr_(exploration.default_lr), seed_(seed) {
+      : bundle_(std::move(bundle)),
+        pool_(threads),
+        memory_(bundle_, pool_),
+        lr_(exploration.default_lr),
+        seed_(seed) {
     runtime::initialize(memory_, seed);
     entry_ = bundle_.find(exploration.graph.name);
     NNC_CHECK(entry_ != nullptr, "the exploration graph was not compiled");
@@ -92,7 +102,8 @@ class InterpretingStepper : public Stepper {
     inputs_["t"].data = {static_cast<double>(t)};
     TensorMap results = evaluate(graph_, only(graph_));
     for (const Output& output : graph_.outputs)
-      if (output.replaces) inputs_[std::get<InputAttrs>(graph_.nodes[*output.replaces].attrs).name] = results.at(output.name);
+      if (output.replaces)
+        inputs_[std::get<InputAttrs>(graph_.nodes[*output.replaces].attrs).name] = results.at(output.name);
     return results;
   }
 
@@ -116,7 +127,8 @@ class InterpretingStepper : public Stepper {
 std::unique_ptr<Stepper> compiled_stepper(Session& session, const frontend::Exploration& exploration) {
   Result<Bundle> bundle = compile_graphs(session, {exploration.graph, renamed(exploration.init, "init")});
   if (!bundle) return nullptr;
-  return std::make_unique<CompiledStepper>(std::move(*bundle), exploration, codegen_options(session.options).threads,
+  return std::make_unique<CompiledStepper>(std::move(*bundle), exploration,
+                                           codegen_options(session.options).threads,
                                            session.options.seed.value_or(0));
 }
 

@@ -1,4 +1,5 @@
-// `nnc run`: a small program's values, computed step by step, by compiled code or by the reference interpreter.
+// `nnc run`: a small program's values, computed step by step, by compiled code or by the reference
+// interpreter.
 #pragma once
 
 #include <map>

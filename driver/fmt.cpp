@@ -13,7 +13,8 @@
 namespace nnc::driver {
 namespace {
 
-// Writes beside the file and renames, so that a full disk cannot cost the user the model. Keeps the permissions.
+// Writes beside the file and renames, so that a full disk cannot cost the user the model. Keeps the
+// permissions.
 Status replace_file(Session& session, const std::string& path, const std::string& text) {
   const std::string beside = path + ".nnc-fmt";
   struct stat info {};
@@ -37,7 +38,8 @@ int fmt_files(const Options& options, Console& console) {
   Session session(options, console);
   int out_of_style = 0;
   if (options.check_only && options.write) {
-    session.diagnostics.error_at(DiagnosticKind::bad_flag, "nnc fmt", "--check and --write exclude each other");
+    session.diagnostics.error_at(DiagnosticKind::bad_flag, "nnc fmt",
+                                 "--check and --write exclude each other");
     return session.leave();
   }
   for (const std::string& path : options.arguments) {

@@ -1,5 +1,6 @@
-// nnc gradcheck FILE: each parameter's symbolic gradient against central differences of the loss, both in double by
-// the reference interpreter. Data columns are drawn at random: unit variance, labels among the classes.
+// nnc gradcheck FILE: each parameter's symbolic gradient against central differences of the loss, both in
+// double by the reference interpreter. Data columns are drawn at random: unit variance, labels among the
+// classes.
 #include <algorithm>
 #include <cmath>
 
@@ -48,7 +49,10 @@ Graph only_loss(const Graph& graph) {
 class Checker {
  public:
   Checker(const Graph& graph, TensorMap inputs, double step)
-      : loss_(only_loss(graph)), inputs_(std::move(inputs)), step_(step), gradients_(evaluate(graph, inputs_)) {
+      : loss_(only_loss(graph)),
+        inputs_(std::move(inputs)),
+        step_(step),
+        gradients_(evaluate(graph, inputs_)) {
     for (const NodeId id : loss_.inputs) taken_.push_back(std::get<InputAttrs>(loss_.nodes[id].attrs).name);
   }
 
@@ -95,7 +99,9 @@ class Checker {
   bool difference(const std::string& name, size_t i, double scale, double& result) {
     const double x = inputs_.at(name).data[i];
     double h = step_ > 0 ? step_ : 1e-5 * std::max(1.0, std::fabs(x));
-    const auto central = [&](double d) { return (loss_at(name, i, x + d) - loss_at(name, i, x - d)) / (2 * d); };
+    const auto central = [&](double d) {
+      return (loss_at(name, i, x + d) - loss_at(name, i, x - d)) / (2 * d);
+    };
     double wide = central(h);
     for (int attempt = 0; attempt < 4; ++attempt) {
       const double narrow = central(h / 2);
@@ -143,8 +149,9 @@ void show(Console& console, const std::vector<Checked>& all, double tolerance) {
   Table table("lrrrl");
   table.row({"parameter", "entries", "kinks", "error", ""});
   for (const Checked& c : all)
-    table.row({fmt::format("{}: {}", c.name, to_string(c.type)), fmt::format("{} of {}", c.entries, c.type.elements()),
-               fmt::format("{}", c.kinks), fmt::format("{:.1e}", c.error),
+    table.row({fmt::format("{}: {}", c.name, to_string(c.type)),
+               fmt::format("{} of {}", c.entries, c.type.elements()), fmt::format("{}", c.kinks),
+               fmt::format("{:.1e}", c.error),
                c.error <= tolerance ? "good"
                                     : fmt::format("WRONG at entry {}: {:.9g}, by differences {:.9g}", c.worst,
                                                   c.symbolic, c.numeric)});

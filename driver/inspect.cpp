@@ -76,9 +76,11 @@ int inspect(const Options& options, Console& console) {
   const Result<FileKind> kind = kind_of(session, path);
   if (!kind) return session.leave();
   switch (*kind) {
-    case FileKind::checkpoint: return list_checkpoint(session, path);
+    case FileKind::checkpoint:
+      return list_checkpoint(session, path);
     case FileKind::folder: {
-      const Result<runtime::TrainedRun> run = runtime::open_trained_run(path, session.sources, session.diagnostics);
+      const Result<runtime::TrainedRun> run =
+          runtime::open_trained_run(path, session.sources, session.diagnostics);
       return run ? list_checkpoint(session, run->latest) : session.leave();
     }
     case FileKind::kernel_text: {
@@ -90,7 +92,8 @@ int inspect(const Options& options, Console& console) {
     case FileKind::run_file:
       if (options.stage == "ast") return show_syntax_tree(session, path);
       return show_graph(session, path);
-    case FileKind::graph_text: return show_graph(session, path);
+    case FileKind::graph_text:
+      return show_graph(session, path);
   }
   return session.leave();
 }

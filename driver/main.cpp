@@ -1,5 +1,5 @@
-// nnc: the command. Everything a user can do wrong becomes a Diagnostic inside a command; what is left for this file
-// are the two things no command can answer, memory that runs out and a bug in a library.
+// nnc: the command. Everything a user can do wrong becomes a Diagnostic inside a command; what is left for
+// this file are the two things no command can answer, memory that runs out and a bug in a library.
 #include <exception>
 #include <new>
 

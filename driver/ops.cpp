@@ -46,7 +46,8 @@ int ops(const Options& options, Console& console) {
   std::vector<std::string> names;
   for (const OpDef* def : all_ops()) names.emplace_back(def->name);
   const auto near = suggest(name, names);
-  session.diagnostics.error_at(DiagnosticKind::unknown_choice, "nnc ops", fmt::format("there is no op {}", name))
+  session.diagnostics
+      .error_at(DiagnosticKind::unknown_choice, "nnc ops", fmt::format("there is no op {}", name))
       .suggest(near ? fmt::format("did you mean {}?", *near) : "nnc ops lists them");
   return session.leave();
 }

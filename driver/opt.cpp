@@ -1,5 +1,5 @@
-// nnc opt --passes=a,b FILE: single passes on a graph, for tests and for the curious. Without --passes the whole
-// pipeline runs. `differentiate`, a stage and not a pass, may be named too.
+// nnc opt --passes=a,b FILE: single passes on a graph, for tests and for the curious. Without --passes the
+// whole pipeline runs. `differentiate`, a stage and not a pass, may be named too.
 #include "driver/commands.h"
 #include "driver/session.h"
 #include "ir/verify.h"

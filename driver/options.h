@@ -1,5 +1,5 @@
-// What the command line said, for every command: plain values, filled by command_line.cpp and only read afterwards.
-// A command looks at the fields of the flag groups it asked for (command_line.cpp, the table).
+// What the command line said, for every command: plain values, filled by command_line.cpp and only read
+// afterwards. A command looks at the fields of the flag groups it asked for (command_line.cpp, the table).
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@ struct Options {
   std::vector<std::string> arguments;
 
   // The model and the run file.
-  std::vector<std::string> defines;    // -D name=value
-  std::vector<std::string> sets;       // --set key=value
-  std::string optimizer;               // --optimizer "adam(lr = 0.01)"; empty: the run file's, or sgd
-  std::optional<uint64_t> seed;        // --seed
+  std::vector<std::string> defines;  // -D name=value
+  std::vector<std::string> sets;     // --set key=value
+  std::string optimizer;             // --optimizer "adam(lr = 0.01)"; empty: the run file's, or sgd
+  std::optional<uint64_t> seed;      // --seed
 
   // Building machine code.
-  int threads = 0;                     // --threads; 0: as many as this process may run on
-  std::string schedule;                // --schedule=none|random:SEED; empty: the scheduler's choice
-  std::string isa;                     // --isa=avx2|avx512; empty: this processor
+  int threads = 0;       // --threads; 0: as many as this process may run on
+  std::string schedule;  // --schedule=none|random:SEED; empty: the scheduler's choice
+  std::string isa;       // --isa=avx2|avx512; empty: this processor
   bool no_cache = false;
-  bool debug_lines = false;            // -g
+  bool debug_lines = false;  // -g
   bool verify_each = false;
   std::vector<std::string> disabled_passes;
 
@@ -34,21 +34,21 @@ struct Options {
   bool verbose = false;
 
   // Of one command each.
-  std::string stage = "graph";         // inspect
-  std::string graph = "train";         // inspect, opt: which of the model's graphs
-  std::string passes;                  // opt
-  bool print_changed = false;          // opt
-  std::string expression;              // run -e
-  int64_t steps = 1;                   // run
-  bool interpret = false;              // run
-  double step_size = 0;                // gradcheck; 0: its own choice
-  double tolerance = 1e-6;             // gradcheck
-  bool fresh = false;                  // train
-  std::string output;                  // predict: which output; compile -o
-  bool markdown = false;               // ops
-  bool check_only = false;             // fmt --check
-  bool write = false;                  // fmt --write
-  double max_seconds = 60;             // bench
+  std::string stage = "graph";  // inspect
+  std::string graph = "train";  // inspect, opt: which of the model's graphs
+  std::string passes;           // opt
+  bool print_changed = false;   // opt
+  std::string expression;       // run -e
+  int64_t steps = 1;            // run
+  bool interpret = false;       // run
+  double step_size = 0;         // gradcheck; 0: its own choice
+  double tolerance = 1e-6;      // gradcheck
+  bool fresh = false;           // train
+  std::string output;           // predict: which output; compile -o
+  bool markdown = false;        // ops
+  bool check_only = false;      // fmt --check
+  bool write = false;           // fmt --write
+  double max_seconds = 60;      // bench
 };
 
 }  // namespace nnc::driver

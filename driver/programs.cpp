@@ -5,19 +5,25 @@ namespace {
 
 ElementType element_type(DType dtype) {
   switch (dtype) {
-    case DType::f32: return ElementType::f32;
-    case DType::f64: return ElementType::f64;
-    case DType::i32: return ElementType::i32;
-    case DType::i64: return ElementType::i64;
-    case DType::boolean: return ElementType::boolean;
-    case DType::u8: return ElementType::u8;
+    case DType::f32:
+      return ElementType::f32;
+    case DType::f64:
+      return ElementType::f64;
+    case DType::i32:
+      return ElementType::i32;
+    case DType::i64:
+      return ElementType::i64;
+    case DType::boolean:
+      return ElementType::boolean;
+    case DType::u8:
+      return ElementType::u8;
   }
   NNC_CHECK(false, "a dtype without an element type");
 }
 
 // Adds the model's graph `name` for whole batches and, under "<name>.rest", for the rows left over.
-Status add_batched(Session& session, const LoadedModel& loaded, const frontend::Model& model, const std::string& name,
-                   int64_t rows, std::vector<Graph>& graphs) {
+Status add_batched(Session& session, const LoadedModel& loaded, const frontend::Model& model,
+                   const std::string& name, int64_t rows, std::vector<Graph>& graphs) {
   const Graph* whole = model.module.find(name);
   if (whole == nullptr) return Done();
   graphs.push_back(*whole);
@@ -51,8 +57,9 @@ Result<runtime::LoadedData> read_data(Session& session, const runtime::RunConfig
   return runtime::load_data(config, model_columns(model), session.diagnostics);
 }
 
-Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& loaded, const frontend::Model& model,
-                                           int64_t train_rows, int64_t test_rows) {
+Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& loaded,
+                                           const frontend::Model& model, int64_t train_rows,
+                                           int64_t test_rows) {
   std::vector<Graph> graphs;
   if (!add_batched(session, loaded, model, "train", train_rows, graphs)) return Failure();
   if (const Graph* init = model.module.find("init")) graphs.push_back(*init);
@@ -64,16 +71,17 @@ Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& 
   return graphs;
 }
 
-Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded, const frontend::Model& model,
-                                             int64_t rows) {
+Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded,
+                                             const frontend::Model& model, int64_t rows) {
   std::vector<Graph> graphs;
   if (!add_batched(session, loaded, model, "eval", rows, graphs)) return Failure();
   if (const Graph* finish = model.module.find("finish")) graphs.push_back(*finish);
   return graphs;
 }
 
-Result<std::vector<Graph>> prediction_graphs(Session& session, const LoadedModel& loaded, const frontend::Model& model,
-                                             const std::string& output, int64_t rows) {
+Result<std::vector<Graph>> prediction_graphs(Session& session, const LoadedModel& loaded,
+                                             const frontend::Model& model, const std::string& output,
+                                             int64_t rows) {
   std::vector<Graph> graphs;
   if (!add_batched(session, loaded, model, "predict." + output, rows, graphs)) return Failure();
   return graphs;

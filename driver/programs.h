@@ -1,4 +1,5 @@
-// Which graphs a run compiles: what runtime/trainer.h asks of a bundle, from a model and the rows of its data.
+// Which graphs a run compiles: what runtime/trainer.h asks of a bundle, from a model and the rows of its
+// data.
 #pragma once
 
 #include <span>
@@ -17,17 +18,19 @@ std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model);
 Result<runtime::LoadedData> read_data(Session& session, const runtime::RunConfig& config,
                                       const frontend::Model& model);
 
-// train, init, eval and finish, and the remainder batches' own programs: "train.rest" for train_rows % batch rows,
-// "eval.rest" for test_rows % batch. The model is built anew where a batch has another size.
-Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& loaded, const frontend::Model& model,
-                                           int64_t train_rows, int64_t test_rows);
+// train, init, eval and finish, and the remainder batches' own programs: "train.rest" for train_rows % batch
+// rows, "eval.rest" for test_rows % batch. The model is built anew where a batch has another size.
+Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& loaded,
+                                           const frontend::Model& model, int64_t train_rows,
+                                           int64_t test_rows);
 
 // eval, eval.rest and finish.
-Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded, const frontend::Model& model,
-                                             int64_t rows);
+Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded,
+                                             const frontend::Model& model, int64_t rows);
 
 // predict.OUTPUT and predict.OUTPUT.rest.
-Result<std::vector<Graph>> prediction_graphs(Session& session, const LoadedModel& loaded, const frontend::Model& model,
-                                             const std::string& output, int64_t rows);
+Result<std::vector<Graph>> prediction_graphs(Session& session, const LoadedModel& loaded,
+                                             const frontend::Model& model, const std::string& output,
+                                             int64_t rows);
 
 }  // namespace nnc::driver

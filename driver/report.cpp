@@ -33,7 +33,9 @@ std::string diagnostics_json(const Diagnostics& diagnostics, const Sources& sour
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const Diagnostic& d : diagnostics.all()) {
     nlohmann::ordered_json entry;
-    entry["severity"] = d.severity == Severity::error ? "error" : d.severity == Severity::warning ? "warning" : "note";
+    entry["severity"] = d.severity == Severity::error     ? "error"
+                        : d.severity == Severity::warning ? "warning"
+                                                          : "note";
     entry["kind"] = kind_name(d.kind);
     entry["message"] = d.message;
     if (d.span.valid()) {
@@ -51,7 +53,8 @@ std::string diagnostics_json(const Diagnostics& diagnostics, const Sources& sour
     if (!d.help.empty()) entry["help"] = d.help;
     if (!d.notes.empty()) entry["notes"] = d.notes;
     for (const Label& label : d.labels)
-      entry["labels"].push_back({{"at", label.span.valid() ? sources.describe(label.span) : ""}, {"text", label.text}});
+      entry["labels"].push_back(
+          {{"at", label.span.valid() ? sources.describe(label.span) : ""}, {"text", label.text}});
     all.push_back(std::move(entry));
   }
   // Bytes that are no UTF-8 may stand in a message that quotes the input.

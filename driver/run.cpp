@@ -1,4 +1,5 @@
-// nnc run FILE | -e EXPR: every named value, the loss, each gradient, then what a step of the optimiser changes.
+// nnc run FILE | -e EXPR: every named value, the loss, each gradient, then what a step of the optimiser
+// changes.
 #include <cmath>
 
 #include "driver/commands.h"
@@ -53,7 +54,8 @@ void show_losses(Console& console, const TensorMap& values, const std::string& t
 
 void show_values(Console& console, const frontend::Exploration& exploration, const TensorMap& values) {
   for (const std::string& name : exploration.values)
-    if (const auto found = values.find("value." + name); found != values.end()) show(console, name, found->second);
+    if (const auto found = values.find("value." + name); found != values.end())
+      show(console, name, found->second);
   for (const std::string& line : exploration.explanations) console.print("# {}\n", line);
 }
 
@@ -74,8 +76,10 @@ bool has_parameters(const Graph& graph) {
   return false;
 }
 
-// Steps 1 … n, then the parameters and the loss that they lead to. Exit code 5 when the loss stops being finite.
-int show_steps(Session& session, const frontend::Exploration& exploration, Stepper& stepper, TensorMap first) {
+// Steps 1 … n, then the parameters and the loss that they lead to. Exit code 5 when the loss stops being
+// finite.
+int show_steps(Session& session, const frontend::Exploration& exploration, Stepper& stepper,
+               TensorMap first) {
   Console& console = session.console;
   const int64_t steps = session.options.steps;
   const std::string optimizer = session.options.optimizer.empty() ? "sgd" : session.options.optimizer;
@@ -108,14 +112,15 @@ int run(const Options& options, Console& console) {
         .suggest("nnc run -e 'softmax([3.2, 5.1, -1.7])'");
     return session.leave();
   }
-  const Result<ast::File> tree = expression ? expression_file(session) : parse_model(session, options.arguments.front());
+  const Result<ast::File> tree =
+      expression ? expression_file(session) : parse_model(session, options.arguments.front());
   const Result<frontend::BuildOptions> built = build_options(session);
   if (!tree || !built) return session.leave();
   const Result<frontend::Exploration> exploration =
       frontend::build_exploration(*tree, session.sources, *built, session.diagnostics);
   if (!exploration) return session.leave();
-  const std::unique_ptr<Stepper> stepper =
-      options.interpret ? interpreting_stepper(session, *exploration) : compiled_stepper(session, *exploration);
+  const std::unique_ptr<Stepper> stepper = options.interpret ? interpreting_stepper(session, *exploration)
+                                                             : compiled_stepper(session, *exploration);
   if (stepper == nullptr) return session.leave();
 
   const TensorMap values = stepper->step(1);

@@ -48,7 +48,8 @@ Result<std::pair<std::string, std::string>> split_definition(Session& session, c
 
 Result<int64_t> batch_size(Session& session, const std::string& text) {
   int64_t batch = 0;
-  const bool digits = !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
+  const bool digits =
+      !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
   if (digits) batch = std::stoll(text);
   if (batch >= 1) return batch;
   session.diagnostics.error_at(DiagnosticKind::bad_definition, "-D batch=" + text,
@@ -73,7 +74,9 @@ Result<FileKind> kind_of(Session& session, const std::string& path) {
   if (is_folder(path)) return FileKind::folder;
   session.diagnostics
       .error_at(DiagnosticKind::wrong_file_kind, path, "the name does not say what kind of file this is")
-      .suggest("models end in .nn, run files in .toml, graphs in .nnir, kernels in .nnk, checkpoints in .safetensors");
+      .suggest(
+          "models end in .nn, run files in .toml, graphs in .nnir, kernels in .nnk, checkpoints in "
+          ".safetensors");
   return Failure();
 }
 
@@ -82,9 +85,9 @@ Result<FileId> open_source(Session& session, const std::string& path) {
   if (path != "-") {
     struct stat info {};
     if (stat(path.c_str(), &info) != 0) {
-      session.diagnostics.error_at(
-          errno == ENOENT || errno == ENOTDIR ? DiagnosticKind::file_not_found : DiagnosticKind::unreadable_file, path,
-          std::strerror(errno));
+      session.diagnostics.error_at(errno == ENOENT || errno == ENOTDIR ? DiagnosticKind::file_not_found
+                                                                       : DiagnosticKind::unreadable_file,
+                                   path, std::strerror(errno));
       return Failure();
     }
     if (S_ISDIR(info.st_mode)) return unreadable(session, path, "this is a folder, a file is expected");
@@ -117,8 +120,9 @@ Result<runtime::RunConfig> load_run(Session& session, const std::string& path) {
     const auto definition = split_definition(session, text);
     good = good && definition;
     if (definition)
-      overrides.push_back((definition->first == "batch" ? "train.batch=" : "args." + definition->first + "=") +
-                          definition->second);
+      overrides.push_back(
+          (definition->first == "batch" ? "train.batch=" : "args." + definition->first + "=") +
+          definition->second);
   }
   if (session.options.seed) overrides.push_back(fmt::format("train.seed={}", *session.options.seed));
   Result<runtime::RunConfig> config =
@@ -251,7 +255,8 @@ CodegenOptions codegen_options(const Options& options) {
   codegen.threads = options.threads > 0 ? options.threads : runtime::default_threads();
   codegen.schedule = options.schedule != "none";
   const std::string prefix = "random:";
-  if (options.schedule.starts_with(prefix)) codegen.schedule_seed = std::stoull(options.schedule.substr(prefix.size()));
+  if (options.schedule.starts_with(prefix))
+    codegen.schedule_seed = std::stoull(options.schedule.substr(prefix.size()));
   codegen.isa = options.isa;
   codegen.use_cache = !options.no_cache;
   codegen.debug_lines = options.debug_lines;

@@ -1,5 +1,5 @@
-// What the commands share: from a file on the command line to a model, its graphs and machine code. A Session holds
-// the texts read and what was said about them; a step that fails has reported why.
+// What the commands share: from a file on the command line to a model, its graphs and machine code. A Session
+// holds the texts read and what was said about them; a step that fails has reported why.
 #pragma once
 
 #include <optional>
@@ -39,11 +39,12 @@ Result<FileId> open_source(Session& session, const std::string& path);
 // A file's syntax tree.
 Result<ast::File> parse_model(Session& session, const std::string& path);
 
-// A run file with --set, --seed and -D applied (-D batch is train.batch, any other -D an argument of the model), and
-// its "auto" arguments found in the data.
+// A run file with --set, --seed and -D applied (-D batch is train.batch, any other -D an argument of the
+// model), and its "auto" arguments found in the data.
 Result<runtime::RunConfig> load_run(Session& session, const std::string& path);
 
-// How a model is to be built: from a run file (its first phase's optimiser), or from -D and --optimizer alone.
+// How a model is to be built: from a run file (its first phase's optimiser), or from -D and --optimizer
+// alone.
 frontend::BuildOptions build_options(const Session& session, const runtime::RunConfig& config);
 Result<frontend::BuildOptions> build_options(Session& session);
 
@@ -68,8 +69,10 @@ Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage u
 
 CodegenOptions codegen_options(const Options& options);
 
-// Machine code for all of them, as entry points of their names in one bundle. Adds the passes' time to `passes_ms`.
-Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs, double* passes_ms = nullptr);
+// Machine code for all of them, as entry points of their names in one bundle. Adds the passes' time to
+// `passes_ms`.
+Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs,
+                              double* passes_ms = nullptr);
 
 // The model's graph under another entry name: "eval" built for the remainder batch becomes "eval.rest".
 Graph renamed(const Graph& graph, std::string name);

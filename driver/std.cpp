@@ -1,5 +1,5 @@
-// nnc std [NAME]: the embedded standard library. Without a name its files and what they declare; with one, the text of
-// that file or of the declaration of that name.
+// nnc std [NAME]: the embedded standard library. Without a name its files and what they declare; with one,
+// the text of that file or of the declaration of that name.
 #include "driver/commands.h"
 #include "driver/session.h"
 #include "support/suggest.h"
@@ -77,7 +77,8 @@ int std_library(const Options& options, Console& console) {
   if (wanted.empty() || found) return session.leave();
   const auto near = suggest(wanted, known);
   session.diagnostics
-      .error_at(DiagnosticKind::unknown_choice, "nnc std", fmt::format("the standard library has no {}", wanted))
+      .error_at(DiagnosticKind::unknown_choice, "nnc std",
+                fmt::format("the standard library has no {}", wanted))
       .suggest(near ? fmt::format("did you mean {}?", *near) : "nnc std lists it");
   return session.leave();
 }

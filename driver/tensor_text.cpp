@@ -26,9 +26,11 @@ class ElementFormat {
       if (x != 0) smallest = std::min(smallest, x);
     }
     // Fixed point unless that would hide the small ones or flood the line.
-    scientific_ = largest >= 1e6 || (largest > 0 && largest < 1e-3) || (std::isfinite(smallest) && smallest < 1e-4 && largest < 1e-1);
+    scientific_ = largest >= 1e6 || (largest > 0 && largest < 1e-3) ||
+                  (std::isfinite(smallest) && smallest < 1e-4 && largest < 1e-1);
     if (is_float(dtype_) && !scientific_) decimals_ = fewest_decimals(tensor, shown);
-    for (const int64_t i : shown) width_ = std::max(width_, plain(tensor.data[static_cast<size_t>(i)]).size());
+    for (const int64_t i : shown)
+      width_ = std::max(width_, plain(tensor.data[static_cast<size_t>(i)]).size());
   }
 
   std::string operator()(double value) const { return fmt::format("{:>{}}", plain(value), width_); }
@@ -41,7 +43,8 @@ class ElementFormat {
     if (scientific_) return fmt::format("{:.{}e}", value, kDecimals);
     // No "-0.0000": a sign without a digit says nothing.
     const std::string text = fmt::format("{:.{}f}", value, decimals_);
-    return text.starts_with("-0") && text.find_first_not_of("-0.") == std::string::npos ? text.substr(1) : text;
+    return text.starts_with("-0") && text.find_first_not_of("-0.") == std::string::npos ? text.substr(1)
+                                                                                        : text;
   }
 
   // Whole and half numbers need no four decimals.

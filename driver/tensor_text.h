@@ -1,5 +1,6 @@
-// Tensors for people, laid out as NumPy does: aligned columns, one bracket per axis, the middle of a large one left
-// out. The text is an expression of the language, so that a printed tensor can be pasted into a model.
+// Tensors for people, laid out as NumPy does: aligned columns, one bracket per axis, the middle of a large
+// one left out. The text is an expression of the language, so that a printed tensor can be pasted into a
+// model.
 #pragma once
 
 #include <string>

@@ -69,8 +69,8 @@ Status compile_plan(Session& session, Plan& plan, const runtime::LoadedData& dat
   return Done();
 }
 
-std::string summary(const runtime::RunConfig& config, const frontend::Model& model, const runtime::LoadedData& data,
-                    int threads) {
+std::string summary(const runtime::RunConfig& config, const frontend::Model& model,
+                    const runtime::LoadedData& data, int threads) {
   int64_t parameters = 0;
   for (const frontend::ParameterInfo& parameter : model.parameters) parameters += parameter.type.elements();
   std::string out = fmt::format("{}: {} parameters", config.name, count_text(parameters));
@@ -83,7 +83,8 @@ std::string summary(const runtime::RunConfig& config, const frontend::Model& mod
 void show_outcome(Console& console, const runtime::TrainOutcome& outcome) {
   Table table("lr");
   for (const runtime::NamedValue& loss : outcome.losses)
-    table.row({loss.name.starts_with("loss") ? "training " + loss.name : loss.name, fmt::format("{:.6g}", loss.value)});
+    table.row({loss.name.starts_with("loss") ? "training " + loss.name : loss.name,
+               fmt::format("{:.6g}", loss.value)});
   for (const runtime::NamedValue& metric : outcome.metrics)
     table.row({"test " + metric.name, fmt::format("{:.6g}", metric.value)});
   console.write(table.text());

@@ -14,7 +14,8 @@ Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, 
   }
   Result<runtime::RunConfig> config = load_run(session, path);
   if (!config) return Failure();
-  Result<runtime::TrainedRun> run = runtime::open_trained_run(config->out, session.sources, session.diagnostics);
+  Result<runtime::TrainedRun> run =
+      runtime::open_trained_run(config->out, session.sources, session.diagnostics);
   if (run) run->config.data = std::move(config->data);
   return run;
 }
@@ -25,7 +26,8 @@ Result<Trained> open_trained(Session& session, const std::string& path) {
   const Result<FileKind> kind = kind_of(session, path);
   if (!kind) return Failure();
   if (*kind != FileKind::run_file && *kind != FileKind::folder) {
-    session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path, "a run file or a run folder is expected");
+    session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path,
+                                 "a run file or a run folder is expected");
     return Failure();
   }
   Result<runtime::TrainedRun> run = find_run(session, path, *kind);
@@ -43,9 +45,11 @@ Result<Trained> open_trained(Session& session, const std::string& path) {
 }
 
 Status load_trained(Session& session, const Trained& trained, runtime::Session& memory) {
-  const Result<runtime::Checkpoint> checkpoint = runtime::read_checkpoint(trained.run.latest, session.diagnostics);
+  const Result<runtime::Checkpoint> checkpoint =
+      runtime::read_checkpoint(trained.run.latest, session.diagnostics);
   if (!checkpoint) return Failure();
-  return runtime::load_state(*checkpoint, memory.bundle(), memory.state(), {.optimizer = false}, session.diagnostics);
+  return runtime::load_state(*checkpoint, memory.bundle(), memory.state(), {.optimizer = false},
+                             session.diagnostics);
 }
 
 }  // namespace nnc::driver
