@@ -1,0 +1,35 @@
+// What can be said about subscripts without running anything: the values they take, and which axes they tell
+// apart. The verifier rests on it.
+#pragma once
+
+#include <vector>
+
+#include "ir/kernel.h"
+
+namespace nnc::kernel {
+
+// The values of the affine part of a subscript, both ends included. Saturates far beyond any extent.
+struct Range {
+  int64_t low = 0;
+  int64_t high = 0;
+};
+
+// Over the axes for which `counts` (by axis) says so; the others are taken as 0.
+Range range_of(const Kernel& kernel, const Index& index, const std::vector<bool>& counts);
+Range range_of(const Kernel& kernel, const Index& index);  // over all axes
+
+// Which of the `unknown` axes (by axis) the element tells: two points that differ in one of those and hit the
+// same element do not exist. Axes of extent 1 or 0 are always told. Computed subscripts tell nothing.
+std::vector<bool> told_axes(const Kernel& kernel, const std::vector<Index>& element,
+                            std::vector<bool> unknown);
+
+// Whether two elements, at whatever points, are never the same.
+bool never_meet(const Kernel& kernel, const std::vector<Index>& a, const std::vector<Index>& b);
+
+// Grid axes that are split into several tasks, by axis.
+std::vector<bool> split_axes(const Kernel& kernel);
+
+// Whether a load that hits an element that some task stores is sure to be in the same task.
+bool same_task(const Kernel& kernel, const std::vector<Index>& load, const std::vector<Index>& store);
+
+}  // namespace nnc::kernel
