@@ -15,8 +15,7 @@
 namespace nnc {
 namespace {
 
-// ---- notation
-// ----------------------------------------------------------------------------------------------------
+// ---- notation ---------------------------------------------------------------------------------------------
 
 // A value with its builder, so that sequences read as formulas.
 struct Num {
@@ -93,8 +92,7 @@ Num polynomial(Num x, std::span<const double> c) {
   return sum;
 }
 
-// ---- constants
-// ---------------------------------------------------------------------------------------------------
+// ---- constants --------------------------------------------------------------------------------------------
 
 // exp(r) = 1 + r + r^2 (c[0] + c[1] r + …) for |r| <= ln(2)/2. Error 3.3e-9; 7.3e-18.
 constexpr double kExp32[] = {0x1.fffffap-2, 0x1.555492p-3, 0x1.555a26p-5, 0x1.12397ep-7, 0x1.694c8ep-10};
@@ -183,8 +181,7 @@ Num f32_only(ScalarBuilder& builder, ScalarValue x) {
   return {&builder, x};
 }
 
-// ---- pieces
-// ------------------------------------------------------------------------------------------------------
+// ---- pieces -----------------------------------------------------------------------------------------------
 
 Num at_most(Num x, double limit) {
   return select(x > x.of(limit), x.of(limit), x);
@@ -304,8 +301,7 @@ constexpr int64_t kTwoThirds32 = 0x3f2aaaab;
 
 }  // namespace
 
-// ---- functions
-// ---------------------------------------------------------------------------------------------------
+// ---- functions --------------------------------------------------------------------------------------------
 
 ScalarValue scalar_exp(ScalarBuilder& builder, ScalarValue x) {
   return exp_whole({&builder, x}, nullptr).v;

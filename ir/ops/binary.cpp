@@ -1,0 +1,400 @@
+// Elementwise ops of two operands: arithmetic, comparisons, logic; and where and fma of three. Operands have
+// one shape: whoever builds the graph has broadcast them. The arithmetic exists for i32 and i64 too, where it
+// wraps.
+#include <algorithm>
+#include <cmath>
+
+#include "ir/ops/support.h"
+#include "ir/scalar_math.h"
+
+namespace nnc {
+namespace ops {
+namespace {
+
+using Scalars = std::span<const ScalarValue>;
+using Numbers = std::span<const double>;
+using Texts = std::span<const MathText>;
+
+Sample two(DType dtype, const Shape& shape, double low, double high) {
+  return {{{dtype, shape}, {dtype, shape}}, NoAttrs{}, low, high};
+}
+// Shapes that matter: a scalar, one element, no multiple of the lanes, two axes; f64 and i64 are for scalars.
+const Sample kNumberSamples[] = {two(DType::f32, {}, -2, 2),   two(DType::f32, {1}, -2, 2),
+                                 two(DType::f32, {17}, -2, 2), two(DType::f32, {3, 5}, -2, 2),
+                                 two(DType::f64, {}, -2, 2),   two(DType::i32, {17}, -9, 9),
+                                 two(DType::i64, {}, -9, 9)};
+const Sample kPositiveSamples[] = {two(DType::f32, {}, 0.4, 2.5), two(DType::f32, {1}, 0.4, 2.5),
+                                   two(DType::f32, {17}, 0.4, 2.5), two(DType::f32, {3, 5}, 0.4, 2.5),
+                                   two(DType::f64, {}, 0.4, 2.5)};
+const Sample kFloorSamples[] = {two(DType::i32, {}, -9, 9), two(DType::i32, {17}, -9, 9),
+                                two(DType::i32, {3, 5}, -9, 9), two(DType::i64, {}, -99, 99),
+                                two(DType::f32, {17}, 0.4, 9)};
+Sample three(DType dtype, const Shape& shape) {
+  return {{{dtype, shape}, {dtype, shape}, {dtype, shape}}, NoAttrs{}, -2, 2};
+}
+const Sample kFmaSamples[] = {three(DType::f32, {}), three(DType::f32, {1}), three(DType::f32, {17}),
+                              three(DType::f32, {3, 5}), three(DType::f64, {})};
+
+// ---- derivatives ------------------------------------------------------------------------------------------
+
+Value where(Builder& b, Value condition, Value x, Value y) {
+  return b.make(Op::where, {condition, x, y});
+}
+
+Adjoints vjp_add(const VjpContext& context) {
+  Vjp v(context);
+  return {v.g, v.g};
+}
+
+Adjoints vjp_sub(const VjpContext& context) {
+  Vjp v(context);
+  return {v.g, v.b.neg(v.g)};
+}
+
+Adjoints vjp_mul(const VjpContext& context) {
+  Vjp v(context);
+  return {v.b.mul(v.g, v.x[1]), v.b.mul(v.g, v.x[0])};
+}
+
+Adjoints vjp_div(const VjpContext& context) {
+  Vjp v(context);
+  const Value a = v.b.div(v.g, v.x[1]);
+  return {a, v.b.neg(v.b.mul(a, v.y))};
+}
+
+// Steps are flat.
+Adjoints vjp_floordiv(const VjpContext&) {
+  return {std::nullopt, std::nullopt};
+}
+
+// The numbers of `value` if they are constant: looks through ops that only move or convert them. Null
+// otherwise.
+const std::vector<double>* constant_behind(const Graph& graph, Value value) {
+  while (true) {
+    const Node& node = graph.node(value);
+    switch (node.op) {
+      case Op::constant:
+        return &std::get<ConstantAttrs>(node.attrs).values;
+      case Op::broadcast:
+      case Op::reshape:
+      case Op::permute:
+      case Op::cast:
+        value = node.operands[0];
+        break;
+      default:
+        return nullptr;
+    }
+  }
+}
+
+// a^e for one number e: e a^(e-1). For 0 < e < 1 the slope at 0 is infinite, and taken as 0 as for sqrt.
+std::optional<Value> power_slope(Vjp& v, double e) {
+  const Value a = v.x[0];
+  if (e == 0) return std::nullopt;
+  const Value zero = v.b.full_like(a, 0);
+  const bool cusp = e > 0 && e < 1;
+  const Value at_zero = cusp ? v.b.make(Op::eq, {a, zero}) : Value{};
+  const Value base = cusp ? where(v.b, at_zero, v.b.full_like(a, 1), a) : a;
+  const Value power = e == 1 ? v.b.full_like(a, 1) : v.b.make(Op::pow, {base, v.b.full_like(a, e - 1)});
+  const Value slope = v.b.mul(v.b.full_like(a, e), power);
+  return cusp ? where(v.b, at_zero, zero, slope) : slope;
+}
+
+Adjoints vjp_pow(const VjpContext& context) {
+  Vjp v(context);
+  const Value a = v.x[0];
+  const Value b = v.x[1];
+  const std::vector<double>* constant = constant_behind(v.b.graph(), b);
+  if (constant != nullptr && std::ranges::count(*constant, constant->front()) == std::ssize(*constant)) {
+    const std::optional<Value> slope = power_slope(v, constant->front());
+    return {slope ? std::optional(v.b.mul(v.g, *slope)) : std::nullopt, std::nullopt};
+  }
+  const bool exponent_is_constant = constant != nullptr;
+  // b a^(b-1), which is 0 for b = 0 also where a is 0.
+  const Value zero = v.b.full_like(a, 0);
+  const Value one = v.b.full_like(a, 1);
+  const Value b_not_0 = where(v.b, v.b.make(Op::eq, {b, zero}), one, b);
+  const Value slope = v.b.mul(b, v.b.make(Op::pow, {a, v.b.sub(b_not_0, one)}));
+  const Value to_a = v.b.mul(v.g, slope);
+  if (exponent_is_constant) return {to_a, std::nullopt};
+  // a^b log a, which goes to 0 with a.
+  const Value at_zero = v.b.make(Op::eq, {a, zero});
+  const Value log = v.b.make(Op::log, {where(v.b, at_zero, one, a)});
+  return {to_a, v.b.mul(v.g, where(v.b, at_zero, zero, v.b.mul(v.y, log)))};
+}
+
+// The whole adjoint to a where it is greater (less), else to b.
+Adjoints share(Vjp& v, Op how) {
+  const Value to_a = v.b.make(how, {v.x[0], v.x[1]});
+  const Value zero = v.b.full_like(v.g, 0);
+  return {where(v.b, to_a, v.g, zero), where(v.b, to_a, zero, v.g)};
+}
+
+Adjoints vjp_maximum(const VjpContext& context) {
+  Vjp v(context);
+  return share(v, Op::gt);
+}
+
+Adjoints vjp_minimum(const VjpContext& context) {
+  Vjp v(context);
+  return share(v, Op::lt);
+}
+
+Adjoints vjp_fma(const VjpContext& context) {
+  Vjp v(context);
+  return {v.b.mul(v.g, v.x[1]), v.b.mul(v.g, v.x[0]), v.g};
+}
+
+// ---- reference semantics ----------------------------------------------------------------------------------
+
+// `f` at each element; integer results wrap.
+template <double (*f)(Numbers)>
+std::vector<DenseTensor> eval_numbers(std::span<const DenseTensor> x, const Attrs&,
+                                      std::span<const TensorType> types) {
+  std::vector<DenseTensor> result = map_elements(x, types[0], f);
+  if (types[0].dtype != DType::i32 && types[0].dtype != DType::i64) return result;
+  const double range = std::ldexp(1.0, types[0].dtype == DType::i32 ? 32 : 64);
+  for (double& e : result[0].data)
+    if (e < -range / 2 || e >= range / 2) e -= range * std::floor(e / range + 0.5);
+  return result;
+}
+
+double added(Numbers x) {
+  return x[0] + x[1];
+}
+double subtracted(Numbers x) {
+  return x[0] - x[1];
+}
+double multiplied(Numbers x) {
+  return x[0] * x[1];
+}
+double divided(Numbers x) {
+  return x[0] / x[1];
+}
+double powered(Numbers x) {
+  return std::pow(x[0], x[1]);
+}
+double greater_of(Numbers x) {
+  return std::isnan(x[0]) || x[0] > x[1] ? x[0] : x[1];
+}
+double smaller_of(Numbers x) {
+  return std::isnan(x[0]) || x[0] < x[1] ? x[0] : x[1];
+}
+double multiplied_added(Numbers x) {
+  return x[0] * x[1] + x[2];
+}
+
+// An integer divided by 0 gives 0, a float what its division gives.
+double floor_divided(Numbers x) {
+  return std::floor(x[0] / x[1]);
+}
+double floor_divided_integers(Numbers x) {
+  return x[1] == 0 ? 0 : std::floor(x[0] / x[1]);
+}
+std::vector<DenseTensor> eval_floordiv(std::span<const DenseTensor> x, const Attrs& attrs,
+                                       std::span<const TensorType> types) {
+  return is_float(types[0].dtype) ? eval_numbers<floor_divided>(x, attrs, types)
+                                  : eval_numbers<floor_divided_integers>(x, attrs, types);
+}
+
+// ---- scalars ----------------------------------------------------------------------------------------------
+
+template <ScalarValue (ScalarBuilder::*operation)(ScalarValue, ScalarValue)>
+ScalarValue primitive(ScalarBuilder& builder, Scalars x, DType) {
+  return (builder.*operation)(x[0], x[1]);
+}
+
+template <ScalarValue (*f)(ScalarBuilder&, ScalarValue, ScalarValue)>
+ScalarValue sequence(ScalarBuilder& builder, Scalars x, DType) {
+  return f(builder, x[0], x[1]);
+}
+
+ScalarValue scalar_floordiv(ScalarBuilder& builder, Scalars x, DType result) {
+  const ScalarValue quotient = builder.div(x[0], x[1]);
+  return is_float(result) ? builder.floor(quotient) : quotient;
+}
+ScalarValue scalar_fma(ScalarBuilder& builder, Scalars x, DType) {
+  return builder.fma(x[0], x[1], x[2]);
+}
+
+// ---- notation ---------------------------------------------------------------------------------------------
+
+MathText math_add(Texts x, const Attrs&) {
+  return infix(x[0], "+", x[1], kSum);
+}
+MathText math_sub(Texts x, const Attrs&) {
+  return infix(x[0], "-", x[1], kSum);
+}
+MathText math_mul(Texts x, const Attrs&) {
+  return infix(x[0], "*", x[1], kProduct);
+}
+MathText math_div(Texts x, const Attrs&) {
+  return infix(x[0], "/", x[1], kProduct);
+}
+MathText math_floordiv(Texts x, const Attrs&) {
+  return infix(x[0], "//", x[1], kProduct);
+}
+MathText math_pow(Texts x, const Attrs&) {  // binds to the right
+  return {at_least(x[0], kPower + 1) + "^" + at_least(x[1], kPower), kPower};
+}
+MathText math_maximum(Texts x, const Attrs&) {
+  return call("maximum", x);
+}
+MathText math_minimum(Texts x, const Attrs&) {
+  return call("minimum", x);
+}
+MathText math_fma(Texts x, const Attrs& attrs) {
+  const MathText sum[] = {math_mul(x.first(2), attrs), x[2]};
+  return math_add(sum, attrs);
+}
+
+// ---- rows -------------------------------------------------------------------------------------------------
+
+}  // namespace
+}  // namespace ops
+
+constinit const OpDef k_op_add = {
+    .name = "add",
+    .doc = "a + b. Integers wrap.",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kElementwise | kCommutative | kSmooth,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_number,
+    .derivative = {ops::vjp_add, {}},
+    .lower = ops::kElementwiseRule,
+    .eval = ops::eval_numbers<ops::added>,
+    .scalar = ops::primitive<&ScalarBuilder::add>,
+    .math = ops::math_add,
+    .samples = ops::kNumberSamples,
+};
+
+constinit const OpDef k_op_sub = {
+    .name = "sub",
+    .doc = "a - b. Integers wrap.",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kElementwise | kSmooth,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_number,
+    .derivative = {ops::vjp_sub, {}},
+    .lower = ops::kElementwiseRule,
+    .eval = ops::eval_numbers<ops::subtracted>,
+    .scalar = ops::primitive<&ScalarBuilder::sub>,
+    .math = ops::math_sub,
+    .samples = ops::kNumberSamples,
+};
+
+constinit const OpDef k_op_mul = {
+    .name = "mul",
+    .doc = "a * b. Integers wrap.",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kElementwise | kCommutative | kSmooth,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_number,
+    .derivative = {ops::vjp_mul, {}},
+    .lower = ops::kElementwiseRule,
+    .eval = ops::eval_numbers<ops::multiplied>,
+    .scalar = ops::primitive<&ScalarBuilder::mul>,
+    .math = ops::math_mul,
+    .samples = ops::kNumberSamples,
+};
+
+constinit const OpDef k_op_div = {
+    .name = "div",
+    .doc = "a / b of floats.",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kElementwise | kSmooth | kExpensive,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_float,
+    .derivative = {ops::vjp_div, {}},
+    .lower = ops::kElementwiseRule,
+    .eval = ops::eval_numbers<ops::divided>,
+    .scalar = ops::primitive<&ScalarBuilder::div>,
+    .math = ops::math_div,
+    .samples = ops::kPositiveSamples,
+};
+
+constinit const OpDef k_op_floordiv = {
+    .name = "floordiv",
+    .doc = "a / b rounded down; an integer divided by 0 gives 0. Its gradient is 0 everywhere.",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kElementwise,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_number,
+    .derivative = {ops::vjp_floordiv, {}},
+    .lower = ops::kElementwiseRule,
+    .eval = ops::eval_floordiv,
+    .scalar = ops::scalar_floordiv,
+    .math = ops::math_floordiv,
+    .samples = ops::kFloorSamples,
+};
+
+constinit const OpDef k_op_pow = {
+    .name = "pow",
+    .doc = "a to the power b, as C's pow: 0^0 = 1, and negative a want whole b.",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kElementwise | kSmooth | kExpensive,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_float,
+    .derivative = {ops::vjp_pow, {}},
+    .lower = ops::kElementwiseRule,
+    .eval = ops::eval_numbers<ops::powered>,
+    .scalar = ops::sequence<scalar_pow>,
+    .math = ops::math_pow,
+    .samples = ops::kPositiveSamples,
+};
+
+constinit const OpDef k_op_maximum = {
+    .name = "maximum",
+    .doc = "The greater; a NaN stays one. The gradient goes to a where a > b, else to b.",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kElementwise | kCommutative,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_number,
+    .derivative = {ops::vjp_maximum, {}},
+    .lower = ops::kElementwiseRule,
+    .eval = ops::eval_numbers<ops::greater_of>,
+    .scalar = ops::sequence<scalar_maximum>,
+    .math = ops::math_maximum,
+    .samples = ops::kNumberSamples,
+};
+
+constinit const OpDef k_op_minimum = {
+    .name = "minimum",
+    .doc = "The smaller; a NaN stays one. The gradient goes to a where a < b, else to b.",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kElementwise | kCommutative,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_number,
+    .derivative = {ops::vjp_minimum, {}},
+    .lower = ops::kElementwiseRule,
+    .eval = ops::eval_numbers<ops::smaller_of>,
+    .scalar = ops::sequence<scalar_minimum>,
+    .math = ops::math_minimum,
+    .samples = ops::kNumberSamples,
+};
+
+constinit const OpDef k_op_fma = {
+    .name = "fma",
+    .doc = "a * b + c, rounded once.",
+    .min_operands = 3,
+    .max_operands = 3,
+    .traits = kElementwise | kSmooth,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_float,
+    .derivative = {ops::vjp_fma, {}},
+    .lower = ops::kElementwiseRule,
+    .eval = ops::eval_numbers<ops::multiplied_added>,
+    .scalar = ops::scalar_fma,
+    .math = ops::math_fma,
+    .samples = ops::kFmaSamples,
+};
+
+}  // namespace nnc

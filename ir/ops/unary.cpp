@@ -32,26 +32,25 @@ ScalarValue scalar_unary(ScalarBuilder& builder, Scalars x, DType) {
   return f(builder, x[0]);
 }
 
-// The trait-independent parts of samples: a scalar, single elements, no multiple of the lanes, two axes, f64.
-#define NNC_F32_SAMPLES(low, high)                                                         \
-  {{{DType::f32, {}}}, NoAttrs{}, low, high}, {{{DType::f32, {1}}}, NoAttrs{}, low, high}, \
-      {{{DType::f32, {17}}}, NoAttrs{}, low, high}, {                                      \
-    {{DType::f32, {3, 5}}}, NoAttrs{}, low, high                                           \
-  }
-#define NNC_FLOAT_SAMPLES(low, high)         \
-  NNC_F32_SAMPLES(low, high), {              \
-    {{DType::f64, {}}}, NoAttrs{}, low, high \
-  }
-
-const Sample kF32Samples[] = {NNC_F32_SAMPLES(-2, 2), {{{DType::f32, {64}}}, NoAttrs{}, -12, 12}};
-const Sample kExpSamples[] = {NNC_FLOAT_SAMPLES(-2, 2), {{{DType::f32, {64}}}, NoAttrs{}, -12, 12}};
-const Sample kPositiveSamples[] = {NNC_FLOAT_SAMPLES(0.1, 4), {{{DType::f32, {64}}}, NoAttrs{}, 1, 1000}};
-const Sample kNumberSamples[] = {NNC_FLOAT_SAMPLES(-2, 2),
-                                 {{{DType::i32, {17}}}, NoAttrs{}, -9, 9},
-                                 {{{DType::i64, {}}}, NoAttrs{}, -9, 9}};
-const Sample kBoolSamples[] = {{{{DType::boolean, {}}}, NoAttrs{}, 0, 2},
-                               {{{DType::boolean, {17}}}, NoAttrs{}, 0, 2},
-                               {{{DType::boolean, {3, 5}}}, NoAttrs{}, 0, 2}};
+Sample one(DType dtype, Shape shape, double low, double high) {
+  return {{{dtype, std::move(shape)}}, NoAttrs{}, low, high};
+}
+// Shapes that matter: a scalar, one element, no multiple of the lanes, two axes.
+const Sample kF32Samples[] = {one(DType::f32, {}, -2, 2), one(DType::f32, {1}, -2, 2),
+                              one(DType::f32, {17}, -2, 2), one(DType::f32, {3, 5}, -2, 2),
+                              one(DType::f32, {64}, -12, 12)};
+const Sample kExpSamples[] = {one(DType::f32, {}, -2, 2),     one(DType::f32, {1}, -2, 2),
+                              one(DType::f32, {17}, -2, 2),   one(DType::f32, {3, 5}, -2, 2),
+                              one(DType::f32, {64}, -12, 12), one(DType::f64, {}, -2, 2)};
+const Sample kPositiveSamples[] = {one(DType::f32, {}, 0.1, 4),    one(DType::f32, {1}, 0.1, 4),
+                                   one(DType::f32, {17}, 0.1, 4),  one(DType::f32, {3, 5}, 0.1, 4),
+                                   one(DType::f32, {64}, 1, 1000), one(DType::f64, {}, 0.1, 4)};
+const Sample kNumberSamples[] = {one(DType::f32, {}, -2, 2),   one(DType::f32, {1}, -2, 2),
+                                 one(DType::f32, {17}, -2, 2), one(DType::f32, {3, 5}, -2, 2),
+                                 one(DType::f64, {}, -2, 2),   one(DType::i32, {17}, -9, 9),
+                                 one(DType::i64, {}, -9, 9)};
+const Sample kBoolSamples[] = {one(DType::boolean, {}, 0, 2), one(DType::boolean, {17}, 0, 2),
+                               one(DType::boolean, {3, 5}, 0, 2)};
 const Sample kCastSamples[] = {{{{DType::f32, {}}}, CastAttrs{DType::f64}, -2, 2},
                                {{{DType::f64, {}}}, CastAttrs{DType::f32}, -2, 2},
                                {{{DType::f32, {17}}}, CastAttrs{DType::i32}, -9, 9},
@@ -65,11 +64,8 @@ const Sample kCastSamples[] = {{{{DType::f32, {}}}, CastAttrs{DType::f64}, -2, 2
                                {{{DType::u8, {3, 5}}}, CastAttrs{DType::f32}, 0, 9},
                                {{{DType::boolean, {17}}}, CastAttrs{DType::f32}, 0, 2},
                                {{{DType::boolean, {3}}}, CastAttrs{DType::i32}, 0, 2}};
-#undef NNC_FLOAT_SAMPLES
-#undef NNC_F32_SAMPLES
 
-// ---- derivatives
-// -------------------------------------------------------------------------------------------------
+// ---- derivatives ------------------------------------------------------------------------------------------
 
 Adjoints vjp_neg(const VjpContext& context) {
   Vjp v(context);
@@ -133,8 +129,7 @@ Adjoints vjp_cast(const VjpContext& context) {
   return {v.b.cast(v.g, v.in[0].dtype)};
 }
 
-// ---- reference semantics
-// -----------------------------------------------------------------------------------------
+// ---- reference semantics ----------------------------------------------------------------------------------
 
 double negated(double x) {
   return -x;
@@ -182,8 +177,7 @@ std::vector<DenseTensor> eval_cast(std::span<const DenseTensor> x, const Attrs&,
   })};
 }
 
-// ---- scalars
-// -----------------------------------------------------------------------------------------------------
+// ---- scalars ----------------------------------------------------------------------------------------------
 
 ScalarValue scalar_neg(ScalarBuilder& builder, Scalars x, DType) {
   return builder.neg(x[0]);
@@ -209,8 +203,7 @@ ScalarValue scalar_sign(ScalarBuilder& builder, Scalars x, DType result) {
   return builder.select(builder.compare(Compare::gt, x[0], zero), builder.constant(result, 1), below);
 }
 
-// ---- notation
-// ----------------------------------------------------------------------------------------------------
+// ---- notation ---------------------------------------------------------------------------------------------
 
 MathText math_neg(std::span<const MathText> x, const Attrs&) {
   return {"-" + at_least(x[0], kUnary + 1), kUnary};
