@@ -79,17 +79,6 @@ void KernelEmitter::hoist() {
   }
 }
 
-bool KernelEmitter::use(ExprId id, AxisId axis) {
-  const kernel::Expr& e = k_.exprs[id];
-  for (const Index& index : e.subscripts) {
-    for (const kernel::Term& term : index.terms)
-      if (term.axis == axis) return true;
-    if (index.computed.valid() && use(index.computed, axis)) return true;
-  }
-  return std::any_of(e.operands.begin(), e.operands.end(),
-                     [&](ExprId operand) { return use(operand, axis); });
-}
-
 llvm::Value* KernelEmitter::expr(ExprId id) {
   for (size_t i = memo_.size(); i-- > 0;)
     if (const auto known = memo_[i].find(id.index); known != memo_[i].end()) return known->second;

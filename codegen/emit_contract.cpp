@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "codegen/emit_kernel.h"
+#include "codegen/strides.h"
 #include "support/check.h"
 
 namespace nnc::codegen {
@@ -223,8 +224,8 @@ void KernelEmitter::tile_stores_looped(const Tile& t, int64_t rows, int64_t vect
 void KernelEmitter::contract_tiled(const Contract& contract) {
   const kernel::Schedule& schedule = contract.schedule;
   const AxisId lanes = schedule.lanes;
-  const bool a_moves = use(contract.a, lanes);
-  NNC_CHECK(a_moves != use(contract.b, lanes), "exactly one operand moves along the lanes");
+  const bool a_moves = uses_axis(k_, contract.a, lanes);
+  NNC_CHECK(a_moves != uses_axis(k_, contract.b, lanes), "exactly one operand moves along the lanes");
   const ExprId vector_id = a_moves ? contract.a : contract.b;
   const ExprId broadcast_id = a_moves ? contract.b : contract.a;
   NNC_CHECK(k_.exprs[vector_id].kind == ExprKind::load && k_.exprs[broadcast_id].kind == ExprKind::load,
@@ -233,7 +234,7 @@ void KernelEmitter::contract_tiled(const Contract& contract) {
   std::vector<AxisId> outer;
   for (AxisId axis : contract.axes) {
     if (axis == lanes) continue;
-    if (!tile.row.valid() && use(broadcast_id, axis) && !use(vector_id, axis))
+    if (!tile.row.valid() && uses_axis(k_, broadcast_id, axis) && !uses_axis(k_, vector_id, axis))
       tile.row = axis;
     else
       outer.push_back(axis);

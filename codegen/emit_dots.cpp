@@ -3,6 +3,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include "codegen/emit_kernel.h"
+#include "codegen/strides.h"
 #include "support/check.h"
 
 namespace nnc::codegen {
@@ -22,8 +23,8 @@ void KernelEmitter::contract_dots(const Contract& contract) {
   AxisId row, column;
   std::vector<AxisId> outer;
   for (AxisId axis : contract.axes) {
-    const bool in_a = use(contract.a, axis);
-    const bool in_b = use(contract.b, axis);
+    const bool in_a = uses_axis(k_, contract.a, axis);
+    const bool in_b = uses_axis(k_, contract.b, axis);
     if (in_a && !in_b && !row.valid())
       row = axis;
     else if (in_b && !in_a && !column.valid())

@@ -259,6 +259,7 @@ void KernelEmitter::nest(const std::vector<AxisId>& axes, AxisId lanes, const st
 }
 
 void KernelEmitter::emit(const kernel::Map& map) {
+  if (const std::optional<Transposition> t = transposition(map)) return emit_transposed(map, *t);
   std::vector<kernel::ExprId> roots;
   for (const kernel::Store& s : map.stores) roots.push_back(s.value);
   begin_statement(roots, map.stores);

@@ -8,6 +8,7 @@
 #include <llvm/IR/Module.h>
 
 #include <functional>
+#include <optional>
 #include <unordered_map>
 
 #include "codegen/emit_scalars.h"
@@ -67,7 +68,6 @@ class KernelEmitter {
   llvm::Value* pointer(kernel::BufferId buffer, llvm::Value* offset);
   llvm::Value* from_memory(llvm::Value* raw, DType dtype);
   llvm::Value* to_memory(llvm::Value* value, DType dtype);
-  bool use(kernel::ExprId id, kernel::AxisId axis);  // whether the expression depends on the axis
 
   // ---- statements
   void emit(const kernel::Map& map);
@@ -75,6 +75,14 @@ class KernelEmitter {
   void emit(const kernel::Contract& contract);
   void emit(const kernel::For& loop_over);
   void emit(const kernel::Scatter& scatter);
+
+  // emit_transpose.cpp
+  struct Transposition {
+    kernel::AxisId source;  // contiguous where it is read
+    kernel::AxisId target;  // contiguous where it is written
+  };
+  std::optional<Transposition> transposition(const kernel::Map& map) const;
+  void emit_transposed(const kernel::Map& map, const Transposition& t);
 
   // emit_reduce.cpp
   Values neutral(kernel::Combine combine, DType dtype, bool vector);

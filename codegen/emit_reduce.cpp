@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "codegen/emit_kernel.h"
+#include "codegen/strides.h"
 #include "support/check.h"
 
 namespace nnc::codegen {
@@ -142,7 +143,7 @@ KernelEmitter::Values KernelEmitter::partials16(const std::vector<AxisId>& over,
 
 KernelEmitter::Values KernelEmitter::reduce_terms(const kernel::Reduce& reduce, bool vector_over) {
   const DType dtype = k_.exprs[reduce.value].dtype;
-  const bool vector = lanes_.valid() && !vector_over && use(reduce.value, lanes_);
+  const bool vector = lanes_.valid() && !vector_over && uses_axis(k_, reduce.value, lanes_);
   const bool has_index = kernel::components(reduce.combine) == 2;
   const auto f = [&](const Values& a, const Values& b) { return combine(reduce.combine, a, b, dtype); };
   const auto term_at = [&](llvm::Value* position) -> Values {

@@ -1,16 +1,18 @@
-// Physical layouts. A contraction's vectors run along one axis of its output, and the operand that has this axis must
-// hold it innermost; the other operand is read one number at a time, in any layout. So:
-//  - a product with a parameter runs its vectors along the other operand's free axis (the batch): activations lie
+// Physical layouts. A contraction's vectors run along one axis of its output, and the operand that has this
+// axis must hold it innermost; the other operand is read one number at a time, in any layout. So:
+//  - a product with a parameter runs its vectors along the other operand's free axis (the batch): activations
+//  lie
 //    batch-innermost, and weights are never packed;
-//  - any other product (a weight gradient) runs them along the last axis of its output, as the parameter lies;
+//  - any other product (a weight gradient) runs them along the last axis of its output, as the parameter
+//  lies;
 //  - a narrow output of a long sum whose operands both have the sum innermost runs them along the sum.
-// Where an operand lies otherwise, a `relayout` node is put before it; equal ones are one node. Elementwise results
-// lie as their first operand of the same shape does. Rows of tensors of rank two and more are padded so that they
-// start on a cache line and do not fall onto the same cache sets.
+// Where an operand lies otherwise, a `relayout` node is put before it; equal ones are one node. Elementwise
+// results lie as their first operand of the same shape does. Rows of tensors of rank two and more are padded
+// so that they start on a cache line and do not fall onto the same cache sets.
 //   %2 = matmul x, w {transpose_b} : f32[128, 512]
 //   →  %1 = relayout x : f32[128, 784] layout [1, 0] pitch 144
 //      %2 = matmul %1, w {transpose_b} : f32[128, 512] layout [1, 0] pitch 144
-#include <algorithm>
+#include <map>
 
 #include "ir/kernel.h"
 #include "ir/order.h"
@@ -23,8 +25,8 @@ namespace {
 using kernel::AxisId;
 using kernel::Index;
 
-constexpr int64_t kLine = 16;         // f32 elements of a cache line
-constexpr int64_t kSetStride = 128;   // rows this many elements apart share few cache sets
+constexpr int64_t kLine = 16;        // f32 elements of a cache line
+constexpr int64_t kSetStride = 128;  // rows this many elements apart share few cache sets
 
 std::vector<int64_t> natural_order(int64_t rank) {
   std::vector<int64_t> order;
@@ -60,15 +62,16 @@ int64_t innermost(const TensorType& type, const Layout& layout) {
 
 class LayoutAssignment {
  public:
-  explicit LayoutAssignment(const Graph& graph) : rewriter_(graph, Builder::Interning::on), graph_(graph) {}
+  explicit LayoutAssignment(const Graph& graph) : rewriter_(graph), graph_(graph) {}
 
   Graph run() {
     for (NodeId id : node_ids(graph_)) {
       const Node& node = graph_.nodes[id];
       if (node.op == Op::input) {
-        for (Value v : {rewriter_[Value{id, 0}]}) assign_input(v);
+        assign_input(rewriter_[Value{id, 0}]);
         continue;
       }
+      rewriter_.builder().set_spans(node.spans);
       if (std::holds_alternative<ContractRule>(op_def(node.op).lower))
         contraction(id, node);
       else
@@ -96,10 +99,11 @@ class LayoutAssignment {
   }
 
   // Whether the value is a parameter, looked at through reordering.
-  bool is_weight(Value value) const {
+  bool is_weight(Value value) {
     const Node& node = rewriter_.result().nodes[value.node];
     if (node.op == Op::input) return std::get<InputAttrs>(node.attrs).role == Role::param;
-    if (node.op == Op::permute || node.op == Op::detach || node.op == Op::relayout) return is_weight(node.operands[0]);
+    if (node.op == Op::permute || node.op == Op::detach || node.op == Op::relayout)
+      return is_weight(node.operands[0]);
     return false;
   }
 
@@ -113,9 +117,12 @@ class LayoutAssignment {
   Value lying(Value value, int64_t inner) {
     const TensorType type = rewriter_.result().type(value);
     if (innermost(type, rewriter_.result().layout(value)) == inner) return value;
-    const Value moved = rewriter_.builder().make(Op::relayout, {value});
-    set_layout(moved, with_innermost(type.shape, inner));
-    return moved;
+    const auto [at, is_new] = moved_.try_emplace({value, inner});
+    if (is_new) {
+      at->second = rewriter_.builder().make(Op::relayout, {value});
+      set_layout(at->second, with_innermost(type.shape, inner));
+    }
+    return at->second;
   }
 
   void contraction(NodeId id, const Node& node) {
@@ -142,11 +149,12 @@ class LayoutAssignment {
     if (a_weight && !b_weight && free_axis(1) >= 0) lanes = free_axis(1);
 
     const AxisId sum_axis{rank + static_cast<uint32_t>(spec.over.size()) - 1};
-    bool along_sum = contraction_order(spec.output, depth).kind == OrderKind::lanes16 && spec.over.size() == 1;
+    bool along_sum =
+        contraction_order(spec.output, depth).kind == OrderKind::lanes16 && spec.over.size() == 1;
     for (int i = 0; i < 2 && along_sum; ++i) {
       const Graph& g = rewriter_.result();
-      along_sum = dimension_of(*maps[i], sum_axis) ==
-                  innermost(g.type(operands[static_cast<size_t>(i)]), g.layout(operands[static_cast<size_t>(i)]));
+      along_sum = dimension_of(*maps[i], sum_axis) == innermost(g.type(operands[static_cast<size_t>(i)]),
+                                                                g.layout(operands[static_cast<size_t>(i)]));
     }
     if (!along_sum)
       for (size_t i = 0; i < 2; ++i)
@@ -179,10 +187,13 @@ class LayoutAssignment {
 
   Rewriter rewriter_;
   const Graph& graph_;
+  std::map<std::pair<Value, int64_t>, Value> moved_;  // value, innermost axis → its copy
 };
 
 }  // namespace
 
-Graph assign_layout(const Graph& graph) { return LayoutAssignment(graph).run(); }
+Graph assign_layout(const Graph& graph) {
+  return LayoutAssignment(graph).run();
+}
 
 }  // namespace nnc::passes

@@ -1,5 +1,5 @@
-// Fused ops are written out again, as the last step before kernels are formed: `linear` and `softmax_xent` have told
-// the reader and the simplifier what they are; grouping then computes their parts in one kernel.
+// Fused ops are written out again, as the last step before kernels are formed: `linear` and `softmax_xent`
+// have told the reader and the simplifier what they are; grouping then computes their parts in one kernel.
 //   %4, %5 = softmax_xent %3, label   →   %4 = reduce_max %3 {axes=[1]} …
 // Leaves everything else alone.
 #include "passes/pass.h"

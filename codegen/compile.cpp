@@ -1,0 +1,212 @@
+// Programs → a bundle: memory is planned, equal kernels are compiled once, in parallel and through the disk
+// cache, and everything is linked into this process.
+#include "codegen/compile.h"
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <thread>
+
+#include "codegen/jit.h"
+#include "codegen/object_cache.h"
+#include "codegen/strides.h"
+#include "support/check.h"
+
+namespace nnc {
+namespace codegen {
+namespace {
+
+using kernel::Kernel;
+using kernel::KernelId;
+using kernel::Program;
+
+double ms_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+// The kernel under neutral names, so that layers of equal structure share machine code.
+std::string canonical_text(Kernel k) {
+  k.name = "k";
+  for (uint32_t i = 0; i < k.buffers.size(); ++i)
+    k.buffers[kernel::BufferId{i}].name = "b" + std::to_string(i);
+  for (uint32_t i = 0; i < k.axes.size(); ++i) k.axes[kernel::AxisId{i}].name = "a" + std::to_string(i);
+  return kernel::print(k);
+}
+
+// The symbol of each kernel of each program, by content.
+std::vector<std::vector<std::string>> name_kernels(const std::vector<Program>& programs,
+                                                   const std::string& identity) {
+  std::vector<std::vector<std::string>> symbols;
+  for (const Program& program : programs) {
+    std::vector<std::string>& own = symbols.emplace_back();
+    for (const Kernel& k : program.kernels)
+      own.push_back("nnc_" + content_hash(identity + "\n" + canonical_text(k)).substr(0, 32));
+  }
+  return symbols;
+}
+
+// What there is to compile: kernels and steps, each an object of its own.
+struct Unit {
+  std::string symbol;
+  std::string key;
+  const Kernel* kernel = nullptr;  // null: the step of `program`
+  size_t program = 0;
+  Object object;
+  bool cached = false;
+};
+
+// A step is made from its launches, its plan and the symbols it calls.
+std::string step_text(const Program& program, const MemoryPlan::PerProgram& plan,
+                      const std::vector<std::string>& symbols) {
+  std::string text = "step " + program.name + " " + std::to_string(plan.arena_bytes) + " " +
+                     std::to_string(plan.scratch_bytes) + "\n";
+  for (const kernel::Item& item : program.items) {
+    const auto* launch = std::get_if<kernel::Launch>(&item);
+    if (!launch) {
+      text += "barrier\n";
+      continue;
+    }
+    text +=
+        symbols[launch->kernel.index] + " " + std::to_string(program.kernels[launch->kernel].task_count());
+    for (kernel::SlotId slot : launch->arguments) {
+      const Place& place = plan.places[slot.index];
+      text += " " + std::to_string(static_cast<int>(place.base)) + ":" + std::to_string(place.offset);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+void compile_units(std::vector<Unit>& units, const std::vector<Program>& programs, const MemoryPlan& plan,
+                   const std::vector<std::vector<std::string>>& symbols, const Target& target,
+                   const ObjectCache* cache) {
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < units.size(); i = next++) {
+      Unit& unit = units[i];
+      if (cache)
+        if (std::optional<Object> found = cache->load(unit.key)) {
+          unit.object = std::move(*found);
+          unit.cached = true;
+          continue;
+        }
+      unit.object = unit.kernel ? compile_kernel(*unit.kernel, unit.symbol, target)
+                                : compile_step(programs[unit.program], plan.programs[unit.program],
+                                               symbols[unit.program], unit.symbol, target);
+      if (cache) cache->store(unit.key, unit.object);
+    }
+  };
+  const size_t helpers =
+      std::min<size_t>(units.size(), std::max(1u, std::thread::hardware_concurrency())) - 1;
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < helpers; ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+}
+
+std::string source_of(const Kernel& k) {
+  std::string out;
+  for (const kernel::Statement& s : k.body)
+    for (const Span& span : s.spans)
+      out += (out.empty() ? "" : ",") + std::to_string(span.file.index) + ":" + std::to_string(span.begin);
+  return out;
+}
+
+EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan) {
+  EntryPoint entry;
+  entry.name = program.name;
+  entry.inputs = plan.inputs;
+  entry.memory = plan.bill;
+  entry.arena_bytes = plan.arena_bytes;
+  entry.scratch_bytes_per_thread = plan.scratch_bytes;
+  for (const kernel::Item& item : program.items) {
+    const auto* launch = std::get_if<kernel::Launch>(&item);
+    if (!launch) {
+      ++entry.barriers;
+      continue;
+    }
+    const Kernel& k = program.kernels[launch->kernel];
+    entry.kernels.push_back({k.name, source_of(k), flops(k), k.task_count()});
+    entry.flops += entry.kernels.back().flops;
+  }
+  return entry;
+}
+
+}  // namespace
+}  // namespace codegen
+
+Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const CodegenOptions& options,
+                                Diagnostics& diagnostics) {
+  using namespace codegen;
+  const auto start = std::chrono::steady_clock::now();
+  const Result<Target> target = host_target(options.isa, diagnostics);
+  if (!target) return Failure();
+  const std::string identity = compiler_identity(*target);
+  const MemoryPlan plan = plan_memory(programs);
+  const auto symbols = name_kernels(programs, identity);
+
+  std::vector<Unit> units;
+  std::map<std::string, size_t> known;
+  for (size_t p = 0; p < programs.size(); ++p) {
+    for (uint32_t i = 0; i < programs[p].kernels.size(); ++i) {
+      const std::string& symbol = symbols[p][i];
+      if (known.try_emplace(symbol, units.size()).second)
+        units.push_back({symbol, content_hash(symbol), &programs[p].kernels[KernelId{i}], p, {}, false});
+    }
+    const std::string name = "nnc_step_" + std::to_string(p);
+    const std::string text = step_text(programs[p], plan.programs[p], symbols[p]);
+    units.push_back({name, content_hash(identity + name + text), nullptr, p, {}, false});
+  }
+
+  Bundle bundle;
+  bundle.times.lower_ms = ms_since(start);
+  const auto emit_start = std::chrono::steady_clock::now();
+  std::optional<ObjectCache> cache;
+  if (options.use_cache) cache.emplace(options.cache_directory);
+  compile_units(units, programs, plan, symbols, *target, cache ? &*cache : nullptr);
+  bundle.times.emit_ms = ms_since(emit_start);
+
+  const auto link_start = std::chrono::steady_clock::now();
+  Result<std::unique_ptr<Linker>> linker = Linker::create(diagnostics);
+  if (!linker) return Failure();
+  for (const Unit& unit : units) {
+    if (!(*linker)->add(unit.object, unit.symbol, diagnostics)) return Failure();
+    ++(unit.cached ? bundle.times.kernels_cached : bundle.times.kernels_compiled);
+  }
+  for (size_t p = 0; p < programs.size(); ++p) {
+    const Result<void*> address = (*linker)->find("nnc_step_" + std::to_string(p), diagnostics);
+    if (!address) return Failure();
+    EntryPoint entry = describe(programs[p], plan.programs[p]);
+    entry.function = reinterpret_cast<nnc_entry>(*address);
+    bundle.entries.push_back(std::move(entry));
+  }
+  bundle.tensors = plan.tensors;
+  bundle.state_bytes = plan.state_bytes;
+  bundle.code = std::shared_ptr<void>((*linker).release(), [](void* p) { delete static_cast<Linker*>(p); });
+  bundle.times.link_ms = ms_since(link_start);
+  return bundle;
+}
+
+namespace {
+
+std::string list(const kernel::Program& program, const CodegenOptions& options, codegen::Listing kind) {
+  Diagnostics diagnostics;
+  const Result<codegen::Target> target = codegen::host_target(options.isa, diagnostics);
+  NNC_CHECK(target.ok(), "a listing for a processor that is not there");
+  const codegen::MemoryPlan plan = codegen::plan_memory({program});
+  std::vector<std::string> readable;
+  for (const kernel::Kernel& k : program.kernels) readable.push_back(k.name);
+  return codegen::listing(program, plan.programs[0], readable, program.name, *target, kind);
+}
+
+}  // namespace
+
+std::string llvm_text(const kernel::Program& program, const CodegenOptions& options) {
+  return list(program, options, codegen::Listing::llvm_ir);
+}
+
+std::string assembly_text(const kernel::Program& program, const CodegenOptions& options) {
+  return list(program, options, codegen::Listing::assembly);
+}
+
+}  // namespace nnc

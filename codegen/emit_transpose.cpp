@@ -1,0 +1,121 @@
+// A map that only moves elements from one layout to another: 16 x 16 blocks go through registers, so that
+// both sides are read and written in whole vectors.
+#include "codegen/emit_kernel.h"
+#include "codegen/strides.h"
+#include "support/check.h"
+
+namespace nnc::codegen {
+
+using kernel::AxisId;
+
+// The axes along which source and target are contiguous, if the map is such a move.
+std::optional<KernelEmitter::Transposition> KernelEmitter::transposition(const kernel::Map& map) const {
+  if (!map.schedule.lanes.valid() || map.stores.size() != 1) return std::nullopt;
+  const kernel::Store& s = map.stores[0];
+  const kernel::Expr& e = k_.exprs[s.value];
+  if (e.kind != kernel::ExprKind::load || dtype_bytes(e.dtype) != 4) return std::nullopt;
+  AxisId source, target;
+  for (AxisId axis : map.axes) {
+    const auto from = stride_along(k_, e.buffer, e.subscripts, axis);
+    const auto to = stride_along(k_, s.buffer, s.index, axis);
+    if (!from || !to) return std::nullopt;
+    if (*from == 1) source = axis;
+    if (*to == 1) target = axis;
+  }
+  if (!source.valid() || !target.valid() || source == target) return std::nullopt;
+  return Transposition{source, target};
+}
+
+void KernelEmitter::emit_transposed(const kernel::Map& map, const Transposition& t) {
+  const kernel::Store& s = map.stores[0];
+  const kernel::Expr& e = k_.exprs[s.value];
+  llvm::Type* element = llvm_memory_type(b_.getContext(), e.dtype);
+  auto* vector_type = llvm::FixedVectorType::get(element, kLanes);
+  const llvm::Align align(4);
+  const int64_t source_stride =
+      *stride_along(k_, e.buffer, e.subscripts, t.target);  // between rows of a block
+  const int64_t target_stride = *stride_along(k_, s.buffer, s.index, t.source);
+  lanes_ = {};
+
+  // Rows of the block run along `source` when read and along `target` when written.
+  const auto block = [&](llvm::Value* source_mask, llvm::Value* target_mask) {
+    llvm::Value* from = pointer(e.buffer, address(e.buffer, e.subscripts).offset);
+    llvm::Value* to = pointer(s.buffer, address(s.buffer, s.index).offset);
+    llvm::Value* none = llvm::Constant::getNullValue(vector_type);
+    const auto row_mask = [&](llvm::Value* mask, llvm::Value* rows, unsigned row) {
+      return b_.CreateSelect(b_.CreateExtractElement(rows, row), mask,
+                             llvm::Constant::getNullValue(mask->getType()));
+    };
+    Values rows(kLanes);
+    for (unsigned r = 0; r < kLanes; ++r) {
+      llvm::Value* where = b_.CreateConstGEP1_64(element, from, static_cast<uint64_t>(r * source_stride));
+      rows[r] = source_mask ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(
+                                  vector_type, where, align, row_mask(source_mask, target_mask, r), none))
+                            : b_.CreateAlignedLoad(vector_type, where, align);
+    }
+    for (unsigned size = kLanes / 2; size >= 1; size /= 2) {
+      std::vector<int> first(kLanes), second(kLanes);
+      for (unsigned l = 0; l < kLanes; ++l) {
+        const bool low = (l & size) == 0;
+        first[l] = static_cast<int>(low ? l : kLanes + l - size);
+        second[l] = static_cast<int>(low ? l + size : kLanes + l);
+      }
+      for (unsigned r = 0; r < kLanes; ++r) {
+        if (r & size) continue;
+        llvm::Value* a = rows[r];
+        llvm::Value* b = rows[r + size];
+        rows[r] = b_.CreateShuffleVector(a, b, first);
+        rows[r + size] = b_.CreateShuffleVector(a, b, second);
+      }
+    }
+    for (unsigned r = 0; r < kLanes; ++r) {
+      llvm::Value* where = b_.CreateConstGEP1_64(element, to, static_cast<uint64_t>(r * target_stride));
+      if (source_mask)
+        b_.CreateMaskedStore(rows[r], where, align, row_mask(target_mask, source_mask, r));
+      else
+        b_.CreateAlignedStore(rows[r], where, align);
+    }
+  };
+
+  std::vector<AxisId> outer;
+  for (AxisId axis : map.axes)
+    if (axis != t.source && axis != t.target) outer.push_back(axis);
+  const Bounds source = bounds(t.source);
+  const Bounds target = bounds(t.target);
+  std::function<void(size_t)> level = [&](size_t at) {
+    if (at < outer.size()) {
+      const Bounds range = bounds(outer[at]);
+      loop(range.begin, range.end, 1, [&](llvm::Value* index) {
+        index_[outer[at].index] = index;
+        level(at + 1);
+      });
+      return;
+    }
+    const auto whole_end = [&](const Bounds& range) {
+      return b_.CreateAdd(range.begin,
+                          b_.CreateAnd(b_.CreateSub(range.end, range.begin), i64(-int64_t{kLanes})));
+    };
+    const auto masks = [&](llvm::Value* source_at, llvm::Value* target_at) {
+      index_[t.source.index] = source_at;
+      index_[t.target.index] = target_at;
+      block(tail_mask(source_at, source.end), tail_mask(target_at, target.end));
+    };
+    llvm::Value* source_whole = whole_end(source);
+    llvm::Value* target_whole = whole_end(target);
+    loop(target.begin, target_whole, kLanes, [&](llvm::Value* target_at) {
+      loop(source.begin, source_whole, kLanes, [&](llvm::Value* source_at) {
+        index_[t.source.index] = source_at;
+        index_[t.target.index] = target_at;
+        block(nullptr, nullptr);
+      });
+      when(b_.CreateICmpSLT(source_whole, source.end), [&] { masks(source_whole, target_at); });
+    });
+    when(b_.CreateICmpSLT(target_whole, target.end), [&] {
+      loop(source.begin, source.end, kLanes, [&](llvm::Value* source_at) { masks(source_at, target_whole); });
+    });
+  };
+  level(0);
+  for (AxisId axis : map.axes) index_[axis.index] = nullptr;
+}
+
+}  // namespace nnc::codegen

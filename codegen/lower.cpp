@@ -1,0 +1,265 @@
+// A grouped graph → a program: which values are stored and where, which new values overwrite the old ones, in
+// which order the kernels run and where the threads must meet.
+#include "codegen/lower.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "codegen/compile.h"
+#include "codegen/jit.h"
+#include "codegen/schedule.h"
+#include "ir/element_expr.h"
+#include "support/check.h"
+
+namespace nnc {
+namespace codegen {
+namespace {
+
+using kernel::Index;
+using kernel::Program;
+using kernel::Slot;
+using kernel::SlotId;
+
+// A group of the graph, by its place in `groups_`; -1 elsewhere.
+struct Group {
+  uint32_t number;
+  std::vector<NodeId> nodes;
+  std::vector<Value> stored;
+  std::set<size_t> after;  // groups that must have finished before
+};
+
+class ProgramLowering {
+ public:
+  explicit ProgramLowering(const Graph& graph) : g_(graph) {}
+
+  Program run() {
+    program_.name = g_.name;
+    collect();
+    input_slots();
+    stored_values();
+    output_slots();
+    temporaries();
+    const std::vector<size_t> level = levels();
+    emit(level);
+    return std::move(program_);
+  }
+
+ private:
+  bool inlined(Value value) const {
+    const Node& node = g_.node(value);
+    return node.op != Op::input && node.group == kNoGroup;
+  }
+
+  void collect() {
+    std::map<uint32_t, size_t> at;
+    reads_.resize(g_.nodes.size());
+    for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
+      const Node& node = g_.nodes[NodeId{i}];
+      if (node.op == Op::input || node.group == kNoGroup) continue;
+      const auto [entry, is_new] = at.try_emplace(node.group, groups_.size());
+      if (is_new) groups_.push_back({node.group, {}, {}, {}});
+      groups_[entry->second].nodes.push_back(NodeId{i});
+      reads_[i] = reads_of(g_, NodeId{i}, [this](Value v) { return inlined(v); });
+    }
+    for (const auto& [number, index] : at) group_at_[number] = index;
+  }
+
+  size_t group_of(Value value) const { return group_at_.at(g_.node(value).group); }
+
+  void input_slots() {
+    for (NodeId id : g_.inputs) {
+      const Node& node = g_.nodes[id];
+      const auto& attrs = std::get<InputAttrs>(node.attrs);
+      static constexpr Slot::Kind kKinds[] = {Slot::Kind::input, Slot::Kind::param, Slot::Kind::state,
+                                              Slot::Kind::scalar};
+      Slot slot{attrs.name, node.types[0], g_.layout({id, 0}), kKinds[static_cast<size_t>(attrs.role)],
+                {},         false};
+      slots_[Value{id, 0}] = program_.slots.push_back(std::move(slot));
+    }
+  }
+
+  // What other groups read, or what leaves.
+  void stored_values() {
+    std::set<Value> stored;
+    for (size_t i = 0; i < groups_.size(); ++i)
+      for (NodeId id : groups_[i].nodes)
+        for (const Read& read : reads_[id.index]) {
+          if (g_.node(read.value).op == Op::input) continue;
+          const size_t from = group_of(read.value);
+          if (from == i) continue;
+          stored.insert(read.value);
+          groups_[i].after.insert(from);
+        }
+    for (const Output& output : g_.outputs) stored.insert(output.value);
+    for (Value value : stored) groups_[group_of(value)].stored.push_back(value);
+  }
+
+  bool reaches(size_t from, size_t target) const {  // whether `from` must wait for `target`
+    std::vector<size_t> pending{from};
+    std::set<size_t> seen;
+    while (!pending.empty()) {
+      const size_t at = pending.back();
+      pending.pop_back();
+      if (at == target) return true;
+      if (seen.insert(at).second)
+        pending.insert(pending.end(), groups_[at].after.begin(), groups_[at].after.end());
+    }
+    return false;
+  }
+
+  // A new value may overwrite the old one if all who read the old one can run before, and its own group reads
+  // it only at the element that it writes.
+  bool overwrite(NodeId old, Value value) {
+    const size_t writer = group_of(value);
+    std::set<size_t> readers;
+    for (size_t i = 0; i < groups_.size(); ++i)
+      for (NodeId id : groups_[i].nodes)
+        for (const Read& read : reads_[id.index]) {
+          if (read.value.node != old) continue;
+          if (i != writer) {
+            readers.insert(i);
+            continue;
+          }
+          if (g_.nodes[id].types[0].shape != g_.type(value).shape) return false;
+          for (uint32_t d = 0; d < read.index.size(); ++d)
+            if (!(read.index[d] == Index::of(kernel::AxisId{d}))) return false;
+        }
+    for (const auto& [other, slot] : overwritten_)
+      if (group_of(other) == writer && g_.type(other).shape != g_.type(value).shape) return false;
+    for (size_t reader : readers)
+      if (reaches(reader, writer)) return false;
+    for (size_t reader : readers) groups_[writer].after.insert(reader);
+    return true;
+  }
+
+  void output_slots() {
+    for (const Output& output : g_.outputs) {
+      if (output.replaces) {
+        const SlotId home = slots_.at(Value{*output.replaces, 0});
+        if (overwrite(*output.replaces, output.value)) {
+          slots_[output.value] = home;
+          overwritten_[output.value] = home;
+        } else {
+          copies_.push_back({output.value, home});
+        }
+        continue;
+      }
+      Slot slot{output.name, g_.type(output.value), g_.layout(output.value), Slot::Kind::output, {}, false};
+      slots_[output.value] = program_.slots.push_back(std::move(slot));
+    }
+  }
+
+  void temporaries() {
+    const std::set<Value> gradients = gradient_values();
+    for (const Group& group : groups_)
+      for (Value value : group.stored) {
+        if (slots_.count(value)) continue;
+        Slot slot{"%" + std::to_string(value.node.index),
+                  g_.type(value),
+                  g_.layout(value),
+                  Slot::Kind::temporary,
+                  {},
+                  gradients.count(value) > 0};
+        if (value.result > 0) slot.name += "." + std::to_string(value.result);
+        slots_[value] = program_.slots.push_back(std::move(slot));
+      }
+  }
+
+  // Stored values of a parameter's shape that its update reads: gradients that were not used up where they
+  // were made.
+  std::set<Value> gradient_values() const {
+    std::set<Value> out;
+    for (const Output& output : g_.outputs) {
+      if (!output.replaces) continue;
+      const Node& old = g_.nodes[*output.replaces];
+      if (std::get<InputAttrs>(old.attrs).role != Role::param) continue;
+      for (NodeId id : groups_[group_of(output.value)].nodes)
+        for (const Read& read : reads_[id.index]) {
+          const Node& from = g_.node(read.value);
+          if (from.op != Op::input && group_of(read.value) != group_of(output.value) &&
+              g_.type(read.value) == old.types[0])
+            out.insert(read.value);
+        }
+    }
+    return out;
+  }
+
+  // The barrier interval of each group: one after the latest it must wait for.
+  std::vector<size_t> levels() const {
+    std::vector<size_t> level(groups_.size(), SIZE_MAX);
+    const std::function<size_t(size_t)> visit = [&](size_t at) {
+      if (level[at] != SIZE_MAX) return level[at];
+      size_t result = 0;
+      for (size_t before : groups_[at].after) result = std::max(result, visit(before) + 1);
+      return level[at] = result;
+    };
+    for (size_t i = 0; i < groups_.size(); ++i) visit(i);
+    return level;
+  }
+
+  void emit(const std::vector<size_t>& level) {
+    size_t last = 0;
+    for (size_t l : level) last = std::max(last, l);
+    for (size_t now = 0; now <= last && !groups_.empty(); ++now) {
+      if (now > 0) program_.items.push_back(kernel::Barrier{});
+      for (size_t i = 0; i < groups_.size(); ++i)
+        if (level[i] == now) launch(groups_[i]);
+    }
+    if (copies_.empty()) return;
+    program_.items.push_back(kernel::Barrier{});
+    for (const auto& [value, home] : copies_) copy(value, home);
+  }
+
+  void launch(const Group& group) {
+    LoweredGroup lowered = lower_group({g_, group.number, group.nodes, group.stored, slots_, program_.slots});
+    const kernel::KernelId id = program_.kernels.push_back(std::move(lowered.kernel));
+    program_.items.push_back(kernel::Launch{id, std::move(lowered.arguments)});
+  }
+
+  // The new value had to wait elsewhere until nobody read the old one.
+  void copy(Value value, SlotId home) {
+    const Slot& from = program_.slots[slots_.at(value)];
+    const Slot& to = program_.slots[home];
+    kernel::Kernel k;
+    k.name = "copy_" + std::to_string(value.node.index);
+    const auto source = k.buffers.push_back({from.name, from.type, from.layout, kernel::Space::in, {}});
+    const auto target = k.buffers.push_back({to.name, to.type, to.layout, kernel::Space::out, {}});
+    kernel::Map map;
+    std::vector<Index> index;
+    for (size_t d = 0; d < to.type.shape.size(); ++d) {
+      map.axes.push_back(k.axes.push_back({"i" + std::to_string(d), to.type.shape[d]}));
+      k.grid.push_back({map.axes.back(), to.type.shape[d]});
+      index.push_back(Index::of(map.axes.back()));
+    }
+    map.stores.push_back({target, index, k.load(source, index)});
+    k.body.push_back({std::move(map), g_.node(value).spans});
+    const kernel::KernelId id = program_.kernels.push_back(std::move(k));
+    program_.items.push_back(kernel::Launch{id, {slots_.at(value), home}});
+  }
+
+  const Graph& g_;
+  Program program_;
+  std::vector<Group> groups_;
+  std::map<uint32_t, size_t> group_at_;
+  std::vector<std::vector<Read>> reads_;
+  std::map<Value, SlotId> slots_;
+  std::map<Value, SlotId> overwritten_;
+  std::vector<std::pair<Value, SlotId>> copies_;
+};
+
+}  // namespace
+}  // namespace codegen
+
+Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& options,
+                                    Diagnostics& diagnostics) {
+  kernel::Program program = codegen::ProgramLowering(graph).run();
+  if (!options.schedule) return program;
+  const Result<codegen::Target> target = codegen::host_target(options.isa, diagnostics);
+  if (!target) return Failure();
+  for (kernel::Kernel& k : program.kernels)
+    codegen::schedule_kernel(k, *target, {options.threads, options.schedule_seed});
+  return program;
+}
+
+}  // namespace nnc
