@@ -24,8 +24,7 @@ Parser::Parser(const Sources& sources, FileId file, Diagnostics& diagnostics) : 
   }
 }
 
-// ---- tokens
-// ------------------------------------------------------------------------------------------------
+// ---- tokens ----
 
 const Token& Parser::peek(size_t ahead) const {
   return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
@@ -131,8 +130,7 @@ Layout Parser::layout() {
   return layout;
 }
 
-// ---- kernels
-// -----------------------------------------------------------------------------------------------
+// ---- kernels ----
 
 Kernel Parser::kernel() {
   k_ = Kernel();
@@ -182,14 +180,7 @@ void Parser::parameter() {
   buffer.type = tensor_type();
   buffer.layout = layout();
   if (failed_) return;
-  auto [it, fresh] = buffers_.emplace(buffer.name, k_.buffers.next_id());
-  if (!fresh) {
-    error(DiagnosticKind::kernel_name, named.span, "a second buffer named `" + named.text + "`")
-        .label(buffer_spans_[it->second.index], "the first one");
-    return;
-  }
-  buffer_spans_[it->second.index] = named.span;
-  k_.buffers.push_back(std::move(buffer));
+  declare(std::move(buffer), named);
 }
 
 void Parser::local() {
@@ -225,6 +216,10 @@ void Parser::local() {
   if (!failed_ && buffer.type.elements() < 0)
     error(DiagnosticKind::kernel_syntax, since(named), "a local of more than 2^40 elements");
   if (failed_) return;
+  declare(std::move(buffer), named);
+}
+
+void Parser::declare(Buffer buffer, const Token& named) {
   auto [it, fresh] = buffers_.emplace(buffer.name, k_.buffers.next_id());
   if (!fresh) {
     error(DiagnosticKind::kernel_name, named.span, "a second buffer named `" + named.text + "`")
@@ -235,8 +230,7 @@ void Parser::local() {
   k_.buffers.push_back(std::move(buffer));
 }
 
-// ---- statements
-// --------------------------------------------------------------------------------------------
+// ---- statements ----
 
 Block Parser::block(int depth) {
   Block result;

@@ -52,6 +52,7 @@ class Parser {
   void grid();
   void parameter();
   void local();
+  void declare(Buffer buffer, const Token& named);
   Block block(int depth);
   Statement statement(int depth);
   Map map(bool copies);

@@ -48,10 +48,14 @@ class Verifier {
         exprs_(kernel),
         looped_(kernel.axes.size(), false),
         in_grid_(kernel.axes.size(), false),
+        single_(kernel.axes.size(), false),
         split_(split_axes(kernel)),
         stored_(kernel.buffers.size(), false),
         stores_(kernel.buffers.size()) {
-    for (const GridAxis& g : k_.grid) in_grid_[g.axis.index] = true;
+    for (const GridAxis& g : k_.grid) {
+      in_grid_[g.axis.index] = true;
+      single_[g.axis.index] = g.step == 1;
+    }
   }
 
   std::vector<Finding> run() {
@@ -234,7 +238,7 @@ class Verifier {
         found("a value of type " + std::string(dtype_name(k_.exprs[store.value].dtype)) + " is stored in " +
               tick(buffer.name) + ", which holds " + std::string(dtype_name(buffer.type.dtype)));
       std::vector<bool> own(k_.axes.size(), false);
-      for (AxisId axis : axes) own[axis.index] = true;
+      for (AxisId axis : axes) own[axis.index] = !single_[axis.index];
       std::vector<bool> told = told_axes(k_, store.index, own);
       for (AxisId axis : axes) {
         if (!told[axis.index])
@@ -383,6 +387,7 @@ class Verifier {
   std::vector<bool> bound_;   // those, and the statement's own
   std::vector<bool> summed_;  // the statement's `over`
   std::vector<bool> in_grid_;
+  std::vector<bool> single_;  // axes of which a task has one value
   std::vector<bool> split_;
   std::vector<bool> stored_;                       // buffers that an earlier statement stores to
   std::vector<std::vector<const Store*>> stores_;  // all of the kernel's, by buffer

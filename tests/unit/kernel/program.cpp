@@ -1,0 +1,108 @@
+// Programs: text, verifier, evaluation.
+#include "kernel_test.h"
+
+using namespace nnc;
+using namespace nnc::kernel;
+
+namespace {
+
+// Two layers' worth of launches on a parameter that is updated in place.
+const std::string kText = R"(program @train {
+  slot x: input f32[4]
+  slot lr: scalar f64[]
+  slot w: param f32[4]
+  slot loss: output f32[]
+  slot w.new: output f32[4] in place of w
+  slot dw: temporary f32[4] gradient
+  launch @gradient(x, w, dw, loss)
+  barrier
+  launch @step(dw, lr, w.new)
+}
+
+kernel @gradient(x: f32[4], w: f32[4], out dw: f32[4], out loss: f32[]) {
+  map i:4 {
+    dw[i] = 2 * (w[i] - x[i])
+  }
+  reduce over i sum order serial value (w[i] - x[i]) * (w[i] - x[i]) {
+    loss[] = acc
+  }
+}
+
+kernel @step(dw: f32[4], lr: f64[], inout w: f32[4])
+    grid i:4 step 2 {
+  map i {
+    w[i] = w[i] - f32(lr[]) * dw[i]
+  }
+}
+)";
+
+std::string changed(const std::string& from, const std::string& to) {
+  std::string text = kText;
+  size_t at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+void check_refused(const std::string& text, const std::string& part) {
+  std::string errors = errors_of(text, true);
+  INFO(text << errors);
+  CHECK(errors.find(part) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("a program prints as it is written and runs") {
+  Program program = program_of(kText);
+  CHECK(print(program) == kText.substr(0, kText.find("value (w[i]")) +
+                              "\n      let e0 = w[i] - x[i]\n      value e0 * e0 {\n    loss[] = acc\n  }\n}\n" +
+                              kText.substr(kText.find("\nkernel @step")));
+  CHECK(program_of(print(program)) == program);
+  CHECK(verify(program).empty());
+
+  std::vector<float> x = {1, 2, 3, 4}, w = {0, 0, 0, 0}, dw(4), loss(1);
+  std::vector<double> lr = {0.25};
+  auto bytes = [](auto& v) { return reinterpret_cast<std::byte*>(v.data()); };
+  std::vector<std::byte*> memory = {bytes(x), bytes(lr), bytes(w), bytes(loss), bytes(w), bytes(dw)};
+  evaluate(program, memory);
+  CHECK(loss[0] == 30);
+  CHECK(w == std::vector<float>{0.5, 1, 1.5, 2});
+  evaluate(program, memory);
+  CHECK(loss[0] == 7.5);
+}
+
+TEST_CASE("kernels may stand before the program") {
+  size_t at = kText.find("\nkernel");
+  CHECK(program_of(kText.substr(at) + kText.substr(0, at)) == program_of(kText));
+}
+
+TEST_CASE("P1 to P7: what is wrong with a program") {
+  check_refused("kernel @f() { }", "expected `program`");
+  check_refused(kText + "program @more { }", "a second program in one text");
+  check_refused(kText + "kernel @step() { }", "a second kernel named `step`");
+  check_refused(changed("@step(dw", "@stop(dw"), "did you mean `step`?");
+  check_refused(changed("launch @step(dw", "launch @step(dv"), "did you mean `dw`?");
+  check_refused(changed("slot lr", "slot x"), "a second slot named `x`");
+  check_refused(changed("in place of w", "in place of v"), "no slot is named `v`");
+  check_refused(changed("in place of w", "in place of x"), "only an output may replace a param or state");
+  check_refused(changed("w.new: output f32[4]", "w.new: output f32[4] pitch 8"), "another type or layout");
+  check_refused(changed("slot loss: output f32[]", "slot loss: output f32[] in place of w"), "replaced twice");
+  check_refused(changed("lr, w.new)", "w.new)"), "3 parameters, but 2 arguments");
+  check_refused(changed("slot x: input f32[4]", "slot x: input f32[5]"), "`x` is f32[5], but parameter `x` is f32[4]");
+  check_refused(changed("slot x: input f32[4]", "slot x: input f32[4] pitch 8"), "have different layouts");
+  check_refused(changed("slot w: param", "slot w: input"), "only an output may replace");
+  check_refused(changed("launch @step(dw, lr, w.new)", "launch @step(dw, lr, x)"), "it writes `x`, which is only read");
+  check_refused(changed("launch @step(dw, lr, w.new)", "launch @step(w, lr, w.new)"), "an argument twice");
+  check_refused(changed("  barrier\n", ""), "no barrier between it and @gradient, which writes `dw`");
+  check_refused(changed("launch @gradient(x, w, dw, loss)\n  barrier", "barrier"), "`dw` before anything is written");
+  check_refused(changed("slot dw: temporary", "slot dw: output"), "gradients are temporaries");
+  // A read does not wait for a read, a write waits for one.
+  std::string twice = changed("barrier", "launch @gradient(x, w, dw2, loss2)\n  barrier");
+  twice.replace(twice.find("  launch"), 0, "  slot dw2: temporary f32[4]\n  slot loss2: output f32[]\n");
+  CHECK(errors_of(twice, true) == "");
+  check_refused(changed("  barrier\n  launch @step(dw, lr, w.new)", "  launch @step(x, lr, w.new)"),
+                "no barrier between it and @gradient, which reads `w.new`");
+  // The place is that of the launch.
+  CHECK(errors_of(changed("  barrier\n", ""), true).find("test.nnk:9:3") != std::string::npos);
+  // Kernels are verified too.
+  check_refused(changed("map i {\n    w[i]", "map i {\n    dw[i]"), "it stores to the input `dw`");
+}
