@@ -154,9 +154,9 @@ DType component_dtype(Combine combine, DType value, uint32_t number);
 // not. lanes16 counts from the start of its segment. The tree over segments combines neighbours; an odd last one moves
 // up. `a` is the earlier:
 //   sum      a + b
-//   max      the op maximum(a, b)                                        min: minimum(a, b)
-//   argmax   the later replaces the earlier if greater, or a NaN where there was none; of two partials with equal
-//            values the smaller index wins; neutral is (-inf, 0)         argmin likewise
+//   max      a > b or a is NaN ? a : b                                   min likewise
+//   argmax   the later replaces the earlier if greater, or a NaN where there was none, or where nothing was (index -1,
+//            which is neutral); of two partials with equal values the smaller index wins          argmin likewise
 //   welford  x enters: n += 1; d = x - mean; mean += d / n; m2 += d * (x - mean)
 //            two meet: n = na + nb; w = nb / n; d = mean_b - mean_a; mean = mean_a + d * w;
 //                      m2 = (m2_a + m2_b) + (d * d) * (na * w); a side with n = 0 leaves the other as it is

@@ -84,10 +84,10 @@ class Combiner {
         return {zero, {}, {}};
       case Combine::max:
       case Combine::argmax:
-        return {bottom(), scalar_i32(0), {}};
+        return {bottom(), scalar_i32(-1), {}};
       case Combine::min:
       case Combine::argmin:
-        return {top(), scalar_i32(0), {}};
+        return {top(), scalar_i32(-1), {}};
       case Combine::welford:
         return {zero, zero, zero};
     }
@@ -105,7 +105,7 @@ class Combiner {
         return;
       case Combine::argmax:
       case Combine::argmin:
-        if (replaces(state[0], value)) state = {value, scalar_i32(position), {}};
+        if (i32_of(state[1]) < 0 || replaces(state[0], value)) state = {value, scalar_i32(position), {}};
         return;
       case Combine::welford: {
         ScalarValue count = scalars_.add(state[2], scalars_.constant(dtype_, 1));
@@ -126,6 +126,7 @@ class Combiner {
         return {extreme(a[0], b[0]), {}, {}};
       case Combine::argmax:
       case Combine::argmin: {
+        if (i32_of(a[1]) < 0 || i32_of(b[1]) < 0) return i32_of(a[1]) < 0 ? b : a;
         bool both_nan = nan(a[0]) && nan(b[0]);
         bool equal = both_nan || bool_of(scalars_.compare(Compare::eq, a[0], b[0]));
         if (equal) return i32_of(b[1]) < i32_of(a[1]) ? b : a;
@@ -152,9 +153,8 @@ class Combiner {
   bool nan(ScalarValue v) { return is_float(dtype_) && bool_of(scalars_.compare(Compare::ne, v, v)); }
 
   ScalarValue extreme(ScalarValue a, ScalarValue b) {
-    ScalarFn function = op_def(combine_ == Combine::max ? Op::maximum : Op::minimum).scalar;
-    std::array<ScalarValue, 2> operands = {a, b};
-    return function(scalars_, operands, dtype_);
+    Compare how = combine_ == Combine::max ? Compare::gt : Compare::lt;
+    return nan(a) || bool_of(scalars_.compare(how, a, b)) ? a : b;
   }
 
   // Whether a later value takes the place of the best so far.

@@ -57,11 +57,12 @@ TEST_CASE("equal expressions are one") {
 }
 
 TEST_CASE("tasks and the shape of locals follow the grid") {
-  Kernel k = kernel_of("kernel @f(x: f32[10,6], out y: f32[10,6]) grid i:10 step 4, j:6 step 5 {\n"
-                       "  local t: f32[i, 3, j]\n"
-                       "  map i, u:3, j { t[i,u,j] = x[i,j] * 2 }\n"
-                       "  map i, j { y[i,j] = t[i,1,j] }\n"
-                       "}\n");
+  Kernel k = kernel_of(
+      "kernel @f(x: f32[10,6], out y: f32[10,6]) grid i:10 step 4, j:6 step 5 {\n"
+      "  local t: f32[i, 3, j]\n"
+      "  map i, u:3, j { t[i,u,j] = x[i,j] * 2 }\n"
+      "  map i, j { y[i,j] = t[i,1,j] }\n"
+      "}\n");
   CHECK(k.task_count() == 6);
   CHECK(k.parameter_count() == 2);
   CHECK(k.local_shape(BufferId{2}) == Shape{4, 3, 5});

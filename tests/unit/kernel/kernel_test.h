@@ -34,7 +34,8 @@ inline std::string errors_of(const std::string& text, bool program = false) {
   Sources sources;
   FileId file = sources.add("test.nnk", text);
   Diagnostics diagnostics;
-  bool ok = program ? parse_program(sources, file, diagnostics).ok() : parse_kernel(sources, file, diagnostics).ok();
+  bool ok = program ? parse_program(sources, file, diagnostics).ok()
+                    : parse_kernel(sources, file, diagnostics).ok();
   CHECK(ok == !diagnostics.has_errors());
   return render_all(diagnostics, sources);
 }

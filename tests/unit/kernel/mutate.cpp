@@ -1,5 +1,5 @@
-// No text may crash, hang or corrupt: bytes of the proof kernels are deleted, replaced, doubled and swapped, and
-// whatever comes out has to be refused with a place in the text, or be a sound kernel that prints back.
+// No text may crash, hang or corrupt: bytes of the proof kernels are deleted, replaced, doubled and swapped,
+// and whatever comes out has to be refused with a place in the text, or be a sound kernel that prints back.
 #include "kernel_test.h"
 
 using namespace nnc;
@@ -9,19 +9,29 @@ namespace {
 
 std::string mutate(std::string text, std::mt19937& random) {
   auto pick = [&](size_t below) { return below == 0 ? 0 : random() % below; };
-  static constexpr std::string_view kPieces[] = {"[",      "]",   "{",     "}",     "(",     ")",     ",",   ":",  "-",
-                                                 "*",      "?(",  "\"",    "1e999", "99999", "acc",   "i",   "let",
-                                                 "over",   "\x80", "\\x00", "0",    "index(", "f64 ", "@",   "1",  " "};
+  static constexpr std::string_view kPieces[] = {
+      "[",     "]",   "{", "}",   "(",    ")",    ",",     ":", "-",      "*",    "?(", "\"", "1e999",
+      "99999", "acc", "i", "let", "over", "\x80", "\\x00", "0", "index(", "f64 ", "@",  "1",  " "};
   size_t edits = 1 + pick(4);
   for (size_t e = 0; e < edits && !text.empty(); ++e) {
     size_t at = pick(text.size());
     size_t length = 1 + pick(random() % 4 == 0 ? 40 : 3);
     switch (random() % 5) {
-      case 0: text.erase(at, length); break;
-      case 1: text[at] = static_cast<char>(random() % 256); break;
-      case 2: text.insert(at, text.substr(at, length)); break;
-      case 3: text.replace(at, pick(3), kPieces[pick(std::size(kPieces))]); break;
-      case 4: text.insert(pick(text.size()), text.substr(at, length)); break;
+      case 0:
+        text.erase(at, length);
+        break;
+      case 1:
+        text[at] = static_cast<char>(random() % 256);
+        break;
+      case 2:
+        text.insert(at, text.substr(at, length));
+        break;
+      case 3:
+        text.replace(at, pick(3), kPieces[pick(std::size(kPieces))]);
+        break;
+      case 4:
+        text.insert(pick(text.size()), text.substr(at, length));
+        break;
     }
   }
   return text;
@@ -67,7 +77,8 @@ TEST_CASE("texts made to hurt") {
   CHECK(errors_of(head + repeat("-", 100000) + "x[i]").find("nested too deeply") != std::string::npos);
   CHECK(errors_of(head + repeat("x[", 100000)).find("nested too deeply") != std::string::npos);
   CHECK(errors_of(head + repeat("exp(", 100000)).find("nested too deeply") != std::string::npos);
-  CHECK(errors_of("kernel @f() {" + repeat("for i:2 {", 100000)).find("nested more than") != std::string::npos);
+  CHECK(errors_of("kernel @f() {" + repeat("for i:2 {", 100000)).find("nested more than") !=
+        std::string::npos);
   CHECK(!errors_of(repeat("kernel ", 10000)).empty());
   CHECK(!errors_of(std::string("\0\0\0", 3)).empty());
   CHECK(!errors_of("").empty());

@@ -53,9 +53,10 @@ void check_refused(const std::string& text, const std::string& part) {
 
 TEST_CASE("a program prints as it is written and runs") {
   Program program = program_of(kText);
-  CHECK(print(program) == kText.substr(0, kText.find("value (w[i]")) +
-                              "\n      let e0 = w[i] - x[i]\n      value e0 * e0 {\n    loss[] = acc\n  }\n}\n" +
-                              kText.substr(kText.find("\nkernel @step")));
+  CHECK(print(program) ==
+        kText.substr(0, kText.find("value (w[i]")) +
+            "\n      let e0 = w[i] - x[i]\n      value e0 * e0 {\n    loss[] = acc\n  }\n}\n" +
+            kText.substr(kText.find("\nkernel @step")));
   CHECK(program_of(print(program)) == program);
   CHECK(verify(program).empty());
 
@@ -85,15 +86,19 @@ TEST_CASE("P1 to P7: what is wrong with a program") {
   check_refused(changed("in place of w", "in place of v"), "no slot is named `v`");
   check_refused(changed("in place of w", "in place of x"), "only an output may replace a param or state");
   check_refused(changed("w.new: output f32[4]", "w.new: output f32[4] pitch 8"), "another type or layout");
-  check_refused(changed("slot loss: output f32[]", "slot loss: output f32[] in place of w"), "replaced twice");
+  check_refused(changed("slot loss: output f32[]", "slot loss: output f32[] in place of w"),
+                "replaced twice");
   check_refused(changed("lr, w.new)", "w.new)"), "3 parameters, but 2 arguments");
-  check_refused(changed("slot x: input f32[4]", "slot x: input f32[5]"), "`x` is f32[5], but parameter `x` is f32[4]");
+  check_refused(changed("slot x: input f32[4]", "slot x: input f32[5]"),
+                "`x` is f32[5], but parameter `x` is f32[4]");
   check_refused(changed("slot x: input f32[4]", "slot x: input f32[4] pitch 8"), "have different layouts");
   check_refused(changed("slot w: param", "slot w: input"), "only an output may replace");
-  check_refused(changed("launch @step(dw, lr, w.new)", "launch @step(dw, lr, x)"), "it writes `x`, which is only read");
+  check_refused(changed("launch @step(dw, lr, w.new)", "launch @step(dw, lr, x)"),
+                "it writes `x`, which is only read");
   check_refused(changed("launch @step(dw, lr, w.new)", "launch @step(w, lr, w.new)"), "an argument twice");
   check_refused(changed("  barrier\n", ""), "no barrier between it and @gradient, which writes `dw`");
-  check_refused(changed("launch @gradient(x, w, dw, loss)\n  barrier", "barrier"), "`dw` before anything is written");
+  check_refused(changed("launch @gradient(x, w, dw, loss)\n  barrier", "barrier"),
+                "`dw` before anything is written");
   check_refused(changed("slot dw: temporary", "slot dw: output"), "gradients are temporaries");
   // A read does not wait for a read, a write waits for one.
   std::string twice = changed("barrier", "launch @gradient(x, w, dw2, loss2)\n  barrier");

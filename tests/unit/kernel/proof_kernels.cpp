@@ -1,5 +1,5 @@
-// The five kernels of tests/kernels: each verifies, prints back, and gives the numbers of a plain computation written
-// here. Where that computation only adds, multiplies, divides and takes roots, the bits are equal.
+// The five kernels of tests/kernels: each verifies, prints back, and gives the numbers of a plain computation
+// written here. Where that computation only adds, multiplies, divides and takes roots, the bits are equal.
 #include <cmath>
 
 #include "kernel_test.h"
@@ -24,7 +24,8 @@ TEST_CASE("dense_adam: the product's sum in order, then Adam, to the bit") {
   constexpr size_t N = 12, I = 7, O = 5;
   auto x = random_floats(N * I, 1), dy = random_floats(N * O, 2), h = random_floats(N * O, 3);
   std::vector<float> lr = {0.01f}, correction = {0.1f, 0.001f};
-  auto p = random_floats(O * I, 4), m = random_floats(O * I, 5, -0.1f, 0.1f), v = random_floats(O * I, 6, 0, 0.1f);
+  auto p = random_floats(O * I, 4), m = random_floats(O * I, 5, -0.1f, 0.1f),
+       v = random_floats(O * I, 6, 0, 0.1f);
   auto p1 = p, m1 = m, v1 = v;
   for (size_t o = 0; o < O; ++o) {
     for (size_t i = 0; i < I; ++i) {
@@ -83,7 +84,8 @@ TEST_CASE("attention: causal softmax of scores, weighted sum") {
       double total = 0;
       for (size_t j = 0; j <= i; ++j) {
         double score = 0;
-        for (size_t d = 0; d < D; ++d) score += double{q[(b * L + i) * D + d]} * double{k[(b * L + j) * D + d]};
+        for (size_t d = 0; d < D; ++d)
+          score += double{q[(b * L + i) * D + d]} * double{k[(b * L + j) * D + d]};
         weight[j] = std::exp(score * 0.35355338);
         total += weight[j];
       }

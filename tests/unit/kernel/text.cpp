@@ -38,7 +38,8 @@ void check_error(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("every statement prints as it is written") {
-  check_printed(R"(kernel @fc1(x: f32[128,784], w: f32[512,784], b: f32[512], out h: f32[128,512] order [1,0] pitch 144)
+  check_printed(
+      R"(kernel @fc1(x: f32[128,784], w: f32[512,784], b: f32[512], out h: f32[128,512] order [1,0] pitch 144)
     grid j:512 step 64, i:128 {
   contract i, j over k:784 order serial
       a w[j,k] b x[i,k]
@@ -84,8 +85,9 @@ TEST_CASE("every statement prints as it is written") {
   }
 }
 )");
-  check_printed("kernel @\"a b\"(\"over\": f32[2], out \"q\\\"\\x01\": f32[2]) {\n"
-                "  copy \"step\":2 {\n    \"q\\\"\\x01\"[\"step\"] = \"over\"[\"step\"]\n  }\n}\n");
+  check_printed(
+      "kernel @\"a b\"(\"over\": f32[2], out \"q\\\"\\x01\": f32[2]) {\n"
+      "  copy \"step\":2 {\n    \"q\\\"\\x01\"[\"step\"] = \"over\"[\"step\"]\n  }\n}\n");
 }
 
 TEST_CASE("expressions print as people write them") {
@@ -119,12 +121,14 @@ TEST_CASE("subscripts: affine, checked, computed") {
 }
 
 TEST_CASE("what is used twice is named once") {
-  CHECK(value_as_printed("exp(z[i]) / (1 + exp(z[i]))") == "let e0 = exp(z[i])\n    y[i,j] = e0 / (1 + e0)\n");
+  CHECK(value_as_printed("exp(z[i]) / (1 + exp(z[i]))") ==
+        "let e0 = exp(z[i])\n    y[i,j] = e0 / (1 + e0)\n");
   // Loads and constants are not worth a name, results neither.
   CHECK(value_as_printed("z[i] * z[i] + 2 * 2") == "z[i] * z[i] + 2 * 2");
   // A name that is taken is not given again.
-  std::string text = "kernel @f(e0: f32[8], out y: f32[8]) {\n  map e1:8 {\n    let a = exp(e0[e1])\n"
-                     "    y[e1] = a * a\n  }\n}\n";
+  std::string text =
+      "kernel @f(e0: f32[8], out y: f32[8]) {\n  map e1:8 {\n    let a = exp(e0[e1])\n"
+      "    y[e1] = a * a\n  }\n}\n";
   std::string printed = print(kernel_of(text));
   CHECK(printed.find("let e2 = exp(e0[e1])\n    y[e1] = e2 * e2") != std::string::npos);
   CHECK(kernel_of(printed) == kernel_of(text));
@@ -132,22 +136,25 @@ TEST_CASE("what is used twice is named once") {
 
 TEST_CASE("comments, line ends and spaces mean nothing") {
   Kernel a = kernel_of("kernel @f(x:f32[2],out y:f32[2]){map i:2{y[i]=x[i]+1}}");
-  Kernel b = kernel_of("# a kernel\r\nkernel @f ( in x : f32 [ 2 , ] ,\r\n\tout y: f32[2]) { # here\n"
-                       "map i:2 { y [ i ] = x\n[ i ]\n+ 1 } }\n# end");
+  Kernel b = kernel_of(
+      "# a kernel\r\nkernel @f ( in x : f32 [ 2 , ] ,\r\n\tout y: f32[2]) { # here\n"
+      "map i:2 { y [ i ] = x\n[ i ]\n+ 1 } }\n# end");
   CHECK(a == b);
 }
 
 TEST_CASE("constants of every dtype keep their value") {
-  Kernel k = kernel_of("kernel @f(out a: i32[], out b: i64[], out c: f64[], out d: bool[], out e: u8[]) {\n"
-                       "  map {\n    a[] = i32 -2147483648\n    b[] = i64 9007199254740993\n"
-                       "    c[] = f64 1e300\n    d[] = true\n    e[] = u8 255\n  }\n}\n");
+  Kernel k = kernel_of(
+      "kernel @f(out a: i32[], out b: i64[], out c: f64[], out d: bool[], out e: u8[]) {\n"
+      "  map {\n    a[] = i32 -2147483648\n    b[] = i64 9007199254740993\n"
+      "    c[] = f64 1e300\n    d[] = true\n    e[] = u8 255\n  }\n}\n");
   CHECK(print(kernel_of(print(k))) == print(k));
   CHECK(print(k).find("a[] = i32 -2147483648") != std::string::npos);
   CHECK(print(k).find("c[] = f64 1e+300") != std::string::npos);
 }
 
 TEST_CASE("errors name the place, what was expected and found, and the mend") {
-  std::string message = errors_of("kernel @f(hidden: f32[4], out y: f32[4]) {\n  map i:4 { y[i] = hiden[i] }\n}\n");
+  std::string message =
+      errors_of("kernel @f(hidden: f32[4], out y: f32[4]) {\n  map i:4 { y[i] = hiden[i] }\n}\n");
   CHECK(message ==
         "test.nnk:2:20: error: no buffer is named `hiden` [kernel_name]\n"
         "  2 |   map i:4 { y[i] = hiden[i] }\n"
@@ -177,7 +184,8 @@ TEST_CASE("errors name the place, what was expected and found, and the mend") {
   check_error("kernel f() {}", "expected `@` before the kernel's name, found `f`");
   check_error("kernel @f(x: f33[2]) {}", "expected a type, such as f32[16,4], found `f33`");
   check_error("kernel @f(x: f32[2], x: f32[2]) {}", "the first one");
-  check_error("kernel @f(for: f32[2]) {}", "`for` is a word of the language; a name like it stands in quotes");
+  check_error("kernel @f(for: f32[2]) {}",
+              "`for` is a word of the language; a name like it stands in quotes");
   check_error("kernel @f(out y: f32[4]) { map i:4 { y[i] = 0 } map i:4 { y[i] = 0 } }",
               "axis `i` has its extent already");
   check_error("kernel @f(out y: f32[4]) { map i { y[i] = 0 } }", "declared where it is first named");
@@ -186,13 +194,17 @@ TEST_CASE("errors name the place, what was expected and found, and the mend") {
               "locals stand before the first statement");
   check_error("kernel @f(out y: f32[4]) { map i:4 { y[i] += 1 } }", "only a scatter adds to what is there");
   check_error("kernel @f(out y: f32[4]) { copy i:4 { y[i] = 1 } }", "write `map`");
-  check_error("kernel @f(x: f32[4], out y: f32[]) { reduce over i:4 sun order serial value x[i] { y[] = acc } }",
-              "expected how to combine");
-  check_error("kernel @f(x: f32[4], out y: f32[]) { reduce over i:4 sum order sorted value x[i] { y[] = acc } }",
-              "expected an order of sums (serial, lanes16, segments(n)), found `sorted`");
-  check_error("kernel @f(x: f32[4], out y: f32[]) { reduce over i:4 sum order serial value x[i] { y[] = acc1 } }",
-              "its only result is acc");
+  check_error(
+      "kernel @f(x: f32[4], out y: f32[]) { reduce over i:4 sun order serial value x[i] { y[] = acc } }",
+      "expected how to combine");
+  check_error(
+      "kernel @f(x: f32[4], out y: f32[]) { reduce over i:4 sum order sorted value x[i] { y[] = acc } }",
+      "expected an order of sums (serial, lanes16, segments(n)), found `sorted`");
+  check_error(
+      "kernel @f(x: f32[4], out y: f32[]) { reduce over i:4 sum order serial value x[i] { y[] = acc1 } }",
+      "its only result is acc");
   check_error("kernel @f(out y: f32[4]) { map i:4 schedule {lane i} { y[i] = 0 } }", "did you mean `lanes`?");
-  check_error("kernel @f(out y: f32[4]) { map i:4 { let y = 1 y[i] = 0 } }", "names an axis or a buffer already");
+  check_error("kernel @f(out y: f32[4]) { map i:4 { let y = 1 y[i] = 0 } }",
+              "names an axis or a buffer already");
   check_error("kernel @f(out y: f32[4]) { map i:4 { y[i] = 0 } } kernel", "expected the end of the text");
 }

@@ -14,7 +14,9 @@ void check_refused(const std::string& text, const std::string& part) {
   CHECK(errors.find("[kernel_invalid]") != std::string::npos);
 }
 
-void check_accepted(const std::string& text) { CHECK(errors_of(text) == ""); }
+void check_accepted(const std::string& text) {
+  CHECK(errors_of(text) == "");
+}
 
 const std::string kHead = "kernel @f(x: f32[8,4], z: f32[8], n: i32[8], inout p: f32[8,4], out y: f32[8,4]) ";
 
@@ -45,13 +47,16 @@ TEST_CASE("a sound kernel has no findings") {
   CHECK(verify(small()).empty());
   check_accepted(kHead + "grid i:8 step 3 { map i, j:4 { y[i,j] = x[i,j] p[i,j] = p[i,j] * 2 } }");
   // Two stores to one buffer that never meet; a subscript that tells two axes.
-  check_accepted("kernel @f(x: f32[16], out y: f32[32]) { map i:4, j:4 { y[i*8+j*2] = x[i*4+j] y[i*8+j*2+1] = 0 } }");
+  check_accepted(
+      "kernel @f(x: f32[16], out y: f32[32]) { map i:4, j:4 { y[i*8+j*2] = x[i*4+j] y[i*8+j*2+1] = 0 } }");
   // Read back what the task itself stored.
-  check_accepted(kHead + "grid i:8 step 3 { map i, j:4 { y[i,j] = x[i,j] } reduce i over k:4 max order serial value "
-                         "y[i,k] { p[i,0] = acc } }");
+  check_accepted(kHead +
+                 "grid i:8 step 3 { map i, j:4 { y[i,j] = x[i,j] } reduce i over k:4 max order serial value "
+                 "y[i,k] { p[i,0] = acc } }");
   // Max needs no order to run in lanes.
-  check_accepted("kernel @f(x: f32[64], out y: f32[]) { reduce over i:64 max order serial value x[i] schedule {lanes i} "
-                 "{ y[] = acc } }");
+  check_accepted(
+      "kernel @f(x: f32[64], out y: f32[]) { reduce over i:64 max order serial value x[i] schedule {lanes i} "
+      "{ y[] = acc } }");
 }
 
 TEST_CASE("K1 to K4: tables") {
@@ -93,7 +98,8 @@ TEST_CASE("K1 to K4: tables") {
   CHECK(mentions(verify(k), "an axis that does not exist"));
   check_refused("kernel @f(x: f32[8,4] order [0,0]) {}", "no permutation");
   check_refused("kernel @f(x: f32[8,4] pitch 3) {}", "its pitch is less than the innermost extent");
-  check_refused("kernel @f(x: f32[]) grid i:1099511627776 step 1, j:1099511627776 step 1 {}", "more than 2^40 tasks");
+  check_refused("kernel @f(x: f32[]) grid i:1099511627776 step 1, j:1099511627776 step 1 {}",
+                "more than 2^40 tasks");
 }
 
 TEST_CASE("K5: expressions") {
@@ -105,11 +111,14 @@ TEST_CASE("K5: expressions") {
   CHECK(mentions(with([](Kernel&, Store& s) { s.value = ExprId{99}; }), "does not exist"));
   CHECK(mentions(with([](Kernel& k, Store& s) { s.value = k.apply(Op::exp, {ExprId{5}}, DType::f32); }),
                  "not older than itself"));
-  CHECK(mentions(with([](Kernel& k, Store& s) { s.value = k.apply(Op::matmul, {s.value, s.value}, DType::f32); }),
+  CHECK(mentions(with([](Kernel& k, Store& s) {
+                   s.value = k.apply(Op::matmul, {s.value, s.value}, DType::f32);
+                 }),
                  "matmul is no elementwise op"));
   CHECK(mentions(with([](Kernel& k, Store& s) { s.value = k.apply(Op::exp, {s.value}, DType::i32); }),
                  "another dtype than is noted"));
-  CHECK(mentions(with([](Kernel& k, Store& s) { s.value = k.apply(Op::add, {s.value}, DType::f32); }), "add"));
+  CHECK(
+      mentions(with([](Kernel& k, Store& s) { s.value = k.apply(Op::add, {s.value}, DType::f32); }), "add"));
   CHECK(mentions(with([](Kernel& k, Store& s) {
                    s.value = k.apply(Op::cast, {k.constant(DType::i32, 0.5)}, DType::f32);
                  }),
@@ -120,9 +129,13 @@ TEST_CASE("K5: expressions") {
                    s.value = k.apply(Op::cast, {k.axis_value(checked)}, DType::f32);
                  }),
                  "one plain affine subscript"));
-  CHECK(mentions(with([](Kernel& k, Store& s) { s.value = k.load(BufferId{0}, {Index{{{AxisId{0}, 0}}, 0, {}, false}}); }),
+  CHECK(mentions(with([](Kernel& k, Store& s) {
+                   s.value = k.load(BufferId{0}, {Index{{{AxisId{0}, 0}}, 0, {}, false}});
+                 }),
                  "coefficient 0"));
-  CHECK(mentions(with([](Kernel& k, Store& s) { s.value = k.load(BufferId{0}, {Index{{{AxisId{4}, 1}}, 0, {}, false}}); }),
+  CHECK(mentions(with([](Kernel& k, Store& s) {
+                   s.value = k.load(BufferId{0}, {Index{{{AxisId{4}, 1}}, 0, {}, false}});
+                 }),
                  "an axis that does not exist"));
 }
 
@@ -145,11 +158,15 @@ TEST_CASE("K6: subscripts") {
 TEST_CASE("K7 to K9: axes and results") {
   check_refused(kHead + "{ map i:8, j:4, i { y[i,j] = 0 } }", "`i` is named twice");
   check_refused(kHead + "{ for i:8 { map i, j:4 { y[i,j] = 0 } } }", "`i` is that of a loop around it");
-  check_refused(kHead + "{ for i:8 { for i { map j:4 { y[i,j] = 0 } } } }", "`i` is that of a loop around it");
-  check_refused(kHead + "grid i:8 step 2 { reduce j:4 over i sum order serial value x[i,j] { y[0,j] = acc } }",
-                "would be cut up by the grid");
-  check_refused(kHead + "{ map i:8, j:4 { y[i,j] = 0 } map i { p[i,0] = x[i,j] } }", "`j` is used but is not an axis here");
-  check_refused(kHead + "{ map i:8, j:4 { y[i,j] = 0 } map j { p[i,j] = 0 } }", "`i`, which is not an axis here");
+  check_refused(kHead + "{ for i:8 { for i { map j:4 { y[i,j] = 0 } } } }",
+                "`i` is that of a loop around it");
+  check_refused(
+      kHead + "grid i:8 step 2 { reduce j:4 over i sum order serial value x[i,j] { y[0,j] = acc } }",
+      "would be cut up by the grid");
+  check_refused(kHead + "{ map i:8, j:4 { y[i,j] = 0 } map i { p[i,0] = x[i,j] } }",
+                "`j` is used but is not an axis here");
+  check_refused(kHead + "{ map i:8, j:4 { y[i,j] = 0 } map j { p[i,j] = 0 } }",
+                "`i`, which is not an axis here");
   check_refused(kHead + "{ reduce i:8 over j:4 sum order serial value x[i,j] { y[i,0] = x[i,j] } }",
                 "`j` is summed over: it means nothing in a store");
   check_refused(kHead + "{ reduce i:8 over j:4 sum order serial value x[i,j] { y[i,j] = acc } }",
@@ -157,7 +174,8 @@ TEST_CASE("K7 to K9: axes and results") {
   Kernel k = small();
   std::get<Map>(k.body[0].body).stores[0].value = k.result(DType::f32);
   CHECK(mentions(verify(k), "a result is used where nothing is reduced"));
-  k = kernel_of("kernel @f(x: f32[8], out y: f32[]) { reduce over i:8 sum order serial value x[i] { y[] = acc } }");
+  k = kernel_of(
+      "kernel @f(x: f32[8], out y: f32[]) { reduce over i:8 sum order serial value x[i] { y[] = acc } }");
   std::get<Reduce>(k.body[0].body).stores[0].value = k.result(DType::f32, 1);
   CHECK(mentions(verify(k), "sum has no component 1"));
   std::get<Reduce>(k.body[0].body).stores[0].value = k.result(DType::f64, 0);
@@ -169,19 +187,24 @@ TEST_CASE("K7 to K9: axes and results") {
 TEST_CASE("K10 to K12: stores") {
   check_refused(kHead + "{ map i:8, j:4 { } }", "it stores nothing");
   check_refused(kHead + "{ map i:8, j:4 { x[i,j] = 0 } }", "it stores to the input `x`");
-  check_refused(kHead + "{ map i:8, j:4 { y[i,j] = n[i] } }", "a value of type i32 is stored in `y`, which holds f32");
+  check_refused(kHead + "{ map i:8, j:4 { y[i,j] = n[i] } }",
+                "a value of type i32 is stored in `y`, which holds f32");
   check_refused(kHead + "{ map i:8, j:4 { y[i,0] = 0 } }", "do not tell points along `j` apart");
-  check_refused("kernel @f(out y: f32[8]) { map i:4, j:4 { y[i+j] = 0 } }", "do not tell points along `i` apart");
+  check_refused("kernel @f(out y: f32[8]) { map i:4, j:4 { y[i+j] = 0 } }",
+                "do not tell points along `i` apart");
   check_accepted("kernel @f(out y: f32[19]) { map i:4, j:4 { y[i+j*5] = 0 } }");
-  check_refused(kHead + "{ map i:8, j:4 { y[i,j] = 0 y[i,j] = 1 } }", "two of its stores may hit the same element");
-  check_refused(kHead + "grid i:8 step 4 { map j:4 { y[0,j] = 0 } }", "several tasks store to the same elements of `y`");
+  check_refused(kHead + "{ map i:8, j:4 { y[i,j] = 0 y[i,j] = 1 } }",
+                "two of its stores may hit the same element");
+  check_refused(kHead + "grid i:8 step 4 { map j:4 { y[0,j] = 0 } }",
+                "several tasks store to the same elements of `y`");
   check_refused("kernel @f(out y: f32[11]) grid i:8 step 4 { for t:4 { map i { y[i+t] = 0 } } }",
                 "do not tell the grid's axis `i`");
   check_accepted("kernel @f(out y: f32[11]) grid i:8 { for t:4 { map i { y[i+t] = 0 } } }");
   check_accepted("kernel @f(out y: f32[32]) grid i:8 step 4 { for t:4 { map i { y[i*4+t] = 0 } } }");
   // A local is the task's own; an axis with one value per task needs no telling.
   check_accepted(kHead + "grid h:2 step 1 { local t: f32[8] map h, i:8 { t[i] = 0 } }");
-  check_refused(kHead + "grid h:2 step 2 { local t: f32[8] map h, i:8 { t[i] = 0 } }", "do not tell points along `h`");
+  check_refused(kHead + "grid h:2 step 2 { local t: f32[8] map h, i:8 { t[i] = 0 } }",
+                "do not tell points along `h`");
   check_refused(kHead + "grid i:8 step 4 { scatter i, j:4 { p[n[i],j] += 1 } }", "several tasks store");
 }
 
@@ -189,15 +212,18 @@ TEST_CASE("K13: what is read and written") {
   check_refused(kHead + "{ map i:8, j:4 { p[i,j] = p[i,0] } }", "at another element than the one it writes");
   check_refused(kHead + "{ contract i:8, j:4 over k:4 order serial a p[i,k] b x[i,k] { p[i,j] = acc } }",
                 "it reads `p`, which it also writes");
-  check_refused(kHead + "{ map i:8, j:4 { p[i,j] = y[i,j] } }", "`y` is read before anything is stored there");
+  check_refused(kHead + "{ map i:8, j:4 { p[i,j] = y[i,j] } }",
+                "`y` is read before anything is stored there");
   check_refused(kHead + "{ local t: f32[8] map i:8, j:4 { y[i,j] = t[i] } }", "`t` is read before anything");
-  check_refused(kHead + "{ for t:2 { map i:8 { p[i,0] = y[i,0] } map i { y[i,0] = 0 } } }", "`y` is read before");
+  check_refused(kHead + "{ for t:2 { map i:8 { p[i,0] = y[i,0] } map i { y[i,0] = 0 } } }",
+                "`y` is read before");
   check_refused(kHead + "{ scatter i:8, j:4 { y[n[i],j] += 1 } }", "before anything is stored there");
   check_refused(kHead + "grid i:8 step 4 { map i, j:4 { p[i,j] = 0 } map i, j { y[i,j] = p[0,j] } }",
                 "it may read elements of `p` that another task writes");
   check_refused(kHead + "grid i:8 step 4 { map i, j:4 { y[i,j] = p[0,j] } map i, j { p[i,j] = 0 } }",
                 "it may read elements of `p` that another task writes");
-  check_refused(kHead + "grid i:8 step 4 { map i, j:4 { p[i,j] = 0 } map i, j { y[i,j] = p[n[i],j] } }", "another task");
+  check_refused(kHead + "grid i:8 step 4 { map i, j:4 { p[i,j] = 0 } map i, j { y[i,j] = p[n[i],j] } }",
+                "another task");
   check_accepted(kHead + "grid i:8 { map i, j:4 { p[i,j] = 0 } map i, j { y[i,j] = p[n[i],j] } }");
 }
 
@@ -210,9 +236,13 @@ TEST_CASE("K14 and K15: orders, dtypes, schedules") {
                 "max of values of type bool");
   check_refused(kHead + "{ reduce i:8 over j:4 sum order segments(5) value x[i,j] { y[i,0] = acc } }",
                 "no more than terms");
-  check_refused("kernel @f(out y: i32[]) { reduce over i:65536, j:65536 argmax order serial value index(i) { y[] = acc1 } }",
-                "numbers more than 2^31 values");
-  auto map = [](const std::string& s) { return kHead + "{ map i:8, j:4 schedule {" + s + "} { y[i,j] = 0 } }"; };
+  check_refused(
+      "kernel @f(out y: i32[]) { reduce over i:65536, j:65536 argmax order serial value index(i) { y[] = "
+      "acc1 } }",
+      "numbers more than 2^31 values");
+  auto map = [](const std::string& s) {
+    return kHead + "{ map i:8, j:4 schedule {" + s + "} { y[i,j] = 0 } }";
+  };
   check_accepted(map("lanes j, unroll 2"));
   check_refused(map("tile 2x3"), "tiles and blocks are for contractions");
   check_refused(map("block 3"), "tiles and blocks are for contractions");
