@@ -111,8 +111,8 @@ std::vector<unsigned char> encode_checkpoint(const Bundle& bundle, const unsigne
 }
 
 Status write_checkpoint(const std::string& path, const Bundle& bundle, const unsigned char* state,
-                        const Metadata& metadata, Diagnostics& diagnostics) {
-  return write_file(path, encode_checkpoint(bundle, state, metadata), diagnostics);
+                        const Metadata& metadata, Diagnostics& diagnostics, bool sync) {
+  return write_file(path, encode_checkpoint(bundle, state, metadata), diagnostics, sync);
 }
 
 Status load_state(const Checkpoint& checkpoint, const Bundle& bundle, unsigned char* state,

@@ -45,7 +45,7 @@ bool is_saved(const TensorInfo& tensor);
 std::vector<unsigned char> encode_checkpoint(const Bundle& bundle, const unsigned char* state,
                                              const Metadata& metadata);
 Status write_checkpoint(const std::string& path, const Bundle& bundle, const unsigned char* state,
-                        const Metadata& metadata, Diagnostics& diagnostics);
+                        const Metadata& metadata, Diagnostics& diagnostics, bool sync = true);
 
 // Fills the state buffer. Names, dtypes and shapes are compared first and every difference is listed; nothing
 // is written unless all match. Passed over in the file: `optimizer.*` if not wanted, PyTorch's

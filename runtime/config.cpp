@@ -270,6 +270,9 @@ class ConfigReader {
     reader.read("optimizer", phase.optimizer);
     if (const Setting* s = owner.member("optimizer")) phase.span = s->span;
     reader.read("halve_every", phase.halve_every, 0, kMost);
+    if (!config_.data.present() && phase.halve_every > 0)
+      diagnostics_.error(DiagnosticKind::conflicting_keys, owner.member("halve_every")->key_span,
+                         "halve_every counts epochs; without data there are none");
     if (reader.has("clip_norm")) reader.read("clip_norm", phase.clip_norm, true);
     reader.find("clip_norm");
     reader.not_built("groups", "one setting holds for all parameters");

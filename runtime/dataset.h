@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <new>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,19 @@
 #include "support/result.h"
 
 namespace nnc::runtime {
+
+// Memory that starts at a multiple of 64, so that a batch of it may be handed to compiled code as it lies.
+template <class T>
+struct Aligned64 {
+  using value_type = T;
+  Aligned64() = default;
+  template <class U>
+  Aligned64(const Aligned64<U>&) {}
+  T* allocate(size_t n) { return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* p, size_t) { ::operator delete (p, std::align_val_t{64}); }
+  bool operator==(const Aligned64&) const = default;
+};
+using AlignedBytes = std::vector<unsigned char, Aligned64<unsigned char>>;
 
 // A column the model asks for; driver fills it from frontend::Column.
 struct ModelColumn {
@@ -31,7 +45,7 @@ struct ColumnData {
   ModelColumn column;
   int64_t row_elements = 1;
   bool packed = false;  // `bytes` holds u8 with `table`; else elements of column.dtype
-  std::vector<unsigned char> bytes;
+  AlignedBytes bytes;
   std::vector<float> table;  // 256 values when packed
 
   int64_t row_bytes() const;  // of a gathered row, in column.dtype

@@ -121,7 +121,8 @@ Result<std::vector<unsigned char>> read_file(const std::string& path, bool infla
   return Failure{};
 }
 
-Status write_file(const std::string& path, std::span<const unsigned char> bytes, Diagnostics& diagnostics) {
+Status write_file(const std::string& path, std::span<const unsigned char> bytes, Diagnostics& diagnostics,
+                  bool sync) {
   const std::string temporary = path + ".tmp";
   const auto fail = [&](const char* what) {
     diagnostics
@@ -140,16 +141,16 @@ Status write_file(const std::string& path, std::span<const unsigned char> bytes,
       if (count < 0) return fail("written");
       at += static_cast<size_t>(count);
     }
-    if (::fsync(file.value) != 0) return fail("written to disk");
+    if (sync && ::fsync(file.value) != 0) return fail("written to disk");
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) return fail("put in place");
-  sync_folder(std::filesystem::path(path).parent_path().string());
+  if (sync) sync_folder(std::filesystem::path(path).parent_path().string());
   return Done{};
 }
 
-Status write_file(const std::string& path, std::string_view text, Diagnostics& diagnostics) {
+Status write_file(const std::string& path, std::string_view text, Diagnostics& diagnostics, bool sync) {
   return write_file(path, std::span(reinterpret_cast<const unsigned char*>(text.data()), text.size()),
-                    diagnostics);
+                    diagnostics, sync);
 }
 
 Status make_folder(const std::string& path, Diagnostics& diagnostics) {

@@ -24,9 +24,11 @@ bool file_exists(const std::string& path);
 Result<std::vector<unsigned char>> read_file(const std::string& path, bool inflate, uint64_t limit,
                                              DiagnosticKind kind, Diagnostics& diagnostics);
 
-// Temporary file beside it, fsync, rename, fsync of the folder.
-Status write_file(const std::string& path, std::span<const unsigned char> bytes, Diagnostics& diagnostics);
-Status write_file(const std::string& path, std::string_view text, Diagnostics& diagnostics);
+// Temporary file beside it, fsync, rename, fsync of the folder. Without `sync` the two fsyncs are left out:
+// the file survives the end of this process at any instant, but maybe not a power cut.
+Status write_file(const std::string& path, std::span<const unsigned char> bytes, Diagnostics& diagnostics,
+                  bool sync = true);
+Status write_file(const std::string& path, std::string_view text, Diagnostics& diagnostics, bool sync = true);
 
 // Makes a folder and those above it. True if it exists afterwards.
 Status make_folder(const std::string& path, Diagnostics& diagnostics);

@@ -157,7 +157,7 @@ Result<ColumnData> idx_column(const IdxArray& array, const ModelColumn& column, 
   const auto scaled = [&](double x) { return (x * spec.scale - spec.mean) / spec.std; };
   if (pixels && column.dtype == ElementType::f32) {
     data.packed = true;
-    data.bytes = array.elements;
+    data.bytes.assign(array.elements.begin(), array.elements.end());
     for (int i = 0; i < 256; ++i) data.table.push_back(static_cast<float>(scaled(i / 255.0)));
     return data;
   }

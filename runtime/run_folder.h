@@ -1,14 +1,16 @@
 // A run folder: who may write to it, what it already holds, and whether this run continues it.
-//   config.toml        every key with its effective value and origin
-//   run.json           identity: flat keys, hashes of model and data, what was fitted on the data
+//   config.toml        the run file with every default and override in it; eval and predict read it
+//   run.json           identity: the keys that make this run this run, hashes of model and data
+//   fitted.json        what was fitted on the training data
 //   metrics.csv        one line per epoch, append-only; lines past the resumed checkpoint are dropped
-//   ckpt/step-N.safetensors   the last `keep`;  ckpt/best.safetensors
+//   ckpt/step-N.safetensors   the last `keep`;  ckpt/best.safetensors;  ckpt/stop-N.safetensors after Ctrl-C
 //   finished           the mark of a completed run
 //   lock               held (flock) while a run writes here
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/checkpoint.h"
@@ -41,11 +43,10 @@ class FolderLock {
 struct RunFolder {
   std::string path;
   FolderLock lock;
-  bool finished = false;    // already complete: nothing to do
-  std::string resume_from;  // path of the newest good checkpoint; empty: from the start
-  std::vector<std::string>
-      notes;  // to be shown: "resumes at step 120", "opens runs/digits-2: train.batch was 32, is 64"
-  std::string identity_json;  // written to run.json when the run starts
+  bool finished = false;           // already complete: nothing to do
+  std::string resume_from;         // path of the newest good checkpoint; empty: from the start
+  std::vector<std::string> notes;  // to be shown: "resumes runs/digits at step 120"
+  std::string model_hash;
 };
 
 // Decides (language.md §8): the same model, data and configuration resume or are finished; more epochs
@@ -54,13 +55,20 @@ struct RunFolder {
 Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& identity, bool fresh,
                                   Diagnostics& diagnostics);
 
+// Checkpoints of a run, the newest first: (steps, path).
+std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string& folder);
+// Keeps the newest `keep` of step-N and removes stop-N files that a newer checkpoint has made useless.
+void prune_checkpoints(const std::string& folder, int64_t keep);
+
 // A trained folder for eval, predict, report: its configuration, what was fitted, and its checkpoints.
 struct TrainedRun {
   std::string path;
   RunConfig config;
   Fitted fitted;
-  std::string latest, best;  // checkpoint paths; best is empty if there is none
+  std::string latest, best;  // checkpoint paths; empty if there is none
+  std::string model_hash;    // hash_text(RunIdentity::model_text) of the training
 };
+std::string hash_text(const std::string& text);
 // `path` is a run folder, or a run file whose folder is meant.
 Result<TrainedRun> open_trained_run(const std::string& path, Sources& sources, Diagnostics& diagnostics);
 

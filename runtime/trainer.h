@@ -73,6 +73,9 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   const Bundle& bundle() const { return bundle_; }
+  ThreadPool& pool() { return pool_; }
+  // False, with an error, if the memory could not be had; nothing may run then.
+  bool check_memory(Diagnostics& diagnostics) const;
   unsigned char* state() { return state_; }
   // Runs an entry with its input tensors, in the entry's order.
   void run(const EntryPoint& entry, const unsigned char* const* inputs);

@@ -1,0 +1,129 @@
+// Staging buffers and the programs for whole and last batches; see batches.h.
+#include "runtime/batches.h"
+
+#include <algorithm>
+
+#include "fmt/format.h"
+#include "runtime/trainer.h"
+
+namespace nnc::runtime {
+
+bool Batches::bind_entry(const EntryPoint& entry, int64_t rows, const Dataset& data, bool first,
+                         Diagnostics& diagnostics) {
+  const auto fail = [&](std::string message) {
+    diagnostics.error_at(DiagnosticKind::missing_program, entry.name, std::move(message));
+    return false;
+  };
+  if (!first && entry.inputs.size() != feeds_.size())
+    return fail("takes other inputs than the whole batch's program");
+  for (size_t i = 0; i < entry.inputs.size(); ++i) {
+    const InputInfo& input = entry.inputs[i];
+    const ColumnData* column = data.find(input.name);
+    if (column == nullptr) return fail(fmt::format("takes {}, which is not in the data", input.name));
+    int64_t elements = 1;
+    for (const int64_t size : input.shape) elements *= size;
+    if (input.shape.empty() || input.shape[0] != rows || input.dtype != column->column.dtype ||
+        elements != rows * column->row_elements)
+      return fail(fmt::format("takes {} as {}[{}], the data has {} rows of {} {}", input.name,
+                              element_name(input.dtype), fmt::join(input.shape, ", "), rows,
+                              column->row_elements, element_name(column->column.dtype)));
+    if (first) {
+      feeds_.emplace_back();
+      feeds_.back().column = column;
+    } else if (feeds_[i].column != column) {
+      return fail("takes its inputs in another order than the whole batch's program");
+    }
+  }
+  return true;
+}
+
+bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset& data,
+                   Diagnostics& diagnostics) {
+  *this = Batches();
+  const EntryPoint* whole = bundle.find(entry);
+  const EntryPoint* rest = bundle.find(entry + ".rest");
+  const auto size_of = [](const EntryPoint* e) {
+    return e == nullptr || e->inputs.empty() || e->inputs[0].shape.empty() ? int64_t{0}
+                                                                           : e->inputs[0].shape[0];
+  };
+  batch_ = size_of(whole);
+  if (whole != nullptr && whole->inputs.empty()) {  // a model without data: each "batch" is one step
+    entry_ = whole;
+    full_ = 1;
+    return true;
+  }
+  full_ = batch_ > 0 ? data.rows / batch_ : 0;
+  const int64_t left = data.rows - full_ * batch_;
+  if (rest != nullptr && left > 0 && size_of(rest) == left) {
+    rest_ = left;
+    rest_entry_ = rest;
+  } else {
+    dropped_ = left;
+  }
+  if (full_ > 0) entry_ = whole;
+  if (batches() == 0) {
+    diagnostics.error_at(DiagnosticKind::missing_program, "",
+                         whole == nullptr
+                             ? fmt::format("the bundle has no program {}", entry)
+                             : fmt::format("{} rows do not fill one batch of {}", data.rows, batch_));
+    return false;
+  }
+  if (entry_ != nullptr && !bind_entry(*entry_, batch_, data, true, diagnostics)) return false;
+  if (rest_entry_ != nullptr && !bind_entry(*rest_entry_, rest_, data, entry_ == nullptr, diagnostics))
+    return false;
+  const int64_t most = std::max(full_ > 0 ? batch_ : 0, rest_);
+  for (Feed& feed : feeds_)
+    for (AlignedBytes& buffer : feed.staging)
+      buffer.resize(static_cast<size_t>(most * feed.column->row_bytes()));
+  pointers_.resize(feeds_.size());
+  return true;
+}
+
+void Batches::set_order(std::span<const uint32_t> order) {
+  order_ = order;
+  prepared_ = -1;
+}
+
+const unsigned char* Batches::in_place(const Feed& feed, int64_t batch) const {
+  if (!order_.empty() || feed.column->packed) return nullptr;
+  const unsigned char* at = feed.column->bytes.data() + batch * batch_ * feed.column->row_bytes();
+  return reinterpret_cast<uintptr_t>(at) % 64 == 0 ? at : nullptr;
+}
+
+void Batches::gather(int32_t thread, int32_t threads) {
+  const int64_t rows = rows_of(gathering_);
+  const int64_t begin = rows * thread / threads, end = rows * (thread + 1) / threads;
+  const int64_t first = gathering_ * batch_ + begin;
+  for (Feed& feed : feeds_) {
+    if (in_place(feed, gathering_) != nullptr) continue;
+    unsigned char* to = feed.staging[gathering_ % 2].data() + begin * feed.column->row_bytes();
+    if (order_.empty())
+      copy_rows(*feed.column, first, end - begin, to);
+    else
+      gather_rows(*feed.column, order_.data() + first, end - begin, to);
+  }
+}
+
+void Batches::run(Session& session, int64_t batch) {
+  const ThreadPool::Function share = [](void* raw, int32_t thread, int32_t threads) {
+    static_cast<Batches*>(raw)->gather(thread, threads);
+  };
+  if (prepared_ != batch && !feeds_.empty()) {
+    gathering_ = batch;
+    session.pool().run(share, this);
+  }
+  for (size_t i = 0; i < feeds_.size(); ++i) {
+    const unsigned char* at = in_place(feeds_[i], batch);
+    pointers_[i] = at != nullptr ? at : feeds_[i].staging[batch % 2].data();
+  }
+  if (feeds_.empty() || batch + 1 >= batches()) {
+    prepared_ = -1;
+    session.run(entry_of(batch), pointers_.data());
+    return;
+  }
+  gathering_ = batch + 1;
+  session.run(entry_of(batch), pointers_.data(), share, this);
+  prepared_ = batch + 1;
+}
+
+}  // namespace nnc::runtime

@@ -1,0 +1,60 @@
+// Feeding batches to an entry point: rows are gathered into two sets of staging buffers, by the threads of
+// the pool as they come out of the step before, or taken as they lie when their order allows it. Nothing is
+// allocated per batch.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "codegen/program.h"
+#include "runtime/dataset.h"
+#include "runtime/thread_pool.h"
+#include "support/diagnostic.h"
+
+namespace nnc::runtime {
+
+class Session;
+
+class Batches {
+ public:
+  // Finds `entry` and `entry.rest` in the bundle and their inputs in the data; checks dtypes and sizes. Rows
+  // are batched as `entry` says, by its first input's first axis; what `entry.rest` does not cover is
+  // dropped. False, with an error, if neither can run.
+  bool bind(const Bundle& bundle, const std::string& entry, const Dataset& data, Diagnostics& diagnostics);
+
+  int64_t batches() const { return full_ + (rest_entry_ != nullptr ? 1 : 0); }
+  int64_t dropped_rows() const { return dropped_; }
+  int64_t rows_of(int64_t batch) const { return batch < full_ ? batch_ : rest_; }
+  const EntryPoint& entry_of(int64_t batch) const { return batch < full_ ? *entry_ : *rest_entry_; }
+
+  // The rows' order from now on; empty: as they lie. Must stay alive. Throws away what was prepared.
+  void set_order(std::span<const uint32_t> order);
+  // Runs batch `batch` (0 …), which is gathered first if the batch before did not do so, and prepares batch
+  // + 1.
+  void run(Session& session, int64_t batch);
+
+ private:
+  struct Feed {
+    const ColumnData* column = nullptr;
+    AlignedBytes staging[2];
+  };
+  bool bind_entry(const EntryPoint& entry, int64_t rows, const Dataset& data, bool first,
+                  Diagnostics& diagnostics);
+  // The rows of a batch where they lie in the data set; null if they have to be gathered.
+  const unsigned char* in_place(const Feed& feed, int64_t batch) const;
+  // One thread's share of the rows of `gathering_`.
+  void gather(int32_t thread, int32_t threads);
+
+  const EntryPoint* entry_ = nullptr;
+  const EntryPoint* rest_entry_ = nullptr;
+  int64_t batch_ = 0, full_ = 0, rest_ = 0, dropped_ = 0;
+  std::span<const uint32_t> order_;
+  std::vector<Feed> feeds_;
+  std::vector<const unsigned char*> pointers_;
+  int64_t prepared_ = -1;  // the batch whose rows are in staging[prepared_ % 2]
+  int64_t gathering_ = -1;
+};
+
+}  // namespace nnc::runtime

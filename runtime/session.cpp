@@ -1,0 +1,155 @@
+// A bundle with its memory, and what runs on it besides training: init and evaluation; see trainer.h.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+#include "fmt/format.h"
+#include "runtime/batches.h"
+#include "runtime/trainer.h"
+
+namespace nnc::runtime {
+namespace {
+
+// Large buffers start at a huge page, and the kernel is asked to use them: matrix products touch many pages
+// at once.
+unsigned char* allocate(uint64_t bytes) {
+  constexpr uint64_t kHuge = 2 << 20;
+  const uint64_t alignment = bytes >= 2 * kHuge ? kHuge : 64;
+  if (bytes > std::numeric_limits<uint64_t>::max() / 2) return nullptr;
+  const uint64_t size = (std::max<uint64_t>(bytes, 64) + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, size);
+  if (memory != nullptr && alignment == kHuge) madvise(memory, size, MADV_HUGEPAGE);
+  return static_cast<unsigned char*>(memory);
+}
+
+double read_element(const TensorInfo& tensor, const unsigned char* state) {
+  const unsigned char* from = state + tensor.offset;
+  const auto load = [&](auto value) {
+    std::memcpy(&value, from, sizeof value);
+    return static_cast<double>(value);
+  };
+  switch (tensor.dtype) {
+    case ElementType::f32:
+      return load(float{});
+    case ElementType::f64:
+      return load(double{});
+    case ElementType::i32:
+      return load(int32_t{});
+    case ElementType::i64:
+      return load(int64_t{});
+    case ElementType::boolean:
+    case ElementType::u8:
+      return load(static_cast<unsigned char>(0));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Session::Session(const Bundle& bundle, ThreadPool& pool) : bundle_(bundle), pool_(pool) {
+  uint64_t arena = 0;
+  for (const EntryPoint& e : bundle.entries)
+    arena =
+        std::max(arena, e.arena_bytes + e.scratch_bytes_per_thread * static_cast<uint64_t>(pool.threads()));
+  state_ = allocate(bundle.state_bytes);
+  arena_ = allocate(arena);
+  if (state_ != nullptr) std::memset(state_, 0, bundle.state_bytes);
+  context_.state = state_;
+  context_.arena = arena_;
+}
+
+Session::~Session() {
+  std::free(state_);
+  std::free(arena_);
+}
+
+bool Session::check_memory(Diagnostics& diagnostics) const {
+  if (state_ != nullptr && arena_ != nullptr) return true;
+  diagnostics.error_at(DiagnosticKind::out_of_memory, "", "there is not enough memory for this model")
+      .suggest("a smaller batch: --set train.batch=…");
+  return false;
+}
+
+void Session::run(const EntryPoint& entry, const unsigned char* const* inputs) {
+  context_.inputs = inputs;
+  pool_.run(entry.function, &context_);
+}
+
+void Session::run(const EntryPoint& entry, const unsigned char* const* inputs, ThreadPool::Function then,
+                  void* data) {
+  struct Call {
+    nnc_entry entry;
+    nnc_context* context;
+    ThreadPool::Function then;
+    void* data;
+  } call{entry.function, &context_, then, data};
+  context_.inputs = inputs;
+  pool_.run(
+      [](void* raw, int32_t thread, int32_t threads) {
+        const Call& c = *static_cast<const Call*>(raw);
+        c.entry(c.context, thread, threads);
+        c.then(c.data, thread, threads);
+      },
+      &call);
+}
+
+void Session::set_scalar(const std::string& name, double value) {
+  const TensorInfo* tensor = bundle_.find_tensor(name);
+  if (tensor == nullptr || tensor->role != TensorRole::scalar) return;
+  NNC_CHECK(tensor->dtype == ElementType::f64 || tensor->dtype == ElementType::f32,
+            "scalar " + name + " is no float");
+  if (tensor->dtype == ElementType::f64) {
+    std::memcpy(state_ + tensor->offset, &value, sizeof value);
+  } else {
+    const auto narrow = static_cast<float>(value);
+    std::memcpy(state_ + tensor->offset, &narrow, sizeof narrow);
+  }
+}
+
+void Session::set_scalar(const std::string& name, int64_t value) {
+  const TensorInfo* tensor = bundle_.find_tensor(name);
+  if (tensor == nullptr || tensor->role != TensorRole::scalar) return;
+  NNC_CHECK(tensor->dtype == ElementType::i64, "scalar " + name + " is not i64");
+  std::memcpy(state_ + tensor->offset, &value, sizeof value);
+}
+
+double Session::read_scalar(const std::string& name) const {
+  const TensorInfo* tensor = bundle_.find_tensor(name);
+  return tensor == nullptr ? std::numeric_limits<double>::quiet_NaN() : read_element(*tensor, state_);
+}
+
+void initialize(Session& session, uint64_t seed) {
+  std::memset(session.state(), 0, session.bundle().state_bytes);
+  session.set_scalar("seed", static_cast<int64_t>(seed));
+  if (const EntryPoint* init = session.bundle().find("init")) session.run(*init, nullptr);
+}
+
+Result<std::vector<NamedValue>> evaluate(Session& session, const Dataset& data, Diagnostics& diagnostics) {
+  const Bundle& bundle = session.bundle();
+  const EntryPoint* finish = bundle.find("finish");
+  Batches batches;
+  if (!batches.bind(bundle, "eval", data, diagnostics)) return Failure{};
+  if (finish == nullptr || (batches.dropped_rows() > 0)) {
+    diagnostics.error_at(DiagnosticKind::missing_program, "",
+                         finish == nullptr
+                             ? "the bundle has no program finish"
+                             : fmt::format("the bundle has no program for the last {} rows of {}",
+                                           batches.dropped_rows(), data.rows));
+    return Failure{};
+  }
+  for (const TensorInfo& t : bundle.tensors)
+    if (t.role == TensorRole::state && !is_saved(t)) std::memset(session.state() + t.offset, 0, t.bytes);
+  for (int64_t b = 0; b < batches.batches(); ++b) batches.run(session, b);
+  session.run(*finish, nullptr);
+  std::vector<NamedValue> values;
+  for (const TensorInfo& t : bundle.tensors)
+    if (t.role == TensorRole::output && t.shape.empty())
+      values.push_back({t.name, read_element(t, session.state())});
+  return values;
+}
+
+}  // namespace nnc::runtime

@@ -1,0 +1,399 @@
+// The training loop; see trainer.h. A run is a list of phases, a phase a list of segments (epochs; without
+// data, twentieths of its steps), a segment a list of steps. Everything a resumed run needs to go on to the
+// same bits is in the state buffer and in Position, and both are in every checkpoint.
+#include "runtime/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+#include "fmt/format.h"
+#include "runtime/batches.h"
+#include "runtime/file.h"
+#include "runtime/metrics_log.h"
+#include "runtime/position.h"
+#include "runtime/stop_signal.h"
+
+namespace nnc::runtime {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// "sgd" of "sgd(lr = 0.01)": phases with the same optimiser hand its state over.
+std::string optimizer_name(const std::string& text) {
+  const size_t end = text.find('(');
+  std::string name = text.substr(0, end);
+  std::erase_if(name, [](unsigned char c) { return std::isspace(c) != 0; });
+  return name;
+}
+
+bool is_loss(const TensorInfo& t) {
+  return t.role == TensorRole::output && t.shape.empty() && (t.name == "loss" || t.name.starts_with("loss."));
+}
+
+class Trainer {
+ public:
+  Trainer(const RunConfig& config, std::span<const PhaseProgram> programs, const LoadedData& data,
+          RunFolder& folder, ThreadPool& pool, const TrainOptions& options, Diagnostics& diagnostics)
+      : config_(config),
+        programs_(programs),
+        data_(data),
+        folder_(folder),
+        pool_(pool),
+        options_(options),
+        diagnostics_(diagnostics),
+        stop_(options.handle_signals),
+        progress_(options.progress, options.messages != nullptr ? options.messages : stderr) {}
+
+  TrainOutcome run() {
+    NNC_CHECK(programs_.size() == config_.phases.size() && !programs_.empty(),
+              "one program per phase is needed");
+    const bool good = prepare() && all_phases();
+    progress_.finish();
+    outcome_.steps = at_.step;
+    outcome_.epochs = at_.epoch;
+    outcome_.seconds = progress_.seconds();
+    if (!good && outcome_.exit_code == 0) outcome_.exit_code = std::max(1, diagnostics_.exit_code());
+    return std::move(outcome_);
+  }
+
+ private:
+  const Bundle& bundle() const { return *programs_[static_cast<size_t>(at_.phase)].bundle; }
+  const Phase& phase() const { return config_.phases[static_cast<size_t>(at_.phase)]; }
+  bool has_test() const { return data_.test.rows > 0 && bundle().find("finish") != nullptr; }
+
+  // ---- start ----
+
+  bool prepare() {
+    if (!write_file(folder_.path + "/fitted.json", data_.fitted.to_json() + "\n", diagnostics_)) return false;
+    if (folder_.resume_from.empty()) {
+      if (!enter_phase()) return false;
+      initialize(*session_, config_.seed);
+    } else if (!resume()) {
+      return false;
+    }
+    order_.resize(data_.shuffle ? static_cast<size_t>(data_.train.rows) : 0);
+
+    std::vector<std::string> columns = {"epoch", "step", "phase", "lr"};
+    for (const Loss& loss : losses_) columns.push_back("train." + loss.name);
+    if (has_test())
+      for (const TensorInfo& t : bundle().tensors)
+        if (t.role == TensorRole::output && t.shape.empty()) columns.push_back("test." + t.name);
+    if (!log_.open(folder_.path + "/metrics.csv", columns, at_.step, diagnostics_)) return false;
+    progress_.start(total_steps(), at_.step);
+    return true;
+  }
+
+  bool resume() {
+    Result<Checkpoint> checkpoint = read_checkpoint(folder_.resume_from, diagnostics_);
+    if (!checkpoint) return false;
+    outcome_.checkpoint = folder_.resume_from;
+    if (!at_.read(checkpoint->metadata) || at_.phase >= static_cast<int64_t>(programs_.size())) {
+      diagnostics_
+          .error_at(DiagnosticKind::checkpoint_damaged, folder_.resume_from,
+                    "does not say where in this run it was made")
+          .suggest("--fresh starts over");
+      return false;
+    }
+    if (!enter_phase()) return false;
+    initialize(*session_, config_.seed);
+    if (!load_state(*checkpoint, bundle(), session_->state(), {}, diagnostics_)) return false;
+    if (at_.losses.size() != losses_.size()) at_.losses.assign(losses_.size(), 0);
+    // The run may have been killed after this checkpoint and before its copy as the best.
+    if (at_.best_step == at_.step && at_.step_in_epoch == 0) return keep_as_best(folder_.resume_from);
+    return true;
+  }
+
+  // Makes the session of at_.phase; from an earlier phase it takes over what both know.
+  bool enter_phase() {
+    auto session = std::make_unique<Session>(bundle(), pool_);
+    if (!session->check_memory(diagnostics_)) return false;
+    if (session_ != nullptr) {
+      const std::string before = config_.phases[static_cast<size_t>(at_.phase - 1)].optimizer;
+      const bool same = optimizer_name(before) == optimizer_name(phase().optimizer);
+      initialize(*session, config_.seed);
+      move_state(session_->bundle(), session_->state(), bundle(), session->state(), same);
+      if (!same) at_.t = 0;
+    }
+    session_ = std::move(session);
+    losses_.clear();
+    for (const TensorInfo& t : bundle().tensors)
+      if (is_loss(t)) losses_.push_back({t.name, t.offset, t.dtype});
+    std::stable_partition(losses_.begin(), losses_.end(), [](const Loss& l) { return l.name == "loss"; });
+    if (losses_.empty()) {
+      diagnostics_.error_at(DiagnosticKind::missing_program, "", "the compiled model has no output loss");
+      return false;
+    }
+    at_.losses.resize(losses_.size(), 0);
+    session_->set_scalar("seed", static_cast<int64_t>(config_.seed));
+    const TensorInfo* count = bundle().find_tensor("t");
+    count_ = count != nullptr && count->role == TensorRole::scalar && count->dtype == ElementType::i64
+                 ? session_->state() + count->offset
+                 : nullptr;
+    return batches_.bind(bundle(), "train", data_.train, diagnostics_);
+  }
+
+  // ---- how long ----
+
+  int64_t steps_per_segment() const {
+    if (data_.train.rows > 0 && !data_.train.columns.empty()) return batches_.batches();
+    return std::max<int64_t>(1, (phase().steps + 19) / 20);
+  }
+  bool phase_done() const {
+    return phase().steps > 0 ? at_.step_in_phase >= phase().steps : at_.epoch_in_phase >= phase().epochs;
+  }
+  int64_t steps_in_segment() const {
+    const int64_t whole = steps_per_segment();
+    if (phase().steps == 0) return whole;
+    // step_in_phase includes the steps of this segment that are already done.
+    return std::min(whole, phase().steps - (at_.step_in_phase - at_.step_in_epoch));
+  }
+  int64_t total_steps() const {
+    int64_t total = 0;
+    for (const Phase& p : config_.phases) total += p.steps > 0 ? p.steps : p.epochs * batches_.batches();
+    return total;
+  }
+
+  // ---- the loop ----
+
+  bool all_phases() {
+    while (true) {
+      while (!phase_done())
+        if (!segment()) return false;
+      if (at_.phase + 1 == static_cast<int64_t>(programs_.size())) break;
+      ++at_.phase;
+      at_.epoch_in_phase = at_.step_in_phase = 0;
+      if (!enter_phase()) return false;
+    }
+    prune_checkpoints(folder_.path, config_.keep);
+    return bool(
+        write_file(folder_.path + "/finished", fmt::format("{{\"steps\": {}}}\n", at_.step), diagnostics_));
+  }
+
+  double rate() const {
+    const int64_t every = phase().halve_every;
+    const double lr = programs_[static_cast<size_t>(at_.phase)].lr;
+    return every > 0 ? std::ldexp(lr, -static_cast<int>(std::min<int64_t>(at_.epoch_in_phase / every, 2000)))
+                     : lr;
+  }
+
+  bool segment() {
+    const int64_t steps = steps_in_segment();
+    const bool no_data = data_.train.columns.empty();
+    if (!order_.empty())
+      shuffled_order(config_.seed, ShufflePurpose::epoch, static_cast<uint64_t>(at_.epoch), order_);
+    batches_.set_order(order_);
+    session_->set_scalar("lr", rate());
+    char label[48];
+    *fmt::format_to_n(label, sizeof label - 1, "epoch {}", at_.epoch + 1).out = '\0';
+    progress_.set_label(label);
+
+    // Nothing in this loop allocates.
+    while (at_.step_in_epoch < steps) {
+      const int64_t batch = no_data ? 0 : at_.step_in_epoch;
+      ++at_.t;
+      if (count_ != nullptr) std::memcpy(count_, &at_.t, sizeof at_.t);
+      batches_.run(*session_, batch);
+      ++at_.step;
+      ++at_.step_in_epoch;
+      ++at_.step_in_phase;
+      if (!add_losses(no_data ? 1 : std::max<int64_t>(1, batches_.rows_of(batch)))) return diverged();
+      progress_.step(at_.step, last_loss_);
+      const bool stop = StopSignal::requested() || at_.step == options_.stop_after_steps;
+      if (stop && at_.step_in_epoch < steps) return interrupted();
+    }
+    return end_segment();
+  }
+
+  // The means of an epoch weigh a step by its rows.
+  bool add_losses(int64_t rows) {
+    bool finite = true;
+    for (size_t i = 0; i < losses_.size(); ++i) {
+      const double value = losses_[i].read(session_->state());
+      finite = finite && std::isfinite(value);
+      at_.losses[i] += value * static_cast<double>(rows);
+    }
+    at_.rows += rows;
+    last_loss_ = losses_[0].read(session_->state());
+    return finite;
+  }
+
+  bool end_segment() {
+    outcome_.losses.clear();
+    for (size_t i = 0; i < losses_.size(); ++i)
+      outcome_.losses.push_back({losses_[i].name, at_.losses[i] / static_cast<double>(at_.rows)});
+    const double lr = rate();
+    outcome_.metrics.clear();
+    if (has_test()) {
+      Result<std::vector<NamedValue>> values = evaluate(*session_, data_.test, diagnostics_);
+      if (!values) return false;
+      outcome_.metrics = *std::move(values);
+    }
+    ++at_.epoch;
+    ++at_.epoch_in_phase;
+    at_.step_in_epoch = 0;
+    std::fill(at_.losses.begin(), at_.losses.end(), 0);
+    at_.rows = 0;
+
+    std::string bad;
+    for (const TensorInfo& t : bundle().tensors)
+      if (bad.empty() && is_saved(t) && !all_finite(t)) bad = t.name;
+    if (!bad.empty()) return diverged(bad);
+
+    std::string line = fmt::format("{},{},{},{}", at_.epoch, at_.step, at_.phase + 1, lr);
+    for (const NamedValue& v : outcome_.losses) line += fmt::format(",{}", v.value);
+    for (const NamedValue& v : outcome_.metrics) line += fmt::format(",{}", v.value);
+    if (!log_.append(line, diagnostics_)) return false;
+
+    const double score = outcome_.metrics.empty() ? outcome_.losses[0].value : test_loss();
+    const bool best = at_.best_step == 0 || score < at_.best;
+    if (best) {
+      at_.best = score;
+      at_.best_step = at_.step;
+    }
+    const bool last = phase_done() && at_.phase + 1 == static_cast<int64_t>(programs_.size());
+    if (!save("step", last)) return false;
+    if (best && !keep_as_best(outcome_.checkpoint)) return false;
+    prune_checkpoints(folder_.path, config_.keep);
+    say_epoch(last);
+    if (StopSignal::requested() || at_.step == options_.stop_after_steps)
+      if (!last) return interrupted();
+    return true;
+  }
+
+  double test_loss() const {
+    for (const NamedValue& v : outcome_.metrics)
+      if (v.name == "loss") return v.value;
+    return outcome_.metrics[0].value;
+  }
+
+  bool all_finite(const TensorInfo& t) const {
+    const unsigned char* at = session_->state() + t.offset;
+    const auto check = [&](auto value) {
+      for (uint64_t i = 0; i + sizeof value <= t.bytes; i += sizeof value) {
+        std::memcpy(&value, at + i, sizeof value);
+        if (!std::isfinite(value)) return false;
+      }
+      return true;
+    };
+    if (t.dtype == ElementType::f32) return check(float{});
+    if (t.dtype == ElementType::f64) return check(double{});
+    return true;
+  }
+
+  // ---- ends ----
+
+  bool diverged(const std::string& parameter = "") {
+    std::string what = parameter;
+    if (parameter.empty()) {
+      for (const Loss& loss : losses_)
+        if (what.empty() && loss.name != "loss" && !std::isfinite(loss.read(session_->state())))
+          what = loss.name;
+      if (what.empty()) what = "loss";
+    }
+    Diagnostic& d = diagnostics_.error_at(
+        DiagnosticKind::loss_not_finite, "",
+        parameter.empty() ? fmt::format("{} is not finite at step {} (epoch {}, step {} of it)", what,
+                                        at_.step, at_.epoch + 1, at_.step_in_epoch)
+                          : fmt::format("{} is not finite after step {}", what, at_.step));
+    d.note(outcome_.checkpoint.empty() ? "no checkpoint was made before"
+                                       : "the last good checkpoint is " + outcome_.checkpoint);
+    d.suggest(fmt::format("a smaller rate than {}, or clip_norm", rate()));
+    outcome_.exit_code = 5;
+    return false;
+  }
+
+  bool interrupted() {
+    if (at_.step_in_epoch > 0 && !save("stop", true)) return false;
+    prune_checkpoints(folder_.path, config_.keep);
+    progress_.line(fmt::format("stopped at step {}; the same command goes on from here", at_.step));
+    outcome_.exit_code = 130;
+    return false;
+  }
+
+  // ---- checkpoints ----
+
+  bool save(const char* kind, bool must_sync) {
+    const std::string path = fmt::format("{}/ckpt/{}-{:09}.safetensors", folder_.path, kind, at_.step);
+    Metadata metadata;
+    at_.write(metadata);
+    metadata["format_version"] = "1";
+    metadata["optimizer"] = phase().optimizer;
+    metadata["model"] = folder_.model_hash;
+    // Flushing to disk guards against power cuts only, and may take longer than a short epoch: once a second
+    // is enough.
+    const auto now = Clock::now();
+    const bool sync = must_sync || now - last_sync_ > std::chrono::seconds(1);
+    if (sync) last_sync_ = now;
+    if (!write_checkpoint(path, bundle(), session_->state(), metadata, diagnostics_, sync)) return false;
+    outcome_.checkpoint = path;
+    return true;
+  }
+
+  bool keep_as_best(const std::string& from) {
+    Diagnostics problems;
+    const auto bytes =
+        read_file(from, false, kFileLimit, DiagnosticKind::checkpoint_unreadable, diagnostics_);
+    return bytes && write_file(folder_.path + "/ckpt/best.safetensors", *bytes, diagnostics_, false);
+  }
+
+  void say_epoch(bool last) {
+    // Short epochs would flood the screen: a line now and then, and the last.
+    const double now = progress_.seconds();
+    if (!last && said_ > 0 && now - said_ < 0.5) return;
+    said_ = now;
+    std::string text = fmt::format("epoch {:>3}  step {:>6}", at_.epoch, at_.step);
+    for (const NamedValue& v : outcome_.losses) text += fmt::format("  {} {:.5g}", v.name, v.value);
+    for (const NamedValue& v : outcome_.metrics) text += fmt::format("  test {} {:.5g}", v.name, v.value);
+    text += fmt::format("  {:.0f} steps/s", progress_.speed(at_.step));
+    progress_.line(text);
+  }
+
+  struct Loss {
+    std::string name;
+    uint64_t offset;
+    ElementType dtype;
+    double read(const unsigned char* state) const {
+      float narrow = 0;
+      double wide = 0;
+      if (dtype == ElementType::f64) {
+        std::memcpy(&wide, state + offset, sizeof wide);
+        return wide;
+      }
+      std::memcpy(&narrow, state + offset, sizeof narrow);
+      return narrow;
+    }
+  };
+
+  const RunConfig& config_;
+  std::span<const PhaseProgram> programs_;
+  const LoadedData& data_;
+  RunFolder& folder_;
+  ThreadPool& pool_;
+  const TrainOptions& options_;
+  Diagnostics& diagnostics_;
+  StopSignal stop_;
+  Progress progress_;
+  MetricsLog log_;
+  std::unique_ptr<Session> session_;
+  Batches batches_;
+  std::vector<uint32_t> order_;
+  std::vector<Loss> losses_;
+  unsigned char* count_ = nullptr;  // the scalar t in the state
+  Position at_;
+  double last_loss_ = 0, said_ = 0;
+  Clock::time_point last_sync_{};
+  TrainOutcome outcome_;
+};
+
+}  // namespace
+
+TrainOutcome train(const RunConfig& config, std::span<const PhaseProgram> programs, const LoadedData& data,
+                   RunFolder& folder, ThreadPool& pool, const TrainOptions& options,
+                   Diagnostics& diagnostics) {
+  return Trainer(config, programs, data, folder, pool, options, diagnostics).run();
+}
+
+}  // namespace nnc::runtime
