@@ -1,0 +1,18 @@
+// The narrow broadcasting rule of the language: a number fills any shape; missing leading axes of the lower rank are
+// added and its written 1s stretch; at equal rank the written 1s of both do.
+#pragma once
+
+#include "frontend/elaborator.h"
+
+namespace nnc::frontend {
+
+// The dims both fit, or nothing.
+std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b);
+// What NumPy would make of it, for messages.
+std::optional<Dims> numpy_dims(const Dims& a, const Dims& b);
+void explain_clash(Diagnostic& diagnostic, const Dims& a, const Dims& b);
+// The operands as tensors of one dtype and shape, broadcasts and casts in the graph; reports when they do not fit.
+std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op, std::span<const Operand* const> operands,
+                                        const Site& site);
+
+}  // namespace nnc::frontend

@@ -1,0 +1,353 @@
+// The functions that cannot be written in the language itself. Everything else is in frontend/std.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "frontend/broadcast.h"
+#include "frontend/elaborator.h"
+
+namespace nnc::frontend {
+namespace {
+
+using Arguments = BuiltinArguments;
+
+// ---- elementwise -------------------------------------------------------------------------------------------------
+
+template <Op op, double (*number)(double)>
+Datum unary(Elaborator& e, Arguments a, const Site& site) {
+  return e.unary_function(op, op_def(op).name, number, *a[0], site);
+}
+
+double number_exp(double x) { return std::exp(x); }
+double number_log(double x) { return std::log(x); }
+double number_sqrt(double x) { return std::sqrt(x); }
+double number_tanh(double x) { return std::tanh(x); }
+double number_erf(double x) { return std::erf(x); }
+double number_sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double number_softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
+double number_abs(double x) { return std::fabs(x); }
+double number_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+
+Datum run_maximum(Elaborator& e, Arguments a, const Site& site) {
+  return e.elementwise(elementwise_maximum(), *a[0], *a[1], site);
+}
+Datum run_minimum(Elaborator& e, Arguments a, const Site& site) {
+  return e.elementwise(elementwise_minimum(), *a[0], *a[1], site);
+}
+Datum run_where(Elaborator& e, Arguments a, const Site& site) { return e.where(*a[0], *a[1], *a[2], site); }
+
+template <DType dtype>
+Datum convert(Elaborator& e, Arguments a, const Site& site) {
+  if (const Number* number = a[0]->value.as<Number>()) {
+    if (dtype == DType::f32) {
+      Number real = *number;
+      real.real = number->value();
+      real.is_whole = false;
+      return real;
+    }
+    if (number->is_whole || std::fabs(number->real) < 9e15) {
+      Number whole = whole_number(number->is_whole ? number->whole : static_cast<int64_t>(number->real));
+      whole.batch = number->batch;
+      return whole;
+    }
+    e.error(DiagnosticKind::bad_arithmetic, site, fmt::format("{} is no whole number", text_of(*number)));
+    return Poison{};
+  }
+  if (const Flag* flag = a[0]->value.as<Flag>()) return whole_number(flag->value ? 1 : 0);
+  const std::optional<Tensor> tensor = e.as_tensor(*a[0], dtype, std::string(dtype_name(dtype)), site);
+  if (!tensor) return Poison{};
+  const std::optional<Tensor> cast = e.cast_to(*tensor, dtype, site);
+  return cast ? Datum(*cast) : Datum(Poison{});
+}
+
+// ---- reductions --------------------------------------------------------------------------------------------------
+
+struct Reduction {
+  std::optional<Tensor> tensor;
+  std::vector<int64_t> axes;
+  bool keep = false;
+};
+
+std::optional<bool> flag_of(Elaborator& e, const std::optional<Operand>& operand, std::string_view name,
+                            const Site& site) {
+  if (!operand) return false;
+  if (const Flag* flag = operand->value.as<Flag>()) return flag->value;
+  e.error(DiagnosticKind::wrong_kind, Site{site.frame, operand->span},
+          fmt::format("{} is true or false, this is {}", name, describe(operand->value)));
+  return std::nullopt;
+}
+
+std::optional<Reduction> reduction(Elaborator& e, Arguments a, std::string_view name, const Site& site) {
+  Reduction r;
+  r.tensor = e.as_tensor(*a[0], std::nullopt, std::string(name), site);
+  if (!r.tensor) return std::nullopt;
+  const std::optional<std::vector<int64_t>> axes = e.axes_of(a[1], r.tensor->rank(), site);
+  const std::optional<bool> keep = flag_of(e, a[2], "keep", site);
+  if (!axes || !keep) return std::nullopt;
+  r.axes = *axes;
+  r.keep = *keep;
+  return r;
+}
+
+// A reduction of written numbers, or of a list of single numbers, over everything.
+std::optional<Datum> reduce_list(Elaborator& e, Arguments a, const Elementwise& op, const Site& site) {
+  const ListPtr* list = a[0]->value.as<ListPtr>();
+  if (list == nullptr || a[1] || a[2]) return std::nullopt;
+  const bool scalars = std::all_of((*list)->begin(), (*list)->end(), [](const Datum& d) {
+    return d.as<Number>() || (d.as<Tensor>() && d.as<Tensor>()->rank() == 0);
+  });
+  if (!scalars) return std::nullopt;
+  if ((*list)->empty()) {
+    if (op.op == Op::add) return Datum(whole_number(0));
+    e.error(DiagnosticKind::wrong_kind, site, fmt::format("{} of an empty list", op.name));
+    return Datum(Poison{});
+  }
+  Datum total = (**list)[0];
+  for (size_t i = 1; i < (*list)->size() && !total.poisoned(); ++i) {
+    total = e.elementwise(op, Operand{total, site.span}, Operand{(**list)[i], site.span}, site);
+  }
+  if (Tensor* tensor = std::get_if<Tensor>(&total.is)) tensor->parameter = nullptr;
+  return total;
+}
+
+Datum run_sum(Elaborator& e, Arguments a, const Site& site) {
+  if (std::optional<Datum> total = reduce_list(e, a, elementwise_of(ast::BinaryOp::add), site)) return *total;
+  const std::optional<Reduction> r = reduction(e, a, "sum", site);
+  return r ? e.reduce(Op::reduce_sum, *r->tensor, r->axes, r->keep, site) : Datum(Poison{});
+}
+
+template <Op op>
+Datum run_extreme(Elaborator& e, Arguments a, const Site& site) {
+  const Elementwise& pair = op == Op::reduce_max ? elementwise_maximum() : elementwise_minimum();
+  if (std::optional<Datum> total = reduce_list(e, a, pair, site)) return *total;
+  const std::optional<Reduction> r = reduction(e, a, op == Op::reduce_max ? "max" : "min", site);
+  if (!r) return Poison{};
+  if (r->tensor->dtype != DType::boolean) return e.reduce(op, *r->tensor, r->axes, r->keep, site);
+  e.error(DiagnosticKind::dtype_mismatch, site, fmt::format("max and min work on numbers, this is {}", text_of(*r->tensor)))
+      .suggest("sum(…) counts where it is true");
+  return Poison{};
+}
+
+Datum run_mean(Elaborator& e, Arguments a, const Site& site) {
+  if (std::optional<Datum> total = reduce_list(e, a, elementwise_of(ast::BinaryOp::add), site)) {
+    const auto count = static_cast<int64_t>((*a[0]->value.as<ListPtr>())->size());
+    if (total->poisoned()) return Poison{};
+    return e.elementwise(elementwise_of(ast::BinaryOp::div), Operand{*total, site.span},
+                         Operand{whole_number(count), site.span}, site);
+  }
+  const std::optional<Reduction> r = reduction(e, a, "mean", site);
+  return r ? e.mean(*r->tensor, r->axes, r->keep, site) : Datum(Poison{});
+}
+
+// The mean of the squared distances from the mean: divides by the count.
+Datum run_var(Elaborator& e, Arguments a, const Site& site) {
+  const std::optional<Reduction> r = reduction(e, a, "var", site);
+  if (!r) return Poison{};
+  const Operand x{*r->tensor, a[0]->span};
+  const Datum middle = e.mean(*r->tensor, r->axes, true, site);
+  if (middle.poisoned()) return Poison{};
+  const Datum distance = e.elementwise(elementwise_of(ast::BinaryOp::sub), x, Operand{middle, site.span}, site);
+  const Operand d{distance, site.span};
+  const Datum square = e.elementwise(elementwise_of(ast::BinaryOp::mul), d, d, site);
+  const Tensor* tensor = square.as<Tensor>();
+  return tensor ? e.mean(*tensor, r->axes, r->keep, site) : Datum(Poison{});
+}
+
+std::optional<int64_t> axis_or_last(Elaborator& e, const std::optional<Operand>& operand, const Tensor& tensor,
+                                    const Site& site) {
+  const Operand last{whole_number(-1), site.span};
+  return e.axis_of(operand ? *operand : last, tensor.rank(), site);
+}
+
+Datum run_argmax(Elaborator& e, Arguments a, const Site& site) {
+  const std::optional<Tensor> tensor = e.as_tensor(*a[0], std::nullopt, "argmax", site);
+  if (!tensor) return Poison{};
+  const std::optional<int64_t> axis = axis_or_last(e, a[1], *tensor, site);
+  if (!axis) return Poison{};
+  if (tensor->dtype == DType::boolean) {
+    e.error(DiagnosticKind::dtype_mismatch, site, fmt::format("argmax works on numbers, this is {}", text_of(*tensor)));
+    return Poison{};
+  }
+  Dims dims = tensor->dims;
+  if (e.mode == Mode::evaluate && dims[static_cast<size_t>(*axis)].is_batch()) {
+    e.error(DiagnosticKind::metric_not_exact, site, "the position of the largest in the batch cannot be put together from batches");
+    return Poison{};
+  }
+  dims.erase(dims.begin() + static_cast<std::ptrdiff_t>(*axis));
+  Datum result = e.emit(Op::argmax, {tensor->value}, AxisAttrs{*axis}, std::move(dims), DType::i32, site);
+  if (Tensor* made = std::get_if<Tensor>(&result.is)) made->is_position = true;
+  return result;
+}
+
+// ---- positions ---------------------------------------------------------------------------------------------------
+
+void note_classes(Elaborator& e, const Tensor& label, int64_t classes) {
+  const auto at = e.column_nodes.find(label.value.node);
+  if (at != e.column_nodes.end()) e.columns[at->second].classes = classes;
+}
+
+Datum run_pick(Elaborator& e, Arguments a, const Site& site) {
+  const std::optional<Tensor> z = e.as_tensor(*a[0], std::nullopt, "pick", site);
+  std::optional<Tensor> label = e.as_tensor(*a[1], DType::i32, "pick", site);
+  if (!z || !label) return Poison{};
+  if (label->dtype != DType::i32) {
+    e.error(DiagnosticKind::dtype_mismatch, Site{site.frame, a[1]->span},
+            fmt::format("pick takes whole positions (i32), this is {}", text_of(*label)))
+        .suggest(fmt::format("i32({})", e.source_text(a[1]->span)));
+    return Poison{};
+  }
+  if (!is_float(z->dtype)) {
+    e.error(DiagnosticKind::dtype_mismatch, Site{site.frame, a[0]->span},
+            fmt::format("pick takes real numbers, this is {}", text_of(*z)));
+    return Poison{};
+  }
+  bool fits = z->rank() == label->rank() + 1;
+  for (size_t i = 0; fits && i < label->dims.size(); ++i) fits = unify(z->dims[i], label->dims[i]);
+  if (!fits) {
+    e.error(DiagnosticKind::shape_mismatch, site,
+            fmt::format("pick takes one entry of the last axis at each position: {} does not go with {}",
+                        text_of(label->dims), text_of(z->dims)));
+    return Poison{};
+  }
+  note_classes(e, *label, z->dims.back().extent);
+  Dims dims = z->dims;
+  dims.pop_back();
+  return e.emit(Op::pick, {z->value, label->value}, NoAttrs{}, std::move(dims), z->dtype, site);
+}
+
+std::optional<Number> whole_argument(Elaborator& e, const Operand& operand, std::string_view what, const Site& site) {
+  const Number* number = operand.value.as<Number>();
+  if (number != nullptr && number->is_whole) return *number;
+  e.error(DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
+          fmt::format("{} is a whole number, this is {}", what, describe(operand.value)));
+  return std::nullopt;
+}
+
+Datum run_one_hot(Elaborator& e, Arguments a, const Site& site) {
+  const std::optional<Tensor> label = e.as_tensor(*a[0], DType::i32, "one_hot", site);
+  const std::optional<Number> classes = whole_argument(e, *a[1], "the number of classes", site);
+  if (!label || !classes) return Poison{};
+  if (label->dtype != DType::i32 || classes->whole < 1 || classes->whole > (1 << 30)) {
+    e.error(DiagnosticKind::dtype_mismatch, site,
+            fmt::format("one_hot takes whole positions (i32) and at least one class, these are {} and {}",
+                        text_of(*label), classes->whole));
+    return Poison{};
+  }
+  note_classes(e, *label, classes->whole);
+  Dims dims = label->dims;
+  dims.push_back(dim_of(*classes));
+  return e.emit(Op::one_hot, {label->value}, ClassesAttrs{classes->whole}, std::move(dims), DType::f32, site);
+}
+
+// ---- distributions and gradients -----------------------------------------------------------------------------------
+
+std::optional<double> real_argument(Elaborator& e, const Operand& operand, const Site& site) {
+  if (const Number* number = operand.value.as<Number>()) return number->value();
+  e.error(DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
+          fmt::format("a distribution is given by numbers, this is {}", describe(operand.value)));
+  return std::nullopt;
+}
+
+template <Distribution kind>
+Datum distribution(Elaborator& e, Arguments a, const Site& site) {
+  Draws draws;
+  draws.kind = kind;
+  const std::optional<double> first = real_argument(e, *a[0], site);
+  const std::optional<double> second = a.size() > 1 ? real_argument(e, *a[1], site) : std::optional<double>(0.0);
+  if (!first || !second) return Poison{};
+  draws.a = *first;
+  draws.b = *second;
+  std::string wrong;
+  if (kind == Distribution::uniform && !(draws.a <= draws.b)) wrong = "uniform(a, b) needs a <= b";
+  if (kind == Distribution::normal && !(draws.b >= 0)) wrong = "normal(mean, deviation) needs a deviation of at least 0";
+  if (kind == Distribution::bernoulli && !(draws.a >= 0 && draws.a <= 1)) wrong = "bernoulli(p) needs p from 0 to 1";
+  if (!std::isfinite(draws.a) || !std::isfinite(draws.b)) wrong = "a distribution is given by finite numbers";
+  if (wrong.empty()) return draws;
+  e.error(DiagnosticKind::bad_arithmetic, site,
+          a.size() > 1 ? fmt::format("{}, these are {} and {}", wrong, draws.a, draws.b)
+                       : fmt::format("{}, this is {}", wrong, draws.a));
+  return Poison{};
+}
+
+Datum run_detach(Elaborator& e, Arguments a, const Site& site) {
+  if (a[0]->value.as<Number>()) return a[0]->value;
+  const std::optional<Tensor> tensor = e.as_tensor(*a[0], std::nullopt, "detach", site);
+  if (!tensor) return Poison{};
+  return e.emit(Op::detach, {tensor->value}, NoAttrs{}, tensor->dims, tensor->dtype, site);
+}
+
+Datum run_grad(Elaborator& e, Arguments a, const Site& site) {
+  std::optional<Tensor> scalar = e.as_tensor(*a[0], DType::f32, "grad", site);
+  if (scalar && scalar->dtype == DType::f64) scalar = e.cast_to(*scalar, DType::f32, site);
+  if (!scalar) return Poison{};
+  if (scalar->rank() != 0 || scalar->dtype != DType::f32) {
+    e.error(DiagnosticKind::loss_not_scalar, Site{site.frame, a[0]->span},
+            fmt::format("grad takes one number to differentiate, this is {}", text_of(*scalar)))
+        .suggest(fmt::format("grad(sum({}), …)", e.source_text(a[0]->span)));
+    return Poison{};
+  }
+  const Tensor* of = a[1]->value.as<Tensor>();
+  if (of == nullptr || of->dtype != DType::f32) {
+    e.error(DiagnosticKind::wrong_kind, Site{site.frame, a[1]->span},
+            fmt::format("grad differentiates by a tensor of real numbers, this is {}", describe(a[1]->value)));
+    return Poison{};
+  }
+  return e.emit(Op::grad, {scalar->value, of->value}, NoAttrs{}, of->dims, DType::f32, site);
+}
+
+}  // namespace
+
+// ---- the table ---------------------------------------------------------------------------------------------------
+
+Datum run_reshape(Elaborator& e, Arguments a, const Site& site);
+Datum run_permute(Elaborator& e, Arguments a, const Site& site);
+Datum run_split(Elaborator& e, Arguments a, const Site& site);
+Datum run_concat(Elaborator& e, Arguments a, const Site& site);
+Datum run_len(Elaborator& e, Arguments a, const Site& site);
+Datum run_rank(Elaborator& e, Arguments a, const Site& site);
+Datum run_shape(Elaborator& e, Arguments a, const Site& site);
+Datum run_params(Elaborator& e, Arguments a, const Site& site);
+
+std::span<const Builtin> builtin_table() {
+  static constexpr Builtin kTable[] = {
+      {"exp", "x", 1, 1, unary<Op::exp, number_exp>},
+      {"log", "x", 1, 1, unary<Op::log, number_log>},
+      {"sqrt", "x", 1, 1, unary<Op::sqrt, number_sqrt>},
+      {"tanh", "x", 1, 1, unary<Op::tanh, number_tanh>},
+      {"erf", "x", 1, 1, unary<Op::erf, number_erf>},
+      {"sigmoid", "x", 1, 1, unary<Op::sigmoid, number_sigmoid>},
+      {"softplus", "x", 1, 1, unary<Op::softplus, number_softplus>},
+      {"abs", "x", 1, 1, unary<Op::abs, number_abs>},
+      {"sign", "x", 1, 1, unary<Op::sign, number_sign>},
+      {"maximum", "a b", 2, 2, run_maximum},
+      {"minimum", "a b", 2, 2, run_minimum},
+      {"where", "c a b", 3, 3, run_where},
+      {"f32", "x", 1, 1, convert<DType::f32>},
+      {"i32", "x", 1, 1, convert<DType::i32>},
+      {"sum", "x axis keep", 1, 1, run_sum},
+      {"mean", "x axis keep", 1, 1, run_mean},
+      {"max", "x axis keep", 1, 1, run_extreme<Op::reduce_max>},
+      {"min", "x axis keep", 1, 1, run_extreme<Op::reduce_min>},
+      {"var", "x axis keep", 1, 1, run_var},
+      {"argmax", "x axis", 1, 1, run_argmax},
+      {"pick", "z label", 2, 2, run_pick},
+      {"one_hot", "label classes", 2, 2, run_one_hot},
+      {"reshape", "x shape", 2, 2, run_reshape},
+      {"permute", "x order", 2, 2, run_permute},
+      {"split", "x parts axis", 2, 2, run_split},
+      {"concat", "list axis", 1, 1, run_concat},
+      {"uniform", "a b", 2, 2, distribution<Distribution::uniform>},
+      {"normal", "mean deviation", 2, 2, distribution<Distribution::normal>},
+      {"bernoulli", "p", 1, 1, distribution<Distribution::bernoulli>},
+      {"detach", "x", 1, 1, run_detach},
+      {"grad", "scalar of", 2, 2, run_grad},
+      {"len", "x", 1, 1, run_len},
+      {"rank", "x", 1, 1, run_rank},
+      {"shape", "x", 1, 1, run_shape},
+      {"params", "w", 1, 1, run_params},
+  };
+  return kTable;
+}
+
+}  // namespace nnc::frontend

@@ -1,0 +1,108 @@
+// `nnc run`: one graph that computes every named value of a small program, its loss, the gradients and one step, and
+// words for what has no gradient.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "frontend/elaborator.h"
+#include "frontend/init_graph.h"
+
+namespace nnc::frontend {
+namespace {
+
+// A member that can be shown as one tensor; nothing for layers, functions, distributions and mixed lists.
+std::optional<Tensor> shown(Elaborator& e, const Datum& value, const Site& site) {
+  if (value.as<Flag>()) return e.as_tensor(Operand{value, site.span}, DType::boolean, "a value", site);
+  if (const Tensor* tensor = value.as<Tensor>()) {
+    return tensor->dtype == DType::f64 ? e.cast_to(*tensor, DType::f32, site) : *tensor;
+  }
+  if (value.as<Number>() || constant_of(value)) {
+    return e.as_tensor(Operand{value, site.span}, std::nullopt, "a value", site);
+  }
+  const ListPtr* list = value.as<ListPtr>();
+  if (list == nullptr || (*list)->empty()) return std::nullopt;
+  const Tensor* first = (**list)[0].as<Tensor>();
+  for (const Datum& item : **list) {
+    const Tensor* tensor = item.as<Tensor>();
+    if (first == nullptr || tensor == nullptr || tensor->dtype != first->dtype ||
+        shape_of(tensor->dims) != shape_of(first->dims)) {
+      return std::nullopt;
+    }
+  }
+  return e.as_tensor(Operand{value, site.span}, std::nullopt, "a value", site);
+}
+
+std::string no_gradient_reason(const Datum& value, const Tensor& tensor, const std::string& name) {
+  const std::string type = to_string(TensorType{DType::f32, shape_of(tensor.dims)});
+  if (tensor.is_position) return "a position does not move smoothly";
+  if (value.as<Number>() || constant_of(value)) {
+    return fmt::format("a constant; write `param {}: {}` to differentiate it", name, type);
+  }
+  if (tensor.parameter != nullptr && tensor.parameter->role == Role::state) {
+    return fmt::format("drawn once and not learned; write `param {}: {} ~ …` to differentiate it", name, type);
+  }
+  if (tensor.dtype == DType::i32) return "whole numbers do not move smoothly";
+  if (tensor.dtype == DType::boolean) return "true and false do not move smoothly";
+  return "";
+}
+
+}  // namespace
+
+Result<Exploration> build_exploration(const ast::File& file, Sources& sources, const BuildOptions& options,
+                                      Diagnostics& diagnostics) {
+  const size_t errors = diagnostics.error_count();
+  Library library;
+  lint(file, diagnostics);
+  if (!load_library(library, file, sources, options, diagnostics)) return Failure();
+  Elaborator e(library, sources, options, diagnostics, Mode::train);
+  e.explaining = true;
+  if (!e.open_model()) return Failure();
+  for (const Elaborator::ColumnInfo& column : e.columns) {
+    diagnostics
+        .error(DiagnosticKind::needs_data, column.span,
+               fmt::format("{} is a data column, and nothing is read here", column.name))
+        .suggest(fmt::format("nnc train reads data; to try the model, make it a member: {}: f32[…] ~ normal(0, 1)",
+                             column.name));
+    return Failure();
+  }
+  const Elaborator::Loss loss = e.run_losses();
+  const std::vector<Parameter*> all = e.all_parameters();
+  Exploration out;
+  for (const std::string& name : e.root->order) {
+    const Slot& slot = e.root->slots.find(name)->second;
+    if (!std::holds_alternative<ast::MemberBinding>(slot.item->node) || slot.value.poisoned()) continue;
+    Frame frame;
+    frame.scope = library.main_scope;
+    const std::optional<Tensor> tensor = shown(e, slot.value, Site{frame, slot.span});
+    if (!tensor) continue;
+    out.values.push_back(name);
+    e.builder.output("value." + name, tensor->value);
+    if (std::string reason = no_gradient_reason(slot.value, *tensor, name); !reason.empty()) {
+      out.no_gradient[name] = std::move(reason);
+    }
+  }
+  std::vector<OptimizerState> states;
+  if (loss.total && diagnostics.error_count() == errors) {
+    e.builder.output("loss", loss.total->value);
+    for (const auto& [name, part] : loss.parts) {
+      if (!name.empty()) e.builder.output("loss." + name, part.value);
+    }
+    std::vector<Parameter*> learned;
+    for (Parameter* parameter : all) {
+      if (parameter->role == Role::param) learned.push_back(parameter);
+    }
+    if (const auto slopes = gradients(e, *loss.total, learned)) {
+      for (size_t i = 0; i < learned.size(); ++i) e.builder.output("grad." + learned[i]->name, (*slopes)[i].value);
+    }
+    if (library.optimizer) {
+      if (const auto applied = apply_optimizer(e, *library.optimizer, *loss.total)) states = applied->states;
+    }
+  }
+  if (diagnostics.error_count() > errors) return Failure();
+  out.graph = cleaned(e.graph, "explore");
+  out.init = init_graph(all, states);
+  out.explanations = e.explanations;
+  return out;
+}
+
+}  // namespace nnc::frontend

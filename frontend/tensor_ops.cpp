@@ -1,0 +1,391 @@
+// Tensors as nodes: constants, casts, and the elementwise operations with their narrow broadcasting. The op table
+// wants operands of equal type, so every cast and broadcast stands in the graph.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "frontend/broadcast.h"
+#include "frontend/elaborator.h"
+
+namespace nnc::frontend {
+namespace {
+
+constexpr std::array<Elementwise, 16> kBinary = {{
+    {Op::add, "+", "add", "and"},
+    {Op::sub, "-", "subtract", "from", true},
+    {Op::mul, "*", "multiply", "by"},
+    {Op::div, "/", "divide", "by"},
+    {Op::floordiv, "//", "divide", "by"},
+    {Op::matmul, "@", "multiply", "@"},
+    {Op::pow, "^", "raise", "to the power"},
+    {Op::eq, "==", "compare", "with", false, true},
+    {Op::ne, "!=", "compare", "with", false, true},
+    {Op::lt, "<", "compare", "with", false, true},
+    {Op::le, "<=", "compare", "with", false, true},
+    {Op::gt, ">", "compare", "with", false, true},
+    {Op::ge, ">=", "compare", "with", false, true},
+    {Op::logical_and, "and", "combine", "and"},
+    {Op::logical_or, "or", "combine", "or"},
+    {Op::maximum, "..", "count", "to"},
+}};
+constexpr Elementwise kMaximum = {Op::maximum, "maximum", "take the maximum of", "and"};
+constexpr Elementwise kMinimum = {Op::minimum, "minimum", "take the minimum of", "and"};
+
+std::string clash(const Elementwise& op, const std::string& left, const std::string& right) {
+  return op.swapped ? fmt::format("cannot {} {} {} {}", op.verb, right, op.joiner, left)
+                    : fmt::format("cannot {} {} {} {}", op.verb, left, op.joiner, right);
+}
+
+bool all_whole(const Constant& constant) { return constant.whole; }
+
+}  // namespace
+
+const Elementwise& elementwise_of(ast::BinaryOp op) { return kBinary[static_cast<size_t>(op)]; }
+const Elementwise& elementwise_maximum() { return kMaximum; }
+const Elementwise& elementwise_minimum() { return kMinimum; }
+
+std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b) {
+  if (a.empty()) return b;
+  if (b.empty()) return a;
+  const size_t rank = std::max(a.size(), b.size());
+  Dims out(rank);
+  for (size_t i = 0; i < rank; ++i) {
+    const size_t from_end = rank - i;
+    const Dim* da = from_end <= a.size() ? &a[a.size() - from_end] : nullptr;
+    const Dim* db = from_end <= b.size() ? &b[b.size() - from_end] : nullptr;
+    if (da == nullptr || db == nullptr) {
+      out[i] = da ? *da : *db;
+    } else if (unify(*da, *db)) {
+      out[i] = da->name.empty() && !db->name.empty() ? *db : *da;
+      out[i].written_one = da->written_one && db->written_one;
+    } else if (da->written_one && a.size() <= b.size()) {
+      out[i] = *db;
+    } else if (db->written_one && b.size() <= a.size()) {
+      out[i] = *da;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return out;
+}
+
+std::optional<Dims> numpy_dims(const Dims& a, const Dims& b) {
+  const size_t rank = std::max(a.size(), b.size());
+  Dims out(rank);
+  for (size_t i = 0; i < rank; ++i) {
+    const size_t from_end = rank - i;
+    const Dim* da = from_end <= a.size() ? &a[a.size() - from_end] : nullptr;
+    const Dim* db = from_end <= b.size() ? &b[b.size() - from_end] : nullptr;
+    if (da == nullptr || db == nullptr) {
+      out[i] = da ? *da : *db;
+    } else if (da->extent == db->extent || db->extent == 1) {
+      out[i] = *da;
+    } else if (da->extent == 1) {
+      out[i] = *db;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return out;
+}
+
+void explain_clash(Diagnostic& diagnostic, const Dims& a, const Dims& b) {
+  bool batch_by_luck = false;
+  for (const Dim& da : a) {
+    for (const Dim& db : b) batch_by_luck |= da.extent == db.extent && da.is_batch() != db.is_batch();
+  }
+  if (const std::optional<Dims> wide = numpy_dims(a, b); wide && (!batch_by_luck || a.size() != b.size())) {
+    diagnostic.message += ": it would make " + text_of(*wide);
+    diagnostic.suggest("x[:, 0] drops an axis of 1, x[:, None] adds one that stretches");
+  } else if (batch_by_luck) {
+    diagnostic.note("a batch axis equals only itself: the equal numbers are luck");
+  }
+}
+
+Datum Elaborator::emit(Op op, std::vector<Value> operands, Attrs attrs, Dims dims, DType dtype, const Site& site) {
+  SpanSet spans;
+  if (site.span.valid()) spans.push_back(site.span);
+  if (site.frame.user_span.valid() && site.frame.user_span != site.span) {
+    spans = join(spans, SpanSet{site.frame.user_span});
+  }
+  if (dims.size() > 8 || element_count(shape_of(dims)) < 0) {
+    error(DiagnosticKind::too_large, site,
+          fmt::format("{} is too large: a tensor has at most 8 axes and 2^40 elements", text_of(dims)));
+    return Poison{};
+  }
+  builder.set_spans(std::move(spans));
+  std::variant<Value, std::string> made = builder.try_make(op, std::move(operands), std::move(attrs));
+  if (const std::string* wrong = std::get_if<std::string>(&made)) {
+    error(DiagnosticKind::shape_mismatch, site, fmt::format("{}: {}", op_def(op).name, *wrong));
+    return Poison{};
+  }
+  Tensor tensor;
+  tensor.value = std::get<Value>(made);
+  tensor.dtype = dtype;
+  tensor.dims = std::move(dims);
+  if (builder.type(tensor.value) != TensorType{dtype, shape_of(tensor.dims)}) {
+    error(DiagnosticKind::shape_mismatch, site,
+          fmt::format("{} gives {} here, not {}", op_def(op).name, to_string(builder.type(tensor.value)),
+                      text_of(tensor)));
+    return Poison{};
+  }
+  return tensor;
+}
+
+Tensor Elaborator::constant_tensor(const Constant& constant, DType dtype, const Site& site) {
+  builder.set_spans(user_span(site).valid() ? SpanSet{user_span(site)} : SpanSet{});
+  Tensor tensor;
+  tensor.dtype = dtype;
+  tensor.dims = constant.dims;
+  tensor.value = builder.constant({dtype, shape_of(constant.dims)}, *constant.values);
+  return tensor;
+}
+
+Tensor Elaborator::number_tensor(const Number& number, DType dtype, const Dims& dims, const Site& site) {
+  builder.set_spans(user_span(site).valid() ? SpanSet{user_span(site)} : SpanSet{});
+  Tensor tensor;
+  tensor.dtype = dtype;
+  tensor.dims = dims;
+  if (mode == Mode::evaluate && in_grad == 0 && number.batch != BatchKind::none) {
+    if (number.batch == BatchKind::mixed) {
+      error(DiagnosticKind::metric_not_exact, site,
+            fmt::format("{} depends on the size of one batch; a metric is over the whole set", number.name))
+          .suggest("use multiples of batch only, or mean(…)");
+    }
+    const Value one = builder.constant({DType::f64, {}}, {number.value()});
+    Value total = builder.make(Op::accumulate, {one});
+    if (dtype != DType::f64) total = builder.cast(total, dtype == DType::i32 ? DType::i32 : DType::f32);
+    tensor.value = builder.broadcast_scalar(total, shape_of(dims));
+    return tensor;
+  }
+  tensor.value = builder.constant({dtype, shape_of(dims)}, {number.value()});
+  return tensor;
+}
+
+std::optional<Tensor> Elaborator::as_tensor(const Operand& operand, std::optional<DType> wanted,
+                                            const std::string& what, const Site& site) {
+  const Site here{site.frame, operand.span};
+  if (const Tensor* tensor = operand.value.as<Tensor>()) return *tensor;
+  if (operand.value.poisoned()) return std::nullopt;
+  if (const Flag* flag = operand.value.as<Flag>(); flag != nullptr && wanted == DType::boolean) {
+    return number_tensor(whole_number(flag->value ? 1 : 0), DType::boolean, {}, here);
+  }
+  const DType dtype = wanted == DType::i32 || wanted == DType::f64 ? *wanted : DType::f32;
+  const auto fits = [&](bool whole) {
+    if (dtype != DType::i32 || whole) return true;
+    error(DiagnosticKind::dtype_mismatch, here, fmt::format("{} takes whole numbers (i32), this is not whole", what));
+    return false;
+  };
+  if (const Number* number = operand.value.as<Number>()) {
+    if (!fits(number->is_whole)) return std::nullopt;
+    return number_tensor(*number, dtype, {}, here);
+  }
+  if (const std::optional<Constant> constant = constant_of(operand.value)) {
+    if (!fits(all_whole(*constant))) return std::nullopt;
+    return constant_tensor(*constant, dtype == DType::f64 ? DType::f32 : dtype, here);
+  }
+  if (const ListPtr* list = operand.value.as<ListPtr>(); list != nullptr && !(*list)->empty()) {
+    const Datum stacked = stack(**list, wanted, here);
+    if (const Tensor* tensor = stacked.as<Tensor>()) return *tensor;
+    return std::nullopt;
+  }
+  Diagnostic& diagnostic =
+      error(DiagnosticKind::wrong_kind, here, fmt::format("{} takes a tensor, this is {}", what, describe(operand.value)));
+  if (operand.value.as<Instance*>() || operand.value.as<FunctionRef>()) {
+    diagnostic.suggest(fmt::format("{}(…) calls it", source_text(operand.span)));
+  }
+  return std::nullopt;
+}
+
+std::optional<Tensor> Elaborator::cast_to(const Tensor& tensor, DType dtype, const Site& site) {
+  if (tensor.dtype == dtype) return tensor;
+  const Datum cast = emit(Op::cast, {tensor.value}, CastAttrs{dtype}, tensor.dims, dtype, site);
+  if (const Tensor* out = cast.as<Tensor>()) return *out;
+  return std::nullopt;
+}
+
+std::optional<Tensor> Elaborator::broadcast_to(const Tensor& tensor, const Dims& dims, const Site& site) {
+  if (shape_of(tensor.dims) == shape_of(dims)) {
+    Tensor same_shape = tensor;
+    same_shape.dims = dims;
+    return same_shape;
+  }
+  for (size_t i = 0; i < tensor.dims.size(); ++i) {
+    const size_t axis = dims.size() - tensor.dims.size() + i;
+    const bool fits = tensor.dims.size() <= dims.size() &&
+                      (unify(tensor.dims[i], dims[axis]) || tensor.dims[i].written_one);
+    if (fits) continue;
+    error(DiagnosticKind::shape_mismatch, site,
+          fmt::format("{} does not fill {}", text_of(tensor), text_of(dims)));
+    return std::nullopt;
+  }
+  std::vector<int64_t> axes;
+  for (size_t i = 0; i < tensor.dims.size(); ++i) {
+    axes.push_back(static_cast<int64_t>(dims.size() - tensor.dims.size() + i));
+  }
+  const Datum wide = emit(Op::broadcast, {tensor.value}, BroadcastAttrs{shape_of(dims), std::move(axes)}, dims,
+                          tensor.dtype, site);
+  if (const Tensor* out = wide.as<Tensor>()) return *out;
+  return std::nullopt;
+}
+
+std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op, std::span<const Operand* const> given,
+                                        const Site& site) {
+  std::vector<Operand> stacked;  // lists of tensors become tensors first: they have a dtype of their own
+  stacked.reserve(given.size());
+  std::vector<const Operand*> operands;
+  for (const Operand* operand : given) {
+    stacked.push_back(*operand);
+    if (operand->value.as<ListPtr>() && !constant_of(operand->value)) {
+      const std::optional<Tensor> tensor = e.as_tensor(*operand, std::nullopt, std::string(op.name), site);
+      if (!tensor) return std::nullopt;
+      stacked.back().value = *tensor;
+    }
+    operands.push_back(&stacked.back());
+  }
+  // The dtype: what the tensors have; a run-time f64 (the rate) yields to f32 tensors.
+  std::optional<DType> dtype;
+  const Operand* from = nullptr;
+  bool other_constants = false;
+  for (const Operand* operand : operands) {
+    std::optional<DType> own;
+    if (const Tensor* tensor = operand->value.as<Tensor>()) own = tensor->dtype;
+    if (operand->value.as<Flag>()) own = DType::boolean;
+    if (!own) {
+      other_constants |= operand->value.as<Number>() == nullptr;
+      continue;
+    }
+    if (!dtype || (*dtype == DType::f64 && *own == DType::f32)) {
+      dtype = own;
+      from = operand;
+    } else if (*dtype != *own && !(*dtype == DType::f32 && *own == DType::f64)) {
+      Diagnostic& diagnostic = e.error(DiagnosticKind::dtype_mismatch, site,
+                                       clash(op, describe(from->value), describe(operand->value)));
+      for (const Operand* side : {from, operand}) {
+        const Tensor* tensor = side->value.as<Tensor>();
+        const bool real = tensor != nullptr && is_float(tensor->dtype);
+        if (!real) diagnostic.suggest(fmt::format("f32({}) makes it real", e.source_text(side->span)));
+      }
+      return std::nullopt;
+    }
+  }
+  if (!dtype || (*dtype == DType::f64 && other_constants)) dtype = DType::f32;
+
+  Dims dims;
+  std::vector<std::optional<Tensor>> tensors(operands.size());
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i]->value.as<Number>()) continue;  // a number fills what the others make
+    tensors[i] = e.as_tensor(*operands[i], dtype, std::string(op.name), site);
+    if (!tensors[i]) return std::nullopt;
+    if (tensors[i]->dtype != *dtype) {
+      tensors[i] = e.cast_to(*tensors[i], *dtype, site);
+      if (!tensors[i]) return std::nullopt;
+    }
+    const std::optional<Dims> wide = broadcast_dims(dims, tensors[i]->dims);
+    if (!wide) {
+      Diagnostic& diagnostic =
+          e.error(DiagnosticKind::shape_mismatch, site, clash(op, text_of(dims), text_of(tensors[i]->dims)));
+      explain_clash(diagnostic, dims, tensors[i]->dims);
+      return std::nullopt;
+    }
+    dims = *wide;
+  }
+  std::vector<Tensor> out;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (const Number* number = operands[i]->value.as<Number>()) {
+      if (*dtype == DType::boolean || (is_integer(*dtype) && !number->is_whole)) {
+        e.error(DiagnosticKind::dtype_mismatch, site,
+                clash(op, describe(operands[0]->value), describe(operands[1]->value)))
+            .suggest(from ? fmt::format("f32({}) makes it real", e.source_text(from->span)) : "");
+        return std::nullopt;
+      }
+      out.push_back(e.number_tensor(*number, *dtype, dims, Site{site.frame, operands[i]->span}));
+      continue;
+    }
+    const std::optional<Tensor> wide = e.broadcast_to(*tensors[i], dims, site);
+    if (!wide) return std::nullopt;
+    out.push_back(*wide);
+  }
+  return out;
+}
+
+Datum Elaborator::elementwise(const Elementwise& op, const Operand& left, const Operand& right, const Site& site) {
+  if (left.value.poisoned() || right.value.poisoned()) return Poison{};
+  const Number* a = left.value.as<Number>();
+  const Number* b = right.value.as<Number>();
+  if (a != nullptr && b != nullptr) {
+    const auto result = compute(op.op, *a, *b);
+    if (const Number* number = std::get_if<Number>(&result)) return *number;
+    if (const bool* flag = std::get_if<bool>(&result)) return Flag{*flag};
+    error(DiagnosticKind::bad_arithmetic, site, std::get<std::string>(result));
+    return Poison{};
+  }
+  const Flag* p = left.value.as<Flag>();
+  const Flag* q = right.value.as<Flag>();
+  if (p != nullptr && q != nullptr && (op.op == Op::eq || op.op == Op::ne)) {
+    return Flag{(p->value == q->value) == (op.op == Op::eq)};
+  }
+  for (const Operand* side : {&left, &right}) {
+    const bool usable = side->value.as<Number>() || side->value.as<Tensor>() || side->value.as<Flag>() ||
+                        side->value.as<Constant>() ||
+                        (side->value.as<ListPtr>() && !(*side->value.as<ListPtr>())->empty());
+    if (usable) continue;
+    Diagnostic& diagnostic = error(DiagnosticKind::wrong_kind, Site{site.frame, side->span},
+                                   fmt::format("{} works on numbers and tensors, this is {}", op.name,
+                                               describe(side->value)));
+    if (is_applicable(side->value)) diagnostic.suggest(source_text(side->span) + "(…) calls it");
+    return Poison{};
+  }
+  const Operand* operands[] = {&left, &right};
+  const std::optional<std::vector<Tensor>> pair = meet(*this, op, operands, site);
+  if (!pair) return Poison{};
+  const DType dtype = (*pair)[0].dtype;
+  const Operand& first = left.value.as<Tensor>() ? left : right;
+  if (dtype == DType::boolean && !op.compares) {
+    error(DiagnosticKind::dtype_mismatch, site,
+          clash(op, describe(left.value), describe(right.value)) + ": a bool is no number")
+        .suggest(fmt::format("f32({}) is 1 where it is true", source_text(first.span)));
+    return Poison{};
+  }
+  if (is_integer(dtype) && (op.op == Op::div || op.op == Op::pow)) {
+    error(DiagnosticKind::dtype_mismatch, site,
+          op.op == Op::div ? std::string("/ is real division and these are whole numbers (i32)")
+                           : std::string("^ works on real numbers and these are whole (i32)"))
+        .suggest(fmt::format("f32({}){}", source_text(first.span), op.op == Op::div ? ", or // to round down" : ""));
+    return Poison{};
+  }
+  Dims dims = (*pair)[0].dims;
+  return emit(op.op, {(*pair)[0].value, (*pair)[1].value}, NoAttrs{}, std::move(dims),
+              op.compares ? DType::boolean : dtype, site);
+}
+
+Datum Elaborator::where(const Operand& c, const Operand& a, const Operand& b, const Site& site) {
+  if (const Flag* flag = c.value.as<Flag>()) return flag->value ? a.value : b.value;
+  static constexpr Elementwise kWhere = {Op::where, "where", "choose between", "and"};
+  const std::optional<Tensor> condition = as_tensor(c, DType::boolean, "where", site);
+  if (!condition) return Poison{};
+  if (condition->dtype != DType::boolean) {
+    error(DiagnosticKind::dtype_mismatch, Site{site.frame, c.span},
+          fmt::format("the condition of where is a comparison (bool), this is {}", text_of(*condition)))
+        .suggest(source_text(c.span) + " != 0");
+    return Poison{};
+  }
+  const Operand* operands[] = {&a, &b};
+  const std::optional<std::vector<Tensor>> pair = meet(*this, kWhere, operands, site);
+  if (!pair) return Poison{};
+  const std::optional<Dims> dims = broadcast_dims(condition->dims, (*pair)[0].dims);
+  if (!dims) {
+    error(DiagnosticKind::shape_mismatch, site,
+          fmt::format("the condition of where is {} and does not fit {}", text_of(condition->dims),
+                      text_of((*pair)[0].dims)));
+    return Poison{};
+  }
+  const std::optional<Tensor> wide_c = broadcast_to(*condition, *dims, site);
+  const std::optional<Tensor> wide_a = broadcast_to((*pair)[0], *dims, site);
+  const std::optional<Tensor> wide_b = broadcast_to((*pair)[1], *dims, site);
+  if (!wide_c || !wide_a || !wide_b) return Poison{};
+  return emit(Op::where, {wide_c->value, wide_a->value, wide_b->value}, NoAttrs{}, *dims, wide_a->dtype, site);
+}
+
+}  // namespace nnc::frontend
