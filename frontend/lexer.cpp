@@ -81,6 +81,8 @@ constexpr LookAlike kLookAlikes[] = {
     {0x200B, TokenKind::end, "nothing (it is invisible)"},
     {0xFEFF, TokenKind::end, "nothing (it is invisible)"},
     {0x3000, TokenKind::end, "a plain space"},
+    {0x201C, TokenKind::end, "plain quotes, \"…\", around a file name or saved name"},
+    {0x201D, TokenKind::end, "plain quotes, \"…\", around a file name or saved name"},
 };
 
 bool is_digit(char c) {
@@ -110,7 +112,11 @@ bool is_letter(uint32_t c) {
 class Scanner {
  public:
   Scanner(const Sources& sources, FileId file, std::vector<ast::Comment>& comments, Diagnostics& diagnostics)
-      : text_(sources[file].text()), file_(file), comments_(comments), diagnostics_(diagnostics) {}
+      : text_(sources[file].text()),
+        file_(file),
+        comments_(comments),
+        diagnostics_(diagnostics),
+        errors_(diagnostics.error_count()) {}
 
   std::vector<Token> run() {
     if (text_.substr(0, 3) == "\xEF\xBB\xBF") at_ = 3;  // a byte order mark is no mistake of the user's
@@ -135,8 +141,10 @@ class Scanner {
   }
 
   void push(TokenKind kind, size_t begin, double value = 0) {
+    const bool reported = diagnostics_.error_count() != errors_;
+    errors_ = diagnostics_.error_count();
     tokens_.push_back(
-        {kind, line_start_, false, static_cast<uint32_t>(begin), static_cast<uint32_t>(at_), value});
+        {kind, line_start_, reported, static_cast<uint32_t>(begin), static_cast<uint32_t>(at_), value});
     line_start_ = false;
   }
 
@@ -204,6 +212,7 @@ class Scanner {
   FileId file_;
   std::vector<ast::Comment>& comments_;
   Diagnostics& diagnostics_;
+  size_t errors_;  // when the last token was made
   std::vector<Token> tokens_;
   size_t at_ = 0;
   bool line_start_ = true;
@@ -334,10 +343,10 @@ void Scanner::strange() {
       return;
     }
   if (code >= 0xFF01 && code <= 0xFF5E) {  // full-width forms are ASCII shifted
-    const char ascii = static_cast<char>(code - 0xFF01 + 0x21);
-    report("is the full-width form").suggest(fmt::format("write {}", ascii));
+    const std::string ascii(1, static_cast<char>(code - 0xFF01 + 0x21));
+    report(fmt::format("is the full-width form of {}", ascii)).suggest(fmt::format("write {}", ascii));
     for (const Spelling& symbol : kSymbols)
-      if (symbol.text == std::string_view(&ascii, 1)) return push(symbol.kind, begin);
+      if (symbol.text == ascii) return push(symbol.kind, begin);
     return;
   }
   if (code == 0xB2 || code == 0xB3) {
@@ -352,8 +361,6 @@ void Scanner::strange() {
   }
   if (code == '\\')
     report("means nothing here").suggest("a line goes on after an operator or a comma, or inside ( )");
-  else if (code == ';')
-    report("means nothing here");
   else if (code == '?')
     report("means nothing here").suggest("a choice is written if c { a } else { b }");
   else

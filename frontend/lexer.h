@@ -28,8 +28,9 @@ enum class TokenKind : uint8_t {
 struct Token {
   TokenKind kind = TokenKind::end_of_file;
   bool starts_line = false;  // the first token of its line
-  bool synthetic =
-      false;  // put in by the lexer for a bracket that was never closed; the error is already reported
+  // An error was reported right here: the parser keeps silent about this token. A closer that was put in has
+  // it too.
+  bool reported = false;
   uint32_t begin = 0;  // bytes [begin, end) of the file
   uint32_t end = 0;
   double value = 0;  // of a number

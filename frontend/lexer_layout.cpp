@@ -15,7 +15,8 @@ constexpr size_t kDeepest = 1000;
 
 struct Open {
   Token token;
-  uint32_t indent = 0;  // of the line it stands in
+  uint32_t indent = 0;    // of the line it stands in
+  bool declares = false;  // the { of a model, layer or optimizer
 };
 
 TokenKind partner(TokenKind opener) {
@@ -38,7 +39,7 @@ class Layout {
           too_deep(token);
           break;
         }
-        open_.push_back({token, indent_});
+        open_.push_back({token, indent_, declares_});
         out_.push_back(token);
       } else if (closes(token.kind)) {
         close(token);
@@ -77,7 +78,7 @@ class Layout {
                        fmt::format("brackets are nested more than {} deep", kDeepest));
     for (; !open_.empty(); open_.pop_back()) {
       Token closer = point(partner(open_.back().token.kind));
-      closer.synthetic = true;
+      closer.reported = true;
       out_.push_back(closer);
     }
   }
@@ -85,9 +86,13 @@ class Layout {
   void new_line(const Token& token) {
     const uint32_t line = source_.locate(token.begin).line;
     indent_ = token.begin - source_.line_start(line);
-    if (!open_.empty() && starts_declaration() && indent_ == 0)
+    declares_ = starts_declaration();
+    if (declares_ && indent_ == 0)
       while (!open_.empty()) give_up(token);
     while (!open_.empty() && open_.back().token.kind != TokenKind::left_brace && starts_statement())
+      give_up(token);
+    while (!open_.empty() && open_.back().token.kind == TokenKind::left_brace && !open_.back().declares &&
+           indent_ <= open_.back().indent && starts_member())
       give_up(token);
 
     const bool inside = !open_.empty() && open_.back().token.kind != TokenKind::left_brace;
@@ -124,6 +129,18 @@ class Layout {
     return value_ended && binds;
   }
 
+  // No further right than the line of the innermost {, these are the next member: that { was to be closed
+  // before.
+  bool starts_member() const {
+    const Token& first = raw_[at_];
+    const Token* second = raw(1);
+    if (first.kind != TokenKind::name || second == nullptr) return false;
+    const std::string_view word = text(first);
+    const bool goal = word == "loss" || word == "metric" || word == "output";
+    return (second->kind == TokenKind::name && (goal || word == "fn" || word == "param")) ||
+           (second->kind == TokenKind::left_paren && goal);
+  }
+
   // The innermost open bracket is never closed; `before` is the token that shows it.
   void give_up(std::optional<Token> before) {
     Open open = open_.back();
@@ -136,11 +153,13 @@ class Layout {
     if (blame_other)
       error.label(span(suspect_->second), "this } stands where another one should end");
     else if (before.has_value())
-      error.label(span(*before), fmt::format("the next {} starts here", brace ? "declaration" : "statement"));
+      error.label(span(*before), fmt::format("the next {} starts here", declares_ ? "declaration"
+                                                                        : brace   ? "member"
+                                                                                  : "statement"));
     error.suggest(fmt::format("{} closes it", spelling(partner(open.token.kind))));
     if (brace) suspect_.reset();
     Token closer = point(partner(open.token.kind));
-    closer.synthetic = true;
+    closer.reported = true;
     out_.push_back(closer);
   }
 
@@ -155,7 +174,11 @@ class Layout {
         if (partner(open.token.kind) == token.kind) return true;
       return false;
     }();
-    while (fits_deeper && partner(open_.back().token.kind) != token.kind) give_up_at(token);
+    // sum([1, 2, 3)) has a slip, sum([1, 2, 3) lacks a bracket.
+    const Token* next = raw(1);
+    const bool slip = open_.size() > 1 && next != nullptr && closes(next->kind) &&
+                      partner(open_[open_.size() - 2].token.kind) == next->kind;
+    while (fits_deeper && !slip && partner(open_.back().token.kind) != token.kind) give_up_at(token);
     const Open open = open_.back();
     if (partner(open.token.kind) != token.kind && token.kind == TokenKind::right_brace) {
       diagnostics_.error(DiagnosticKind::unopened_bracket, span(token),
@@ -170,7 +193,7 @@ class Layout {
                  fmt::format("{} cannot close {}", text(token), spelling(open.token.kind)))
           .label(span(open.token), "opened here");
       closer.kind = partner(open.token.kind);
-      closer.synthetic = true;
+      closer.reported = true;
     }
     if (token.kind == TokenKind::right_brace && token.starts_line && indent_ < open.indent && !suspect_)
       suspect_ = {open.token, token};
@@ -186,7 +209,7 @@ class Layout {
         .label(span(token), "it would have to be closed before this")
         .suggest(fmt::format("{} closes it", spelling(partner(open.token.kind))));
     Token closer = point(partner(open.token.kind));
-    closer.synthetic = true;
+    closer.reported = true;
     out_.push_back(closer);
   }
 
@@ -200,7 +223,7 @@ class Layout {
           .suggest(fmt::format("{} closes it", spelling(partner(open.token.kind))));
       while (!open_.empty() && open_.back().token.kind != TokenKind::left_brace) {
         Token closer = point(partner(open_.back().token.kind));
-        closer.synthetic = true;
+        closer.reported = true;
         out_.push_back(closer);
         open_.pop_back();
       }
@@ -220,7 +243,8 @@ class Layout {
   // one.
   std::optional<std::pair<Token, Token>> suspect_;
   size_t at_ = 0;
-  uint32_t indent_ = 0;
+  uint32_t indent_ = 0;    // of the current line
+  bool declares_ = false;  // whether the current line starts a model, layer or optimizer
 };
 
 }  // namespace

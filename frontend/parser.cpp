@@ -74,7 +74,7 @@ std::string Parser::describe(const Token& token) const {
 }
 
 Diagnostic& Parser::error(DiagnosticKind kind, const Token& token, std::string message) {
-  if (token.synthetic || stopped_) {
+  if (token.reported || stopped_) {
     ignored_ = {};
     return ignored_;
   }

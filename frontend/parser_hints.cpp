@@ -211,7 +211,7 @@ ast::ExprPtr Parser::expected_value() {
 void Parser::leftover() {
   const Token token = peek();
   const TokenKind before = previous().kind;
-  if (token.synthetic) return;
+  if (token.reported) return;
   if (token.kind == TokenKind::left_arrow) {
     const Token next = peek(1);
     const bool number = next.kind == TokenKind::number || next.kind == TokenKind::name;
@@ -223,11 +223,19 @@ void Parser::leftover() {
     return;
   }
   if (token.kind == TokenKind::assign || token.kind == TokenKind::tilde) {
-    error(DiagnosticKind::assign_target, token,
-          fmt::format("only a name can stand to the left of {}", text(token)))
-        .suggest(before == TokenKind::right_bracket
-                     ? "tensors are not changed in place; where(c, a, b) chooses"
-                     : "name = …");
+    Diagnostic& target = error(DiagnosticKind::assign_target, token,
+                               fmt::format("only a name can stand to the left of {}", text(token)));
+    if (at_ > 1 && previous().starts_line && continues_line(lexed_.tokens[at_ - 2].kind))
+      target.label(span(lexed_.tokens[at_ - 2]), "the line above goes on after this");
+    else
+      target.suggest(before == TokenKind::right_bracket
+                         ? "tensors are not changed in place; where(c, a, b) chooses"
+                         : "name = …");
+    return;
+  }
+  if (token.kind == TokenKind::kw_else) {
+    error(DiagnosticKind::misplaced_statement, token, "this else has no if before it")
+        .suggest("else follows the } of its if");
     return;
   }
   if (token.kind == TokenKind::kw_if) {
@@ -274,9 +282,7 @@ void Parser::pipe_mixed(uint32_t begin, Span left, Span op, Span right) {
   const uint32_t split = last_operand(begin, left.end);
   const std::string head = whole(begin, split);
   const std::string tail = whole(split, left.end);
-  error(DiagnosticKind::mixed_pipe, op,
-        fmt::format("{} beside another operator needs parentheses",
-                    second == "|>" ? "|>" : second + " after |>"))
+  error(DiagnosticKind::mixed_pipe, op, "|> beside another operator needs parentheses")
       .suggest(fmt::format("({}) {} {}, or {}({} {} {})", a, second, c, head, tail, second, c));
 }
 

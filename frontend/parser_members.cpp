@@ -107,7 +107,8 @@ std::optional<ast::MemberItem> Parser::member() {
       (at_word("param") || at_word("state")) && (second == TokenKind::name || is_reserved(second));
   if (goal_word != std::end(kGoals)) {
     good = goal(goal_word->second, out);
-  } else if (at_word("fn") && (second == TokenKind::name || is_reserved(second))) {
+  } else if (at_word("fn") && (second == TokenKind::name || second == TokenKind::number ||
+                               second == TokenKind::left_paren || is_reserved(second))) {
     good = function(out);
   } else if ((at_word("update") || at_word("propose")) && second == TokenKind::left_paren) {
     good = rule(at_word("update") ? ast::RuleKind::update : ast::RuleKind::propose, out);
@@ -239,13 +240,17 @@ bool Parser::parameters(std::vector<ast::Parameter>& out) {
     if (!accept(TokenKind::comma)) break;
   }
   if (accept(TokenKind::right_paren)) return true;
-  if (at(TokenKind::name))
+  if (at(TokenKind::name)) {
+    const std::string_view before = text(previous());
+    const bool type_first = before == "int" || before == "bool" || before == "f32" || before == "i32";
     error(DiagnosticKind::missing_colon, peek(),
-          fmt::format("expected , or ) after {}, found {}", text(previous()), describe(peek())))
-        .suggest(fmt::format("a type follows a colon: {}: {}", text(previous()), text(peek())));
-  else
+          fmt::format("expected , or ) after {}, found {}", before, describe(peek())))
+        .suggest(fmt::format("a type follows a colon: {}: {}", type_first ? text(peek()) : before,
+                             type_first ? before : text(peek())));
+  } else {
     error(DiagnosticKind::expected_token, peek(),
           fmt::format("expected , or ) among the arguments, found {}", describe(peek())));
+  }
   return false;
 }
 
