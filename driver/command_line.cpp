@@ -42,18 +42,18 @@ constexpr CommandRow kCommands[] = {
      "compile times.",
      kModel | kOptimizer | kBuild | kPasses | kJson, compile},
     {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
-     "Prints any stage of a model as text, or lists the tensors of a checkpoint (FILE.safetensors).",
+     "Prints any stage of a model as text, or lists a checkpoint's tensors.",
      kModel | kOptimizer | kBuild | kPasses | kGraph | kJson, inspect},
     {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
      "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
      kModel | kOptimizer | kPasses | kGraph, opt},
     {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
-     "Runs a small program: prints every named value, the loss, each gradient, and what a step changes.",
+     "Runs a small program: every value, the loss, each gradient, and what a step changes.",
      kModel | kOptimizer | kSeed | kBuild | kPasses, run},
     {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
      "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild | kPasses, train},
     {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
-     "Loss and metrics of a trained run on its test data. RUN is the run file or the run folder.",
+     "Loss and metrics of a trained run (run file or folder) on its test data.",
      kSet | kBuild | kPasses | kJson, eval},
     {"predict", "RUN INPUT", 2, 2, "nnc predict examples/digits/digits.toml new.csv",
      "Prints what a trained run's model gives for each row of a data file.", kSet | kBuild | kPasses,
@@ -268,6 +268,7 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     // The subcommand's own text; its one-line description makes room for the example.
+    command.footer("");
     command.description(fmt::format("{}\n\n{}", row.example, row.about));
     return console.write(command.help()), CommandLine{};
   } catch (const CLI::Error& error) {

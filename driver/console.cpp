@@ -29,10 +29,10 @@ Console::Console() {
 }
 
 void Console::write(std::string_view text) {
-  if (failed_) return;
+  if (failure_ != 0) return;
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size()) return;
   if (errno == EPIPE) std::_Exit(0);  // the reader has what it wanted
-  failed_ = true;
+  failure_ = errno;
 }
 
 void Console::message(std::string_view text) {
@@ -52,13 +52,12 @@ int Console::report(const Diagnostics& diagnostics, const Sources& sources) {
 }
 
 int Console::finish(int exit_code) {
-  errno = 0;
-  if (std::fflush(stdout) != 0) {
+  if (std::fflush(stdout) != 0 && failure_ == 0) {
     if (errno == EPIPE) return exit_code;
-    failed_ = true;
+    failure_ = errno;
   }
-  if (!failed_) return exit_code;
-  message(fmt::format("nnc: error: cannot write to standard output: {}\n", std::strerror(errno)));
+  if (failure_ == 0) return exit_code;
+  message(fmt::format("nnc: error: cannot write to standard output: {}\n", std::strerror(failure_)));
   return exit_code == 0 ? 1 : exit_code;
 }
 

@@ -43,7 +43,7 @@ class Console {
  private:
   bool color_ = false;
   bool live_ = false;
-  bool failed_ = false;
+  int failure_ = 0;  // errno of the first failed write to stdout
 };
 
 }  // namespace nnc::driver
