@@ -45,7 +45,7 @@ class Reader {
   // { … } in the fields of the op's kind; what is missing is reported at `at`, the op's name.
   std::optional<Attrs> attrs(Op op, Span at);
 
-  // Skips to the first token of a later line.
+  // Skips what is left of the line; nothing if the next token starts one.
   void skip_line();
 
  private:

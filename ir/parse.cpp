@@ -126,7 +126,7 @@ class GraphReader {
     if (!op) return false;
     std::vector<Value> operands;
     bool known = true;
-    while (is_operand()) {
+    while (op != Op::constant && is_operand()) {
       const std::optional<Value> value = operand();
       known = known && value.has_value();
       operands.push_back(value.value_or(Value{}));

@@ -34,8 +34,7 @@ Diagnostic& Reader::syntax(const Token& token, std::string_view expected) {
 }
 
 void Reader::skip_line() {
-  while (!at_end() && (take(), !peek().first_on_line)) {
-  }
+  while (!at_end() && !peek().first_on_line) take();
 }
 
 std::optional<Token> Reader::name(std::string_view what) {

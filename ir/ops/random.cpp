@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/ops/random.h"
 #include "ir/ops/support.h"
 #include "ir/scalar_compute.h"
 
@@ -32,9 +33,8 @@ uint64_t stream_hash(std::string_view stream) {
   return hash;
 }
 
-// ---- random_bits -----------------------------------------------------------------------------------------
+}  // namespace
 
-// The reference: Philox in C++ integers.
 uint32_t philox_word(uint64_t key, uint64_t low, uint64_t high, uint32_t word) {
   const auto upper = [](uint64_t v) { return static_cast<uint32_t>(v >> 32); };
   const auto lower = [](uint64_t v) { return static_cast<uint32_t>(v); };
@@ -48,6 +48,10 @@ uint32_t philox_word(uint64_t key, uint64_t low, uint64_t high, uint32_t word) {
   }
   return c[word];
 }
+
+namespace {
+
+// ---- random_bits -----------------------------------------------------------------------------------------
 
 int32_t draw_bits(uint64_t seed, uint64_t step, uint64_t index, uint64_t hash) {
   return static_cast<int32_t>(philox_word(seed ^ hash, index / 4, step, static_cast<uint32_t>(index % 4)) >>
@@ -153,8 +157,9 @@ double erfinv(double x) {
   double y = std::copysign(std::sqrt(std::sqrt(a * a - log / 0.147) - a), x);
   // erfc keeps the digits that 1 - erf loses in the tails.
   for (int i = 0; i < 4; ++i) {
-    const double error =
-        std::abs(x) < 0.5 ? std::erf(y) - x : std::copysign((1 - std::abs(x)) - std::erfc(std::abs(y)), x);
+    const double error = std::abs(x) < 0.5
+                             ? std::erf(y) - x
+                             : std::copysign(1, x) * ((1 - std::abs(x)) - std::erfc(std::abs(y)));
     y -= error / (2 * std::numbers::inv_sqrtpi * std::exp(-y * y));
   }
   return y;

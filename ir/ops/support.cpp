@@ -119,18 +119,18 @@ Index settled(kernel::Kernel& kernel, const Index& index, int64_t extent) {
 
 Index plus(kernel::Kernel& kernel, const Index& a, const Index& b) {
   Index sum = Index{a.terms, a.constant, {}, false} + Index{b.terms, b.constant, {}, false};
-  sum.checked = a.checked || b.checked;
   if (a.computed.valid() && b.computed.valid())
     sum.computed = kernel.apply(Op::add, {a.computed, b.computed}, DType::i64);
   else
     sum.computed = a.computed.valid() ? a.computed : b.computed;
+  sum.checked = (a.checked || b.checked) && !sum.computed.valid();  // computed subscripts are clamped
   return sum;
 }
 
 Index times(kernel::Kernel& kernel, const Index& a, int64_t factor) {
   if (factor == 1) return a;
   Index product = Index{a.terms, a.constant, {}, false} * factor;
-  product.checked = a.checked;
+  product.checked = a.checked && !a.computed.valid();
   if (a.computed.valid())
     product.computed = kernel.apply(Op::mul, {a.computed, int_constant(kernel, factor)}, DType::i64);
   return product;
