@@ -118,7 +118,7 @@ const OpDef k_op_input = {
     .attrs = InputAttrs{},
     .infer = ops::infer_stated,
     .derivative = no_gradient("it is an input"),
-    .lower = RewrittenRule{"binding: it is a parameter of the kernels that read it"},
+    .lower = RewrittenRule{"the binding of kernels' parameters"},
     .eval = ops::eval_input,
     .math = ops::math_input,
 };
