@@ -120,7 +120,8 @@ class Scanner {
 
   std::vector<Token> run() {
     if (text_.substr(0, 3) == "\xEF\xBB\xBF") at_ = 3;  // a byte order mark is no mistake of the user's
-    while (at_ < text_.size()) step();
+    // Past the limit errors are no longer shown: nobody reads on, and a file of nothing but errors ends soon.
+    while (at_ < text_.size() && diagnostics_.error_count() <= Diagnostics::kLimit) step();
     return std::move(tokens_);
   }
 
@@ -412,6 +413,12 @@ Result<Lexed> lex(const Sources& sources, FileId file, Diagnostics& diagnostics)
   if (!check_text(sources, file, diagnostics)) return Failure{};
   Lexed lexed;
   const std::vector<Token> raw = scan_tokens(sources, file, lexed.comments, diagnostics);
+  if (raw.size() > kMostTokens) {
+    diagnostics.error_at(
+        DiagnosticKind::file_too_large, sources[file].path(),
+        fmt::format("this file has {} words and signs; a .nn file may have {}", raw.size(), kMostTokens));
+    return Failure{};
+  }
   lexed.tokens = lay_out(raw, sources, file, diagnostics);
   return lexed;
 }

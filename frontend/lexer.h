@@ -42,6 +42,7 @@ struct Lexed {
 };
 
 inline constexpr uint32_t kLargestFile = 16u << 20;  // bytes
+inline constexpr uint32_t kMostTokens = 2u << 20;    // a syntax tree takes some hundred bytes for each
 
 // Fails only if the file is no text at all (too large, NUL bytes, not UTF-8). Other errors are reported and
 // lexing goes on with what was probably meant.

@@ -31,7 +31,7 @@ class Layout {
       : raw_(raw), source_(sources[file]), file_(file), diagnostics_(diagnostics) {}
 
   std::vector<Token> run() {
-    for (at_ = 0; at_ < raw_.size(); ++at_) {
+    for (at_ = 0; at_ < raw_.size() && diagnostics_.error_count() <= Diagnostics::kLimit; ++at_) {
       const Token& token = raw_[at_];
       if (token.starts_line) new_line(token);
       if (opens(token.kind)) {

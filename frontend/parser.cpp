@@ -96,6 +96,10 @@ bool Parser::too_deep(const Token& token) {
 // To the end of the statement, over whole brackets. A closer that nothing in the statement opened belongs to
 // it if it is ) or ], and ends it if it is }.
 void Parser::skip_statement() {
+  if (diagnostics_.error_count() > Diagnostics::kLimit) {  // the rest would not be shown
+    stopped_ = true;
+    at_ = lexed_.tokens.size() - 1;
+  }
   size_t open = 0;
   while (!at(TokenKind::end_of_file)) {
     if (open == 0 && (at(TokenKind::end) || at(TokenKind::right_brace))) return;

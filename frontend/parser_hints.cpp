@@ -177,7 +177,8 @@ ast::ExprPtr Parser::expected_value() {
             "a block cannot stand here: it is the body of a function, if, for or scan");
       break;
     case TokenKind::string:
-      wrong(DiagnosticKind::misplaced_string, "a text is no value; texts stand after import and as");
+      wrong(DiagnosticKind::misplaced_string, "a text is no value; texts stand after import and as")
+          .suggest(token.starts_line ? "a comment starts with #" : "");
       break;
     case TokenKind::kw_not:
       wrong(DiagnosticKind::expected_value, "not cannot stand here without parentheses").suggest("(not …)");
@@ -256,6 +257,16 @@ void Parser::leftover() {
   if (token.kind == TokenKind::left_brace) {
     error(DiagnosticKind::unexpected_token, token, "no { belongs here")
         .suggest("a body follows =, if, else, for or scan");
+    return;
+  }
+  if (token.kind == TokenKind::comma) {
+    error(DiagnosticKind::unexpected_token, token, "a comma cannot stand here: several values stand in [ ]")
+        .suggest("[a, b]");
+    return;
+  }
+  if (before == TokenKind::name && text(previous()) == "lambda") {
+    error(DiagnosticKind::foreign_syntax, previous(), "there are no functions without a name")
+        .suggest("fn NAME(x) = …; f(_, 2) leaves an argument open");
     return;
   }
   const bool value_before = before == TokenKind::name || before == TokenKind::number ||

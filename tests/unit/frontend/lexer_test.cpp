@@ -90,6 +90,7 @@ TEST_CASE("what is no text is refused with its place") {
   CHECK(refuses("a = \xF4\x90\x80\x80", DiagnosticKind::not_text));  // beyond U+10FFFF
   CHECK(refuses("# \xE3\x81", DiagnosticKind::not_text));            // cut off
   CHECK(refuses(std::string(kLargestFile + 1, ' '), DiagnosticKind::file_too_large));
+  CHECK(refuses(std::string(kMostTokens + 1, '+'), DiagnosticKind::file_too_large));
   CHECK_FALSE(refuses(std::string(kLargestFile, ' '), DiagnosticKind::file_too_large));
 }
 

@@ -179,6 +179,36 @@ TEST_CASE("no nesting overflows the stack") {
   CHECK(errors(repeat("model m { ", 100000)) > 0);
 }
 
+TEST_CASE("large files of nothing but errors end soon") {
+  for (const char* piece : {"$", ")", "(", "a b\n", "a = ;", "x + x |> f;", "0 < 1 < 2;", "\"", "1.;", "{"}) {
+    std::string text;
+    while (text.size() < 4000000) text += piece;
+    Sources sources;
+    Diagnostics diagnostics;
+    CHECK_FALSE(parse(sources, sources.add("t.nn", text), diagnostics));
+    CHECK(diagnostics.all().size() <= Diagnostics::kLimit + 1);
+  }
+}
+
+TEST_CASE("the programs in the manual parse") {
+  const std::string manual = test::read_file(std::filesystem::path(NNC_SOURCE_DIR) / "docs/language.md");
+  size_t count = 0;
+  const std::string fence = "```nn\n";
+  for (size_t at = manual.find(fence); at != std::string::npos; at = manual.find(fence, at)) {
+    at += fence.size();
+    const std::string text = manual.substr(at, manual.find("```", at) - at);
+    Sources sources;
+    Diagnostics diagnostics;
+    const FileId file = sources.add("language.md", text);
+    const Result<ast::File> tree = parse(sources, file, diagnostics);
+    INFO(render_all(diagnostics, sources));
+    REQUIRE(tree.ok());
+    CHECK(format(*tree, sources) == text);
+    ++count;
+  }
+  CHECK(count >= 5);
+}
+
 TEST_CASE("every program of the repository parses") {
   const auto files = test::corpus();
   REQUIRE(files.size() > 10);
