@@ -181,7 +181,7 @@ double smaller_of(Numbers x) {
   return std::isnan(x[0]) || x[0] < x[1] ? x[0] : x[1];
 }
 double multiplied_added(Numbers x) {
-  return x[0] * x[1] + x[2];
+  return std::fma(x[0], x[1], x[2]);
 }
 
 // An integer divided by 0 gives 0, a float what its division gives.
