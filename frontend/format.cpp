@@ -77,7 +77,8 @@ class Formatter {
   std::vector<Frame> frames_;
   std::vector<Line> lines_;
   Line line_;
-  bool fresh_ = true;  // nothing on the current line yet
+  bool fresh_ = true;              // nothing on the current line yet
+  bool line_in_brackets_ = false;  // the current line starts inside ( or [
 };
 
 void Formatter::collect(const Lexed& lexed) {
@@ -242,6 +243,7 @@ void Formatter::put_token(size_t i) {
   if (statement_starts) frames_.back().pipe.reset();
   if (fresh_) {
     line_.code = std::string(indent_for(i), ' ');
+    line_in_brackets_ = frames_.back().kind != TokenKind::left_brace;
     fresh_ = false;
   } else if (piece.ends_before && piece.token.kind != TokenKind::right_brace &&
              pieces_[i - 1].token.kind != TokenKind::left_brace) {
@@ -256,7 +258,10 @@ void Formatter::put_token(size_t i) {
     Frame frame;
     frame.kind = piece.token.kind;
     frame.broken = piece.broken;
-    frame.line_indent = line_.code.find_first_not_of(' ');
+    // The body after arguments on several lines starts from its statement, not from the last argument's line.
+    const bool after_arguments = line_in_brackets_ && frames_.back().kind == TokenKind::left_brace &&
+                                 piece.token.kind == TokenKind::left_brace;
+    frame.line_indent = after_arguments ? frames_.back().statement : line_.code.find_first_not_of(' ');
     frame.content = column + 1;
     frame.statement = frame.line_indent + 2;
     frame.opener_ends_line =

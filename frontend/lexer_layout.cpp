@@ -15,7 +15,7 @@ constexpr size_t kDeepest = 1000;
 
 struct Open {
   Token token;
-  uint32_t indent = 0;    // of the line it stands in
+  uint32_t indent = 0;    // of the line its statement starts in
   bool declares = false;  // the { of a model, layer or optimizer
 };
 
@@ -39,7 +39,7 @@ class Layout {
           too_deep(token);
           break;
         }
-        open_.push_back({token, indent_, declares_});
+        open_.push_back({token, statement_indent_, declares_});
         out_.push_back(token);
       } else if (closes(token.kind)) {
         close(token);
@@ -86,8 +86,8 @@ class Layout {
   void new_line(const Token& token) {
     const uint32_t line = source_.locate(token.begin).line;
     indent_ = token.begin - source_.line_start(line);
-    declares_ = starts_declaration();
-    if (declares_ && indent_ == 0)
+    const bool declaration = starts_declaration();
+    if (declaration && indent_ == 0)
       while (!open_.empty()) give_up(token);
     while (!open_.empty() && open_.back().token.kind != TokenKind::left_brace && starts_statement())
       give_up(token);
@@ -98,6 +98,10 @@ class Layout {
     const bool inside = !open_.empty() && open_.back().token.kind != TokenKind::left_brace;
     const bool goes_on = token.kind == TokenKind::pipe || token.kind == TokenKind::kw_else;
     if (!inside && !goes_on && !out_.empty() && !continues_line(out_.back().kind)) push_end();
+    const TokenKind before = out_.empty() ? TokenKind::end : out_.back().kind;
+    if (before != TokenKind::end && before != TokenKind::left_brace) return;
+    statement_indent_ = indent_;
+    declares_ = declaration;
   }
 
   // `model NAME`, `layer NAME`, `optimizer NAME`, `import "…`: these stand at the top level only.
@@ -153,9 +157,9 @@ class Layout {
     if (blame_other)
       error.label(span(suspect_->second), "this } stands where another one should end");
     else if (before.has_value())
-      error.label(span(*before), fmt::format("the next {} starts here", declares_ ? "declaration"
-                                                                        : brace   ? "member"
-                                                                                  : "statement"));
+      error.label(span(*before), fmt::format("the next {} starts here", starts_declaration() ? "declaration"
+                                                                        : brace              ? "member"
+                                                                                             : "statement"));
     error.suggest(fmt::format("{} closes it", spelling(partner(open.token.kind))));
     if (brace) suspect_.reset();
     Token closer = point(partner(open.token.kind));
@@ -243,8 +247,9 @@ class Layout {
   // one.
   std::optional<std::pair<Token, Token>> suspect_;
   size_t at_ = 0;
-  uint32_t indent_ = 0;    // of the current line
-  bool declares_ = false;  // whether the current line starts a model, layer or optimizer
+  uint32_t indent_ = 0;            // of the current line
+  uint32_t statement_indent_ = 0;  // of the line the current statement starts in
+  bool declares_ = false;          // whether the current statement starts a model, layer or optimizer
 };
 
 }  // namespace

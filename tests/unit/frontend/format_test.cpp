@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
-#include "frontend/parser.h"
 #include "corpus.h"
+#include "frontend/parser.h"
 
 namespace nnc::frontend {
 namespace {
@@ -55,6 +55,11 @@ TEST_CASE("lines") {
   CHECK(formatted("fn f(x) =\nx |> a\n|> b").text == "fn f(x) =\n  x |> a\n    |> b\n");
   CHECK(formatted("a = [[1, 2],\n[3, 4]]").text == "a = [[1, 2],\n     [3, 4]]\n");
   CHECK(formatted("a = f(\n1,\n2\n)").text == "a = f(\n  1,\n  2\n)\n");
+}
+
+TEST_CASE("a body after arguments on several lines") {
+  CHECK(formatted("layer l(a = 1,\nb = 2) {\nfn f(x,\ny) = {\nx\n}\n}").text ==
+        "layer l(a = 1,\n        b = 2) {\n  fn f(x,\n       y) = {\n    x\n  }\n}\n");
 }
 
 TEST_CASE("comments") {
