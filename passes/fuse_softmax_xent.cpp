@@ -65,8 +65,8 @@ std::vector<Candidate> candidates(const Graph& graph) {
 // A factor that is meant to be a short decimal number but went through f32 constants.
 double tidy(double x) {
   if (x == 0 || !std::isfinite(x)) return x;
-  double unit = std::pow(10.0, std::floor(std::log10(std::fabs(x))) - 4);
-  double shorter = std::round(x / unit) * unit;
+  double unit = std::pow(10.0, 4 - std::floor(std::log10(std::fabs(x))));
+  double shorter = std::round(x * unit) / unit;
   return std::fabs(shorter - x) <= 3e-7 * std::fabs(x) ? shorter : x;
 }
 
@@ -232,13 +232,13 @@ Graph fuse_softmax_xent(const Graph& graph) {
   std::unordered_map<NodeId, Replacement> found = Matcher(graph).run();
   if (found.empty()) return graph;
   std::optional<Emitter> emitter;
-  return rebuild(graph,
-                 [&](Rewriter& rewriter, NodeId id, const Node& node) -> std::optional<std::vector<Value>> {
-                   if (!emitter) emitter.emplace(rewriter);
-                   auto it = found.find(id);
-                   if (it == found.end()) return std::nullopt;
-                   return std::vector<Value>{emitter->emit(it->second, node.types[0])};
-                 });
+  auto rule = [&](Rewriter& rewriter, NodeId id, const Node& node) -> std::optional<std::vector<Value>> {
+    if (!emitter) emitter.emplace(rewriter);
+    auto it = found.find(id);
+    if (it == found.end()) return std::nullopt;
+    return std::vector<Value>{emitter->emit(it->second, node.types[0])};
+  };
+  return rebuild(graph, rule, Builder::Interning::on);
 }
 
 }  // namespace nnc::passes

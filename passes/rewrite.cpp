@@ -1,6 +1,7 @@
 // Rebuilding graphs, and the small questions that patterns ask.
 #include "passes/rewrite.h"
 
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -123,9 +124,14 @@ std::optional<double> uniform_value(const Graph& graph, Value value) {
 
 double rounded_to(DType dtype, double x) {
   if (dtype != DType::f32) return x;
-  float rounded = static_cast<float>(x);
-  if (std::fabs(rounded) < std::numeric_limits<float>::min()) rounded = std::copysign(0.0F, rounded);
-  return rounded;
+  auto rounded = static_cast<float>(x);
+  if (std::fabs(rounded) < std::numeric_limits<float>::min()) return std::copysign(0.0, x);
+  if (!std::isfinite(rounded)) return rounded;
+  char digits[32];
+  auto end = std::to_chars(digits, digits + sizeof digits, rounded).ptr;
+  double shortest = rounded;
+  std::from_chars(digits, end, shortest);
+  return shortest;
 }
 
 std::optional<Value> repeated_scalar(const Graph& graph, Value value) {

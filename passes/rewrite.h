@@ -70,7 +70,8 @@ const Node* made_by(const Graph& graph, Value value, Op op);
 std::optional<double> uniform_value(const Graph& graph, Value value);
 
 // `x` as a compiled step holds it in this dtype: f32 is rounded and a subnormal becomes zero; other dtypes
-// keep it.
+// keep it. The f32 is given as the shortest decimal that means it, 0.1 and not 0.10000000149, so that texts
+// stay readable.
 double rounded_to(DType dtype, double x);
 
 // The rank-0 value that `value` repeats in every element: itself if it is one, a broadcast's operand, seen

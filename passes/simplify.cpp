@@ -2,8 +2,8 @@
 // look at its (already simplified) operands. The rules:
 //
 //   algebra (simplify_algebra.cpp)
-//     x + 0, x - 0, x * 1, x / 1, x ^ 1 → x          0 - x, x * -1, x / -1 → -x          x / 2^n → x * 2^-n
-//     x ^ 0 → 1, x ^ 2 → x * x, x ^ 3, x ^ 4, x ^ -1, x ^ -2, x ^ 0.5 → sqrt(x), x ^ -0.5
+//     x + 0, x - 0, x * 1, x / 1, x ^ 1 → x          x + x → x * 2          0 - x, x * -1, x / -1 → -x x /
+//     2^n → x * 2^-n x ^ 0 → 1, x ^ 2 → x * x, x ^ 3, x ^ 4, x ^ -1, x ^ -2, x ^ 0.5 → sqrt(x), x ^ -0.5
 //     -(-x) → x, a + -b → a - b, -a + b → b - a, a - -b → a + b, -(a - b) → b - a
 //     -a * b, a * -b, -a / b, a / -b → -(a * b), -(a / b); -a * -b → a * b; -(x * c) → x * -c; -(x / c) → x /
 //     -c (x * c1) * c2, (x * c1) / c2, (x / c1) * c2, (x / c1) / c2, (c1 / x) * c2 → one constant [rounds

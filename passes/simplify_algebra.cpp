@@ -38,6 +38,10 @@ Rewrite add_zero(Simplifier& s, const Candidate& c) {
   return std::nullopt;
 }
 
+Rewrite add_itself(Simplifier& s, const Candidate& c) {
+  return c.x[0] == c.x[1] ? Rewrite(s.mul(c.x[0], s.fill(c.type, 2))) : std::nullopt;
+}
+
 Rewrite add_negated(Simplifier& s, const Candidate& c) {
   if (Rewrite b = negated(s, c.x[1])) return s.make(Op::sub, {c.x[0], *b});
   if (Rewrite a = negated(s, c.x[0])) return s.make(Op::sub, {c.x[1], *a});
@@ -215,6 +219,7 @@ Rewrite drop_detach(Simplifier& s, const Candidate& c) {
 
 constexpr Rule kRules[] = {
     {Op::add, add_zero},
+    {Op::add, add_itself},
     {Op::add, add_negated},
     {Op::sub, sub_zero},
     {Op::sub, sub_negated},
