@@ -265,14 +265,14 @@ class Scheduler {
       int64_t tasks = ceil_div(tiles, per_task);
       if (tasks < wanted) tasks = std::min(tiles, wanted);
       per_task = ceil_div(tiles, tasks);
-      row_grid->step = per_task * tile_rows;
+      row_grid->step = std::min(extent(row), per_task * tile_rows);
       row_tasks = ceil_div(tiles, per_task);
     }
     if (column_grid && (row_tasks < wanted || random())) {
       const int64_t tiles = ceil_div(extent(column), tile_columns);
       const int64_t tasks = std::min(tiles, ceil_div(wanted, row_tasks));
       const int64_t per_task = random() ? pick(1, tiles) : ceil_div(tiles, tasks);
-      column_grid->step = per_task * tile_columns;
+      column_grid->step = std::min(extent(column), per_task * tile_columns);
     }
   }
 

@@ -1,0 +1,137 @@
+// Compiled code against the kernel-IR interpreter, bit for bit, and against the double interpreter, for whole
+// training steps of dense nets at sizes that straddle vectors and tiles.
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "harness.h"
+#include "ir/verify.h"
+#include "passes/pass.h"
+
+namespace nnc::test {
+namespace {
+
+// A two-layer net with softmax cross-entropy and SGD.
+std::string mlp(int batch, int in, int hidden, int classes) {
+  return fmt::format(R"(graph @train(x: f32[{0},{1}], label: i32[{0}], param fc1.weight: f32[{2},{1}],
+    param fc1.bias: f32[{2}], param fc2.weight: f32[{3},{2}], param fc2.bias: f32[{3}], scalar lr: f64) {{
+  %0 = matmul x, fc1.weight {{transpose_b}} : f32[{0},{2}]
+  %1 = broadcast fc1.bias {{shape=[{0},{2}], axes=[1]}} : f32[{0},{2}]
+  %2 = add %0, %1 : f32[{0},{2}]
+  %3 = constant 0 : f32[{0},{2}]
+  %4 = maximum %2, %3 : f32[{0},{2}]
+  %5 = matmul %4, fc2.weight {{transpose_b}} : f32[{0},{3}]
+  %6 = broadcast fc2.bias {{shape=[{0},{3}], axes=[1]}} : f32[{0},{3}]
+  %7 = add %5, %6 : f32[{0},{3}]
+  %8 = reduce_max %7 {{axes=[1]}} : f32[{0}]
+  %9 = detach %8 : f32[{0}]
+  %10 = broadcast %9 {{shape=[{0},{3}], axes=[0]}} : f32[{0},{3}]
+  %11 = sub %7, %10 : f32[{0},{3}]
+  %12 = exp %11 : f32[{0},{3}]
+  %13 = reduce_sum %12 {{axes=[1]}} : f32[{0}]
+  %14 = log %13 : f32[{0}]
+  %15 = broadcast %14 {{shape=[{0},{3}], axes=[0]}} : f32[{0},{3}]
+  %16 = sub %11, %15 : f32[{0},{3}]
+  %17 = pick %16, label : f32[{0}]
+  %18 = reduce_sum %17 {{axes=[0]}} : f32[]
+  %19 = constant {0} : f32[]
+  %20 = div %18, %19 : f32[]
+  %21 = neg %20 : f32[]
+  %22:4 = grad %21, fc1.weight, fc1.bias, fc2.weight, fc2.bias : f32[{2},{1}], f32[{2}], f32[{3},{2}], f32[{3}]
+  %26 = cast lr {{dtype=f32}} : f32[]
+  %27 = broadcast %26 {{shape=[{2},{1}], axes=[]}} : f32[{2},{1}]
+  %28 = mul %27, %22.0 : f32[{2},{1}]
+  %29 = sub fc1.weight, %28 : f32[{2},{1}]
+  %30 = broadcast %26 {{shape=[{2}], axes=[]}} : f32[{2}]
+  %31 = mul %30, %22.1 : f32[{2}]
+  %32 = sub fc1.bias, %31 : f32[{2}]
+  %33 = broadcast %26 {{shape=[{3},{2}], axes=[]}} : f32[{3},{2}]
+  %34 = mul %33, %22.2 : f32[{3},{2}]
+  %35 = sub fc2.weight, %34 : f32[{3},{2}]
+  %36 = broadcast %26 {{shape=[{3}], axes=[]}} : f32[{3}]
+  %37 = mul %36, %22.3 : f32[{3}]
+  %38 = sub fc2.bias, %37 : f32[{3}]
+  return loss = %21, fc1.weight <- %29, fc1.bias <- %32, fc2.weight <- %35, fc2.bias <- %38
+}}
+)",
+                     batch, in, hidden, classes);
+}
+
+void same_bits(const Outputs& a, const Outputs& b) {
+  REQUIRE(a.size() == b.size());
+  for (const auto& [name, values] : a) {
+    INFO(name);
+    REQUIRE(values.size() == b.at(name).size());
+    for (size_t i = 0; i < values.size(); ++i)
+      if (values[i] != b.at(name)[i] && !(std::isnan(values[i]) && std::isnan(b.at(name)[i]))) {
+        INFO("element " << i);
+        REQUIRE(values[i] == b.at(name)[i]);
+      }
+  }
+}
+
+void near(const Outputs& a, const TensorMap& reference, double tolerance) {
+  for (const auto& [name, values] : a) {
+    INFO(name);
+    const std::vector<double>& expected = reference.at(name).data;
+    REQUIRE(values.size() == expected.size());
+    for (size_t i = 0; i < values.size(); ++i)
+      if (!(std::abs(values[i] - expected[i]) <= tolerance * std::max(1.0, std::abs(expected[i])))) {
+        INFO("element " << i);
+        REQUIRE(values[i] == Approx(expected[i]));
+      }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a training step gives the same bits under every schedule, thread count and instruction set") {
+  const auto [batch, in, hidden, classes] = GENERATE(table<int, int, int, int>({
+      {1, 3, 2, 2},
+      {5, 7, 3, 4},
+      {32, 64, 32, 10},
+      {17, 33, 18, 5},
+      {16, 300, 15, 3},
+      {33, 130, 100, 20},
+  }));
+  const std::string text = mlp(batch, in, hidden, classes);
+  const Graph graph = prepare(text);
+  const TensorMap inputs = random_inputs(graph, 7, classes);
+  CodegenOptions plain;
+  plain.schedule = false;
+  const Outputs oracle = run_interpreted(graph, inputs, plain);
+  near(oracle, evaluate(prepare(text), inputs), 1e-4);
+
+  SECTION("the empty schedule") {
+    same_bits(run_compiled(graph, inputs, plain), oracle);
+  }
+  SECTION("the scheduled kernels, interpreted") {
+    same_bits(run_interpreted(graph, inputs, {}), oracle);
+  }
+  SECTION("compiled") {
+    same_bits(run_compiled(graph, inputs, {}), oracle);
+  }
+  SECTION("compiled for AVX2") {
+    CodegenOptions options;
+    options.isa = "avx2";
+    same_bits(run_compiled(graph, inputs, options), oracle);
+  }
+  SECTION("two and four threads") {
+    CodegenOptions options;
+    options.threads = 2;
+    same_bits(run_compiled(graph, inputs, options, 2), oracle);
+    options.threads = 4;
+    same_bits(run_compiled(graph, inputs, options, 4), oracle);
+  }
+  SECTION("random schedules") {
+    for (uint64_t seed = 1; seed <= 4; ++seed) {
+      INFO("seed " << seed);
+      CodegenOptions options;
+      options.schedule_seed = seed;
+      same_bits(run_compiled(graph, inputs, options, 2), oracle);
+    }
+  }
+}
+
+}  // namespace nnc::test
