@@ -76,6 +76,13 @@ Token Parser::name(std::string_view what) {
   return take();
 }
 
+// "@name", where words of the language are names too.
+Token Parser::name_after_at(std::string_view what) {
+  expect("@", "before " + std::string(what));
+  if (!peek().is_name()) expected(what);
+  return take();
+}
+
 int64_t Parser::integer(std::string_view what, int64_t least, int64_t most) {
   const Token token = peek();
   int64_t value = 0;
@@ -139,8 +146,7 @@ Kernel Parser::kernel() {
   buffers_.clear();
   buffer_spans_.clear();
   expect("kernel", "at the start of a kernel");
-  expect("@", "before the kernel's name");
-  Token named = name("the kernel's name");
+  Token named = name_after_at("the kernel's name");
   k_.name = named.text;
   kernel_spans_.push_back(named.span);
   expect("(", "before the parameters");

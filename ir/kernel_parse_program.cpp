@@ -34,8 +34,7 @@ Program Parser::program() {
     }
     if (seen) error(DiagnosticKind::kernel_syntax, first.span, "a second program in one text");
     seen = true;
-    expect("@", "before the program's name");
-    result.name = name("the program's name").text;
+    result.name = name_after_at("the program's name").text;
     expect("{", "before the program's slots and launches");
     while (!failed_ && !at("}") && peek().kind != TokenKind::end) {
       if (accept("slot")) {
@@ -111,8 +110,7 @@ void Parser::slot(Program& program) {
 
 void Parser::launch(Program& program) {
   Token first = take();
-  expect("@", "before the kernel's name");
-  Token called = name("the kernel's name");
+  Token called = name_after_at("the kernel's name");
   Launch launch;
   expect("(", "before the arguments");
   while (!failed_ && !at(")")) {

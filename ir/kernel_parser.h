@@ -44,6 +44,7 @@ class Parser {
   Span since(const Token& first) const;
 
   Token name(std::string_view what);
+  Token name_after_at(std::string_view what);
   int64_t integer(std::string_view what, int64_t least, int64_t most);
   TensorType tensor_type();
   Layout layout();

@@ -16,8 +16,10 @@ namespace {
 // Levels of nesting after which an expression is broken up by a `let`.
 constexpr int kDeepest = 12;
 
-std::string quoted(std::string_view name) {
-  bool plain = !name.empty() && is_name_start(name[0]) && !is_reserved(name);
+// A name that could be taken for a word of the language, or for something else, stands in quotes. After an @
+// there are no words.
+std::string quoted(std::string_view name, bool after_at = false) {
+  bool plain = !name.empty() && is_name_start(name[0]) && (after_at || !is_reserved(name));
   for (char c : name) plain = plain && is_name_part(c);
   if (plain) return std::string(name);
   std::string text = "\"";
@@ -114,7 +116,7 @@ class Printer {
       parameters.push_back(std::move(text));
     }
     bool wrapped = width > 96;
-    out_ += "kernel @" + quoted(k_.name) + '(';
+    out_ += "kernel @" + quoted(k_.name, true) + '(';
     for (size_t i = 0; i < parameters.size(); ++i) {
       if (i > 0) out_ += wrapped ? "," : ", ";
       if (wrapped) out_ += "\n        ";
@@ -431,7 +433,7 @@ std::string print(const Kernel& kernel) {
 }
 
 std::string print(const Program& program) {
-  std::string out = "program @" + quoted(program.name) + " {\n";
+  std::string out = "program @" + quoted(program.name, true) + " {\n";
   for (const Slot& slot : program.slots) {
     out +=
         "  slot " + quoted(slot.name) + ": " + std::string(kSlotKinds[static_cast<size_t>(slot.kind)]) + ' ';
@@ -442,7 +444,7 @@ std::string print(const Program& program) {
   }
   for (const Item& item : program.items) {
     if (const Launch* launch = std::get_if<Launch>(&item)) {
-      out += "  launch @" + quoted(program.kernels[launch->kernel].name) + '(';
+      out += "  launch @" + quoted(program.kernels[launch->kernel].name, true) + '(';
       for (size_t i = 0; i < launch->arguments.size(); ++i) {
         out += (i > 0 ? ", " : "") + quoted(program.slots[launch->arguments[i]].name);
       }

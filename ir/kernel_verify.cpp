@@ -1,30 +1,26 @@
 // The verifier of kernel IR. What holds for every sound kernel:
 //   K1   the kernel, its axes and its buffers have names; no two axes and no two buffers share one
-//   K2   extents are 0 to 2^40, tensors have at most 2^40 elements; a layout permutes the axes, its pitch is
-//   at least
-//        the innermost extent; locals have no layout
+//   K2   extents are 0 to 2^40, tensors have at most 2^40 elements and 64 dimensions, kernels 1000 axes; a
+//        layout permutes the axes, its pitch is at least the innermost extent; locals have no layout
 //   K3   parameters come before locals; a local follows grid axes only, and its type has their whole extent
-//   there K4   a grid axis is named once; 1 <= step <= extent; at most 2^40 tasks K5   expressions use older
-//   ones; constants are values of their dtype; what is applied is an elementwise op whose
-//        shape rule accepts the operands' dtypes and gives the noted one; an axis value is an affine i64
-//   K6   one subscript per dimension, affine ones within the extent unless checked (loads) or computed as i32
-//   or i64
-//        (loads, scatter); where a local follows an axis, its subscript is that axis alone
+//   K4   a grid axis is named once; 1 <= step <= extent; at most 2^40 tasks
+//   K5   expressions use older ones; constants are values of their dtype; what is applied is an elementwise
+//        op whose shape rule takes the operands' dtypes and gives the noted one; an axis value is affine, i64
+//   K6   one subscript per dimension; affine ones stay within the extent, unless checked (loads) or computed
+//        as i32 or i64 (loads, scatter); where a local follows an axis, its subscript is that axis alone
 //   K7   a statement's axes are distinct and not those of a loop around it; sums do not run over grid axes
-//   K8   values and subscripts use axes of their statement or of loops around it; stores none that is summed
-//   over K9   results of a reduce or contract are used in its stores only: existing components, of their
-//   dtype K10  a statement stores something; never to an `in`; the value has the buffer's dtype K11  at two
-//   points of a statement's axes its stores hit different elements K12  two tasks store to different elements
-//   of a parameter K13  what a statement stores it reads in the stores' values only, at the same subscripts;
-//   `out` parameters and
-//        locals are read after a store to them; a parameter that is written is read where the same task
-//        writes it
+//   K8   values and subscripts use axes of their statement or of loops around it, stores none of the sum's
+//   K9   results of a reduce or contract are used in its stores only: existing components, of their dtype
+//   K10  a statement stores something, a kernel in at most 1000 places; never to an `in`; the value has the
+//        buffer's dtype
+//   K11  at two points of a statement's axes its stores hit different elements
+//   K12  two tasks store to different elements of a parameter
+//   K13  what a statement stores it reads in the stores' values only, at the same subscripts; `out` and
+//        locals are read after a store to them; a written parameter is read where the same task writes it
 //   K14  operands of a contract are f32 or f64, the same; reduced values i32, i64, f32 or f64 (welford: a
-//   float), and
-//        what argmax and argmin number fits i32; a sum has at most one segment per term
+//        float); what argmax and argmin number fits i32; a sum has at most one segment per term
 //   K15  schedules use the fields of their statement; vectors run along one of its axes, along a sum only in
-//   an order
-//        that has lanes (max, min, argmax and argmin: any)
+//        an order that has lanes (max, min, argmax and argmin: any)
 // Programs: kernel_verify_program.cpp.
 #include "ir/kernel_verify.h"
 
@@ -62,12 +58,15 @@ class Verifier {
     // Stores that are broken themselves are reported where they stand, and left out of what loads are
     // compared with.
     collect(k_.body);
+    if (store_count_ > kMostStores)
+      return {{{}, "it stores in more than " + std::to_string(kMostStores) + " places"}};
     block(k_.body);
     return std::move(findings_);
   }
 
  private:
   using Axes = std::vector<AxisId>;
+  static constexpr size_t kMostStores = 1000;
 
   void found(const std::string& message) { findings_.push_back({span_, statement_ + ": " + message}); }
   bool broken(const std::optional<std::string>& problem) {
@@ -93,6 +92,7 @@ class Verifier {
     }
   }
   void collect(const Store& store, ExprChecker::Element use) {
+    ++store_count_;
     if (!k_.buffers.contains(store.buffer) || exprs_.check_element(store.buffer, store.index, use)) return;
     stores_[store.buffer.index].push_back(&store);
   }
@@ -391,6 +391,7 @@ class Verifier {
   std::vector<bool> split_;
   std::vector<bool> stored_;                       // buffers that an earlier statement stores to
   std::vector<std::vector<const Store*>> stores_;  // all of the kernel's, by buffer
+  size_t store_count_ = 0;
   std::vector<Finding> findings_;
   std::string statement_;
   Span span_;

@@ -11,6 +11,8 @@ namespace nnc::kernel {
 namespace {
 
 constexpr int64_t kLargest = int64_t{1} << 40;
+constexpr size_t kMostAxes = 1000;
+constexpr size_t kMostDimensions = 64;
 
 std::string tick(std::string_view name) {
   return "`" + std::string(name) + "`";
@@ -22,6 +24,7 @@ class TableChecker {
 
   std::vector<Finding> run() {
     if (k_.name.empty()) found("a kernel has no name");
+    if (k_.axes.size() > kMostAxes) found("it has more than " + std::to_string(kMostAxes) + " axes");
     std::unordered_set<std::string_view> names;
     for (const Axis& axis : k_.axes) {
       if (axis.name.empty()) found("an axis has no name");
@@ -75,6 +78,8 @@ class TableChecker {
     for (int64_t extent : b.type.shape) {
       if (extent < 0) return found(who + " has the extent " + std::to_string(extent));
     }
+    if (b.type.shape.size() > kMostDimensions)
+      return found(who + " has more than " + std::to_string(kMostDimensions) + " dimensions");
     if (b.type.elements() < 0) return found(who + " has more than 2^40 elements");
     if (!valid_layout(b.type.shape, b.layout))
       found(who +

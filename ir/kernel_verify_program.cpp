@@ -1,8 +1,7 @@
 // The verifier of programs:
 //   P1  the program, its slots and its kernels have names; no two slots and no two kernels share one
 //   P2  slots have valid types and layouts; only an output is in place of another slot: a param or state of
-//   the same
-//       type and layout, each replaced once
+//       the same type and layout, each replaced once
 //   P3  a launch has one argument per parameter, of the same type and layout
 //   P4  inputs and scalars are never written
 //   P5  memory that a launch writes is not an argument twice

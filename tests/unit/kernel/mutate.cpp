@@ -77,13 +77,26 @@ TEST_CASE("texts made to hurt") {
   CHECK(errors_of(head + repeat("-", 100000) + "x[i]").find("nested too deeply") != std::string::npos);
   CHECK(errors_of(head + repeat("x[", 100000)).find("nested too deeply") != std::string::npos);
   CHECK(errors_of(head + repeat("exp(", 100000)).find("nested too deeply") != std::string::npos);
-  CHECK(errors_of("kernel @f() {" + repeat("for i:2 {", 100000)).find("nested more than") !=
-        std::string::npos);
+  std::string loops = "kernel @f() {";
+  for (int i = 0; i < 100000; ++i) loops += "for a" + std::to_string(i) + ":2 {";
+  CHECK(errors_of(loops).find("nested more than") != std::string::npos);
   CHECK(!errors_of(repeat("kernel ", 10000)).empty());
   CHECK(!errors_of(std::string("\0\0\0", 3)).empty());
   CHECK(!errors_of("").empty());
   CHECK(!errors_of("kernel @f(x: f32[99999999999999999999])").empty());
   CHECK(!errors_of("kernel @f(x: f32[1099511627776,1099511627776]) {}").empty());
+
+  auto axes = [](int count) {
+    std::string text = "a0:1";
+    for (int i = 1; i < count; ++i) text += ", a" + std::to_string(i) + ":1";
+    return text;
+  };
+  CHECK(errors_of("kernel @f(out y: f32[]) { map " + axes(20000) + " { y[] = 0 } }")
+            .find("more than 1000 axes") != std::string::npos);
+  CHECK(errors_of("kernel @f(out y: f32[4]) { map { " + repeat("y[0] = 0 ", 20000) + " } }")
+            .find("more than 1000 places") != std::string::npos);
+  CHECK(errors_of("kernel @f(out y: f32[" + repeat("1,", 20000) + "]) { }").find("more than 64 dimensions") !=
+        std::string::npos);
 
   // Long sums are wide, not deep; doubling chains of lets stay as small as they are written.
   std::string wide = head + "x[i]" + repeat(" + x[i]", 5000) + " }\n}\n";

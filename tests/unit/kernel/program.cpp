@@ -54,7 +54,7 @@ void check_refused(const std::string& text, const std::string& part) {
 TEST_CASE("a program prints as it is written and runs") {
   Program program = program_of(kText);
   CHECK(print(program) ==
-        kText.substr(0, kText.find("value (w[i]")) +
+        kText.substr(0, kText.find(" value (w[i]")) +
             "\n      let e0 = w[i] - x[i]\n      value e0 * e0 {\n    loss[] = acc\n  }\n}\n" +
             kText.substr(kText.find("\nkernel @step")));
   CHECK(program_of(print(program)) == program);

@@ -85,6 +85,7 @@ TEST_CASE("every statement prints as it is written") {
   }
 }
 )");
+  check_printed("kernel @step(out y: f32[]) {\n  map {\n    y[] = 1\n  }\n}\n");
   check_printed(
       "kernel @\"a b\"(\"over\": f32[2], out \"q\\\"\\x01\": f32[2]) {\n"
       "  copy \"step\":2 {\n    \"q\\\"\\x01\"[\"step\"] = \"over\"[\"step\"]\n  }\n}\n");
@@ -157,8 +158,8 @@ TEST_CASE("errors name the place, what was expected and found, and the mend") {
       errors_of("kernel @f(hidden: f32[4], out y: f32[4]) {\n  map i:4 { y[i] = hiden[i] }\n}\n");
   CHECK(message ==
         "test.nnk:2:20: error: no buffer is named `hiden` [kernel_name]\n"
-        "  2 |   map i:4 { y[i] = hiden[i] }\n"
-        "    |                    ^~~~~\n"
+        "   2 |   map i:4 { y[i] = hiden[i] }\n"
+        "     |                    ^^^^^\n"
         "  help: did you mean `hidden`?\n");
   auto value = [](const char* text) { return with_value(text); };
   check_error(value("x[i,j] +"), "expected an expression, found `}`");
