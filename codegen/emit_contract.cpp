@@ -175,6 +175,38 @@ KernelEmitter::Values KernelEmitter::tile_sum(const Tile& t, int64_t rows, int64
   });
 }
 
+// Asks for what the stores will read at the tile's own elements (an optimiser's p, m, v), so that it arrives from memory
+// while the sum is computed.
+void KernelEmitter::tile_prefetch(const Tile& t, int64_t rows, int64_t vectors) {
+  std::vector<ExprId> pending = roots_;
+  std::vector<bool> seen(k_.exprs.size());
+  while (!pending.empty()) {
+    const ExprId id = pending.back();
+    pending.pop_back();
+    if (seen[id.index]) continue;
+    seen[id.index] = true;
+    const kernel::Expr& e = k_.exprs[id];
+    pending.insert(pending.end(), e.operands.begin(), e.operands.end());
+    if (e.kind != ExprKind::load || !t.row.valid() ||
+        stride_along(k_, e.buffer, e.subscripts, t.lanes) != 1 ||
+        stride_along(k_, e.buffer, e.subscripts, t.row).value_or(0) == 0)
+      continue;
+    lanes_ = t.lanes;
+    index_[t.lanes.index] = t.lane_at;
+    index_[t.row.index] = t.row_at;
+    llvm::Value* first = pointer(e.buffer, address(e.buffer, e.subscripts).offset);
+    const int64_t row_step = *stride_along(k_, e.buffer, e.subscripts, t.row);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < vectors; ++c) {
+        llvm::Value* where =
+            b_.CreateConstGEP1_64(b_.getFloatTy(), first, static_cast<uint64_t>(r * row_step + c * kLanes));
+        // For reading, to be kept in all cache levels, data.
+        b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {where->getType()},
+                           {where, b_.getInt32(0), b_.getInt32(3), b_.getInt32(1)});
+      }
+  }
+}
+
 void KernelEmitter::tile_stores(const Tile& t, int64_t rows, int64_t vectors, const Values& sums) {
   lanes_ = t.lanes;
   memo_.emplace_back();
@@ -254,6 +286,7 @@ void KernelEmitter::contract_tiled(const Contract& contract) {
     tile.depth_count = depth;
     const Values start(static_cast<size_t>(tile_rows * tile_vectors), zero);
     Values sums;
+    tile_prefetch(tile, tile_rows, tile_vectors);
     if (!partials) {
       sums = tile_sum(tile, tile_rows, tile_vectors, start);
     } else {

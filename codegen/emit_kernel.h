@@ -106,6 +106,7 @@ class KernelEmitter {
   void contract_dots(const kernel::Contract& contract);
   struct Tile;
   Values tile_sum(const Tile& tile, int64_t rows, int64_t vectors, const Values& initial);
+  void tile_prefetch(const Tile& tile, int64_t rows, int64_t vectors);
   void tile_stores(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
   void tile_stores_looped(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
 

@@ -119,12 +119,22 @@ class Grouping {
     return true;
   }
 
-  // The groups a node reads from, the latest first.
+  // The groups a node reads from: those with the largest domain first (they leave the threads the most freedom), then
+  // the latest.
   std::vector<uint32_t> candidates(const std::vector<Read>& what) const {
     std::set<uint32_t> groups;
     for (const Read& read : what)
       if (g_.node(read.value).group != kNoGroup) groups.insert(g_.node(read.value).group);
-    return {groups.rbegin(), groups.rend()};
+    std::vector<uint32_t> order(groups.rbegin(), groups.rend());
+    std::stable_sort(order.begin(), order.end(), [this](uint32_t a, uint32_t b) {
+      return element_count(groups_[a].domain) > element_count(groups_[b].domain);
+    });
+    return order;
+  }
+
+  // A group without a domain is one task: it takes no more than that task is worth.
+  bool has_room(uint32_t group, int64_t elements) const {
+    return !groups_[group].domain.empty() || groups_[group].work + elements <= kSingleTask;
   }
 
   void place(NodeId id) {
@@ -150,7 +160,8 @@ class Grouping {
       return;
     }
     for (uint32_t group : from)
-      if (fits(id, what, group, groups_[group].domain)) return add(id, group);
+      if (has_room(group, node.types[0].elements()) && fits(id, what, group, groups_[group].domain))
+        return add(id, group);
     start(id, false);
   }
 
@@ -169,8 +180,7 @@ class Grouping {
       if (groups_[group].contraction) continue;
       Shape domain = groups_[group].domain;
       for (;; domain.pop_back()) {
-        const bool shrunk_to_one = domain.empty() && !groups_[group].domain.empty();
-        if (shrunk_to_one && groups_[group].work + terms > kSingleTask) break;
+        if (domain.empty() && groups_[group].work + terms > kSingleTask) break;
         if (fits(id, what, group, domain)) {
           groups_[group].domain = domain;
           return add(id, group);
