@@ -85,7 +85,7 @@ class GraphReader {
       return r.error(DiagnosticKind::graph_invalid, r.since(name->span), std::move(error)), false;
     const std::optional<Layout> layout = r.layout();
     if (!layout) return false;
-    if (graph_.find_input(name->text).valid() || inputs_.contains(name->text))
+    if (inputs_.contains(name->text))
       return r.error(DiagnosticKind::graph_name, name->span,
                      fmt::format("two inputs are named `{}`", name->text)),
              false;
