@@ -5,6 +5,7 @@
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/SHA256.h>
 #include <llvm/Support/SmallVectorMemoryBuffer.h>
 #include <llvm/Support/TargetSelect.h>
@@ -27,6 +28,11 @@ void initialize_llvm() {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
     llvm::InitializeNativeTargetAsmParser();  // for the one system call in a step
+    // Loops are emitted with the pointers they should have; looking for better ones takes half of the compile time
+    // and finds none.
+    const auto& options = llvm::cl::getRegisteredOptions();
+    if (const auto lsr = options.find("disable-lsr"); lsr != options.end())
+      lsr->second->addOccurrence(1, "disable-lsr", "true");
   });
 }
 
