@@ -55,9 +55,11 @@ struct ExprVisitor {
     if (binary.op == logical_and || binary.op == logical_or) {
       return e.logical(binary.op == logical_and, left, right, site());
     }
-    if (binary.op == matmul) return e.matmul(left, right, site());
     if (binary.op == range) return range_of(left, right);
-    return e.elementwise(elementwise_of(binary.op), left, right, site());
+    Datum result = binary.op == matmul ? e.matmul(left, right, site())
+                                       : e.elementwise(elementwise_of(binary.op), left, right, site());
+    if (e.explaining) e.explain(binary, expr, left.value, right.value, result, frame);
+    return result;
   }
   Datum range_of(const Operand& left, const Operand& right) const {
     const Number* a = left.value.as<Number>();

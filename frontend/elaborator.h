@@ -81,6 +81,7 @@ struct Parameter {
   Dims dims;
   Span span;                   // the declared name
   Datum start;                 // Draws, Number or Constant
+  std::string type_text;  // "[out, in]"
   std::optional<Value> input;  // its node, once read
 };
 
@@ -201,6 +202,12 @@ struct Elaborator {
   bool stopped = false;  // a limit was passed: everything evaluates to Poison
   bool explaining = false;
   std::vector<std::string> explanations;
+  // Says how a product came about (explain.cpp).
+  void explain(const ast::Binary& binary, const ast::Expr& expr, const Datum& left, const Datum& right,
+               const Datum& result, Frame& frame);
+  const ast::Expr* explained = nullptr;  // the last one explained, and its words
+  std::string explained_text;
+  std::string explained_notes;
 
   // ---- reporting (elaborate.cpp). A place in the standard library becomes the user's call, with a label.
   Diagnostic& error(DiagnosticKind kind, const Site& site, std::string message);

@@ -128,6 +128,11 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
   parameter.dims = *dims;
   parameter.span = user_span(site);
   parameter.start = start;
+  if (binding.type) {
+    const std::string text = source_text(binding.type->span);
+    const size_t open = text.find('[');
+    if (open != std::string::npos) parameter.type_text = text.substr(open);
+  }
   instance.parameters.push_back(&parameter);
   return read_parameter(parameter, site);
 }

@@ -191,8 +191,8 @@ Datum Elaborator::matmul(const Operand& left, const Operand& right, const Site& 
     product_dims.push_back(across);
   }
   if (!a || !b) return Poison{};
-  const Datum product = emit(Op::matmul, {a->value, b->value}, MatmulAttrs{}, product_dims, DType::f32, site);
-  const Tensor* made = product.as<Tensor>();
+  const Datum multiplied = emit(Op::matmul, {a->value, b->value}, MatmulAttrs{}, product_dims, DType::f32, site);
+  const Tensor* made = multiplied.as<Tensor>();
   if (made == nullptr) return Poison{};
   result = *lead;
   if (!left_vector) result.push_back(rows);

@@ -118,8 +118,8 @@ Datum Elaborator::mean(const Tensor& given, const std::vector<int64_t>& axes, bo
     Number extent = whole_number(dim.extent);
     extent.batch = dim.batch;
     extent.name = dim.name;
-    const auto product = compute(Op::mul, count, extent);
-    if (const Number* number = std::get_if<Number>(&product)) count = *number;
+    const auto times = compute(Op::mul, count, extent);
+    if (const Number* number = std::get_if<Number>(&times)) count = *number;
   }
   const Datum sum = reduce(Op::reduce_sum, *tensor, axes, keep, site);
   if (axes.empty() || sum.poisoned()) return sum;
