@@ -50,7 +50,7 @@ Program Parser::program() {
     }
     expect("}", "after the program");
   }
-  if (!failed_ && !seen) expected("`program`");
+  if (!failed_ && !seen && result.kernels.empty()) expected("`program` or `kernel`");
   for (const auto& [item, called] : launches_) {
     if (failed_) break;
     auto it = kernels.find(called.text);

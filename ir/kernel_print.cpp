@@ -433,7 +433,12 @@ std::string print(const Kernel& kernel) {
 }
 
 std::string print(const Program& program) {
-  std::string out = "program @" + quoted(program.name, true) + " {\n";
+  std::string out;
+  if (program.name.empty() && program.slots.empty() && program.items.empty()) {
+    for (const Kernel& kernel : program.kernels) out += (out.empty() ? "" : "\n") + print(kernel);
+    return out;
+  }
+  out += "program @" + quoted(program.name, true) + " {\n";
   for (const Slot& slot : program.slots) {
     out +=
         "  slot " + quoted(slot.name) + ": " + std::string(kSlotKinds[static_cast<size_t>(slot.kind)]) + ' ';

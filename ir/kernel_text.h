@@ -7,7 +7,8 @@
 
 namespace nnc::kernel {
 
-// Reads what print() writes; the result is verified. Errors are reported with their place in the text.
+// Reads what print() writes; the result is verified. Errors are reported with their place in the text. A text of
+// kernels alone is a program without name, slots and items.
 Result<Kernel> parse_kernel(const Sources& sources, FileId file, Diagnostics& diagnostics);
 Result<Program> parse_program(const Sources& sources, FileId file, Diagnostics& diagnostics);
 

@@ -1,5 +1,6 @@
 // The verifier of programs:
-//   P1  the program, its slots and its kernels have names; no two slots and no two kernels share one
+//   P1  the program (unless it is kernels and nothing else), its slots and its kernels have names; no two
+//       slots and no two kernels share one
 //   P2  slots have valid types and layouts; only an output is in place of another slot: a param or state of
 //       the same type and layout, each replaced once
 //   P3  a launch has one argument per parameter, of the same type and layout
@@ -27,7 +28,8 @@ class ProgramVerifier {
       : p_(program), written_(program.slots.size(), false), access_(program.slots.size()) {}
 
   std::vector<ProgramFinding> run() {
-    if (p_.name.empty()) found("the program has no name");
+    bool kernels_alone = p_.slots.empty() && p_.items.empty();
+    if (p_.name.empty() && !kernels_alone) found("the program has no name");
     std::unordered_set<std::string_view> names;
     for (const Kernel& kernel : p_.kernels) {
       if (!names.insert(kernel.name).second) found("two kernels are named " + tick(kernel.name));

@@ -74,10 +74,15 @@ TEST_CASE("a program prints as it is written and runs") {
 TEST_CASE("kernels may stand before the program") {
   size_t at = kText.find("\nkernel");
   CHECK(program_of(kText.substr(at) + kText.substr(0, at)) == program_of(kText));
+  // Kernels alone are a program that launches nothing.
+  std::string alone = print(program_of(kText.substr(at)));
+  CHECK(alone == print(program_of(alone)));
+  CHECK(alone.substr(0, 16) == "kernel @gradient");
 }
 
 TEST_CASE("P1 to P7: what is wrong with a program") {
-  check_refused("kernel @f() { }", "expected `program`");
+  check_refused("", "expected `program` or `kernel`, found the end of the text");
+  check_refused("slot x: input f32[]", "expected `program` or `kernel`, found `slot`");
   check_refused(kText + "program @more { }", "a second program in one text");
   check_refused(kText + "kernel @step() { }", "a second kernel named `step`");
   check_refused(changed("@step(dw", "@stop(dw"), "did you mean `step`?");
