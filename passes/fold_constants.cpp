@@ -1,8 +1,7 @@
 // A node whose operands are all constants becomes one, by the op's reference semantics. What comes out is
 // rounded to its dtype as the compiled step would round (a subnormal f32 becomes zero). Only values of at
-// most 4096 elements are kept element by element; one number that fills a shape may be of any size.
-#include <algorithm>
-
+// most 4096 elements are kept element by element, and only as many as the operands held: repeating a short
+// constant is left to the op that does it. One number that fills a shape may be of any size.
 #include "passes/pass.h"
 #include "passes/rewrite.h"
 
@@ -10,7 +9,6 @@ namespace nnc::passes {
 namespace {
 
 constexpr int64_t kMaxElements = 4096;
-constexpr size_t kMaxGrown = 16;
 
 using Folded = std::optional<std::vector<Value>>;
 
@@ -43,14 +41,14 @@ Folded fold_constant_node(Builder& builder, Op op, std::span<const Value> operan
   std::vector<DenseTensor> tensors;
   bool all_filled = true;
   bool small = true;
-  size_t held = kMaxGrown;
+  size_t held = 0;
   for (Value operand : operands) {
     const Node* node = made_by(builder.graph(), operand, Op::constant);
     if (node == nullptr) return std::nullopt;
     operand_types.push_back(node->types[0]);
     tensors.push_back({node->types[0], std::get<ConstantAttrs>(node->attrs).values});
     for (double& x : tensors.back().data) x = rounded_to(node->types[0].dtype, x);
-    held = std::max(held, tensors.back().data.size());
+    held += tensors.back().data.size();
     all_filled &= tensors.back().data.size() == 1;
     small &= node->types[0].elements() <= kMaxElements;
   }

@@ -34,11 +34,12 @@ bool names_are_optional(const std::vector<std::string>& disabled, Diagnostics& d
     if (pass == nullptr) {
       std::vector<std::string> known;
       for (const Pass& p : kPasses) known.emplace_back(p.name);
-      Diagnostic& error = diagnostics.error_at(DiagnosticKind::unknown_pass, "", "there is no pass " + name);
+      Diagnostic& error =
+          diagnostics.error_at(DiagnosticKind::unknown_choice, "--disable-pass", "there is no pass " + name);
       if (auto nearest = suggest(name, known)) error.suggest("did you mean " + *nearest + "?");
       good = false;
     } else if (pass->required) {
-      diagnostics.error_at(DiagnosticKind::required_pass, "",
+      diagnostics.error_at(DiagnosticKind::unknown_choice, "--disable-pass",
                            "the pass " + name + " cannot be switched off: code generation relies on it");
       good = false;
     }
