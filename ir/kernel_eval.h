@@ -10,7 +10,8 @@
 
 namespace nnc::kernel {
 
-// Runs every task. `arguments` points at one memory block per parameter, in the parameter's layout, each of
+// Runs every task, in order. The kernel has to be sound (verify()). Locals are NaN (all bits set) at a task's start.
+// `arguments` points at one memory block per parameter, in the parameter's layout, each of
 // storage_elements(shape, layout) elements of its dtype (bool as one byte).
 void evaluate(const Kernel& kernel, std::span<std::byte* const> arguments);
 
