@@ -104,11 +104,9 @@ void compile_units(std::vector<Unit>& units, const std::vector<Program>& program
   for (std::thread& thread : threads) thread.join();
 }
 
-std::string source_of(const Kernel& k) {
-  std::string out;
-  for (const kernel::Statement& s : k.body)
-    for (const Span& span : s.spans)
-      out += (out.empty() ? "" : ",") + std::to_string(span.file.index) + ":" + std::to_string(span.begin);
+std::vector<Span> source_of(const Kernel& k) {
+  SpanSet out;
+  for (const kernel::Statement& s : k.body) out = join(out, s.spans);
   return out;
 }
 
@@ -117,6 +115,7 @@ EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan) 
   entry.name = program.name;
   entry.inputs = plan.inputs;
   entry.memory = plan.bill;
+  entry.serial = program.serial;
   entry.arena_bytes = plan.arena_bytes;
   entry.scratch_bytes_per_thread = plan.scratch_bytes;
   for (const kernel::Item& item : program.items) {

@@ -257,8 +257,10 @@ Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& op
   if (!options.schedule) return program;
   const Result<codegen::Target> target = codegen::host_target(options.isa, diagnostics);
   if (!target) return Failure();
+  program.serial = options.schedule_seed == 0 && !codegen::worth_sharing(program, options.threads);
+  const int threads = program.serial ? 1 : options.threads;
   for (kernel::Kernel& k : program.kernels)
-    codegen::schedule_kernel(k, *target, {options.threads, options.schedule_seed});
+    codegen::schedule_kernel(k, *target, {threads, options.schedule_seed});
   return program;
 }
 

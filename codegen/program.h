@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "support/source.h"
+
 extern "C" {
 // Owned by the caller, zeroed before first use, 64-byte aligned. `arrived` and `generation` are the
 // barrier's.
@@ -64,7 +66,7 @@ struct MemoryBill {
 
 struct KernelInfo {
   std::string name;
-  std::string source;  // the lines it comes from: "digits.nn:5, std/linear.nn:4"
+  std::vector<Span> source;  // the places it comes from, each once
   double flops = 0;    // of products and contractions, 2 per multiply-add
   int64_t tasks = 0;
 };
@@ -75,6 +77,7 @@ struct EntryPoint {
   std::vector<InputInfo> inputs;
   std::vector<KernelInfo> kernels;  // in launch order
   int barriers = 0;
+  bool serial = false;  // too little work to share: to be entered by one thread alone, as thread 0 of 1
   MemoryBill memory;
   uint64_t arena_bytes = 0;               // to allocate for `arena` …
   uint64_t scratch_bytes_per_thread = 0;  // … plus this times threads behind it

@@ -29,6 +29,17 @@ int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
+// How often the statement's body runs; contractions are counted in multiply-adds elsewhere.
+int64_t points(const Kernel& k, const kernel::Statement& statement) {
+  int64_t count = 1;
+  const auto times = [&](const std::vector<AxisId>& axes) {
+    for (AxisId axis : axes) count *= k.axes[axis].extent;
+  };
+  if (const auto* map = std::get_if<Map>(&statement.body)) times(map->axes);
+  if (const auto* reduce = std::get_if<Reduce>(&statement.body)) times(reduce->axes), times(reduce->over);
+  return count;
+}
+
 // A register tile: rows x vectors accumulators.
 struct TileShape {
   int64_t rows = 1;
@@ -283,7 +294,7 @@ class Scheduler {
   void cut_rows() {
     if (k_.grid.empty()) return;
     int64_t work = 0;
-    for (const kernel::Statement& statement : k_.body) work += points(statement);
+    for (const kernel::Statement& statement : k_.body) work += points(k_, statement);
     const bool has_locals = std::any_of(k_.buffers.begin(), k_.buffers.end(), [](const kernel::Buffer& b) {
       return b.space == kernel::Space::local;
     });
@@ -315,16 +326,6 @@ class Scheduler {
                        [&](const kernel::Statement& s) { return lanes_of(s) == axis; });
   }
 
-  int64_t points(const kernel::Statement& statement) const {
-    int64_t count = 1;
-    const auto times = [&](const std::vector<AxisId>& axes) {
-      for (AxisId axis : axes) count *= extent(axis);
-    };
-    if (const auto* map = std::get_if<Map>(&statement.body)) times(map->axes);
-    if (const auto* reduce = std::get_if<Reduce>(&statement.body)) times(reduce->axes), times(reduce->over);
-    return count;
-  }
-
   Kernel& k_;
   const Target& target_;
   const ScheduleOptions& options_;
@@ -333,6 +334,26 @@ class Scheduler {
 };
 
 }  // namespace
+
+bool worth_sharing(const kernel::Program& program, int threads) {
+  if (threads <= 1) return false;
+  constexpr double kFlopsPerMicrosecond = 100e3;
+  constexpr double kPointsPerMicrosecond = 2e3;  // of maps and reductions
+  constexpr double kMeeting = 0.5;               // microseconds a barrier costs with the unevenness before it
+  double work = 0;
+  double meetings = 2;  // waking and joining
+  for (const kernel::Item& item : program.items) {
+    const auto* launch = std::get_if<kernel::Launch>(&item);
+    if (!launch) {
+      meetings += 1;
+      continue;
+    }
+    const Kernel& k = program.kernels[launch->kernel];
+    work += flops(k) / kFlopsPerMicrosecond;
+    for (const kernel::Statement& s : k.body) work += static_cast<double>(points(k, s)) / kPointsPerMicrosecond;
+  }
+  return work * (1 - 1.0 / threads) > meetings * kMeeting;
+}
 
 void schedule_kernel(Kernel& kernel, const Target& target, const ScheduleOptions& options) {
   // The same seed gives every kernel its own choices.

@@ -69,7 +69,7 @@ Result<Compiled> compile_all(Session& session, const std::string& path) {
   return Failure();
 }
 
-std::string json_report(const Compiled& c, int threads) {
+std::string json_report(const Compiled& c, int threads, const Sources& sources) {
   const EntryPoint& step = c.step();
   const MemoryBill& memory = step.memory;
   const CompileTimes& times = c.bundle.times;
@@ -102,11 +102,11 @@ std::string json_report(const Compiled& c, int threads) {
     json["step"].push_back({{"kernel", kernel.name},
                             {"tasks", kernel.tasks},
                             {"flops", kernel.flops},
-                            {"source", kernel.source}});
+                            {"source", describe_lines(kernel.source, sources)}});
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-std::string text_report(const Compiled& c, int threads) {
+std::string text_report(const Compiled& c, int threads, const Sources& sources) {
   const EntryPoint& step = c.step();
   const MemoryBill& memory = step.memory;
   const CompileTimes& times = c.bundle.times;
@@ -132,7 +132,8 @@ std::string text_report(const Compiled& c, int threads) {
   Table kernels("lrrl");
   for (const KernelInfo& kernel : step.kernels)
     kernels.row({kernel.name, kernel.flops > 0 ? flops_text(kernel.flops) + "FLOP" : "",
-                 fmt::format("{} task{}", kernel.tasks, kernel.tasks == 1 ? "" : "s"), kernel.source});
+                 fmt::format("{} task{}", kernel.tasks, kernel.tasks == 1 ? "" : "s"),
+                 describe_lines(kernel.source, sources)});
   out += kernels.text("  ");
   out += fmt::format(
       "\ncompiled in {:.1f} ms: frontend {:.1f}, passes {:.1f}, lowering {:.1f}, machine code {:.1f}, "
@@ -149,7 +150,8 @@ int compile(const Options& options, Console& console) {
   const Result<Compiled> compiled = compile_all(session, options.arguments.front());
   if (!compiled) return session.leave();
   const int threads = codegen_options(options).threads;
-  console.write(options.json ? json_report(*compiled, threads) : text_report(*compiled, threads));
+  console.write(options.json ? json_report(*compiled, threads, session.sources)
+                             : text_report(*compiled, threads, session.sources));
   return session.leave();
 }
 

@@ -292,6 +292,8 @@ struct Program {
   IdVector<KernelId, Kernel> kernels;
   IdVector<SlotId, Slot> slots;
   std::vector<Item> items;
+  // Too little work to share: one thread runs it all. A choice like a schedule: no meaning, not part of the text.
+  bool serial = false;
   bool operator==(const Program&) const = default;
 };
 

@@ -76,7 +76,10 @@ bool Session::check_memory(Diagnostics& diagnostics) const {
 
 void Session::run(const EntryPoint& entry, const unsigned char* const* inputs) {
   context_.inputs = inputs;
-  pool_.run(entry.function, &context_);
+  if (entry.serial)
+    entry.function(&context_, 0, 1);
+  else
+    pool_.run(entry.function, &context_);
 }
 
 void Session::run(const EntryPoint& entry, const unsigned char* const* inputs, ThreadPool::Function then,

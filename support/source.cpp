@@ -1,8 +1,11 @@
 #include "support/source.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace nnc {
 namespace {
@@ -81,6 +84,21 @@ std::string Sources::describe(Span span) const {
   const SourceFile& file = files_[span.file];
   const LineColumn at = file.locate(span.begin);
   return fmt::format("{}:{}:{}", file.path(), at.line, at.column);
+}
+
+std::string describe_lines(const std::vector<Span>& spans, const Sources& sources) {
+  std::map<FileId, std::set<uint32_t>> lines;
+  for (const Span& span : spans)
+    if (span.valid()) lines[span.file].insert(sources[span.file].locate(span.begin).line);
+  const auto is_library = [&](FileId file) { return sources[file].path().starts_with("std/"); };
+  const bool has_own =
+      std::any_of(lines.begin(), lines.end(), [&](const auto& entry) { return !is_library(entry.first); });
+  std::string out;
+  for (const auto& [file, numbers] : lines) {
+    if (has_own && is_library(file)) continue;
+    out += fmt::format("{}{}:{}", out.empty() ? "" : " ", sources[file].path(), fmt::join(numbers, ","));
+  }
+  return out;
 }
 
 size_t display_width(std::string_view text) {

@@ -66,6 +66,10 @@ class Sources {
   IdVector<FileId, SourceFile> files_;
 };
 
+// The lines that the spans start on: "digits.nn:5,7 std/layers.nn:6", in the order of the files. Lines of the standard
+// library are left out where a file of the user's is named.
+std::string describe_lines(const std::vector<Span>& spans, const Sources& sources);
+
 // Columns a terminal needs for `text` (UTF-8): two for wide East Asian characters, none for combining marks.
 size_t display_width(std::string_view text);
 
