@@ -164,6 +164,10 @@ ExprPtr Parser::postfix() {
     } else if (at(TokenKind::left_bracket)) {
       value = index(std::move(value), begin, height);
     } else if (at(TokenKind::dot)) {
+      if (std::holds_alternative<ast::Number>(value->node)) {
+        error(DiagnosticKind::bad_number, peek(), "a number has no members");
+        return nullptr;
+      }
       take();
       if (at(TokenKind::number)) {
         error(DiagnosticKind::expected_name, peek(), "an element is taken by its place in [ ]")
