@@ -67,7 +67,7 @@ struct MemoryBill {
 struct KernelInfo {
   std::string name;
   std::vector<Span> source;  // the places it comes from, each once
-  double flops = 0;    // of products and contractions, 2 per multiply-add
+  double flops = 0;          // of products and contractions, 2 per multiply-add
   int64_t tasks = 0;
 };
 

@@ -350,7 +350,8 @@ bool worth_sharing(const kernel::Program& program, int threads) {
     }
     const Kernel& k = program.kernels[launch->kernel];
     work += flops(k) / kFlopsPerMicrosecond;
-    for (const kernel::Statement& s : k.body) work += static_cast<double>(points(k, s)) / kPointsPerMicrosecond;
+    for (const kernel::Statement& s : k.body)
+      work += static_cast<double>(points(k, s)) / kPointsPerMicrosecond;
   }
   return work * (1 - 1.0 / threads) > meetings * kMeeting;
 }
