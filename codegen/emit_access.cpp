@@ -263,6 +263,17 @@ void KernelEmitter::store(const kernel::Store& s) {
   b_.CreateMaskedScatter(value, pointers, align, mask_);
 }
 
+void KernelEmitter::prefetch(llvm::Value* where, int level) {
+  // For reading; locality 3 is the first level; data, not instructions.
+  b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {where->getType()},
+                     {where, b_.getInt32(0), b_.getInt32(static_cast<uint32_t>(4 - level)), b_.getInt32(1)});
+}
+
+bool KernelEmitter::exceeds(BufferId id, int64_t cache_bytes) const {
+  const kernel::Buffer& buffer = k_.buffers[id];
+  return storage_elements(buffer.type.shape, buffer.layout) * dtype_bytes(buffer.type.dtype) > cache_bytes / 2;
+}
+
 void KernelEmitter::run_stores(const std::vector<kernel::Store>& stores) {
   // All values before any store: a store may overwrite what another value reads (p, m, v of an optimiser).
   for (const kernel::Store& s : stores) expr(s.value);

@@ -22,6 +22,8 @@ namespace {
 
 // An epilogue of more operations than this runs in a loop over the tile's rows rather than once per register.
 constexpr int kInlineEpilogue = 6;
+// Terms of the sum per turn of a tile's loop.
+constexpr int64_t kUnroll = 4;
 
 int count_operations(const kernel::Kernel& kernel, ExprId id) {
   const kernel::Expr& e = kernel.exprs[id];
@@ -139,6 +141,24 @@ KernelEmitter::Values KernelEmitter::tile_sum(const Tile& t, int64_t rows, int64
     }
   };
 
+  // What the next tile will read, asked for while this one computes: the same terms of the rows below, or (where a task
+  // has no more rows) of the columns to the right. Operands that stay in the cache need no asking.
+  const bool last_rows = !t.row.valid() || k_.axes[t.row].extent <= rows;
+  const bool far_rows = !last_rows && exceeds(t.broadcast.buffer, target_.l2_bytes);
+  const bool far_columns = last_rows && exceeds(t.vectors.buffer, target_.l1_bytes);
+  const auto fetch_ahead = [&](llvm::Value* vector_at, llvm::Value* broadcast_at) {
+    const auto ask = [&](llvm::Value* base, int64_t elements, int level) {
+      prefetch(b_.CreateConstGEP1_64(f32, base, static_cast<uint64_t>(elements)), level);
+    };
+    if (far_rows && broadcast_step == 1)
+      for (int64_t r = 0; r < rows; ++r) ask(broadcast_at, (rows + r) * row_step, 2);
+    if (far_rows && row_step == 1)
+      for (int64_t k = 0; k < kUnroll; ++k) ask(broadcast_at, k * broadcast_step + 2 * rows, 2);
+    if (far_columns)
+      for (int64_t k = 0; k < kUnroll; ++k)
+        for (int64_t c = 0; c < vectors; ++c) ask(vector_at, k * vector_step + (vectors + c) * kLanes, 1);
+  };
+
   index_[t.lanes.index] = t.lane_at;
   if (t.row.valid()) index_[t.row.index] = t.row_at;
   std::vector<AxisId> outer(t.contract.over.begin(), t.contract.over.end() - 1);
@@ -150,7 +170,6 @@ KernelEmitter::Values KernelEmitter::tile_sum(const Tile& t, int64_t rows, int64
     llvm::Value* broadcast_at =
         pointer(t.broadcast.buffer, address(t.broadcast.buffer, t.broadcast.subscripts).offset);
     index_[t.depth.index] = nullptr;
-    constexpr int64_t kUnroll = 4;
     const int64_t whole = t.depth_count / kUnroll * kUnroll;
     Values state = before;
     state.push_back(vector_at);
@@ -161,6 +180,7 @@ KernelEmitter::Values KernelEmitter::tile_sum(const Tile& t, int64_t rows, int64
       next.pop_back();
       llvm::Value* vector_from = next.back();
       next.pop_back();
+      fetch_ahead(vector_from, from);
       for (int64_t k = 0; k < kUnroll; ++k) multiply(next, vector_from, from, k);
       next.push_back(b_.CreateConstGEP1_64(f32, vector_from, static_cast<uint64_t>(kUnroll * vector_step)));
       next.push_back(b_.CreateConstGEP1_64(f32, from, static_cast<uint64_t>(kUnroll * broadcast_step)));
@@ -200,9 +220,7 @@ void KernelEmitter::tile_prefetch(const Tile& t, int64_t rows, int64_t vectors) 
       for (int64_t c = 0; c < vectors; ++c) {
         llvm::Value* where =
             b_.CreateConstGEP1_64(b_.getFloatTy(), first, static_cast<uint64_t>(r * row_step + c * kLanes));
-        // For reading, to be kept in all cache levels, data.
-        b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {where->getType()},
-                           {where, b_.getInt32(0), b_.getInt32(3), b_.getInt32(1)});
+        prefetch(where, 1);
       }
   }
 }

@@ -64,8 +64,12 @@ void KernelEmitter::contract_dots(const Contract& contract) {
       if (!mask) return b_.CreateAlignedLoad(vector_type, where, align);
       return b_.CreateMaskedLoad(vector_type, where, align, mask, llvm::Constant::getNullValue(vector_type));
     };
+    // The rows of the next tile are asked for while this one computes, if they come from afar.
+    const bool far_rows = row.valid() && exceeds(a.buffer, target_.l1_bytes);
     const auto step = [&](llvm::Value* k, const Values& before, llvm::Value* mask) {
       Values sums = before;
+      for (int64_t r = 0; far_rows && r < tile_rows; ++r)
+        prefetch(b_.CreateGEP(f32, a_base, b_.CreateAdd(k, i64((tile_rows + r) * row_step))), 2);
       Values right;
       for (int64_t c = 0; c < tile_columns; ++c) right.push_back(fetch(b_base, k, c * column_step, mask));
       for (int64_t r = 0; r < tile_rows; ++r) {

@@ -107,6 +107,9 @@ class KernelEmitter {
   struct Tile;
   Values tile_sum(const Tile& tile, int64_t rows, int64_t vectors, const Values& initial);
   void tile_prefetch(const Tile& tile, int64_t rows, int64_t vectors);
+  void prefetch(llvm::Value* where, int level);  // into cache level 1, 2 or 3
+  // Whether a buffer is larger than what this cache level keeps beside other data.
+  bool exceeds(kernel::BufferId buffer, int64_t cache_bytes) const;
   void tile_stores(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
   void tile_stores_looped(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
 
