@@ -10,6 +10,7 @@
 #include "codegen/jit.h"
 #include "codegen/schedule.h"
 #include "ir/element_expr.h"
+#include "ir/layout.h"
 #include "support/check.h"
 
 namespace nnc {
@@ -145,7 +146,9 @@ class ProgramLowering {
         }
         continue;
       }
-      Slot slot{output.name, g_.type(output.value), g_.layout(output.value), Slot::Kind::output, {}, false};
+      // What leaves has the layout of what is kept, whatever it was computed in: `init` writes parameters.
+      const TensorType& type = g_.type(output.value);
+      Slot slot{output.name, type, padded_layout(type.shape), Slot::Kind::output, {}, false};
       slots_[output.value] = program_.slots.push_back(std::move(slot));
     }
   }

@@ -15,6 +15,7 @@
 #include <map>
 
 #include "ir/kernel.h"
+#include "ir/layout.h"
 #include "ir/order.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
@@ -25,35 +26,13 @@ namespace {
 using kernel::AxisId;
 using kernel::Index;
 
-constexpr int64_t kLine = 16;        // f32 elements of a cache line
-constexpr int64_t kSetStride = 128;  // rows this many elements apart share few cache sets
-
-std::vector<int64_t> natural_order(int64_t rank) {
-  std::vector<int64_t> order;
-  for (int64_t i = 0; i < rank; ++i) order.push_back(i);
-  return order;
-}
-
-Layout padded(const Shape& shape, std::vector<int64_t> order) {
-  if (shape.size() < 2) return {};
-  const int64_t inner = shape[static_cast<size_t>(order.back())];
-  Layout layout;
-  if (order != natural_order(static_cast<int64_t>(shape.size()))) layout.order = std::move(order);
-  if (inner >= kLine) {
-    int64_t pitch = (inner + kLine - 1) / kLine * kLine;
-    if (pitch % kSetStride == 0) pitch += kLine;
-    if (pitch != inner) layout.pitch = pitch;
-  }
-  return layout;
-}
-
 // The layout with `axis` innermost and the others as they were.
 Layout with_innermost(const Shape& shape, int64_t axis) {
   std::vector<int64_t> order;
   for (int64_t i = 0; i < static_cast<int64_t>(shape.size()); ++i)
     if (i != axis) order.push_back(i);
   order.push_back(axis);
-  return padded(shape, order);
+  return padded_layout(shape, order);
 }
 
 int64_t innermost(const TensorType& type, const Layout& layout) {
@@ -94,8 +73,7 @@ class LayoutAssignment {
     const Node& node = rewriter_.result().nodes[value.node];
     const Role role = std::get<InputAttrs>(node.attrs).role;
     const Shape& shape = node.types[0].shape;
-    if (role == Role::param || role == Role::state)
-      set_layout(value, padded(shape, natural_order(static_cast<int64_t>(shape.size()))));
+    if (role == Role::param || role == Role::state) set_layout(value, padded_layout(shape));
   }
 
   // Whether the value is a parameter, looked at through reordering.
@@ -172,7 +150,7 @@ class LayoutAssignment {
       const Value value = rewriter_[Value{id, r}];
       if (!g.layout(value).is_default()) continue;
       const Shape& shape = node.types[r].shape;
-      std::vector<int64_t> order = natural_order(static_cast<int64_t>(shape.size()));
+      std::vector<int64_t> order;
       if (op_def(node.op).has(kElementwise))
         for (Value operand : rewriter_.operands(id)) {
           const Layout layout = g.layout(operand);
@@ -181,7 +159,7 @@ class LayoutAssignment {
             break;
           }
         }
-      if (node.op != Op::constant) set_layout(value, padded(shape, order));
+      if (node.op != Op::constant) set_layout(value, padded_layout(shape, order));
     }
   }
 

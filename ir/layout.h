@@ -1,0 +1,16 @@
+// The layouts that passes and lowering agree on.
+#pragma once
+
+#include <vector>
+
+#include "ir/type.h"
+
+namespace nnc {
+
+// A layout with its axes in this order (empty: as written) whose rows are padded: they start on a cache line,
+// and rows below each other do not fall onto the same cache sets. Rows shorter than a line, vectors and
+// scalars are not padded. Everything kept between steps has it with the axes as written, so that all programs
+// of a model agree.
+Layout padded_layout(const Shape& shape, std::vector<int64_t> order = {});
+
+}  // namespace nnc
