@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "ir/kernel_eval.h"
+#include "ir/kernel_text.h"
 #include "ir/verify.h"
 #include "passes/pass.h"
 
@@ -113,7 +114,15 @@ kernel::Program lower(const Graph& graph, const CodegenOptions& options) {
     for (const std::string& line : broken) UNSCOPED_INFO(line);
     REQUIRE(broken.empty());
   }
-  return std::move(*program);
+  // The text is the program: what runs from here on was read back from it.
+  const std::string text = kernel::print(*program);
+  Sources sources;
+  Result<kernel::Program> again =
+      kernel::parse_program(sources, sources.add("program.nnk", text), diagnostics);
+  INFO(render_all(diagnostics, sources));
+  REQUIRE(again.ok());
+  REQUIRE(kernel::print(*again) == text);
+  return std::move(*again);
 }
 
 }  // namespace
