@@ -49,10 +49,8 @@ int predict(const Options& options, Console& console) {
       runtime::load_rows(trained->run.config, trained->run.fitted, options.arguments[1],
                          columns_of(trained->model, *graph), session.diagnostics);
   if (!data) return session.leave();
-  const Result<std::vector<Graph>> graphs =
-      prediction_graphs(session, trained->loaded, trained->model, *output, data->rows);
-  if (!graphs) return session.leave();
-  const Result<Bundle> bundle = compile_graphs(session, *graphs);
+  // No program for the remainder: the runtime fills the last batch up.
+  const Result<Bundle> bundle = compile_graphs(session, {*graph});
   if (!bundle) return session.leave();
   runtime::ThreadPool pool(codegen_options(options).threads);
   runtime::Session memory(*bundle, pool);

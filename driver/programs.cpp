@@ -79,12 +79,4 @@ Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel
   return graphs;
 }
 
-Result<std::vector<Graph>> prediction_graphs(Session& session, const LoadedModel& loaded,
-                                             const frontend::Model& model, const std::string& output,
-                                             int64_t rows) {
-  std::vector<Graph> graphs;
-  if (!add_batched(session, loaded, model, "predict." + output, rows, graphs)) return Failure();
-  return graphs;
-}
-
 }  // namespace nnc::driver

@@ -28,9 +28,4 @@ Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& 
 Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded,
                                              const frontend::Model& model, int64_t rows);
 
-// predict.OUTPUT and predict.OUTPUT.rest.
-Result<std::vector<Graph>> prediction_graphs(Session& session, const LoadedModel& loaded,
-                                             const frontend::Model& model, const std::string& output,
-                                             int64_t rows);
-
 }  // namespace nnc::driver

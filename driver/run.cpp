@@ -1,5 +1,6 @@
 // nnc run FILE | -e EXPR: every named value, the loss, each gradient, then what a step of the optimiser
 // changes.
+#include <algorithm>
 #include <cmath>
 
 #include "driver/commands.h"
@@ -70,10 +71,19 @@ void show_gradients(Console& console, const frontend::Exploration& exploration, 
       console.print("gradient of {}: none ({})\n", name, why->second);
 }
 
-bool has_parameters(const Graph& graph) {
+std::vector<std::string> parameter_names(const Graph& graph) {
+  std::vector<std::string> names;
   for (const NodeId id : graph.inputs)
-    if (std::get<InputAttrs>(graph.nodes[id].attrs).role == Role::param) return true;
-  return false;
+    if (const auto& attrs = std::get<InputAttrs>(graph.nodes[id].attrs); attrs.role == Role::param)
+      names.push_back(attrs.name);
+  return names;
+}
+
+// Those of layers; a parameter with a name of its own is among the values.
+void show_parameters(Console& console, const frontend::Exploration& exploration, const TensorMap& variables) {
+  for (const std::string& name : parameter_names(exploration.graph))
+    if (std::find(exploration.values.begin(), exploration.values.end(), name) == exploration.values.end())
+      show(console, name, variables.at(name));
 }
 
 // Steps 1 … n, then the parameters and the loss that they lead to. Exit code 5 when the loss stops being
@@ -94,10 +104,7 @@ int show_steps(Session& session, const frontend::Exploration& exploration, Stepp
     after = stepper.step(t);
   }
   console.print("\nafter {} step{} of {}\n", steps, steps == 1 ? "" : "s", optimizer);
-  for (const NodeId id : exploration.graph.inputs) {
-    const auto& attrs = std::get<InputAttrs>(exploration.graph.nodes[id].attrs);
-    if (attrs.role == Role::param) show(console, attrs.name, variables.at(attrs.name));
-  }
+  for (const std::string& name : parameter_names(exploration.graph)) show(console, name, variables.at(name));
   show_losses(console, after, "loss");
   return 0;
 }
@@ -123,17 +130,19 @@ int run(const Options& options, Console& console) {
                                                              : compiled_stepper(session, *exploration);
   if (stepper == nullptr) return session.leave();
 
+  const TensorMap start = stepper->variables();
   const TensorMap values = stepper->step(1);
   if (expression) {
     const DenseTensor& result = values.at(fmt::format("value.{}", kExpressionName));
     console.print("{}\n", tensor_text(result));
     return session.leave();
   }
+  show_parameters(console, *exploration, start);
   show_values(console, *exploration, values);
   show_losses(console, values, "loss");
   show_gradients(console, *exploration, values);
   int code = 0;
-  if (options.steps > 0 && values.contains("loss") && has_parameters(exploration->graph))
+  if (options.steps > 0 && values.contains("loss") && !parameter_names(exploration->graph).empty())
     code = show_steps(session, *exploration, *stepper, values);
   return session.leave(code);
 }

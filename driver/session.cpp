@@ -17,7 +17,8 @@
 namespace nnc::driver {
 namespace {
 
-constexpr size_t kLargestSource = size_t{16} << 20;
+// The parsers say what they take; this keeps what is no text from filling the memory before they are asked.
+constexpr size_t kLargestSource = size_t{256} << 20;
 
 std::string extension(const std::string& path) {
   const size_t slash = path.find_last_of('/');
@@ -103,7 +104,7 @@ Result<FileId> open_source(Session& session, const std::string& path) {
   const int error = errno;
   if (file != stdin) std::fclose(file);
   if (failed) return unreadable(session, path, std::strerror(error));
-  if (text.size() > kLargestSource) return unreadable(session, path, "a source text of more than 16 MiB");
+  if (text.size() > kLargestSource) return unreadable(session, path, "a source text of more than 256 MiB");
   return session.sources.add(path == "-" ? "<stdin>" : path, std::move(text));
 }
 

@@ -33,7 +33,7 @@ enum class FileKind { model, run_file, graph_text, kernel_text, checkpoint, fold
 // By what the name ends in; a folder is a run folder. Anything else is an error that lists what is taken.
 Result<FileKind> kind_of(Session& session, const std::string& path);
 
-// The text of a regular file of at most 16 MiB, added to the sources; "-" reads standard input.
+// The text of a regular file of at most 256 MiB, added to the sources; "-" reads standard input.
 Result<FileId> open_source(Session& session, const std::string& path);
 
 // A file's syntax tree.

@@ -1,5 +1,5 @@
-// `nnc run`: one graph that computes every named value of a small program, its loss, the gradients and one step, and
-// words for what has no gradient.
+// `nnc run`: one graph that computes every named value of a small program, its loss, the gradients and one
+// step, and words for what has no gradient.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -39,7 +39,8 @@ std::string no_gradient_reason(const Datum& value, const Tensor& tensor, const s
     return fmt::format("a constant; write `param {}: {}` to differentiate it", name, type);
   }
   if (tensor.parameter != nullptr && tensor.parameter->role == Role::state) {
-    return fmt::format("drawn once and not learned; write `param {}: {} ~ …` to differentiate it", name, type);
+    return fmt::format("drawn once and not learned; write `param {}: {} ~ …` to differentiate it", name,
+                       type);
   }
   if (tensor.dtype == DType::i32) return "whole numbers do not move smoothly";
   if (tensor.dtype == DType::boolean) return "true and false do not move smoothly";
@@ -61,8 +62,9 @@ Result<Exploration> build_exploration(const ast::File& file, Sources& sources, c
     diagnostics
         .error(DiagnosticKind::needs_data, column.span,
                fmt::format("{} is a data column, and nothing is read here", column.name))
-        .suggest(fmt::format("nnc train reads data; to try the model, make it a member: {}: f32[…] ~ normal(0, 1)",
-                             column.name));
+        .suggest(
+            fmt::format("nnc train reads data; to try the model, make it a member: {}: f32[…] ~ normal(0, 1)",
+                        column.name));
     return Failure();
   }
   const Elaborator::Loss loss = e.run_losses();
@@ -92,10 +94,14 @@ Result<Exploration> build_exploration(const ast::File& file, Sources& sources, c
       if (parameter->role == Role::param) learned.push_back(parameter);
     }
     if (const auto slopes = gradients(e, *loss.total, learned)) {
-      for (size_t i = 0; i < learned.size(); ++i) e.builder.output("grad." + learned[i]->name, (*slopes)[i].value);
+      for (size_t i = 0; i < learned.size(); ++i)
+        e.builder.output("grad." + learned[i]->name, (*slopes)[i].value);
     }
     if (library.optimizer) {
-      if (const auto applied = apply_optimizer(e, *library.optimizer, *loss.total)) states = applied->states;
+      if (const auto applied = apply_optimizer(e, *library.optimizer, *loss.total)) {
+        out.default_lr = applied->default_lr;
+        states = applied->states;
+      }
     }
   }
   if (diagnostics.error_count() > errors) return Failure();
