@@ -273,10 +273,13 @@ void LabelCheck::report(const std::string& location, Diagnostics& diagnostics) c
   Diagnostic& d = diagnostics.error_at(DiagnosticKind::data_label_range, location, std::move(message));
   if (outside_ > 1) d.note(fmt::format("{} rows are outside", outside_));
   const double span = highest_ - lowest_;
-  if (column_.classes == 0 || span < static_cast<double>(column_.classes))
-    d.suggest(fmt::format("input.{}.first = {}", column_.name, lowest_));
-  else
+  if (column_.classes > 0 && span >= static_cast<double>(column_.classes))
     d.suggest(fmt::format("the data needs {} classes", span + 1));
+  else  // the smallest shift that fits
+    d.suggest(fmt::format("input.{}.first = {}", column_.name,
+                          column_.classes > 0 && lowest_ >= static_cast<double>(first_)
+                              ? highest_ - static_cast<double>(column_.classes) + 1
+                              : lowest_));
 }
 
 }  // namespace nnc::runtime

@@ -148,8 +148,8 @@ Status load_state(const Checkpoint& checkpoint, const Bundle& bundle, unsigned c
     if (is_optimizer_state(stored.name) && !options.optimizer) continue;
     if (stored.name == "num_batches_tracked" || stored.name.ends_with(".num_batches_tracked")) continue;
     const bool second_name = std::any_of(pairs.begin(), pairs.end(), [&](const auto& pair) {
-      return pair.second->shape == stored.shape && pair.second->dtype == stored.dtype &&
-             bytes_of(*pair.second) == bytes_of(stored);
+      return pair.first->role == TensorRole::param && pair.second->shape == stored.shape &&
+             pair.second->dtype == stored.dtype && bytes_of(*pair.second) == bytes_of(stored);
     });
     if (!second_name)
       differs(fmt::format("{} ({}) is no tensor of the model", stored.name,

@@ -181,7 +181,9 @@ class Filler {
           fmt::format("{} is empty", table_.column_name(input_.positions[first_missing_field_])));
       if (missing_.count > 1) d.note(fmt::format("{} fields of {} are empty", missing_.count, column_.name));
       const bool categorical = spec_.auto_categories || !spec_.categories.empty();
+      const bool whole = column_.dtype != ElementType::f32 && column_.dtype != ElementType::f64;
       d.suggest(categorical ? fmt::format("input.{}.missing = \"unknown\" makes it a category", column_.name)
+                : whole     ? fmt::format("input.{}.missing = a number, or leave the row out", column_.name)
                             : fmt::format("input.{}.missing = \"mean\", or a number", column_.name));
     }
     const auto more = [&](const Faults& faults, DiagnosticKind kind, const char* what) {

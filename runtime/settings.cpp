@@ -3,9 +3,21 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "fmt/format.h"
 
+// toml++ 3.3 asserts what a text like `[ }` violates, and in release builds turns that into undefined
+// behaviour. Here a violated assertion is one more syntax error: it ends the parse. Nothing else in nnc
+// throws, and this is caught below.
+namespace {
+struct BrokenToml {};
+[[noreturn]] void broken_toml() {
+  throw BrokenToml{};
+}
+}  // namespace
+#undef NDEBUG
+#define TOML_ASSERT(condition) ((condition) ? void() : broken_toml())
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
@@ -80,12 +92,17 @@ Setting convert(const toml::node& node, const Sources& sources, FileId file, con
   return out;
 }
 
-// Whether the place lies within { } opened on an earlier line: TOML's inline tables must not be broken. A
-// rough scan (strings and comments skipped) that only chooses the words of a hint.
-bool within_broken_braces(std::string_view text, uint32_t offset) {
-  std::vector<size_t> open;
+// A rough scan of the brackets (strings and comments skipped) that only chooses the words of a message.
+struct BracketScan {
+  bool within_broken_braces =
+      false;  // `until` lies within { } opened on an earlier line, or at the line's end
+  size_t wrong_closer = std::string_view::npos;  // the first one that closes nothing, or something else
+};
+BracketScan scan_brackets(std::string_view text, size_t until) {
+  BracketScan scan;
+  std::vector<std::pair<char, size_t>> open;  // bracket, line
   size_t line = 0;
-  for (size_t i = 0; i < text.size() && i <= offset; ++i) {
+  for (size_t i = 0; i < text.size() && i <= until; ++i) {
     const char c = text[i];
     if (c == '\n') ++line;
     if (c == '#') i = std::min(text.find('\n', i), text.size()) - 1;
@@ -93,12 +110,40 @@ bool within_broken_braces(std::string_view text, uint32_t offset) {
       size_t end = i + 1;
       while (end < text.size() && text[end] != c && text[end] != '\n') end += text[end] == '\\' ? 2 : 1;
       if (end >= text.size()) break;
-      i = end;
+      i = text[end] == '\n' ? end - 1 : end;
     }
-    if (c == '{') open.push_back(line);
-    if (c == '}' && !open.empty()) open.pop_back();
+    if (c == '{' || c == '[') open.emplace_back(c, line);
+    if (c == '}' || c == ']') {
+      if (open.empty() || open.back().first != (c == '}' ? '{' : '[')) {
+        if (scan.wrong_closer == std::string_view::npos) scan.wrong_closer = i;
+      } else {
+        open.pop_back();
+      }
+    }
   }
-  return !open.empty() && (open.back() < line || (offset < text.size() && text[offset] == '\n'));
+  const bool in_braces = !open.empty() && open.back().first == '{';
+  scan.within_broken_braces =
+      in_braces && (open.back().second < line || (until < text.size() && text[until] == '\n'));
+  return scan;
+}
+
+Result<Setting> parse_toml(const std::string& text, const std::string& origin, const std::string& path,
+                           const Sources& sources, FileId file, Diagnostics& diagnostics) {
+  const toml::parse_result result = toml::parse(std::string_view(text), path);
+  if (result) return convert(result.table(), sources, file, origin);
+  const Span span = to_span(sources, file, result.error().source());
+  std::string message(result.error().description());
+  // "Error while parsing key: what is wrong": the second half is what the user needs.
+  if (const size_t colon = message.find(": ");
+      colon != std::string::npos && message.starts_with("Error while"))
+    message = message.substr(colon + 2);
+  if (!message.empty()) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
+  Diagnostic& d = diagnostics.error(DiagnosticKind::run_file_syntax, span, std::move(message));
+  if (span.valid() && scan_brackets(text, span.begin).within_broken_braces)
+    d.suggest("TOML allows no line break inside { }: write it on one line, or as a [table]");
+  else if (d.message.find("bare key") != std::string::npos)
+    d.suggest("TOML wants quotes around a key that is not plain ASCII");
+  return Failure{};
 }
 
 }  // namespace
@@ -178,23 +223,35 @@ const char* describe_kind(Setting::Kind kind) {
 Result<Setting> parse_settings(const std::string& path, std::string text, Sources& sources,
                                Diagnostics& diagnostics) {
   const FileId file = sources.add(path, std::move(text));
-  const std::string& kept = sources[file].text();
-  const toml::parse_result result = toml::parse(std::string_view(kept), path);
-  if (result) {
-    const size_t slash = path.rfind('/');
-    return convert(result.table(), sources, file, slash == std::string::npos ? path : path.substr(slash + 1));
+  const std::string kept = sources[file].text();
+  const size_t slash = path.rfind('/');
+  try {
+    return parse_toml(kept, slash == std::string::npos ? path : path.substr(slash + 1), path, sources, file,
+                      diagnostics);
+  } catch (const BrokenToml&) {
+    const size_t closer = scan_brackets(kept, kept.size()).wrong_closer;
+    if (closer == std::string::npos) {
+      diagnostics.error_at(DiagnosticKind::run_file_syntax, path, "is not valid TOML");
+    } else {
+      const auto at = static_cast<uint32_t>(closer);
+      diagnostics.error(DiagnosticKind::run_file_syntax, {file, at, at + 1},
+                        "this bracket closes nothing that is open");
+    }
+    return Failure{};
   }
-  const Span span = to_span(sources, file, result.error().source());
-  std::string message(result.error().description());
-  // "Error while parsing …: what is wrong": the second half is what the user needs.
-  if (const size_t colon = message.find("; ");
-      colon != std::string::npos && message.starts_with("Error while"))
-    message = message.substr(colon + 2);
-  if (!message.empty()) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
-  Diagnostic& d = diagnostics.error(DiagnosticKind::run_file_syntax, span, std::move(message));
-  if (span.valid() && within_broken_braces(kept, span.begin))
-    d.suggest("TOML allows no line break inside { }: write it on one line, or as a [table]");
-  return Failure{};
+}
+
+// The value of an override, if it is TOML.
+std::optional<Setting> parse_value(const std::string& value, const Sources& sources, FileId file) {
+  if (value.find('\n') != std::string::npos) return std::nullopt;
+  try {
+    const toml::parse_result parsed = toml::parse(std::string_view("v = " + value));
+    if (!parsed || parsed.table().size() != 1) return std::nullopt;
+    Setting setting = convert(*parsed.table().get("v"), sources, file, "--set");
+    if (setting.kind != Setting::Kind::other) return setting;
+  } catch (const BrokenToml&) {
+  }
+  return std::nullopt;
 }
 
 Status apply_override(Setting& root, const std::string& assignment, Sources& sources,
@@ -218,10 +275,8 @@ Status apply_override(Setting& root, const std::string& assignment, Sources& sou
   const auto value_begin = static_cast<uint32_t>(assignment.find(value, equals + 1));
   const Span key_span{file, 0, static_cast<uint32_t>(equals)};
   Setting setting;
-  const toml::parse_result parsed = toml::parse(std::string_view("v = " + value));
-  if (value.find('\n') == std::string::npos && parsed && parsed.table().size() == 1 &&
-      convert(*parsed.table().get("v"), sources, file, "--set").kind != Setting::Kind::other) {
-    setting = convert(*parsed.table().get("v"), sources, file, "--set");
+  if (std::optional<Setting> parsed = parse_value(value, sources, file)) {
+    setting = *std::move(parsed);
   } else {
     setting.kind = Setting::Kind::string;
     setting.string = value;

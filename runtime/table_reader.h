@@ -101,7 +101,8 @@ class TableReader {
     const Setting* s = find(key);
     if (s == nullptr) return nullptr;
     if (std::find(kinds.begin(), kinds.end(), s->kind) != kinds.end()) return s;
-    Diagnostic& d = bad(*s, fmt::format("{} must be {}, not {}", name(key), wanted, describe_kind(s->kind)));
+    Diagnostic& d = bad(*s, fmt::format("{} must be {}, not {}", name(key), wanted,
+                                        s->kind == Kind::real ? s->text() : describe_kind(s->kind)));
     if (s->kind == Kind::string && *kinds.begin() != Kind::string && !s->string.empty() &&
         s->string.find_first_not_of("0123456789.-+e") == std::string::npos)
       d.suggest(fmt::format("{} = {}", key, s->string));
