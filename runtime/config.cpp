@@ -132,10 +132,12 @@ class ConfigReader {
         data.encoding = text;
     }
     reader.record("encoding", quote(data.encoding), false);
-    if (data.format == "splitmix")
-      reader.read("batches", data.batches, 1, 1 << 20);
-    else if (const Setting* s = reader.find("batches"))
-      reader.bad(*s, "data.batches belongs to data.format = \"splitmix\"");
+    for (const auto& [key, to] : {std::pair("batches", &data.batches), std::pair("group", &data.group)}) {
+      if (data.format == "splitmix")
+        reader.read(key, *to, 1, 1 << 20);
+      else if (const Setting* s = reader.find(key))
+        reader.bad(*s, fmt::format("data.{} belongs to data.format = \"splitmix\"", key));
+    }
     reader.finish();
     check_data(*table);
   }
