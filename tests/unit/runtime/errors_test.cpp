@@ -1,0 +1,333 @@
+// What the runtime says about its users' mistakes, whole texts: tests/errors/runtime/KIND[-CASE].expected.
+// NNC_BLESS=1 rewrites them; the difference is then reviewed like code.
+#include <cstdlib>
+#include <functional>
+#include <set>
+
+#include "catch2/catch.hpp"
+#include "runtime/dataset.h"
+#include "runtime/idx.h"
+#include "runtime/run_folder.h"
+#include "runtime/trainer.h"
+#include "support.h"
+#include "toy_bundle.h"
+
+using namespace nnc;
+using namespace nnc::runtime;
+using namespace nnc::runtime::test;
+
+namespace {
+
+struct Case {
+  const char* name;
+  std::function<std::string()> said;
+};
+
+// Errors of a run file's text and --set overrides.
+std::string of_config(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  Sources sources;
+  Diagnostics diagnostics;
+  CHECK_FALSE(parse_config("digits.toml", text, overrides, sources, diagnostics));
+  return rendered(diagnostics, sources);
+}
+
+// Errors of data: the files by name, the rest of the run file, the model's columns.
+std::string of_data(const std::map<std::string, std::string>& files, const std::string& text,
+                    const std::vector<ModelColumn>& columns) {
+  const TemporaryFolder folder;
+  for (const auto& [name, content] : files) folder.file(name, content);
+  Sources sources;
+  Diagnostics diagnostics;
+  const std::string whole = "model = \"digits.nn\"\n" + text;
+  const Result<RunConfig> config =
+      parse_config(folder.path() + "/digits.toml", whole, {}, sources, diagnostics);
+  INFO(render_all(diagnostics, sources));
+  REQUIRE(config);
+  CHECK_FALSE(load_data(*config, columns, diagnostics));
+  return rendered(diagnostics, sources, folder.path());
+}
+
+std::string of_table(const std::string& content, const std::string& text = "data.train = \"train.csv\"\n") {
+  return of_data({{"train.csv", content}}, text,
+                 {{"x", ElementType::f32, {2}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+}
+
+std::string of_checkpoint(std::string_view bytes) {
+  Diagnostics diagnostics;
+  CHECK_FALSE(parse_checkpoint("best.safetensors", {bytes.begin(), bytes.end()}, diagnostics));
+  return rendered(diagnostics, Sources());
+}
+
+const char* const kTable = "data.train = \"train.csv\"\n";
+
+std::string idx(const std::string& header, size_t bytes) {
+  return header + std::string(bytes, '\1');
+}
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> kCases = {
+      // ---- run files ----
+      {"run_file_syntax", [] { return of_config("model = \"digits.nn\"\ntrain = { batch = }\n"); }},
+      {"run_file_syntax-line_break",
+       [] { return of_config("model = \"digits.nn\"\ntrain = { batch = 32,\n  epochs = 30 }\n"); }},
+      {"run_file_syntax-key",
+       [] { return of_config("model = \"digits.nn\"\ninput.이미지 = { scale = 2 }\n"); }},
+      {"run_file_syntax-bracket", [] { return of_config("model = \"digits.nn\"\nargs.sizes = [1, }\n"); }},
+      {"run_file_syntax-set", [] { return of_config("model = \"digits.nn\"\n", {"train.batch"}); }},
+      {"unknown_key",
+       [] {
+         return of_config(
+             "modle = \"digits.nn\"\nmodel = \"digits.nn\"\ndata.train = \"t.csv\"\ntrain = { bacth = 32, "
+             "colour = 1 }\n"
+             "input.\"이미지\" = { scael = 2 }\n");
+       }},
+      {"unknown_key-set", [] { return of_config("model = \"digits.nn\"\n", {"train.bacth=64"}); }},
+      {"missing_key", [] { return of_config("data = { test = \"t.csv\" }\ntrain.epochs = 3\n"); }},
+      {"bad_value",
+       [] {
+         return of_config(R"(model = "digits.nn"
+data = { train = "t.csv", split = 1.5, separator = "::", encoding = "ebcdic", header = "yes" }
+input.image = { std = 0, from = [], missing = "median" }
+input.label = 3
+train = { batch = "32", epochs = 0, keep = 0.5 }
+)");
+       }},
+      {"bad_value-set",
+       [] { return of_config("model = \"digits.nn\"\ndata.train = \"t.csv\"\n", {"train.epochs=many"}); }},
+      {"conflicting_keys",
+       [] {
+         return of_config(R"(model = "digits.nn"
+data = { train = "a.csv", test = "b.csv", split = 0.5 }
+train = { epochs = 3, optimizer = "adam" }
+[[phase]]
+epochs = 5
+steps = 10
+)");
+       }},
+      {"not_built",
+       [] {
+         return of_config(
+             "model = \"digits.nn\"\ndata = { format = \"images\", train = \"a\" }\n"
+             "input.image = { resize = [64, 64] }\ntrain.groups = []\n");
+       }},
+      // ---- data ----
+      {"unknown_input",
+       [] {
+         return of_table("1,2,3\n", "data.train = \"train.csv\"\ninput.lable.from = -1\ninput.x.scale = 2\n");
+       }},
+      {"data_unreadable",
+       [] {
+         return of_data({}, kTable, {{"x", ElementType::f32, {}, 0, {}}});
+       }},
+      {"data_encoding",
+       [] {
+         return of_data({{"\xEC\xA7\x91\xEA\xB0\x92.csv", "\xB0\xA1\xB0\xDD,x\n1,2\n"}},
+                        "data.train = \"\xEC\xA7\x91\xEA\xB0\x92.csv\"\n",
+                        {{"x", ElementType::f32, {}, 0, {}}});
+       }},
+      {"data_encoding-latin1", [] { return of_table("a,b,caf\xE9 \xFF\n1,2,3\n"); }},
+      {"data_format", [] { return of_table("1,\"2,3\n4,5,6\n"); }},
+      {"data_format-idx",
+       [] {
+         return of_data({{"train-images-idx3-ubyte",
+                          idx(std::string("\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\x02", 16), 7)},
+                         {"train-labels-idx1-ubyte", idx(std::string("\0\0\x0F\x01\0\0\0\x02", 8), 2)}},
+                        "data = { format = \"idx\", dir = \".\" }\ninput.x.from = "
+                        "\"images\"\ninput.label.from = \"labels\"\n",
+                        {{"x", ElementType::f32, {4}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+       }},
+      {"data_empty", [] { return of_table("\n\n"); }},
+      {"data_ragged_row", [] { return of_table("150,4,setosa,x\n1,2,0\n3,4,1\n5,6\n"); }},
+      {"data_columns", [] { return of_table("a,b,c,label\n1,2,3,4\n"); }},
+      {"data_columns-unbound", [] { return of_table("1,2,3\n"); }},
+      {"data_columns-name",
+       [] {
+         return of_table(
+             "age,hight,label\n1,2,3\n",
+             "data = { train = \"train.csv\", ignore = [\"nmae\"] }\ninput.x.from = [\"age\", \"height\"]\n");
+       }},
+      {"data_not_a_number",
+       [] {
+         return of_table("a,b,label\n1,two,3\n\"1,5\",x,1.5\n3,y,4\n4,z,5\n5,w,6\n",
+                         "data = { train = \"train.csv\", separator = \",\" }\n");
+       }},
+      {"data_not_a_number-first_line",
+       [] {
+         return of_table("150,4,setosa\n1,2,0\n3,4,1\n",
+                         "data.train = \"train.csv\"\ninput.label.from = -1\n");
+       }},
+      {"data_missing_value", [] { return of_table("a,b,label\n1,2,3\n3,,1\n3,NA,\n"); }},
+      {"data_label_range", [] { return of_table("a,b,label\n1,2,1\n1,2,5\n3,4,10\n"); }},
+      {"data_label_range-classes", [] { return of_table("a,b,label\n1,2,0\n1,2,25\n3,4,10\n"); }},
+      {"data_unknown_category",
+       [] {
+         return of_data({{"train.csv", "y,kind\n1,red\n2,geen\n"}},
+                        "data.train = \"train.csv\"\ninput.kind.categories = [\"red\", \"green\"]\n",
+                        {{"y", ElementType::f32, {}, 0, {}}, {"kind", ElementType::i32, {}, 2, {}}});
+       }},
+      {"data_row_counts",
+       [] {
+         return of_data({{"train-images-idx3-ubyte",
+                          idx(std::string("\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\x02", 16), 8)},
+                         {"train-labels-idx1-ubyte", idx(std::string("\0\0\x08\x01\0\0\0\x03", 8), 3)}},
+                        "data = { format = \"idx\", dir = \".\" }\ninput.x.from = \"images\"\n",
+                        {{"x", ElementType::f32, {4}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+       }},
+      {"several_at_once",
+       [] {
+         return of_data({{"train.csv", "a,b,label\n1,x,3\n,2,10\n"}, {"test.csv", "a,label\n1,2\n"}},
+                        "data = { train = \"train.csv\", test = \"test.csv\" }\n",
+                        {{"x", ElementType::f32, {2}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+       }},
+      // ---- checkpoints ----
+      {"checkpoint_unreadable",
+       [] {
+         const TemporaryFolder folder;
+         Diagnostics diagnostics;
+         CHECK_FALSE(read_checkpoint(folder.path() + "/best.safetensors", diagnostics));
+         return rendered(diagnostics, Sources(), folder.path());
+       }},
+      {"checkpoint_damaged", [] { return of_checkpoint(std::string_view("\x10\0\0\0\0\0\0\0{\"a\":", 13)); }},
+      {"checkpoint_mismatch",
+       [] {
+         const Bundle bundle = toy_bundle<0, 0>();
+         Bundle other = bundle;
+         other.tensors[0].shape = {4, 3};
+         other.tensors[0].strides = {3, 1};
+         other.tensors[1].name = "out.bias";
+         std::vector<unsigned char> state(kStateBytes, 1);
+         Diagnostics diagnostics;
+         const Result<Checkpoint> checkpoint =
+             parse_checkpoint("best.safetensors", encode_checkpoint(other, state.data(), {}), diagnostics);
+         REQUIRE(checkpoint);
+         CHECK_FALSE(load_state(*checkpoint, bundle, state.data(), {}, diagnostics));
+         return rendered(diagnostics, Sources());
+       }},
+      // ---- runs ----
+      {"run_folder_busy",
+       [] {
+         const TemporaryFolder folder;
+         RunConfig config =
+             good_config(folder.path() + "/digits.toml", "model = 'digits.nn'\ntrain.out = 'run'\n");
+         Diagnostics diagnostics;
+         const Result<RunFolder> first = open_run_folder(config, {"m", 1}, false, diagnostics);
+         REQUIRE(first);
+         CHECK_FALSE(open_run_folder(config, {"m", 1}, false, diagnostics));
+         std::string text = rendered(diagnostics, Sources(), folder.path());
+         const std::string pid = std::to_string(getpid());
+         if (const size_t at = text.find(pid); at != std::string::npos) text.replace(at, pid.size(), "PID");
+         return text;
+       }},
+      {"run_folder_differs",
+       [] {
+         const TemporaryFolder folder;
+         RunConfig config =
+             good_config(folder.path() + "/digits.toml", "model = 'digits.nn'\ntrain.out = 'run'\n");
+         Diagnostics diagnostics;
+         REQUIRE(open_run_folder(config, {"m", 1}, false, diagnostics));
+         config.values["train.batch"] = "64";
+         CHECK_FALSE(open_run_folder(config, {"changed", 1}, false, diagnostics));
+         return rendered(diagnostics, Sources(), folder.path());
+       }},
+      {"run_folder_differs-foreign",
+       [] {
+         const TemporaryFolder folder;
+         folder.file("thesis.tex", "years of work");
+         RunConfig config =
+             good_config(folder.path() + "/digits.toml", "model = 'digits.nn'\ntrain.out = '.'\n");
+         Diagnostics diagnostics;
+         CHECK_FALSE(open_run_folder(config, {"m", 1}, true, diagnostics));
+         CHECK(slurp(folder.path() + "/thesis.tex") == "years of work");
+         std::string text = rendered(diagnostics, Sources(), folder.path());
+         return text;
+       }},
+      {"write_failed",
+       [] {
+         Diagnostics diagnostics;
+         CHECK_FALSE(write_file("/nowhere/at/all", "text", diagnostics));
+         return rendered(diagnostics, Sources());
+       }},
+      {"loss_not_finite",
+       [] {
+         const TemporaryFolder folder;
+         folder.file("t.csv", "1,2,3,4,0\n5,6,7,8,1\n");
+         const RunConfig config = good_config(folder.path() + "/r.toml",
+                                              "model = 'm.nn'\ndata.train = 't.csv'\ninput.label.from = "
+                                              "-1\ntrain = { out = 'run', epochs = 5, optimizer = 'sgd' }\n");
+         Diagnostics diagnostics;
+         const std::vector<ModelColumn> columns = {{"x", ElementType::f32, {4}, 0, {}},
+                                                   {"label", ElementType::i32, {}, 3, {}}};
+         const Result<LoadedData> data = load_data(config, columns, diagnostics);
+         REQUIRE(data);
+         Result<RunFolder> opened = open_run_folder(config, {"m", 1}, false, diagnostics);
+         REQUIRE(opened);
+         const Bundle bundle = toy_bundle<2, 0>();
+         const PhaseProgram program{&bundle, 0.5};
+         ThreadPool pool(1);
+         TrainOptions options;
+         options.progress = ProgressMode::none;
+         poison_step = 3;
+         CHECK(train(config, {&program, 1}, *data, *opened, pool, options, diagnostics).exit_code == 5);
+         poison_step = 0;
+         return rendered(diagnostics, Sources(), folder.path());
+       }},
+      {"missing_program",
+       [] {
+         const Bundle bundle = toy_bundle<0, 0>();
+         ThreadPool pool(1);
+         Session session(bundle, pool);
+         Dataset data;
+         data.rows = 40;
+         data.columns.push_back({{"x", ElementType::f32, {4}, 0, {}}, 4, false, AlignedBytes(640), {}});
+         data.columns.push_back({{"label", ElementType::i32, {}, 3, {}}, 1, false, AlignedBytes(160), {}});
+         Diagnostics diagnostics;
+         CHECK_FALSE(evaluate(session, data, diagnostics));
+         return rendered(diagnostics, Sources());
+       }},
+      {"out_of_memory",
+       [] {
+         Bundle bundle = toy_bundle<0, 0>();
+         bundle.state_bytes = uint64_t{1} << 60;
+         ThreadPool pool(1);
+         const Session session(bundle, pool);
+         Diagnostics diagnostics;
+         CHECK_FALSE(session.check_memory(diagnostics));
+         return rendered(diagnostics, Sources());
+       }},
+  };
+  return kCases;
+}
+
+}  // namespace
+
+TEST_CASE("what the runtime says is what the goldens say") {
+  const bool bless = std::getenv("NNC_BLESS") != nullptr;
+  const std::string folder = std::string(NNC_SOURCE_DIR) + "/tests/errors/runtime/";
+  for (const Case& c : cases()) {
+    INFO(c.name);
+    const std::string said = c.said();
+    const std::string path = folder + c.name + ".expected";
+    if (bless) std::ofstream(path, std::ios::binary) << said;
+    CHECK(said == slurp(path));
+    const std::string kind = std::string(c.name).substr(0, std::string(c.name).find('-'));
+    if (kind != "several_at_once") CHECK(said.find("[" + kind + "]") != std::string::npos);
+  }
+}
+
+TEST_CASE("every kind of the runtime has a golden") {
+  const std::string all = slurp(std::string(NNC_SOURCE_DIR) + "/support/diagnostics.def");
+  const std::string_view opener = "NNC_DIAGNOSTIC(";
+  size_t at = all.find("(runtime) ----");
+  const size_t end = all.find("// ----", at);
+  std::set<std::string> kinds, covered;
+  while ((at = all.find(opener, at)) < end) {
+    at += opener.size();
+    kinds.insert(all.substr(at, all.find(',', at) - at));
+  }
+  REQUIRE(kinds.size() > 20);
+  for (const Case& c : cases()) covered.insert(std::string(c.name).substr(0, std::string(c.name).find('-')));
+  for (const std::string& kind : kinds) {
+    INFO(kind);
+    CHECK(covered.contains(kind));
+  }
+}

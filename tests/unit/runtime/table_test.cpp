@@ -1,0 +1,135 @@
+// CSV as people have it: quotes, line ends, separators, headers, encodings.
+#include "runtime/table.h"
+#include "catch2/catch.hpp"
+#include "support.h"
+
+using namespace nnc;
+using namespace nnc::runtime;
+using namespace nnc::runtime::test;
+
+namespace {
+
+Table good_table(const std::string& text, const DataSpec& spec = {}) {
+  Diagnostics diagnostics;
+  Result<Table> table = parse_table("t.csv", text, spec, diagnostics);
+  INFO(render_all(diagnostics, Sources()));
+  REQUIRE(table);
+  return *std::move(table);
+}
+
+std::vector<std::string> row_of(const Table& table, int64_t row) {
+  std::vector<std::string> out;
+  for (int64_t c = 0; c < table.columns; ++c) out.emplace_back(table.field(row, c));
+  return out;
+}
+
+using Row = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("quotes, doubled quotes, line ends") {
+  const Table t = good_table("id,name,age\r\n1,\"Braund, Mr. \"\"O\"\"\",22\r\n\r\n2,\"two\nlines\",\n3,,4");
+  CHECK(t.header);
+  CHECK(t.names == Row{"id", "name", "age"});
+  REQUIRE(t.rows == 3);
+  CHECK(row_of(t, 0) == Row{"1", "Braund, Mr. \"O\"", "22"});
+  CHECK(row_of(t, 1) == Row{"2", "two\nlines", ""});
+  CHECK(row_of(t, 2) == Row{"3", "", "4"});
+  CHECK(t.location(0) == "t.csv:2");
+  CHECK(t.location(1) == "t.csv:4");
+  CHECK(t.location(2) == "t.csv:6");  // the blank line and the line inside quotes count
+}
+
+TEST_CASE("old line ends and a last field that is empty") {
+  const Table t = good_table("1,2\r3,4\r5,");
+  REQUIRE(t.rows == 3);
+  CHECK(row_of(t, 2) == Row{"5", ""});
+  CHECK(t.location(2) == "t.csv:3");
+}
+
+TEST_CASE("separators are guessed") {
+  CHECK(good_table("1\t2\t3\n4\t5\t6\n").columns == 3);
+  CHECK(good_table("1,5;2,5\n3,5;4,5\n").columns == 2);  // decimal commas
+  CHECK(good_table("59 2 32.1\n48 1  21.6 \n").columns == 3);
+  CHECK(good_table("\"a;b\",c\n\"d;e\",f\n").columns == 2);
+  CHECK(good_table("5\n6\n7\n").columns == 1);
+  const Table words = good_table("name,kind\nred fox,wild animal\ngrey cat,house animal\n");
+  CHECK(words.columns == 2);
+  DataSpec spec;
+  spec.separator = '|';
+  CHECK(good_table("1|2\n3|4\n", spec).columns == 2);
+}
+
+TEST_CASE("a header is guessed, or not, as the user says") {
+  CHECK_FALSE(good_table("150,4,setosa\n1,2,0\n").header);
+  DataSpec spec;
+  spec.header = true;
+  CHECK(good_table("1,2\n3,4\n", spec).names == Row{"1", "2"});
+  spec.header = false;
+  CHECK(good_table("a,b\nc,d\n", spec).rows == 2);
+  spec = {};
+  spec.skip = 1;
+  spec.columns = {"u", "v"};
+  const Table skipped = good_table("any, old, line\n1,2\n3,4\n", spec);
+  CHECK(skipped.names == Row{"u", "v"});
+  CHECK(skipped.rows == 2);
+  CHECK(skipped.location(0) == "t.csv:2");
+}
+
+TEST_CASE("what a field says") {
+  CHECK(read_field(" 1.5 ").number == 1.5);
+  CHECK(read_field("+3").number == 3);
+  CHECK(read_field("1e-3").number == 1e-3);
+  CHECK(read_field("True").number == 1);
+  CHECK(read_field("").kind == FieldKind::missing);
+  CHECK(read_field("NA").kind == FieldKind::missing);
+  CHECK(read_field("nan").kind == FieldKind::missing);
+  for (const char* text : {"1,5", "0x10", "1 2", "inf", "-inf", "+-3", "12abc", "1e999", "+"})
+    CHECK(read_field(text).kind == FieldKind::text);
+}
+
+TEST_CASE("any bytes: a table or an error, never a crash") {
+  uint64_t word = 1;
+  const std::string alphabet = "a1,\";\t \r\n\"\"..-\xC3";
+  for (int round = 0; round < 3000; ++round) {
+    std::string text;
+    for (int i = 0; i < round % 40; ++i) {
+      word = word * 6364136223846793005ULL + 1442695040888963407ULL;
+      text += alphabet[(word >> 33) % alphabet.size()];
+    }
+    Diagnostics diagnostics;
+    const Result<Table> table = parse_table("t.csv", text, {}, diagnostics);
+    if (!table) {
+      CHECK(diagnostics.has_errors());
+    } else {
+      REQUIRE(table->ends.size() == static_cast<size_t>(table->rows * table->columns));
+      CHECK(table->ends.back() == table->text.size());
+    }
+  }
+}
+
+TEST_CASE("encodings") {
+  Diagnostics diagnostics;
+  const auto bytes = [](std::string_view text) {
+    return std::vector<unsigned char>(text.begin(), text.end());
+  };
+  // "가격" (price) in CP949, and é in Latin-1.
+  const auto korean = decode_text("k.csv", bytes("\xB0\xA1\xB0\xDD,x\n1,2\n"), "cp949", diagnostics);
+  REQUIRE(korean);
+  CHECK(*korean == "\xEA\xB0\x80\xEA\xB2\xA9,x\n1,2\n");
+  const auto french = decode_text("f.csv", bytes("caf\xE9"), "latin1", diagnostics);
+  REQUIRE(french);
+  CHECK(*french == "caf\xC3\xA9");
+  const auto mark = decode_text("b.csv", bytes("\xEF\xBB\xBFx"), "utf-8", diagnostics);
+  REQUIRE(mark);
+  CHECK(*mark == "x");
+  CHECK_FALSE(diagnostics.has_errors());
+}
+
+TEST_CASE("valid and invalid UTF-8") {
+  CHECK(find_invalid_utf8("aé가😀") == std::string_view::npos);
+  CHECK(find_invalid_utf8("a\xC0\x80") == 1);         // overlong
+  CHECK(find_invalid_utf8("ab\xED\xA0\x80") == 2);    // surrogate
+  CHECK(find_invalid_utf8("\xF4\x90\x80\x80") == 0);  // beyond U+10FFFF
+  CHECK(find_invalid_utf8("x\xE2\x82") == 1);         // cut short
+}
