@@ -198,7 +198,7 @@ int bench(const Options& options, Console& console) {
   memory.set_scalar("lr", model->default_lr);
   memory.set_scalar("seed", static_cast<int64_t>(loaded->run->seed));
   const EntryPoint& step = *bundle->find("train");
-  const Counts counts{loaded->run->phases.front().steps, 1};
+  const Counts counts{loaded->run->phases.front().steps, loaded->run->data.group};
   const Measured m = measure(memory, step, data->train, loaded->run->batch, counts, options.max_seconds);
   if (options.json) {
     console.write(json_line(loaded->run->name, threads, m, compile_s + m.compile_s, step.flops));
