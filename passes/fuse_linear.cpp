@@ -19,15 +19,21 @@ struct Fusion {
   SpanSet spans;
 };
 
-// The operand of a bias broadcast: [n] repeated along all axes but the last.
+// The operand of a bias broadcast: [n] repeated along all axes but the last. A bias of one element reaches
+// simplify's result as a number, reshaped from [1].
 std::optional<Value> bias_of(const Graph& graph, Value value) {
   const Node* node = made_by(graph, value, Op::broadcast);
   if (node == nullptr || !node->layouts.empty()) return std::nullopt;
   const auto& attrs = std::get<BroadcastAttrs>(node->attrs);
+  Value bias = node->operands[0];
+  const Node* reshape = made_by(graph, bias, Op::reshape);
+  if (attrs.axes.empty() && attrs.shape.back() == 1 && reshape != nullptr && reshape->layouts.empty()) {
+    bias = reshape->operands[0];
+    return graph.type(bias).shape == Shape{1} ? std::optional(bias) : std::nullopt;
+  }
   int64_t last = static_cast<int64_t>(attrs.shape.size()) - 1;
-  bool fits = attrs.axes == std::vector<int64_t>{last} &&
-              graph.type(node->operands[0]).shape[0] == attrs.shape.back();
-  return fits ? std::optional(node->operands[0]) : std::nullopt;
+  bool fits = attrs.axes == std::vector<int64_t>{last} && graph.type(bias).shape[0] == attrs.shape.back();
+  return fits ? std::optional(bias) : std::nullopt;
 }
 
 // x @ wᵀ + b at node `add`, without an activation.

@@ -316,7 +316,9 @@ std::optional<Form> SoftmaxAlgebra::compute(const Graph& graph, NodeId id) const
   if (node.types[0].dtype != DType::f32 || kind_of(node.types[0].shape) == Kind::other) return std::nullopt;
   auto operand = [&](size_t i) -> const std::optional<Form>& { return form(node.operands[i]); };
   // Sums of many unknown scalars (a penalty over all parameters) are of no interest term by term.
-  auto both = [&] { return operand(0) && operand(1) && operand(0)->size() + operand(1)->size() <= kMaxTerms; };
+  auto both = [&] {
+    return operand(0) && operand(1) && operand(0)->size() + operand(1)->size() <= kMaxTerms;
+  };
   auto is_zero = [&](size_t i) { return operand(i) && operand(i)->empty(); };
   switch (node.op) {
     case Op::constant: {

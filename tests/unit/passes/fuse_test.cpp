@@ -166,6 +166,15 @@ TEST_CASE("no linear where the product is read twice, the bias is no row, or the
   CHECK(count(fuse_linear(untransposed), Op::linear) == 0);
 }
 
+TEST_CASE("a linear layer with one output is fused, though its bias has become a number") {
+  Graph graph = parse_body("x: f32[4,6], w: f32[1,6], b: f32[1]",
+                           "  %0 = matmul x, w {transpose_b} : f32[4,1]\n"
+                           "  %1 = broadcast b {shape = [4,1], axes = [1]} : f32[4,1]\n"
+                           "  %2 = add %0, %1 : f32[4,1]\n  return out = %2");
+  CHECK(only_linear(graph) == Activation::none);
+  CHECK(only_linear(simplify(graph)) == Activation::none);
+}
+
 TEST_CASE("a linear layer on a sequence is fused through its reshapes") {
   Graph graph = fused(load("sequence_linear"));
   INFO(print(graph));
