@@ -1,5 +1,5 @@
-// The narrow broadcasting rule of the language: a number fills any shape; missing leading axes of the lower rank are
-// added and its written 1s stretch; at equal rank the written 1s of both do.
+// The narrow broadcasting rule of the language: a number fills any shape; missing leading axes of the lower
+// rank are added and its written 1s stretch; at equal rank the written 1s of both do.
 #pragma once
 
 #include "frontend/elaborator.h"
@@ -10,9 +10,13 @@ namespace nnc::frontend {
 std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b);
 // What NumPy would make of it, for messages.
 std::optional<Dims> numpy_dims(const Dims& a, const Dims& b);
-void explain_clash(Diagnostic& diagnostic, const Dims& a, const Dims& b);
-// The operands as tensors of one dtype and shape, broadcasts and casts in the graph; reports when they do not fit.
-std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op, std::span<const Operand* const> operands,
-                                        const Site& site);
+// `message`, and what the shapes would have made, or that a batch axis equals only itself.
+void report_clash(Elaborator& e, std::string message, const Dims& a, const Dims& b, const Site& site);
+// "f32(x)", and "f32(a + b)" for an argument that has its parentheses already.
+std::string call_text(std::string_view function, const std::string& argument);
+// The operands as tensors of one dtype and shape, broadcasts and casts in the graph; reports when they do not
+// fit.
+std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op,
+                                        std::span<const Operand* const> operands, const Site& site);
 
 }  // namespace nnc::frontend

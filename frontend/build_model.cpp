@@ -1,5 +1,5 @@
-// From a syntax tree to the graphs of a model: one elaboration for training (its gradients, and its step when there is
-// an optimiser), one for evaluation, one per output.
+// From a syntax tree to the graphs of a model: one elaboration for training (its gradients, and its step when
+// there is an optimiser), one for evaluation, one per output.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -46,12 +46,14 @@ struct Building {
       if (parameter->role != Role::param) continue;
       model.parameters.push_back({parameter->name, {DType::f32, shape_of(parameter->dims)}, parameter->span});
     }
-    for (const ast::Goal* goal : e.goals(ast::GoalKind::loss)) model.losses.push_back(goal->name ? goal->name->text : "");
+    for (const ast::Goal* goal : e.goals(ast::GoalKind::loss))
+      model.losses.push_back(goal->name ? goal->name->text : "");
     model.name = e.root->kind;
     for (const auto& [name, local] : e.root->arguments) model.bound[name] = text_of_value(local.value);
     if (!has_loss && library.optimizer) {
-      diagnostics.error_at(DiagnosticKind::no_loss, sources[library.main->file].path(),
-                           fmt::format("{} has no loss to train on", model.name))
+      diagnostics
+          .error_at(DiagnosticKind::no_loss, sources[library.main->file].path(),
+                    fmt::format("{} has no loss to train on", model.name))
           .suggest("loss(x, label) = … as a member");
     }
     std::vector<OptimizerState> states;
@@ -121,7 +123,8 @@ struct Building {
       const Datum value = e.run_goal(*goal);
       const Span span = body_span(goal->body);
       const std::optional<Tensor> scalar = e.as_scalar(value, what, span, false, frame);
-      const std::optional<Tensor> real = scalar ? e.cast_to(*scalar, DType::f32, Site{frame, span}) : std::nullopt;
+      const std::optional<Tensor> real =
+          scalar ? e.cast_to(*scalar, DType::f32, Site{frame, span}) : std::nullopt;
       if (!real) continue;
       e.builder.output(name, real->value);
       goals.push_back({what, goal->name ? goal->name->span : goal->keyword});
@@ -186,7 +189,8 @@ Graph init_graph(std::span<Parameter* const> all, std::span<const OptimizerState
     builder.output(parameter->name, value);
   }
   builder.set_spans({});
-  for (const OptimizerState& state : states) builder.output(state.name, builder.constant(state.type, {state.start}));
+  for (const OptimizerState& state : states)
+    builder.output(state.name, builder.constant(state.type, {state.start}));
   return graph;
 }
 
@@ -209,10 +213,12 @@ Result<Model> build_model(const ast::File& file, Sources& sources, const BuildOp
   const std::vector<const ast::Goal*> outputs = training->goals(ast::GoalKind::output);
   const ast::Function* forward = training->forward_function();
   for (const ast::Goal* goal : outputs) {
-    if (const std::unique_ptr<Elaborator> e = building.open(Mode::predict)) building.predict(*e, goal, nullptr);
+    if (const std::unique_ptr<Elaborator> e = building.open(Mode::predict))
+      building.predict(*e, goal, nullptr);
   }
   if (outputs.empty() && forward != nullptr) {
-    if (const std::unique_ptr<Elaborator> e = building.open(Mode::predict)) building.predict(*e, nullptr, forward);
+    if (const std::unique_ptr<Elaborator> e = building.open(Mode::predict))
+      building.predict(*e, nullptr, forward);
   }
   if (diagnostics.error_count() > errors) return Failure();
   building.model.module.name = building.model.name;

@@ -12,22 +12,41 @@ namespace {
 
 using Arguments = BuiltinArguments;
 
-// ---- elementwise -------------------------------------------------------------------------------------------------
+// ---- elementwise
+// -------------------------------------------------------------------------------------------------
 
 template <Op op, double (*number)(double)>
 Datum unary(Elaborator& e, Arguments a, const Site& site) {
   return e.unary_function(op, op_def(op).name, number, *a[0], site);
 }
 
-double number_exp(double x) { return std::exp(x); }
-double number_log(double x) { return std::log(x); }
-double number_sqrt(double x) { return std::sqrt(x); }
-double number_tanh(double x) { return std::tanh(x); }
-double number_erf(double x) { return std::erf(x); }
-double number_sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-double number_softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
-double number_abs(double x) { return std::fabs(x); }
-double number_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+double number_exp(double x) {
+  return std::exp(x);
+}
+double number_log(double x) {
+  return std::log(x);
+}
+double number_sqrt(double x) {
+  return std::sqrt(x);
+}
+double number_tanh(double x) {
+  return std::tanh(x);
+}
+double number_erf(double x) {
+  return std::erf(x);
+}
+double number_sigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
+double number_softplus(double x) {
+  return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+}
+double number_abs(double x) {
+  return std::fabs(x);
+}
+double number_sign(double x) {
+  return x > 0 ? 1 : x < 0 ? -1 : x;
+}
 
 Datum run_maximum(Elaborator& e, Arguments a, const Site& site) {
   return e.elementwise(elementwise_maximum(), *a[0], *a[1], site);
@@ -35,7 +54,9 @@ Datum run_maximum(Elaborator& e, Arguments a, const Site& site) {
 Datum run_minimum(Elaborator& e, Arguments a, const Site& site) {
   return e.elementwise(elementwise_minimum(), *a[0], *a[1], site);
 }
-Datum run_where(Elaborator& e, Arguments a, const Site& site) { return e.where(*a[0], *a[1], *a[2], site); }
+Datum run_where(Elaborator& e, Arguments a, const Site& site) {
+  return e.where(*a[0], *a[1], *a[2], site);
+}
 
 template <DType dtype>
 Datum convert(Elaborator& e, Arguments a, const Site& site) {
@@ -61,7 +82,8 @@ Datum convert(Elaborator& e, Arguments a, const Site& site) {
   return cast ? Datum(*cast) : Datum(Poison{});
 }
 
-// ---- reductions --------------------------------------------------------------------------------------------------
+// ---- reductions
+// --------------------------------------------------------------------------------------------------
 
 struct Reduction {
   std::optional<Tensor> tensor;
@@ -124,7 +146,8 @@ Datum run_extreme(Elaborator& e, Arguments a, const Site& site) {
   const std::optional<Reduction> r = reduction(e, a, op == Op::reduce_max ? "max" : "min", site);
   if (!r) return Poison{};
   if (r->tensor->dtype != DType::boolean) return e.reduce(op, *r->tensor, r->axes, r->keep, site);
-  e.error(DiagnosticKind::dtype_mismatch, site, fmt::format("max and min work on numbers, this is {}", text_of(*r->tensor)))
+  e.error(DiagnosticKind::dtype_mismatch, site,
+          fmt::format("max and min work on numbers, this is {}", text_of(*r->tensor)))
       .suggest("sum(…) counts where it is true");
   return Poison{};
 }
@@ -147,15 +170,16 @@ Datum run_var(Elaborator& e, Arguments a, const Site& site) {
   const Operand x{*r->tensor, a[0]->span};
   const Datum middle = e.mean(*r->tensor, r->axes, true, site);
   if (middle.poisoned()) return Poison{};
-  const Datum distance = e.elementwise(elementwise_of(ast::BinaryOp::sub), x, Operand{middle, site.span}, site);
+  const Datum distance =
+      e.elementwise(elementwise_of(ast::BinaryOp::sub), x, Operand{middle, site.span}, site);
   const Operand d{distance, site.span};
   const Datum square = e.elementwise(elementwise_of(ast::BinaryOp::mul), d, d, site);
   const Tensor* tensor = square.as<Tensor>();
   return tensor ? e.mean(*tensor, r->axes, r->keep, site) : Datum(Poison{});
 }
 
-std::optional<int64_t> axis_or_last(Elaborator& e, const std::optional<Operand>& operand, const Tensor& tensor,
-                                    const Site& site) {
+std::optional<int64_t> axis_or_last(Elaborator& e, const std::optional<Operand>& operand,
+                                    const Tensor& tensor, const Site& site) {
   const Operand last{whole_number(-1), site.span};
   return e.axis_of(operand ? *operand : last, tensor.rank(), site);
 }
@@ -166,12 +190,14 @@ Datum run_argmax(Elaborator& e, Arguments a, const Site& site) {
   const std::optional<int64_t> axis = axis_or_last(e, a[1], *tensor, site);
   if (!axis) return Poison{};
   if (tensor->dtype == DType::boolean) {
-    e.error(DiagnosticKind::dtype_mismatch, site, fmt::format("argmax works on numbers, this is {}", text_of(*tensor)));
+    e.error(DiagnosticKind::dtype_mismatch, site,
+            fmt::format("argmax works on numbers, this is {}", text_of(*tensor)));
     return Poison{};
   }
   Dims dims = tensor->dims;
   if (e.mode == Mode::evaluate && dims[static_cast<size_t>(*axis)].is_batch()) {
-    e.error(DiagnosticKind::metric_not_exact, site, "the position of the largest in the batch cannot be put together from batches");
+    e.error(DiagnosticKind::metric_not_exact, site,
+            "the position of the largest in the batch cannot be put together from batches");
     return Poison{};
   }
   dims.erase(dims.begin() + static_cast<std::ptrdiff_t>(*axis));
@@ -180,7 +206,8 @@ Datum run_argmax(Elaborator& e, Arguments a, const Site& site) {
   return result;
 }
 
-// ---- positions ---------------------------------------------------------------------------------------------------
+// ---- positions
+// ---------------------------------------------------------------------------------------------------
 
 void note_classes(Elaborator& e, const Tensor& label, int64_t classes) {
   const auto at = e.column_nodes.find(label.value.node);
@@ -216,7 +243,8 @@ Datum run_pick(Elaborator& e, Arguments a, const Site& site) {
   return e.emit(Op::pick, {z->value, label->value}, NoAttrs{}, std::move(dims), z->dtype, site);
 }
 
-std::optional<Number> whole_argument(Elaborator& e, const Operand& operand, std::string_view what, const Site& site) {
+std::optional<Number> whole_argument(Elaborator& e, const Operand& operand, std::string_view what,
+                                     const Site& site) {
   const Number* number = operand.value.as<Number>();
   if (number != nullptr && number->is_whole) return *number;
   e.error(DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
@@ -240,7 +268,8 @@ Datum run_one_hot(Elaborator& e, Arguments a, const Site& site) {
   return e.emit(Op::one_hot, {label->value}, ClassesAttrs{classes->whole}, std::move(dims), DType::f32, site);
 }
 
-// ---- distributions and gradients -----------------------------------------------------------------------------------
+// ---- distributions and gradients
+// -----------------------------------------------------------------------------------
 
 std::optional<double> real_argument(Elaborator& e, const Operand& operand, const Site& site) {
   if (const Number* number = operand.value.as<Number>()) return number->value();
@@ -254,14 +283,17 @@ Datum distribution(Elaborator& e, Arguments a, const Site& site) {
   Draws draws;
   draws.kind = kind;
   const std::optional<double> first = real_argument(e, *a[0], site);
-  const std::optional<double> second = a.size() > 1 ? real_argument(e, *a[1], site) : std::optional<double>(0.0);
+  const std::optional<double> second =
+      a.size() > 1 ? real_argument(e, *a[1], site) : std::optional<double>(0.0);
   if (!first || !second) return Poison{};
   draws.a = *first;
   draws.b = *second;
   std::string wrong;
   if (kind == Distribution::uniform && !(draws.a <= draws.b)) wrong = "uniform(a, b) needs a <= b";
-  if (kind == Distribution::normal && !(draws.b >= 0)) wrong = "normal(mean, deviation) needs a deviation of at least 0";
-  if (kind == Distribution::bernoulli && !(draws.a >= 0 && draws.a <= 1)) wrong = "bernoulli(p) needs p from 0 to 1";
+  if (kind == Distribution::normal && !(draws.b >= 0))
+    wrong = "normal(mean, deviation) needs a deviation of at least 0";
+  if (kind == Distribution::bernoulli && !(draws.a >= 0 && draws.a <= 1))
+    wrong = "bernoulli(p) needs p from 0 to 1";
   if (!std::isfinite(draws.a) || !std::isfinite(draws.b)) wrong = "a distribution is given by finite numbers";
   if (wrong.empty()) return draws;
   e.error(DiagnosticKind::bad_arithmetic, site,
@@ -289,8 +321,9 @@ Datum run_grad(Elaborator& e, Arguments a, const Site& site) {
   }
   const Tensor* of = a[1]->value.as<Tensor>();
   if (of == nullptr || of->dtype != DType::f32) {
-    e.error(DiagnosticKind::wrong_kind, Site{site.frame, a[1]->span},
-            fmt::format("grad differentiates by a tensor of real numbers, this is {}", describe(a[1]->value)));
+    e.error(
+        DiagnosticKind::wrong_kind, Site{site.frame, a[1]->span},
+        fmt::format("grad differentiates by a tensor of real numbers, this is {}", describe(a[1]->value)));
     return Poison{};
   }
   return e.emit(Op::grad, {scalar->value, of->value}, NoAttrs{}, of->dims, DType::f32, site);
@@ -298,7 +331,8 @@ Datum run_grad(Elaborator& e, Arguments a, const Site& site) {
 
 }  // namespace
 
-// ---- the table ---------------------------------------------------------------------------------------------------
+// ---- the table
+// ---------------------------------------------------------------------------------------------------
 
 Datum run_reshape(Elaborator& e, Arguments a, const Site& site);
 Datum run_permute(Elaborator& e, Arguments a, const Site& site);

@@ -1,4 +1,5 @@
-// Built-in functions on shapes: reshape, permute, split, concat, and those that ask: len, rank, shape, params.
+// Built-in functions on shapes: reshape, permute, split, concat, and those that ask: len, rank, shape,
+// params.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,7 +15,8 @@ std::optional<std::vector<Number>> numbers_of(Elaborator& e, const Operand& oper
   std::vector<Number> out;
   std::vector<Datum> items{operand.value};
   if (const ListPtr* list = operand.value.as<ListPtr>()) items = (*list)->items;
-  if (const Constant* constant = operand.value.as<Constant>(); constant != nullptr && constant->dims.size() == 1) {
+  if (const Constant* constant = operand.value.as<Constant>();
+      constant != nullptr && constant->dims.size() == 1) {
     const auto parts = e.take_apart(operand, constant->values->size(), site);
     if (!parts) return std::nullopt;
     items = *parts;
@@ -62,16 +64,19 @@ Datum run_reshape(Elaborator& e, BuiltinArguments a, const Site& site) {
   fits = fits && known > 0 && (open < 0 ? known == total : total % known == 0);
   if (!fits) {
     e.error(DiagnosticKind::shape_mismatch, here,
-            fmt::format("cannot reshape {} to {}: {} elements", text_of(tensor->dims), e.source_text(a[1]->span), total));
+            fmt::format("cannot reshape {} to {}: {} elements", text_of(tensor->dims),
+                        e.source_text(a[1]->span), total));
     return Poison{};
   }
-  const bool had_batch = std::any_of(tensor->dims.begin(), tensor->dims.end(), [](const Dim& d) { return d.is_batch(); });
+  const bool had_batch =
+      std::any_of(tensor->dims.begin(), tensor->dims.end(), [](const Dim& d) { return d.is_batch(); });
   if (open >= 0) {
     Dim& dim = dims[static_cast<size_t>(open)];
     dim.extent = total / known;
     if (had_batch && !batch_given) {
       dim.batch = BatchKind::scaled;
-      dim.name = dim.extent == e.options.batch ? "batch" : fmt::format("batch * {}", dim.extent / e.options.batch);
+      dim.name =
+          dim.extent == e.options.batch ? "batch" : fmt::format("batch * {}", dim.extent / e.options.batch);
       batch_given = true;
     }
   }
@@ -158,7 +163,8 @@ Datum run_concat(Elaborator& e, BuiltinArguments a, const Site& site) {
     for (size_t i = 0; fits && i < dims.size(); ++i) fits = i == at || unify(tensor.dims[i], dims[i]);
     if (!fits) {
       e.error(DiagnosticKind::shape_mismatch, Site{site.frame, a[0]->span},
-              fmt::format("cannot put {} and {} together along axis {}", text_of(tensors[0]), text_of(tensor), *axis));
+              fmt::format("cannot put {} and {} together along axis {}", text_of(tensors[0]), text_of(tensor),
+                          *axis));
       return Poison{};
     }
     extent += tensor.dims[at].extent;
@@ -175,12 +181,14 @@ Datum run_concat(Elaborator& e, BuiltinArguments a, const Site& site) {
 }
 
 Datum run_len(Elaborator& e, BuiltinArguments a, const Site& site) {
-  if (const ListPtr* list = a[0]->value.as<ListPtr>()) return whole_number(static_cast<int64_t>((*list)->size()));
+  if (const ListPtr* list = a[0]->value.as<ListPtr>())
+    return whole_number(static_cast<int64_t>((*list)->size()));
   if (const Tensor* tensor = a[0]->value.as<Tensor>(); tensor != nullptr && tensor->rank() > 0) {
     return number_of(tensor->dims[0]);
   }
   if (const Constant* constant = a[0]->value.as<Constant>()) return number_of(constant->dims[0]);
-  e.error(DiagnosticKind::wrong_kind, site, fmt::format("len takes a list or a tensor, this is {}", describe(a[0]->value)));
+  e.error(DiagnosticKind::wrong_kind, site,
+          fmt::format("len takes a list or a tensor, this is {}", describe(a[0]->value)));
   return Poison{};
 }
 
@@ -190,7 +198,8 @@ Datum run_rank(Elaborator& e, BuiltinArguments a, const Site& site) {
   if (const std::optional<Constant> constant = constant_of(a[0]->value)) {
     return whole_number(static_cast<int64_t>(constant->dims.size()));
   }
-  e.error(DiagnosticKind::wrong_kind, site, fmt::format("rank takes a tensor, this is {}", describe(a[0]->value)));
+  e.error(DiagnosticKind::wrong_kind, site,
+          fmt::format("rank takes a tensor, this is {}", describe(a[0]->value)));
   return Poison{};
 }
 
@@ -201,7 +210,8 @@ Datum run_shape(Elaborator& e, BuiltinArguments a, const Site& site) {
   } else if (const std::optional<Constant> constant = constant_of(a[0]->value)) {
     dims = constant->dims;
   } else {
-    e.error(DiagnosticKind::wrong_kind, site, fmt::format("shape takes a tensor, this is {}", describe(a[0]->value)));
+    e.error(DiagnosticKind::wrong_kind, site,
+            fmt::format("shape takes a tensor, this is {}", describe(a[0]->value)));
     return Poison{};
   }
   std::vector<Datum> sizes;

@@ -1,5 +1,5 @@
-// Calls: positions first, then names; holes make partial applications; functions are inlined, a model's own function
-// once per step for the same arguments; a list of layers applies its elements in turn.
+// Calls: positions first, then names; holes make partial applications; functions are inlined, a model's own
+// function once per step for the same arguments; a list of layers applies its elements in turn.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,7 +27,8 @@ std::string names_text(std::span<const ast::Parameter> parameters) {
 
 }  // namespace
 
-Datum Elaborator::eval_call(const ast::Call& call_expr, const ast::Expr& expr, const Operand* piped, Frame& frame) {
+Datum Elaborator::eval_call(const ast::Call& call_expr, const ast::Expr& expr, const Operand* piped,
+                            Frame& frame) {
   const Operand callee{eval(*call_expr.callee, frame), call_expr.callee->span};
   const auto* builtin = callee.value.as<BuiltinRef>();
   const bool is_grad = builtin != nullptr && builtin_table()[builtin->index].name == "grad";
@@ -89,9 +90,12 @@ Datum Elaborator::call(const Operand& callee, std::vector<Actual> actuals, const
   if (const auto* function = callee.value.as<FunctionRef>()) {
     return call_function(*function, std::move(actuals), callee, site);
   }
-  if (const auto* goal = callee.value.as<GoalRef>()) return call_goal(*goal, std::move(actuals), callee, site);
-  if (const auto* builtin = callee.value.as<BuiltinRef>()) return call_builtin(*builtin, std::move(actuals), site);
-  if (const auto* layer = callee.value.as<LayerRef>()) return instantiate(*layer, std::move(actuals), callee, site);
+  if (const auto* goal = callee.value.as<GoalRef>())
+    return call_goal(*goal, std::move(actuals), callee, site);
+  if (const auto* builtin = callee.value.as<BuiltinRef>())
+    return call_builtin(*builtin, std::move(actuals), site);
+  if (const auto* layer = callee.value.as<LayerRef>())
+    return instantiate(*layer, std::move(actuals), callee, site);
   if (const auto* list = callee.value.as<ListPtr>(); list != nullptr && is_layer_list(**list)) {
     return call_list(**list, std::move(actuals), callee, site);
   }
@@ -111,13 +115,15 @@ Datum Elaborator::call(const Operand& callee, std::vector<Actual> actuals, const
       const auto holes = std::count_if(partial.arguments.begin(), partial.arguments.end(),
                                        [](const Actual& a) { return a.hole; });
       error(DiagnosticKind::wrong_argument, site,
-            fmt::format("{} with {} open takes {}, {} given", partial.callee_name, holes == 1 ? "one `_`" : "`_`s",
+            fmt::format("{} with {} open takes {}, {} given", partial.callee_name,
+                        holes == 1 ? "one `_`" : "`_`s",
                         holes == 1 ? std::string("one argument") : fmt::format("{} arguments", holes),
                         actuals.size()));
       return Poison{};
     }
     ++depth;
-    const Datum result = depth > kMostDepth ? Datum(Poison{}) : call({partial.callee, callee.span}, std::move(filled), site);
+    const Datum result =
+        depth > kMostDepth ? Datum(Poison{}) : call({partial.callee, callee.span}, std::move(filled), site);
     --depth;
     return result;
   }
@@ -146,7 +152,8 @@ Datum Elaborator::call(const Operand& callee, std::vector<Actual> actuals, const
   return Poison{};
 }
 
-Datum Elaborator::call_list(const List& layers, std::vector<Actual> actuals, const Operand& callee, const Site& site) {
+Datum Elaborator::call_list(const List& layers, std::vector<Actual> actuals, const Operand& callee,
+                            const Site& site) {
   if (actuals.size() != 1 || actuals[0].name) {
     error(DiagnosticKind::wrong_argument, site,
           fmt::format("a list of layers takes one argument, {} given", actuals.size()));
@@ -168,8 +175,8 @@ Datum Elaborator::call_list(const List& layers, std::vector<Actual> actuals, con
   return value;
 }
 
-bool Elaborator::bind_arguments(std::span<const ast::Parameter> declared, std::vector<Actual>& actuals, Frame& frame,
-                                const std::string& callee, const Site& site,
+bool Elaborator::bind_arguments(std::span<const ast::Parameter> declared, std::vector<Actual>& actuals,
+                                Frame& frame, const std::string& callee, const Site& site,
                                 std::vector<std::pair<std::string, Local>>* order) {
   std::map<std::string, Local> given;
   size_t position = 0;
@@ -178,7 +185,8 @@ bool Elaborator::bind_arguments(std::span<const ast::Parameter> declared, std::v
     std::string name;
     if (actual.name) {
       name = actual.name->text;
-      const bool known = std::any_of(declared.begin(), declared.end(), [&](const auto& p) { return p.name.text == name; });
+      const bool known =
+          std::any_of(declared.begin(), declared.end(), [&](const auto& p) { return p.name.text == name; });
       if (!known) {
         std::vector<std::string> names;
         for (const ast::Parameter& p : declared) names.push_back(p.name.text);
@@ -198,7 +206,8 @@ bool Elaborator::bind_arguments(std::span<const ast::Parameter> declared, std::v
       name = declared[position++].name.text;
     }
     if (actual.draws) {
-      error(DiagnosticKind::wrong_argument, here, fmt::format("{} of {} is no parameter and is not drawn", name, callee))
+      error(DiagnosticKind::wrong_argument, here,
+            fmt::format("{} of {} is no parameter and is not drawn", name, callee))
           .suggest(name + " = …");
       return false;
     }
@@ -261,8 +270,9 @@ Datum Elaborator::call_function(const FunctionRef& ref, std::vector<Actual> actu
   for (auto& [argument_name, local] : order) entry.arguments.push_back(local.value);
   if (memory != nullptr) {
     for (const Remembered& known : *memory) {
-      if (known.in_grad == entry.in_grad && std::equal(known.arguments.begin(), known.arguments.end(),
-                                                       entry.arguments.begin(), entry.arguments.end(), same)) {
+      if (known.in_grad == entry.in_grad &&
+          std::equal(known.arguments.begin(), known.arguments.end(), entry.arguments.begin(),
+                     entry.arguments.end(), same)) {
         return known.result;
       }
     }
@@ -312,7 +322,8 @@ void Elaborator::note_origin(Tensor& result, const std::vector<Datum>& arguments
   }
 }
 
-Datum Elaborator::call_goal(const GoalRef& ref, std::vector<Actual> actuals, const Operand& callee, const Site& site) {
+Datum Elaborator::call_goal(const GoalRef& ref, std::vector<Actual> actuals, const Operand& callee,
+                            const Site& site) {
   const ast::Goal& goal = *ref.goal;
   const std::string name = goal_name(goal);
   for (const auto& [active, self] : active_calls) {
@@ -362,11 +373,13 @@ Datum Elaborator::call_builtin(const BuiltinRef& ref, std::vector<Actual> actual
     size_t at = names.size();
     if (!actual.name) {
       if (position >= builtin.positional) {
-        Diagnostic& diagnostic = error(DiagnosticKind::wrong_argument, Site{site.frame, actual.span},
-                                       fmt::format("{} takes {} by position{}", builtin.name, builtin.positional,
-                                                   names.size() > builtin.positional ? ", the rest by name" : ""));
+        Diagnostic& diagnostic =
+            error(DiagnosticKind::wrong_argument, Site{site.frame, actual.span},
+                  fmt::format("{} takes {} by position{}", builtin.name, builtin.positional,
+                              names.size() > builtin.positional ? ", the rest by name" : ""));
         if (builtin.name == "max" || builtin.name == "min") {
-          diagnostic.suggest(fmt::format("{}imum(a, b) goes element by element; an axis is given as axis = …", builtin.name));
+          diagnostic.suggest(fmt::format("{}imum(a, b) goes element by element; an axis is given as axis = …",
+                                         builtin.name));
         } else if (names.size() > builtin.positional) {
           diagnostic.suggest(names[builtin.positional] + " = …");
         }

@@ -172,7 +172,8 @@ struct ExprVisitor {
     Datum value;
     const ast::Block& block = *condition ? *choice.then : *choice.otherwise;
     if (!e.run_block(block, frame, &value)) {
-      e.error(DiagnosticKind::body_without_value, Site{frame, block.span}, "this branch ends without a value");
+      e.error(DiagnosticKind::body_without_value, Site{frame, block.span},
+              "this branch ends without a value");
       return Poison{};
     }
     return value;
@@ -276,7 +277,8 @@ bool Elaborator::run_block(const ast::Block& block, Frame& frame, Datum* value) 
 void Elaborator::assign(const ast::Name& name, Datum value, Frame& frame) {
   if (name.text == "_") return;
   if (frame.updatable != nullptr && frame.updatable->count(name.text) > 0) {
-    error(DiagnosticKind::state_change, Site{frame, name.span}, fmt::format("{} keeps its value from step to step", name.text))
+    error(DiagnosticKind::state_change, Site{frame, name.span},
+          fmt::format("{} keeps its value from step to step", name.text))
         .suggest(fmt::format("{} <- … changes it", name.text));
     return;
   }
@@ -331,6 +333,7 @@ void Elaborator::run_binding(const ast::Binding& binding, Frame& frame) {
               fmt::format("`<-` changes a state{}, and {} is none",
                           frame.updatable ? " or the parameter p" : "", name.text))
             .suggest(fmt::format("{} = … gives a name a new value", name.text));
+        frame.locals.try_emplace(name.text, Local{Poison{}, name.span});
         continue;
       }
       Updatable& u = at->second;

@@ -45,8 +45,9 @@ void Elaborator::add_slots(Instance& instance) {
       add(function->name.text, item, 0, function->name.span);
     } else if (const auto* goal = std::get_if<ast::Goal>(&item->node)) {
       if (!instance.is_model) {
-        diagnostics.error(DiagnosticKind::misplaced_member, goal->keyword,
-                          fmt::format("{} stands in a model, {} is a layer", goal_name(*goal), instance.kind));
+        diagnostics.error(
+            DiagnosticKind::misplaced_member, goal->keyword,
+            fmt::format("{} stands in a model, {} is a layer", goal_name(*goal), instance.kind));
         continue;
       }
       add(goal_name(*goal), item, 0, goal->name ? goal->name->span : goal->keyword);
@@ -83,7 +84,8 @@ Datum Elaborator::instantiate(const LayerRef& ref, std::vector<Actual> actuals, 
       continue;
     }
     const bool fresh =
-        instance.overrides.emplace(actual.name->text, Override{actual.value, actual.draws, actual.span}).second;
+        instance.overrides.emplace(actual.name->text, Override{actual.value, actual.draws, actual.span})
+            .second;
     if (!fresh) {
       error(DiagnosticKind::wrong_argument, Site{site.frame, actual.name->span},
             fmt::format("{} of {} is given twice", actual.name->text, kind));
@@ -116,8 +118,8 @@ Datum Elaborator::instantiate(const LayerRef& ref, std::vector<Actual> actuals, 
   return &instance;
 }
 
-void Elaborator::place(const Datum& value, Instance& parent, const std::string& segment, const std::string& saved,
-                       Span span) {
+void Elaborator::place(const Datum& value, Instance& parent, const std::string& segment,
+                       const std::string& saved, Span span) {
   if (Instance* const* held = value.as<Instance*>()) {
     Instance& instance = **held;
     if (instance.placed || &instance == &parent) return;
@@ -131,7 +133,8 @@ void Elaborator::place(const Datum& value, Instance& parent, const std::string& 
   if (list == nullptr || !is_layer_list(**list)) return;
   for (size_t i = 0; i < (*list)->size(); ++i) {
     const std::string position = fmt::format("{}", i);
-    place((**list)[i], parent, joined(segment, position), saved.empty() ? saved : joined(saved, position), span);
+    place((**list)[i], parent, joined(segment, position), saved.empty() ? saved : joined(saved, position),
+          span);
   }
 }
 
@@ -143,7 +146,8 @@ bool Elaborator::is_anchored(const Instance& instance) const {
 
 std::string Elaborator::saved_path(const Instance& instance) const {
   std::string path;
-  for (const Instance* i = &instance; i != nullptr && !i->is_model; i = i->parent) path = joined(i->saved_segment, path);
+  for (const Instance* i = &instance; i != nullptr && !i->is_model; i = i->parent)
+    path = joined(i->saved_segment, path);
   return path;
 }
 
@@ -159,9 +163,9 @@ Datum Elaborator::member_of(const Operand& object, const ast::Name& name, const 
     if (const std::optional<Datum> value = own_slot(instance, name.text, here)) return *value;
     std::vector<std::string> known = instance.order;
     for (const auto& [argument, local] : instance.arguments) known.push_back(argument);
-    Diagnostic& diagnostic = error(DiagnosticKind::unknown_member, here,
-                                   fmt::format("{} is a {} and has no {}", instance.display_name(), instance.kind,
-                                               name.text));
+    Diagnostic& diagnostic =
+        error(DiagnosticKind::unknown_member, here,
+              fmt::format("{} is a {} and has no {}", instance.display_name(), instance.kind, name.text));
     if (const std::optional<std::string> near = suggest(name.text, known)) {
       diagnostic.suggest(fmt::format("did you mean {}?", *near));
     }
@@ -173,8 +177,10 @@ Datum Elaborator::member_of(const Operand& object, const ast::Name& name, const 
   Diagnostic& diagnostic = error(DiagnosticKind::unknown_member, here,
                                  fmt::format("{} has no {}", describe(object.value), name.text));
   if (tensor && name.text == "shape") diagnostic.suggest(fmt::format("shape({})", source_text(object.span)));
-  if (object.value.as<ListPtr>()) diagnostic.suggest(fmt::format("{}[0] is its first entry", source_text(object.span)));
-  if (object.value.as<LayerRef>()) diagnostic.suggest("a layer is made first: fc = linear(64, 32), then fc.weight");
+  if (object.value.as<ListPtr>())
+    diagnostic.suggest(fmt::format("{}[0] is its first entry", source_text(object.span)));
+  if (object.value.as<LayerRef>())
+    diagnostic.suggest("a layer is made first: fc = linear(64, 32), then fc.weight");
   return Poison{};
 }
 
@@ -232,7 +238,8 @@ void Elaborator::define(Instance& instance, const ast::MemberItem& item, const a
     return all_poison();
   }
   if (binding.kind == ast::BindingKind::update) {
-    error(DiagnosticKind::state_change, site, "`<-` stands in a function: it changes a state as the step runs");
+    error(DiagnosticKind::state_change, site,
+          "`<-` stands in a function: it changes a state as the step runs");
     return all_poison();
   }
   if (member.role == ast::BindingRole::param || binding.kind == ast::BindingKind::draw) {

@@ -35,7 +35,8 @@ bool Elaborator::open_model() {
     if (!is_model(item)) continue;
     const auto* declaration = std::get_if<ast::Declaration>(&item.node);
     if (model != nullptr) {
-      diagnostics.error(DiagnosticKind::duplicate_name, declaration->name.span, "a file has at most one model")
+      diagnostics
+          .error(DiagnosticKind::duplicate_name, declaration->name.span, "a file has at most one model")
           .label(model->name.span, "the first");
       return false;
     }
@@ -61,7 +62,8 @@ bool Elaborator::open_model() {
     }
   }
   if (root->items.empty()) {
-    diagnostics.error_at(DiagnosticKind::no_model, sources[file.file].path(), "there is no model in this file")
+    diagnostics
+        .error_at(DiagnosticKind::no_model, sources[file.file].path(), "there is no model in this file")
         .suggest("model NAME { … }, or its members at top level");
     return false;
   }
@@ -76,8 +78,9 @@ bool Elaborator::open_model() {
     if (actual.value.poisoned()) return false;
     actuals.push_back(std::move(actual));
   }
-  const std::span<const ast::Parameter> declared =
-      model != nullptr ? std::span<const ast::Parameter>(model->parameters) : std::span<const ast::Parameter>();
+  const std::span<const ast::Parameter> declared = model != nullptr
+                                                       ? std::span<const ast::Parameter>(model->parameters)
+                                                       : std::span<const ast::Parameter>();
   for (const ast::Parameter& parameter : declared) {
     if (parameter.default_value || library.arguments.count(parameter.name.text) > 0) continue;
     diagnostics
@@ -91,11 +94,10 @@ bool Elaborator::open_model() {
   if (!bind_arguments(declared, actuals, frame, root->kind, site, &order)) return false;
   if (!match_arguments(declared, frame, Operand{Datum(root), site.span}, root->kind, site)) return false;
   for (auto& [name, local] : order) root->arguments.emplace_back(name, frame.locals[name]);
-  const size_t errors = diagnostics.error_count();
   add_slots(*root);
   for (auto& [name, local] : root->arguments) place(local.value, *root, name, name, local.span);
-  collect_columns();
-  return diagnostics.error_count() == errors;
+  collect_columns();  // a column with an error is poison and stops nothing else
+  return true;
 }
 
 std::vector<const ast::Goal*> Elaborator::goals(ast::GoalKind kind) const {
@@ -136,7 +138,8 @@ void Elaborator::collect_columns() {
   const auto find = [&](const std::string& name) {
     return std::find_if(columns.begin(), columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
   };
-  for (const Mention& mention : mentions) {  // in the order of first mention, whether or not the type stands there
+  for (const Mention& mention :
+       mentions) {  // in the order of first mention, whether or not the type stands there
     const ast::Parameter& parameter = *mention.parameter;
     if (find(parameter.name.text) != columns.end()) continue;
     const bool typed = std::any_of(mentions.begin(), mentions.end(), [&](const Mention& m) {
@@ -163,7 +166,8 @@ void Elaborator::collect_columns() {
     if (!dims) continue;
     for (size_t i = 1; i < dims->size(); ++i) {
       if (!(*dims)[i].is_batch()) continue;
-      error(DiagnosticKind::bad_size, site, fmt::format("batch is the first axis of {}, here it is another", column.name));
+      error(DiagnosticKind::bad_size, site,
+            fmt::format("batch is the first axis of {}, here it is another", column.name));
     }
     if (!column.span.valid()) {
       column.dims = *dims;
@@ -174,13 +178,14 @@ void Elaborator::collect_columns() {
     bool equal = column.dtype == *dtype && column.dims.size() == dims->size();
     for (size_t i = 0; equal && i < dims->size(); ++i) equal = unify(column.dims[i], (*dims)[i]);
     if (equal) continue;
+    column.wrong = true;
     error(DiagnosticKind::column_type, site, fmt::format("column {} has another type elsewhere", column.name))
         .label(column.span, "there");
   }
 }
 
 Datum Elaborator::read_column(ColumnInfo& column, const Site& site) {
-  if (!column.span.valid()) return Poison{};  // its type was wrong
+  if (!column.span.valid() || column.wrong) return Poison{};
   if (!column.input) {
     builder.set_spans({column.span});
     column.input = builder.input(column.name, Role::input, {column.dtype, shape_of(column.dims)});
@@ -235,27 +240,33 @@ Datum Elaborator::run_forward(const ast::Function& forward) {
   for (size_t i = 0; i < actuals.size(); ++i) {
     if (!actuals[i].value.poisoned()) continue;
     const ast::Name& name = forward.parameters[i].name;
-    if (std::none_of(columns.begin(), columns.end(), [&](const ColumnInfo& c) { return c.name == name.text; })) {
-      error(DiagnosticKind::missing_type, Site{frame, name.span}, fmt::format("nothing says what {} is", name.text))
+    if (std::none_of(columns.begin(), columns.end(),
+                     [&](const ColumnInfo& c) { return c.name == name.text; })) {
+      error(DiagnosticKind::missing_type, Site{frame, name.span},
+            fmt::format("nothing says what {} is", name.text))
           .suggest(fmt::format("{}: f32[batch, …]", name.text));
     }
     return Poison{};
   }
   const FunctionRef ref{&forward, root, root->scope};
-  return call_function(ref, std::move(actuals), Operand{ref, forward.name.span}, Site{frame, forward.name.span});
+  return call_function(ref, std::move(actuals), Operand{ref, forward.name.span},
+                       Site{frame, forward.name.span});
 }
 
-std::optional<Tensor> Elaborator::as_scalar(const Datum& value, const std::string& what, Span span, bool is_loss,
-                                            Frame& frame) {
+std::optional<Tensor> Elaborator::as_scalar(const Datum& value, const std::string& what, Span span,
+                                            bool is_loss, Frame& frame) {
   if (value.poisoned()) return std::nullopt;
   const Site site{frame, span};
   std::optional<Tensor> tensor = as_tensor(Operand{value, span}, std::nullopt, what, site);
   if (!tensor) return std::nullopt;
   if (tensor->rank() != 0) {
-    Diagnostic& diagnostic = error(is_loss ? DiagnosticKind::loss_not_scalar : DiagnosticKind::metric_not_scalar, site,
-                                   fmt::format("{} must be one number, this is {}", what, text_of(*tensor)));
-    const bool batch = std::any_of(tensor->dims.begin(), tensor->dims.end(), [](const Dim& d) { return d.is_batch(); });
-    diagnostic.suggest(batch ? "mean(…) averages over the batch" : "mean(…) or sum(…) makes one number of it");
+    Diagnostic& diagnostic =
+        error(is_loss ? DiagnosticKind::loss_not_scalar : DiagnosticKind::metric_not_scalar, site,
+              fmt::format("{} must be one number, this is {}", what, text_of(*tensor)));
+    const bool batch =
+        std::any_of(tensor->dims.begin(), tensor->dims.end(), [](const Dim& d) { return d.is_batch(); });
+    diagnostic.suggest(batch ? "mean(…) averages over the batch"
+                             : "mean(…) or sum(…) makes one number of it");
     return std::nullopt;
   }
   if (is_loss && !is_float(tensor->dtype)) {
@@ -306,7 +317,8 @@ Span body_span(const ast::Body& body) {
   return block.statements.empty() ? block.span : block.statements.back().span;
 }
 
-std::optional<std::vector<Tensor>> gradients(Elaborator& e, const Tensor& loss, std::span<Parameter* const> of) {
+std::optional<std::vector<Tensor>> gradients(Elaborator& e, const Tensor& loss,
+                                             std::span<Parameter* const> of) {
   std::vector<Value> operands{loss.value};
   Frame frame;
   frame.scope = e.library.main_scope;

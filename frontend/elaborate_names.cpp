@@ -108,12 +108,11 @@ std::vector<std::string> Elaborator::known_names(const Frame& frame, bool number
 Datum Elaborator::name_value(const std::string& name, const Site& site) {
   std::optional<Datum> found = lookup(name, site);
   if (!found) {
+    if (name == "max_pool2d" || name == "conv" || name == "cumsum" || name == "redraw")
+      return not_built(site, name);
     Diagnostic& diagnostic = error(DiagnosticKind::unknown_name, site, fmt::format("unknown name {}", name));
     const std::vector<std::string> known = known_names(site.frame, false);
-    if (name == "max_pool2d" || name == "conv" || name == "cumsum" || name == "redraw") {
-      diagnostic.message = fmt::format("{} is not built yet", name);
-      diagnostic.kind = DiagnosticKind::not_built;
-    } else if (std::optional<std::string> near = suggest(name, known)) {
+    if (std::optional<std::string> near = suggest(name, known)) {
       diagnostic.suggest(fmt::format("did you mean {}?", *near));
     }
     return Poison{};

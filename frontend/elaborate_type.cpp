@@ -1,5 +1,5 @@
-// Types in signatures and bindings: sizes are unified at each call, `...` stands for one run of dimensions, and a
-// clash is told in the user's own names, with the place its number comes from.
+// Types in signatures and bindings: sizes are unified at each call, `...` stands for one run of dimensions,
+// and a clash is told in the user's own names, with the place its number comes from.
 #include <fmt/format.h>
 
 #include "frontend/elaborator.h"
@@ -51,16 +51,19 @@ std::optional<Number> Elaborator::resolve_size(const ast::Expr& expr, Frame& fra
   const Number* number = value.as<Number>();
   if (number == nullptr) {
     if (!value.poisoned()) {
-      error(DiagnosticKind::bad_size, site, fmt::format("a size is a whole number, this is {}", describe(value)));
+      error(DiagnosticKind::bad_size, site,
+            fmt::format("a size is a whole number, this is {}", describe(value)));
     }
     return std::nullopt;
   }
   if (!number->is_whole) {
-    error(DiagnosticKind::bad_size, site, fmt::format("a size must come out whole, this is {}", text_of(*number)));
+    error(DiagnosticKind::bad_size, site,
+          fmt::format("a size must come out whole, this is {}", text_of(*number)));
     return std::nullopt;
   }
   if (number->whole < 1 || number->whole > (int64_t{1} << 31)) {
-    error(DiagnosticKind::bad_size, site, fmt::format("a size is at least 1 and at most 2^31, this is {}", number->whole));
+    error(DiagnosticKind::bad_size, site,
+          fmt::format("a size is at least 1 and at most 2^31, this is {}", number->whole));
     return std::nullopt;
   }
   return *number;
@@ -75,7 +78,8 @@ bool is_literal_one(const ast::Expr& expr) {
 
 bool needs_sizes(Elaborator& e, const ast::Type& type, Frame& frame) {
   if (type.has_sizes) return true;
-  e.error(DiagnosticKind::unknown_type, Site{frame, type.span}, fmt::format("{} needs its sizes", type.name.text))
+  e.error(DiagnosticKind::unknown_type, Site{frame, type.span},
+          fmt::format("{} needs its sizes", type.name.text))
       .suggest(fmt::format("{}[] is one number, {}[…] any shape", type.name.text, type.name.text));
   return false;
 }
@@ -101,6 +105,11 @@ std::optional<Dims> Elaborator::resolve_dims(const ast::Type& type, Frame& frame
     dims.push_back(dim_of(*size));
     dims.back().written_one = is_literal_one(expr);
   }
+  if (dims.size() > 8 || element_count(shape_of(dims)) < 0) {
+    error(DiagnosticKind::too_large, Site{frame, type.span},
+          fmt::format("{} is too large: a tensor has at most 8 axes and 2^40 elements", text_of(dims)));
+    return std::nullopt;
+  }
   return dims;
 }
 
@@ -111,12 +120,14 @@ Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::s
   if (type.name.text == "int" && !type.has_sizes) {
     const Number* number = value.as<Number>();
     if (number != nullptr && number->is_whole) return value;
-    error(DiagnosticKind::wrong_kind, site, fmt::format("{} is a whole number (int), this is {}", what, describe(value)));
+    error(DiagnosticKind::wrong_kind, site,
+          fmt::format("{} is a whole number (int), this is {}", what, describe(value)));
     return Poison{};
   }
   if (type.name.text == "bool" && !type.has_sizes) {
     if (value.as<Flag>()) return value;
-    error(DiagnosticKind::wrong_kind, site, fmt::format("{} is true or false (bool), this is {}", what, describe(value)));
+    error(DiagnosticKind::wrong_kind, site,
+          fmt::format("{} is true or false (bool), this is {}", what, describe(value)));
     return Poison{};
   }
   const std::optional<DType> dtype = resolve_dtype(type, frame);
@@ -124,8 +135,8 @@ Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::s
   if (!dims) return Poison{};
   if (const Number* number = value.as<Number>()) {
     if (is_integer(*dtype) && !number->is_whole) {
-      error(DiagnosticKind::dtype_mismatch, site, fmt::format("{} is {}, {} is not whole", what,
-                                                              dtype_name(*dtype), text_of(*number)));
+      error(DiagnosticKind::dtype_mismatch, site,
+            fmt::format("{} is {}, {} is not whole", what, dtype_name(*dtype), text_of(*number)));
       return Poison{};
     }
     return number_tensor(*number, *dtype, *dims, site);
@@ -150,8 +161,8 @@ Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::s
   return *tensor;
 }
 
-Datum Elaborator::check_result(const Datum& value, const ast::Type& type, const std::string& callee, Span value_span,
-                               Frame& frame) {
+Datum Elaborator::check_result(const Datum& value, const ast::Type& type, const std::string& callee,
+                               Span value_span, Frame& frame) {
   if (value.poisoned() || !type.has_sizes) {
     return type.has_sizes ? Datum(Poison{}) : coerce(value, type, callee, value_span, frame);
   }

@@ -81,7 +81,7 @@ struct Parameter {
   Dims dims;
   Span span;                   // the declared name
   Datum start;                 // Draws, Number or Constant
-  std::string type_text;  // "[out, in]"
+  std::string type_text;       // "[out, in]"
   std::optional<Value> input;  // its node, once read
 };
 
@@ -323,6 +323,7 @@ struct Elaborator {
     Span span;
     std::optional<Value> input;
     int64_t classes = 0;
+    bool wrong = false;  // its type was reported
   };
   std::vector<ColumnInfo> columns;  // in the order of first mention
   void collect_columns();
@@ -369,7 +370,8 @@ std::variant<Number, bool, std::string> compute(Op op, const Number& a, const Nu
 Span body_span(const ast::Body& body);
 
 // d loss / d parameter for each parameter, by one `grad` node.
-std::optional<std::vector<Tensor>> gradients(Elaborator& e, const Tensor& loss, std::span<Parameter* const> of);
+std::optional<std::vector<Tensor>> gradients(Elaborator& e, const Tensor& loss,
+                                             std::span<Parameter* const> of);
 
 // ---- what is done with a finished graph (finish_graph.cpp)
 // ---------------------------------------------------------

@@ -10,7 +10,9 @@
 namespace nnc::frontend {
 namespace {
 
-std::string shape_text(const Dims& dims) { return fmt::format("[{}]", fmt::join(shape_of(dims), ",")); }
+std::string shape_text(const Dims& dims) {
+  return fmt::format("[{}]", fmt::join(shape_of(dims), ","));
+}
 
 Dims dims_of(const Datum& value) {
   if (const Tensor* tensor = value.as<Tensor>()) return tensor->dims;
@@ -25,8 +27,8 @@ bool is_term(const ast::Expr& expr) {
 
 }  // namespace
 
-void Elaborator::explain(const ast::Binary& binary, const ast::Expr& expr, const Datum& left, const Datum& right,
-                         const Datum& result, Frame& frame) {
+void Elaborator::explain(const ast::Binary& binary, const ast::Expr& expr, const Datum& left,
+                         const Datum& right, const Datum& result, Frame& frame) {
   const Tensor* made = result.as<Tensor>();
   if (made == nullptr) return;
   const auto term = [&](const ast::Expr& e, const Datum& value) {

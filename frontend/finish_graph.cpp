@@ -1,5 +1,5 @@
-// What is done with a graph when elaboration is through: throw away what no output needs, put the inputs first in
-// signature order, and cut a metric at its sums over the batch.
+// What is done with a graph when elaboration is through: throw away what no output needs, put the inputs
+// first in signature order, and cut a metric at its sums over the batch.
 //
 //   %3 = reduce_sum %2        eval:   sum.0 <- sum.0 + cast(%3)
 //   %4 = accumulate %3   →    finish: %0 = sum.0
@@ -21,7 +21,8 @@ std::vector<bool> needed_nodes(const Graph& graph) {
   }
   for (size_t i = graph.nodes.size(); i-- > 0;) {
     if (!needed[i]) continue;
-    for (const Value& operand : graph.nodes[NodeId{static_cast<uint32_t>(i)}].operands) needed[operand.node.index] = true;
+    for (const Value& operand : graph.nodes[NodeId{static_cast<uint32_t>(i)}].operands)
+      needed[operand.node.index] = true;
   }
   return needed;
 }
@@ -49,10 +50,14 @@ struct Copier {
 
 int role_rank(const Node& node) {
   switch (std::get<InputAttrs>(node.attrs).role) {
-    case Role::input: return 0;
-    case Role::param: return 1;
-    case Role::state: return 2;
-    case Role::scalar: return 3;
+    case Role::input:
+      return 0;
+    case Role::param:
+      return 1;
+    case Role::state:
+      return 2;
+    case Role::scalar:
+      return 3;
   }
   return 4;
 }
@@ -65,9 +70,8 @@ Graph cleaned(const Graph& graph, std::string name) {
   for (const NodeId id : graph.inputs) {
     if (needed[id.index]) inputs.push_back(id);
   }
-  std::stable_sort(inputs.begin(), inputs.end(), [&](NodeId a, NodeId b) {
-    return role_rank(graph.nodes[a]) < role_rank(graph.nodes[b]);
-  });
+  std::stable_sort(inputs.begin(), inputs.end(),
+                   [&](NodeId a, NodeId b) { return role_rank(graph.nodes[a]) < role_rank(graph.nodes[b]); });
   Graph out;
   out.name = std::move(name);
   Copier copier(graph, out);
@@ -83,9 +87,11 @@ Graph cleaned(const Graph& graph, std::string name) {
   return out;
 }
 
-std::optional<Split> split_metrics(const Graph& graph, std::span<const MetricGoal> goals, Diagnostics& diagnostics) {
+std::optional<Split> split_metrics(const Graph& graph, std::span<const MetricGoal> goals,
+                                   Diagnostics& diagnostics) {
   const std::vector<bool> needed = needed_nodes(graph);
-  // Per node: whether a data column reaches it without a sum over the batch between, and whether such a sum does.
+  // Per node: whether a data column reaches it without a sum over the batch between, and whether such a sum
+  // does.
   std::vector<bool> per_batch(graph.nodes.size(), false), has_sum(graph.nodes.size(), false);
   std::vector<NodeId> sums;
   bool good = true;
@@ -132,7 +138,8 @@ std::optional<Split> split_metrics(const Graph& graph, std::span<const MetricGoa
     for (const NodeId id : sums) wanted[graph.nodes[id].operands[0].node.index] = true;
     for (size_t i = graph.nodes.size(); i-- > 0;) {
       if (!wanted[i]) continue;
-      for (const Value& operand : graph.nodes[NodeId{static_cast<uint32_t>(i)}].operands) wanted[operand.node.index] = true;
+      for (const Value& operand : graph.nodes[NodeId{static_cast<uint32_t>(i)}].operands)
+        wanted[operand.node.index] = true;
     }
     for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
       if (wanted[i]) copier.copy(NodeId{i});

@@ -95,7 +95,8 @@ void check_member(const ast::MemberItem& item, Diagnostics& diagnostics) {
     reader.block(rule->body);
     for (const ast::Name* name : reader.lets) {
       if (name->text == "_" || reader.read.count(name->text) > 0) continue;
-      diagnostics.warning(DiagnosticKind::unused_let, name->span, fmt::format("{} is never used", name->text));
+      diagnostics.warning(DiagnosticKind::unused_let, name->span,
+                          fmt::format("{} is never used", name->text));
     }
   }
 }

@@ -1,5 +1,5 @@
-// Optimisers: the body of `update` is elaborated once per parameter; what it changes with `<-` leaves the graph. Only
-// the rate `lr` and the step count `t` are known at run time, everything else is settled here.
+// Optimisers: the body of `update` is elaborated once per parameter; what it changes with `<-` leaves the
+// graph. Only the rate `lr` and the step count `t` are known at run time, everything else is settled here.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -44,7 +44,8 @@ std::optional<Call> resolve(Elaborator& e, const ast::Expr& expr, Frame& frame) 
     for (const FileScope* scope = frame.scope; scope != nullptr; scope = scope->standard) {
       for (const auto& [global_name, global] : scope->names) {
         const auto* declaration = std::get_if<const ast::Declaration*>(&global.is);
-        if (declaration && (*declaration)->kind == ast::DeclarationKind::optimizer) known.push_back(global_name);
+        if (declaration && (*declaration)->kind == ast::DeclarationKind::optimizer)
+          known.push_back(global_name);
       }
     }
     if (const std::optional<std::string> near = suggest(e.source_text(callee->span), known)) {
@@ -93,7 +94,8 @@ struct Context {
       const auto* member = std::get_if<ast::MemberBinding>(&item.node);
       if (member == nullptr && std::holds_alternative<ast::Rule>(item.node)) continue;
       if (member == nullptr || member->role != ast::BindingRole::state) {
-        e.error(DiagnosticKind::misplaced_member, Site{frame, item.span}, "an optimizer has states and one update");
+        e.error(DiagnosticKind::misplaced_member, Site{frame, item.span},
+                "an optimizer has states and one update");
         return false;
       }
       const ast::Binding& binding = member->binding;
@@ -153,9 +155,11 @@ struct Context {
       } else if (name == "loss") {
         local.value = loss;
       } else {
-        e.error(DiagnosticKind::optimizer_rule, Site{frame, asked.name.span},
-                fmt::format("update asks for {}; it can have p (the parameter), g (its gradient), t (the step) and loss",
-                            name));
+        e.error(
+            DiagnosticKind::optimizer_rule, Site{frame, asked.name.span},
+            fmt::format(
+                "update asks for {}; it can have p (the parameter), g (its gradient), t (the step) and loss",
+                name));
         return false;
       }
       frame.locals[name] = std::move(local);
@@ -195,14 +199,16 @@ std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& e
   const ast::Rule* rule = find_rule(e, declaration, site);
   if (rule == nullptr) return std::nullopt;
 
-  // Once with the rate as a number, to learn its value; then with the rate as what it is, an input of the graph.
+  // Once with the rate as a number, to learn its value; then with the rate as what it is, an input of the
+  // graph.
   Frame numbers;
   numbers.scope = call->ref.scope;
   numbers.user_span = e.user_span(site);
   numbers.callee = declaration.name.text;
   Frame bound = numbers;
   std::vector<Actual> actuals = call->actuals;
-  if (!e.bind_arguments(declaration.parameters, actuals, numbers, declaration.name.text, site)) return std::nullopt;
+  if (!e.bind_arguments(declaration.parameters, actuals, numbers, declaration.name.text, site))
+    return std::nullopt;
   Context context{e, declaration, *rule, {}, loss};
   actuals = call->actuals;
   if (const auto lr = numbers.locals.find("lr"); lr != numbers.locals.end()) {
@@ -219,7 +225,8 @@ std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& e
     size_t position = 0;
     bool given = false;
     for (Actual& actual : actuals) {
-      const bool is_lr = actual.name ? actual.name->text == "lr" : declaration.parameters[position].name.text == "lr";
+      const bool is_lr =
+          actual.name ? actual.name->text == "lr" : declaration.parameters[position].name.text == "lr";
       if (!actual.name) ++position;
       if (!is_lr) continue;
       actual.value = rate;
@@ -233,8 +240,10 @@ std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& e
       actuals.push_back(std::move(actual));
     }
   }
-  if (!e.bind_arguments(declaration.parameters, actuals, bound, declaration.name.text, site)) return std::nullopt;
-  if (!e.match_arguments(declaration.parameters, bound, Operand{call->ref, call->span}, declaration.name.text, site)) {
+  if (!e.bind_arguments(declaration.parameters, actuals, bound, declaration.name.text, site))
+    return std::nullopt;
+  if (!e.match_arguments(declaration.parameters, bound, Operand{call->ref, call->span}, declaration.name.text,
+                         site)) {
     return std::nullopt;
   }
   context.arguments = bound;

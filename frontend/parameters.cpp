@@ -1,5 +1,5 @@
-// Parameters: how one starts, what it is instead (`bias = 0`, `weight = tok.weight`), its saved name, and finding all
-// of them.
+// Parameters: how one starts, what it is instead (`bias = 0`, `weight = tok.weight`), its saved name, and
+// finding all of them.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,7 +15,8 @@ bool is_start(const Datum& value) {
 
 }  // namespace
 
-Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& member, size_t which, Frame& frame) {
+Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& member, size_t which,
+                                 Frame& frame) {
   const ast::Binding& binding = member.binding;
   const ast::Name& name = binding.names[which];
   const Site site{frame, name.span};
@@ -25,7 +26,8 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
   const Span value_span = over ? over->span : binding.value->span;
   const Site value_site{frame, value_span};
   if (!is_anchored(instance)) {
-    error(DiagnosticKind::unnamed_layer, site, fmt::format("{} is a layer and needs a name for its weights", instance.kind));
+    error(DiagnosticKind::unnamed_layer, site,
+          fmt::format("{} is a layer and needs a name for its weights", instance.kind));
     return Poison{};
   }
   std::optional<Dims> dims;
@@ -69,8 +71,9 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
             fmt::format("{} is a parameter, {} is no value for it", name.text, describe(start)));
       return Poison{};
     }
-    if (tensor == nullptr) return start.as<Number>() ? Datum(number_tensor(*start.as<Number>(), DType::f32, *dims, value_site))
-                                                     : coerce(start, *binding.type, name.text, value_span, frame);
+    if (tensor == nullptr)
+      return start.as<Number>() ? Datum(number_tensor(*start.as<Number>(), DType::f32, *dims, value_site))
+                                : coerce(start, *binding.type, name.text, value_span, frame);
     bool fits = tensor->dims.size() == dims->size() && tensor->dtype == DType::f32;
     for (size_t i = 0; fits && i < dims->size(); ++i) fits = unify(tensor->dims[i], (*dims)[i]);
     if (fits) return *tensor;
@@ -82,7 +85,8 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
   const std::optional<Constant> constant = constant_of(start);
   if (!is_start(start)) {
     error(DiagnosticKind::parameter_value, value_site,
-          fmt::format("{} starts from a distribution or written numbers, this is {}", name.text, describe(start)))
+          fmt::format("{} starts from a distribution or written numbers, this is {}", name.text,
+                      describe(start)))
         .suggest(is_param ? "a value that is computed is no param: leave the word out" : "");
     return Poison{};
   }
@@ -104,7 +108,8 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
   }
   for (const Dim& dim : *dims) {
     if (!dim.is_batch()) continue;
-    error(DiagnosticKind::bad_size, site, fmt::format("{} is kept from step to step and cannot have a batch axis", name.text));
+    error(DiagnosticKind::bad_size, site,
+          fmt::format("{} is kept from step to step and cannot have a batch axis", name.text));
     return Poison{};
   }
   if (element_count(shape_of(*dims)) < 0) {
@@ -149,8 +154,8 @@ Datum Elaborator::read_parameter(Parameter& parameter, const Site& site) {
   return tensor;
 }
 
-void Elaborator::collect_parameters(const Datum& value, std::vector<Parameter*>& out, std::set<const void*>& seen,
-                                    bool owned_only, Instance* owner) {
+void Elaborator::collect_parameters(const Datum& value, std::vector<Parameter*>& out,
+                                    std::set<const void*>& seen, bool owned_only, Instance* owner) {
   if (const Tensor* tensor = value.as<Tensor>()) {
     Parameter* parameter = tensor->parameter;
     if (parameter == nullptr || !seen.insert(parameter).second) return;
@@ -174,8 +179,8 @@ void Elaborator::collect_parameters(const Datum& value, std::vector<Parameter*>&
   for (const Instance* i = &instance; i != nullptr; i = i->parent) ++levels;
   if (levels > kMostNesting) {
     diagnostics.error(DiagnosticKind::too_deep, instance.call_span,
-                      fmt::format("layers are nested more than {} deep: {} seems to contain itself", kMostNesting,
-                                  instance.kind));
+                      fmt::format("layers are nested more than {} deep: {} seems to contain itself",
+                                  kMostNesting, instance.kind));
     stopped = true;
     return;
   }
@@ -190,7 +195,8 @@ void Elaborator::collect_parameters(const Datum& value, std::vector<Parameter*>&
     if (slot.state != Slot::State::done) continue;
     const Tensor* tensor = slot.value.as<Tensor>();
     if (tensor != nullptr && owned_only &&
-        std::find(instance.parameters.begin(), instance.parameters.end(), tensor->parameter) == instance.parameters.end()) {
+        std::find(instance.parameters.begin(), instance.parameters.end(), tensor->parameter) ==
+            instance.parameters.end()) {
       continue;
     }
     const Datum member = slot.value;

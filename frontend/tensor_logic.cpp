@@ -31,7 +31,8 @@ Datum Elaborator::unary_minus(const Operand& operand, const Site& site) {
   const std::optional<Tensor> tensor = as_tensor(operand, std::nullopt, "-", site);
   if (!tensor) return Poison{};
   if (tensor->dtype == DType::boolean) {
-    error(DiagnosticKind::dtype_mismatch, site, fmt::format("- works on numbers, this is {}", text_of(*tensor)))
+    error(DiagnosticKind::dtype_mismatch, site,
+          fmt::format("- works on numbers, this is {}", text_of(*tensor)))
         .suggest("not turns a bool around");
     return Poison{};
   }
@@ -102,8 +103,9 @@ Datum Elaborator::transpose(const Operand& x, const Site& site) {
   const std::optional<Tensor> tensor = as_tensor(x, std::nullopt, ".T", site);
   if (!tensor) return Poison{};
   if (tensor->rank() < 2) {
-    error(DiagnosticKind::bad_axis, site, fmt::format(".T swaps the last two axes, {} has {}", text_of(*tensor),
-                                                      tensor->rank() == 0 ? "none" : "one"));
+    error(DiagnosticKind::bad_axis, site,
+          fmt::format(".T swaps the last two axes, {} has {}", text_of(*tensor),
+                      tensor->rank() == 0 ? "none" : "one"));
     return Poison{};
   }
   std::vector<int64_t> order(tensor->dims.size());
@@ -111,7 +113,8 @@ Datum Elaborator::transpose(const Operand& x, const Site& site) {
   std::swap(order[order.size() - 1], order[order.size() - 2]);
   Dims dims = tensor->dims;
   std::swap(dims[dims.size() - 1], dims[dims.size() - 2]);
-  return emit(Op::permute, {tensor->value}, PermuteAttrs{std::move(order)}, std::move(dims), tensor->dtype, site);
+  return emit(Op::permute, {tensor->value}, PermuteAttrs{std::move(order)}, std::move(dims), tensor->dtype,
+              site);
 }
 
 Datum Elaborator::matmul(const Operand& left, const Operand& right, const Site& site) {
@@ -136,14 +139,13 @@ Datum Elaborator::matmul(const Operand& left, const Operand& right, const Site& 
   const Dim& inner_a = a->dims.back();
   const Dim& inner_b = b->rank() == 1 ? b->dims[0] : b->dims[b->dims.size() - 2];
   if (!unify(inner_a, inner_b)) {
+    const std::string why = inner_a.extent == inner_b.extent
+                                ? "a batch axis equals only itself"
+                                : fmt::format("{} and {} differ", text_of(inner_a), text_of(inner_b));
     Diagnostic& diagnostic =
         error(DiagnosticKind::shape_mismatch, site,
-              fmt::format("cannot multiply {} @ {}: {} and {} differ", text_of(full_a), text_of(full_b),
-                          text_of(inner_a), text_of(inner_b)));
-    if (inner_a.extent == inner_b.extent) {
-      diagnostic.message = fmt::format("cannot multiply {} @ {}: a batch axis equals only itself", text_of(full_a),
-                                       text_of(full_b));
-    } else if (b->rank() >= 2 && unify(inner_a, b->dims.back())) {
+              fmt::format("cannot multiply {} @ {}: {}", text_of(full_a), text_of(full_b), why));
+    if (b->rank() >= 2 && unify(inner_a, b->dims.back())) {
       diagnostic.suggest(source_text(right.span) + ".T");
     }
     return Poison{};
@@ -191,7 +193,8 @@ Datum Elaborator::matmul(const Operand& left, const Operand& right, const Site& 
     product_dims.push_back(across);
   }
   if (!a || !b) return Poison{};
-  const Datum multiplied = emit(Op::matmul, {a->value, b->value}, MatmulAttrs{}, product_dims, DType::f32, site);
+  const Datum multiplied =
+      emit(Op::matmul, {a->value, b->value}, MatmulAttrs{}, product_dims, DType::f32, site);
   const Tensor* made = multiplied.as<Tensor>();
   if (made == nullptr) return Poison{};
   result = *lead;

@@ -1,5 +1,5 @@
-// Tensors as nodes: constants, casts, and the elementwise operations with their narrow broadcasting. The op table
-// wants operands of equal type, so every cast and broadcast stands in the graph.
+// Tensors as nodes: constants, casts, and the elementwise operations with their narrow broadcasting. The op
+// table wants operands of equal type, so every cast and broadcast stands in the graph.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,13 +37,26 @@ std::string clash(const Elementwise& op, const std::string& left, const std::str
                     : fmt::format("cannot {} {} {} {}", op.verb, left, op.joiner, right);
 }
 
-bool all_whole(const Constant& constant) { return constant.whole; }
+bool all_whole(const Constant& constant) {
+  return constant.whole;
+}
 
 }  // namespace
 
-const Elementwise& elementwise_of(ast::BinaryOp op) { return kBinary[static_cast<size_t>(op)]; }
-const Elementwise& elementwise_maximum() { return kMaximum; }
-const Elementwise& elementwise_minimum() { return kMinimum; }
+std::string call_text(std::string_view function, const std::string& argument) {
+  const bool wrapped = argument.starts_with("(") && argument.ends_with(")");
+  return wrapped ? std::string(function) + argument : fmt::format("{}({})", function, argument);
+}
+
+const Elementwise& elementwise_of(ast::BinaryOp op) {
+  return kBinary[static_cast<size_t>(op)];
+}
+const Elementwise& elementwise_maximum() {
+  return kMaximum;
+}
+const Elementwise& elementwise_minimum() {
+  return kMinimum;
+}
 
 std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b) {
   if (a.empty()) return b;
@@ -90,20 +103,22 @@ std::optional<Dims> numpy_dims(const Dims& a, const Dims& b) {
   return out;
 }
 
-void explain_clash(Diagnostic& diagnostic, const Dims& a, const Dims& b) {
+void report_clash(Elaborator& e, std::string message, const Dims& a, const Dims& b, const Site& site) {
   bool batch_by_luck = false;
   for (const Dim& da : a) {
     for (const Dim& db : b) batch_by_luck |= da.extent == db.extent && da.is_batch() != db.is_batch();
   }
   if (const std::optional<Dims> wide = numpy_dims(a, b); wide && (!batch_by_luck || a.size() != b.size())) {
-    diagnostic.message += ": it would make " + text_of(*wide);
-    diagnostic.suggest("x[:, 0] drops an axis of 1, x[:, None] adds one that stretches");
-  } else if (batch_by_luck) {
-    diagnostic.note("a batch axis equals only itself: the equal numbers are luck");
+    e.error(DiagnosticKind::shape_mismatch, site, message + ": it would make " + text_of(*wide))
+        .suggest("x[:, 0] drops an axis of 1, x[:, None] adds one that stretches");
+    return;
   }
+  Diagnostic& diagnostic = e.error(DiagnosticKind::shape_mismatch, site, std::move(message));
+  if (batch_by_luck) diagnostic.note("a batch axis equals only itself: the equal numbers are luck");
 }
 
-Datum Elaborator::emit(Op op, std::vector<Value> operands, Attrs attrs, Dims dims, DType dtype, const Site& site) {
+Datum Elaborator::emit(Op op, std::vector<Value> operands, Attrs attrs, Dims dims, DType dtype,
+                       const Site& site) {
   SpanSet spans;
   if (site.span.valid()) spans.push_back(site.span);
   if (site.frame.user_span.valid() && site.frame.user_span != site.span) {
@@ -174,7 +189,8 @@ std::optional<Tensor> Elaborator::as_tensor(const Operand& operand, std::optiona
   const DType dtype = wanted == DType::i32 || wanted == DType::f64 ? *wanted : DType::f32;
   const auto fits = [&](bool whole) {
     if (dtype != DType::i32 || whole) return true;
-    error(DiagnosticKind::dtype_mismatch, here, fmt::format("{} takes whole numbers (i32), this is not whole", what));
+    error(DiagnosticKind::dtype_mismatch, here,
+          fmt::format("{} takes whole numbers (i32), this is not whole", what));
     return false;
   };
   if (const Number* number = operand.value.as<Number>()) {
@@ -190,8 +206,8 @@ std::optional<Tensor> Elaborator::as_tensor(const Operand& operand, std::optiona
     if (const Tensor* tensor = stacked.as<Tensor>()) return *tensor;
     return std::nullopt;
   }
-  Diagnostic& diagnostic =
-      error(DiagnosticKind::wrong_kind, here, fmt::format("{} takes a tensor, this is {}", what, describe(operand.value)));
+  Diagnostic& diagnostic = error(DiagnosticKind::wrong_kind, here,
+                                 fmt::format("{} takes a tensor, this is {}", what, describe(operand.value)));
   if (operand.value.as<Instance*>() || operand.value.as<FunctionRef>()) {
     diagnostic.suggest(fmt::format("{}(…) calls it", source_text(operand.span)));
   }
@@ -224,14 +240,14 @@ std::optional<Tensor> Elaborator::broadcast_to(const Tensor& tensor, const Dims&
   for (size_t i = 0; i < tensor.dims.size(); ++i) {
     axes.push_back(static_cast<int64_t>(dims.size() - tensor.dims.size() + i));
   }
-  const Datum wide = emit(Op::broadcast, {tensor.value}, BroadcastAttrs{shape_of(dims), std::move(axes)}, dims,
-                          tensor.dtype, site);
+  const Datum wide = emit(Op::broadcast, {tensor.value}, BroadcastAttrs{shape_of(dims), std::move(axes)},
+                          dims, tensor.dtype, site);
   if (const Tensor* out = wide.as<Tensor>()) return *out;
   return std::nullopt;
 }
 
-std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op, std::span<const Operand* const> given,
-                                        const Site& site) {
+std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op,
+                                        std::span<const Operand* const> given, const Site& site) {
   std::vector<Operand> stacked;  // lists of tensors become tensors first: they have a dtype of their own
   stacked.reserve(given.size());
   std::vector<const Operand*> operands;
@@ -265,7 +281,7 @@ std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op, st
       for (const Operand* side : {from, operand}) {
         const Tensor* tensor = side->value.as<Tensor>();
         const bool real = tensor != nullptr && is_float(tensor->dtype);
-        if (!real) diagnostic.suggest(fmt::format("f32({}) makes it real", e.source_text(side->span)));
+        if (!real) diagnostic.suggest(call_text("f32", e.source_text(side->span)) + " makes it real");
       }
       return std::nullopt;
     }
@@ -284,9 +300,7 @@ std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op, st
     }
     const std::optional<Dims> wide = broadcast_dims(dims, tensors[i]->dims);
     if (!wide) {
-      Diagnostic& diagnostic =
-          e.error(DiagnosticKind::shape_mismatch, site, clash(op, text_of(dims), text_of(tensors[i]->dims)));
-      explain_clash(diagnostic, dims, tensors[i]->dims);
+      report_clash(e, clash(op, text_of(dims), text_of(tensors[i]->dims)), dims, tensors[i]->dims, site);
       return std::nullopt;
     }
     dims = *wide;
@@ -297,7 +311,7 @@ std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op, st
       if (*dtype == DType::boolean || (is_integer(*dtype) && !number->is_whole)) {
         e.error(DiagnosticKind::dtype_mismatch, site,
                 clash(op, describe(operands[0]->value), describe(operands[1]->value)))
-            .suggest(from ? fmt::format("f32({}) makes it real", e.source_text(from->span)) : "");
+            .suggest(from ? call_text("f32", e.source_text(from->span)) + " makes it real" : "");
         return std::nullopt;
       }
       out.push_back(e.number_tensor(*number, *dtype, dims, Site{site.frame, operands[i]->span}));
@@ -310,7 +324,8 @@ std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op, st
   return out;
 }
 
-Datum Elaborator::elementwise(const Elementwise& op, const Operand& left, const Operand& right, const Site& site) {
+Datum Elaborator::elementwise(const Elementwise& op, const Operand& left, const Operand& right,
+                              const Site& site) {
   if (left.value.poisoned() || right.value.poisoned()) return Poison{};
   const Number* a = left.value.as<Number>();
   const Number* b = right.value.as<Number>();
@@ -331,9 +346,9 @@ Datum Elaborator::elementwise(const Elementwise& op, const Operand& left, const 
                         side->value.as<Constant>() ||
                         (side->value.as<ListPtr>() && !(*side->value.as<ListPtr>())->empty());
     if (usable) continue;
-    Diagnostic& diagnostic = error(DiagnosticKind::wrong_kind, Site{site.frame, side->span},
-                                   fmt::format("{} works on numbers and tensors, this is {}", op.name,
-                                               describe(side->value)));
+    Diagnostic& diagnostic =
+        error(DiagnosticKind::wrong_kind, Site{site.frame, side->span},
+              fmt::format("{} works on numbers and tensors, this is {}", op.name, describe(side->value)));
     if (is_applicable(side->value)) diagnostic.suggest(source_text(side->span) + "(…) calls it");
     return Poison{};
   }
@@ -345,14 +360,15 @@ Datum Elaborator::elementwise(const Elementwise& op, const Operand& left, const 
   if (dtype == DType::boolean && !op.compares) {
     error(DiagnosticKind::dtype_mismatch, site,
           clash(op, describe(left.value), describe(right.value)) + ": a bool is no number")
-        .suggest(fmt::format("f32({}) is 1 where it is true", source_text(first.span)));
+        .suggest(call_text("f32", source_text(first.span)) + " is 1 where it is true");
     return Poison{};
   }
   if (is_integer(dtype) && (op.op == Op::div || op.op == Op::pow)) {
     error(DiagnosticKind::dtype_mismatch, site,
           op.op == Op::div ? std::string("/ is real division and these are whole numbers (i32)")
                            : std::string("^ works on real numbers and these are whole (i32)"))
-        .suggest(fmt::format("f32({}){}", source_text(first.span), op.op == Op::div ? ", or // to round down" : ""));
+        .suggest(call_text("f32", source_text(first.span)) +
+                 (op.op == Op::div ? ", or // to round down" : ""));
     return Poison{};
   }
   Dims dims = (*pair)[0].dims;
@@ -385,7 +401,8 @@ Datum Elaborator::where(const Operand& c, const Operand& a, const Operand& b, co
   const std::optional<Tensor> wide_a = broadcast_to((*pair)[0], *dims, site);
   const std::optional<Tensor> wide_b = broadcast_to((*pair)[1], *dims, site);
   if (!wide_c || !wide_a || !wide_b) return Poison{};
-  return emit(Op::where, {wide_c->value, wide_a->value, wide_b->value}, NoAttrs{}, *dims, wide_a->dtype, site);
+  return emit(Op::where, {wide_c->value, wide_a->value, wide_b->value}, NoAttrs{}, *dims, wide_a->dtype,
+              site);
 }
 
 }  // namespace nnc::frontend

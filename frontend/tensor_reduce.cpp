@@ -1,5 +1,5 @@
-// Reductions. While a metric is elaborated, one over the batch means the whole set: the sum of this batch goes into an
-// `accumulate` node, at which frontend/split_metrics.cpp cuts the graph.
+// Reductions. While a metric is elaborated, one over the batch means the whole set: the sum of this batch
+// goes into an `accumulate` node, at which frontend/split_metrics.cpp cuts the graph.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,7 +21,8 @@ std::optional<int64_t> Elaborator::axis_of(const Operand& operand, int64_t rank,
   const Site here{site.frame, operand.span};
   if (number == nullptr || !number->is_whole) {
     if (!operand.value.poisoned()) {
-      error(DiagnosticKind::bad_axis, here, fmt::format("an axis is a whole number, this is {}", describe(operand.value)));
+      error(DiagnosticKind::bad_axis, here,
+            fmt::format("an axis is a whole number, this is {}", describe(operand.value)));
     }
     return std::nullopt;
   }
@@ -46,7 +47,8 @@ std::optional<std::vector<int64_t>> Elaborator::axes_of(const std::optional<Oper
     const std::optional<int64_t> axis = axis_of(Operand{item, operand->span}, rank, site);
     if (!axis) return std::nullopt;
     if (std::find(axes.begin(), axes.end(), *axis) != axes.end()) {
-      error(DiagnosticKind::bad_axis, Site{site.frame, operand->span}, fmt::format("axis {} stands twice", *axis));
+      error(DiagnosticKind::bad_axis, Site{site.frame, operand->span},
+            fmt::format("axis {} stands twice", *axis));
       return std::nullopt;
     }
     axes.push_back(*axis);
@@ -63,7 +65,8 @@ Datum Elaborator::accumulated(const Tensor& sum, const Site& site) {
   return emit(Op::accumulate, {part->value}, NoAttrs{}, part->dims, part->dtype, site);
 }
 
-Datum Elaborator::reduce(Op op, const Tensor& given, const std::vector<int64_t>& axes, bool keep, const Site& site) {
+Datum Elaborator::reduce(Op op, const Tensor& given, const std::vector<int64_t>& axes, bool keep,
+                         const Site& site) {
   std::optional<Tensor> tensor = given;
   if (tensor->dtype == DType::boolean && op == Op::reduce_sum) tensor = cast_to(*tensor, DType::f32, site);
   if (!tensor) return Poison{};
@@ -102,7 +105,8 @@ Datum Elaborator::mean(const Tensor& given, const std::vector<int64_t>& axes, bo
   if (tensor->dtype == DType::boolean) tensor = cast_to(*tensor, DType::f32, site);
   if (!tensor) return Poison{};
   if (!is_float(tensor->dtype)) {
-    error(DiagnosticKind::dtype_mismatch, site, fmt::format("mean works on real numbers, this is {}", text_of(*tensor)))
+    error(DiagnosticKind::dtype_mismatch, site,
+          fmt::format("mean works on real numbers, this is {}", text_of(*tensor)))
         .suggest("mean(f32(…))");
     return Poison{};
   }
@@ -123,7 +127,8 @@ Datum Elaborator::mean(const Tensor& given, const std::vector<int64_t>& axes, bo
   }
   const Datum sum = reduce(Op::reduce_sum, *tensor, axes, keep, site);
   if (axes.empty() || sum.poisoned()) return sum;
-  return elementwise(elementwise_of(ast::BinaryOp::div), Operand{sum, site.span}, Operand{count, site.span}, site);
+  return elementwise(elementwise_of(ast::BinaryOp::div), Operand{sum, site.span}, Operand{count, site.span},
+                     site);
 }
 
 }  // namespace nnc::frontend

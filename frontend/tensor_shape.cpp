@@ -1,5 +1,5 @@
-// Shapes: NumPy's indexing, slices, reshapes, stacks. Written numbers in brackets are indexed while compiling and stay
-// numbers.
+// Shapes: NumPy's indexing, slices, reshapes, stacks. Written numbers in brackets are indexed while compiling
+// and stay numbers.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,7 +26,8 @@ std::optional<Number> index_number(Elaborator& e, const ast::Expr& expr, const S
     e.not_built(here, "a tensor as an index");
     return std::nullopt;
   }
-  e.error(DiagnosticKind::bad_index, here, fmt::format("an index is a whole number, this is {}", describe(value)));
+  e.error(DiagnosticKind::bad_index, here,
+          fmt::format("an index is a whole number, this is {}", describe(value)));
   return std::nullopt;
 }
 
@@ -70,8 +71,8 @@ std::optional<AxisStep> axis_step(Elaborator& e, const ast::IndexItem& item, con
 }
 
 // One step per axis of `dims`, new axes between them.
-std::optional<std::vector<AxisStep>> plan(Elaborator& e, const std::vector<ast::IndexItem>& items, const Dims& dims,
-                                          const Site& site) {
+std::optional<std::vector<AxisStep>> plan(Elaborator& e, const std::vector<ast::IndexItem>& items,
+                                          const Dims& dims, const Site& site) {
   size_t used = 0;
   bool ellipsis = false;
   for (const ast::IndexItem& item : items) {
@@ -167,7 +168,8 @@ Datum Elaborator::index(const Operand& object, const std::vector<ast::IndexItem>
             slice_step(*this, std::get<ast::Range>(items[0].item), dims[0].extent, site);
         if (!step) return Poison{};
         std::vector<Datum> part;
-        for (int64_t k = step->begin; k < step->end; ++k) part.push_back((*list)->items[static_cast<size_t>(k)]);
+        for (int64_t k = step->begin; k < step->end; ++k)
+          part.push_back((*list)->items[static_cast<size_t>(k)]);
         return this->list(std::move(part), site);
       }
       if ((*list)->empty()) {
@@ -219,7 +221,8 @@ Datum Elaborator::index_tensor(const Tensor& tensor, const std::vector<ast::Inde
   return reshape_to(*cut, dims_after(*planned, tensor.dims), site);
 }
 
-Datum Elaborator::slice_axis(const Tensor& tensor, int64_t axis, int64_t begin, int64_t end, const Site& site) {
+Datum Elaborator::slice_axis(const Tensor& tensor, int64_t axis, int64_t begin, int64_t end,
+                             const Site& site) {
   SliceAttrs attrs;
   Dims dims = tensor.dims;
   for (const Dim& dim : dims) {
@@ -248,7 +251,8 @@ Datum Elaborator::reshape_to(const Tensor& tensor, Dims dims, const Site& site) 
     return out;
   }
   Shape shape = shape_of(dims);
-  return emit(Op::reshape, {tensor.value}, ReshapeAttrs{std::move(shape)}, std::move(dims), tensor.dtype, site);
+  return emit(Op::reshape, {tensor.value}, ReshapeAttrs{std::move(shape)}, std::move(dims), tensor.dtype,
+              site);
 }
 
 Datum Elaborator::stack(const List& items, std::optional<DType> wanted, const Site& site) {
@@ -260,11 +264,12 @@ Datum Elaborator::stack(const List& items, std::optional<DType> wanted, const Si
   }
   if (!dtype || *dtype == DType::f64) dtype = DType::f32;
   for (const Datum& item : items) {
-    std::optional<Tensor> tensor = as_tensor(Operand{item, site.span}, dtype, "a list used as a tensor", site);
+    std::optional<Tensor> tensor =
+        as_tensor(Operand{item, site.span}, dtype, "a list used as a tensor", site);
     if (tensor && tensor->dtype == DType::f64) tensor = cast_to(*tensor, *dtype, site);
     if (!tensor) return Poison{};
-    if (tensor->dtype != *dtype || shape_of(tensor->dims) != (tensors.empty() ? shape_of(tensor->dims)
-                                                                              : shape_of(tensors[0].dims))) {
+    if (tensor->dtype != *dtype ||
+        shape_of(tensor->dims) != (tensors.empty() ? shape_of(tensor->dims) : shape_of(tensors[0].dims))) {
       error(DiagnosticKind::shape_mismatch, site,
             fmt::format("the entries of a list used as a tensor are equal, these are {} and {}",
                         text_of(tensors.empty() ? *tensor : tensors[0]), text_of(*tensor)));

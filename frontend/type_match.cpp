@@ -1,5 +1,5 @@
-// Matching the arguments of a call with the types of a signature: names bind at their first use, `...` binds its run,
-// numbers fill what is then known.
+// Matching the arguments of a call with the types of a signature: names bind at their first use, `...` binds
+// its run, numbers fill what is then known.
 #include "frontend/type_match.h"
 
 #include <fmt/format.h>
@@ -88,10 +88,11 @@ struct Matcher {
       return dtype_differs ? std::string(dtype_name(dtype)) + dims : dims;
     };
     const Span where = tensors > 1 && argument.local->span.valid() ? argument.local->span : callee.span;
-    Diagnostic& diagnostic = e.error(
-        dtype_differs ? DiagnosticKind::dtype_mismatch : DiagnosticKind::shape_mismatch, Site{site.frame, where},
-        fmt::format("{} takes {}{} but is given {}", name, head, typed(argument.dtype, expected),
-                    typed(argument.tensor.dtype, text_of(argument.tensor.dims))));
+    Diagnostic& diagnostic =
+        e.error(dtype_differs ? DiagnosticKind::dtype_mismatch : DiagnosticKind::shape_mismatch,
+                Site{site.frame, where},
+                fmt::format("{} takes {}{} but is given {}", name, head, typed(argument.dtype, expected),
+                            typed(argument.tensor.dtype, text_of(argument.tensor.dims))));
     if (dtype_differs && is_float(argument.dtype)) {
       diagnostic.suggest(fmt::format("f32({})", e.source_text(argument.local->span)));
     }
@@ -204,8 +205,8 @@ struct Matcher {
         continue;
       }
       const ast::Expr& expr = *std::get<ast::ExprPtr>(type.sizes[i]);
-      const bool simple = std::holds_alternative<ast::NameRef>(expr.node) ||
-                          std::holds_alternative<ast::Number>(expr.node);
+      const bool simple =
+          std::holds_alternative<ast::NameRef>(expr.node) || std::holds_alternative<ast::Number>(expr.node);
       if (simple != computed && !match_axis(argument, expr, type.size_spans[i], dims[axis])) return false;
       ++axis;
     }
@@ -219,7 +220,8 @@ struct Matcher {
     const Site here{site.frame, local.span};
     if (is_integer(dtype) && !number.is_whole) {
       e.error(DiagnosticKind::dtype_mismatch, here,
-              fmt::format("{} of {} is {}, {} is not whole", parameter.name.text, name, dtype_name(dtype), text_of(number)));
+              fmt::format("{} of {} is {}, {} is not whole", parameter.name.text, name, dtype_name(dtype),
+                          text_of(number)));
       return false;
     }
     if (has_run(type) && !frame.run) frame.run = Dims{};
@@ -229,7 +231,8 @@ struct Matcher {
       std::optional<Datum> storage;
       if (ref == nullptr || known_size(ref->name, storage, (*expr)->span) != nullptr) continue;
       e.error(DiagnosticKind::shape_mismatch, here,
-              fmt::format("{} of {} is a tensor, a number does not say what {} is", parameter.name.text, name, ref->name));
+              fmt::format("{} of {} is a tensor, a number does not say what {} is", parameter.name.text, name,
+                          ref->name));
       return false;
     }
     const std::optional<Dims> dims = e.resolve_dims(type, frame);
@@ -241,8 +244,8 @@ struct Matcher {
 
 }  // namespace
 
-bool Elaborator::match_arguments(std::span<const ast::Parameter> declared, Frame& frame, const Operand& callee,
-                                 const std::string& callee_name, const Site& site) {
+bool Elaborator::match_arguments(std::span<const ast::Parameter> declared, Frame& frame,
+                                 const Operand& callee, const std::string& callee_name, const Site& site) {
   Matcher matcher{*this, frame, callee, callee_name, site};
   std::vector<TensorArgument> arguments;
   std::vector<std::pair<const ast::Parameter*, DType>> numbers;

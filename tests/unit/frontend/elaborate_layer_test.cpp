@@ -27,9 +27,11 @@ TEST_CASE("where an instance ends up names its weights") {
 }
 
 TEST_CASE("a layer that takes layers names them after its argument") {
-  const std::string residual = "layer residual(body, shortcut = []) { fn forward(x) = body(x) + shortcut(x) }\n";
-  const auto built = build(residual + "model m {\n net = [residual([linear(4, 4, bias = 0), gelu])]\n"
-                                      " loss(x: f32[batch, 4]) = mean(net(x))\n}\n");
+  const std::string residual =
+      "layer residual(body, shortcut = []) { fn forward(x) = body(x) + shortcut(x) }\n";
+  const auto built = build(residual +
+                           "model m {\n net = [residual([linear(4, 4, bias = 0), gelu])]\n"
+                           " loss(x: f32[batch, 4]) = mean(net(x))\n}\n");
   REQUIRE(built->model);
   CHECK(built->model->parameters[0].name == "net.0.body.0.weight");
 }
@@ -38,13 +40,15 @@ TEST_CASE("recurrent layers have PyTorch's names") {
   CHECK(names_of("rnn = lstm(3, 5, layers = 2)") ==
         Names{"rnn.weight_ih_l0", "rnn.weight_hh_l0", "rnn.bias_ih_l0", "rnn.bias_hh_l0", "rnn.weight_ih_l1",
               "rnn.weight_hh_l1", "rnn.bias_ih_l1", "rnn.bias_hh_l1"});
-  CHECK(names_of("lstm = lstm(3, 5)")[0] == "lstm.weight_ih_l0");  // its earlier meaning to the right of the =
+  CHECK(names_of("lstm = lstm(3, 5)")[0] ==
+        "lstm.weight_ih_l0");  // its earlier meaning to the right of the =
 }
 
 TEST_CASE("a shared parameter is saved once, under its owner's name") {
   CHECK(names_of("head = linear(4, 9, weight = tok.weight)\n tok = linear(4, 9, bias = 0)") ==
         Names{"head.bias", "tok.weight"});
-  const auto built = build("model m {\n a = linear(2, 2, bias = 0)\n loss(x: f32[batch, 2]) = mean(a(a(x)))\n}\n");
+  const auto built =
+      build("model m {\n a = linear(2, 2, bias = 0)\n loss(x: f32[batch, 2]) = mean(a(a(x)))\n}\n");
   REQUIRE(built->model);
   CHECK(built->model->parameters.size() == 1);
 }
@@ -55,8 +59,9 @@ TEST_CASE("two equal saved names are an error") {
 }
 
 TEST_CASE("parameters start as their layer or its maker says") {
-  const auto built = build("model m {\n fc = linear(4, 2, weight ~ normal(1, 2), bias ~ 3)\n"
-                           " param k: f32[2] = [5, 6]\n x: f32[3] ~ bernoulli(0.25)\n}\n");
+  const auto built = build(
+      "model m {\n fc = linear(4, 2, weight ~ normal(1, 2), bias ~ 3)\n"
+      " param k: f32[2] = [5, 6]\n x: f32[3] ~ bernoulli(0.25)\n}\n");
   const Graph& init = built->graph("init");
   CHECK(test::output_names(init) == Names{"fc.weight", "fc.bias", "k", "x"});
   const auto& weight = std::get<RandomAttrs>(init.node(init.outputs[0].value).attrs);

@@ -103,10 +103,11 @@ TEST_CASE("the training graphs have the promised inputs and outputs") {
                                  "grad.fc2.weight"});
   const Graph& train = built->graph("train");
   CHECK(test::count(train, Op::grad) == 1);
-  CHECK(test::input_names(train) ==
-        std::vector<std::string>{"x", "label", "fc1.weight", "fc1.bias", "fc2.weight", "optimizer.m.fc1.weight",
-                                 "optimizer.v.fc1.weight", "optimizer.m.fc1.bias", "optimizer.v.fc1.bias",
-                                 "optimizer.m.fc2.weight", "optimizer.v.fc2.weight", "lr", "t"});
+  CHECK(test::input_names(train) == std::vector<std::string>{"x", "label", "fc1.weight", "fc1.bias",
+                                                             "fc2.weight", "optimizer.m.fc1.weight",
+                                                             "optimizer.v.fc1.weight", "optimizer.m.fc1.bias",
+                                                             "optimizer.v.fc1.bias", "optimizer.m.fc2.weight",
+                                                             "optimizer.v.fc2.weight", "lr", "t"});
   size_t replaced = 0;
   for (const Output& output : train.outputs) replaced += output.replaces.has_value();
   CHECK(replaced == 9);
@@ -156,8 +157,9 @@ TEST_CASE("a function of the model runs once a step for the same arguments") {
 
 TEST_CASE("what cannot be put together from batches is an error that names the metric") {
   const auto metric = [](const std::string& body) {
-    return build("model m {\n  fc = linear(2, 2)\n  loss(x: f32[batch, 2]) = mean(fc(x))\n  metric odd(x) = " + body +
-                 "\n}\n")
+    return build(
+               "model m {\n  fc = linear(2, 2)\n  loss(x: f32[batch, 2]) = mean(fc(x))\n  metric odd(x) = " +
+               body + "\n}\n")
         ->said;
   };
   CHECK(metric("mean(x)") == "");
@@ -172,8 +174,8 @@ TEST_CASE("what cannot be put together from batches is an error that names the m
 TEST_CASE("a metric divides by the size of the set, not of the batch") {
   const auto built = build("model m {\n  loss(x: f32[batch]) = sum(x) / batch\n}\n", test::with_batch(2));
   const TensorMap sums = evaluate(built->graph("eval"), {{"x", f32({2}, {1, 2})},
-                                                        {"sum.0", tensor(DType::f64, {}, {7})},
-                                                        {"sum.1", tensor(DType::f64, {}, {3})}});
+                                                         {"sum.0", tensor(DType::f64, {}, {7})},
+                                                         {"sum.1", tensor(DType::f64, {}, {3})}});
   CHECK(evaluate(built->graph("finish"), sums).at("loss").data[0] == Approx(2));
 }
 

@@ -52,7 +52,8 @@ optimizer shrink(lr = 0.5, rate = 2 * lr) {
 }
 
 TEST_CASE("adam's bias correction stays in double") {
-  const Graph& train = build(kModel, with_optimizer("adam"))->graph("train");
+  const auto built = build(kModel, with_optimizer("adam"));
+  const Graph& train = built->graph("train");
   size_t powers = 0;
   for (const Node& node : train.nodes) {
     if (node.op != Op::pow) continue;
@@ -67,14 +68,15 @@ TEST_CASE("adam's bias correction stays in double") {
 TEST_CASE("what an optimiser cannot be is said") {
   CHECK(build(kModel, with_optimizer("adan"))->said.find("did you mean adam?") != std::string::npos);
   CHECK(build(kModel, with_optimizer("random_search"))->said.find("[not_built]") != std::string::npos);
-  CHECK(build(kModel, with_optimizer("sgd(momentun = 1)"))->said.find("did you mean momentum?") != std::string::npos);
+  CHECK(build(kModel, with_optimizer("sgd(momentun = 1)"))->said.find("did you mean momentum?") !=
+        std::string::npos);
   const std::string assigns = "optimizer o(lr = 1) { update(p, g) { p = p - lr * g\n p <- p } }\n";
   CHECK(build(kModel + assigns, with_optimizer("o"))->said.find("p <- … changes it") != std::string::npos);
 }
 
 TEST_CASE("every standard optimiser that follows the gradient elaborates") {
-  for (const char* name : {"sgd(momentum = 0.9, nesterov = true, weight_decay = 0.1)", "adagrad", "rmsprop", "adam",
-                           "adamw(decay_rank = 2)"}) {
+  for (const char* name : {"sgd(momentum = 0.9, nesterov = true, weight_decay = 0.1)", "adagrad", "rmsprop",
+                           "adam", "adamw(decay_rank = 2)"}) {
     INFO(name);
     CHECK(build(kModel, with_optimizer(name))->said == "");
   }

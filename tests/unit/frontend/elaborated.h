@@ -76,6 +76,8 @@ inline std::vector<std::string> output_names(const Graph& graph) {
 inline DenseTensor tensor(DType dtype, Shape shape, std::vector<double> data) {
   return {{dtype, std::move(shape)}, std::move(data)};
 }
-inline DenseTensor f32(Shape shape, std::vector<double> data) { return tensor(DType::f32, std::move(shape), std::move(data)); }
+inline DenseTensor f32(Shape shape, std::vector<double> data) {
+  return tensor(DType::f32, std::move(shape), std::move(data));
+}
 
 }  // namespace nnc::test

@@ -4,16 +4,29 @@
 #include <cstdlib>
 #include <set>
 
-#include "frontend/parser.h"
 #include "corpus.h"
+#include "frontend/model.h"
+#include "frontend/parser.h"
 
 namespace nnc {
 namespace {
 
-// All that can be said about a file without its arguments and data.
+// All that can be said about a file without its arguments and data. Its first line may ask for an optimiser
+// ("# optimizer: adam") or for the graph of `nnc run` ("# explore").
 void check(FileId file, Sources& sources, Diagnostics& diagnostics) {
   const Result<ast::File> tree = frontend::parse(sources, file, diagnostics);
   if (!tree) return;
+  const std::string first(sources[file].line(1));
+  frontend::BuildOptions options;
+  const std::string_view asks = "# optimizer: ";
+  if (first.starts_with(asks)) options.optimizer = first.substr(asks.size());
+  if (first == "# explore") {
+    const auto exploration = frontend::build_exploration(*tree, sources, options, diagnostics);
+    CHECK(exploration.ok() == !diagnostics.has_errors());
+  } else {
+    const auto model = frontend::build_model(*tree, sources, options, diagnostics);
+    CHECK(model.ok() == !diagnostics.has_errors());
+  }
 }
 
 // The kinds listed in the frontend's section of diagnostics.def.
