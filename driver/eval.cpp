@@ -62,7 +62,7 @@ int eval(const Options& options, Console& console) {
   if (options.json) {
     console.write(json_report(*trained, *rows, *values));
   } else {
-    Table table("lr");
+    Table table("ll");
     for (const runtime::NamedValue& value : *values)
       table.row({value.name, fmt::format("{:.6g}", value.value)});
     console.write(table.text());

@@ -260,12 +260,12 @@ CodegenOptions codegen_options(const Options& options) {
     codegen.schedule_seed = std::stoull(options.schedule.substr(prefix.size()));
   codegen.isa = options.isa;
   codegen.use_cache = !options.no_cache;
-  codegen.debug_lines = options.debug_lines;
   return codegen;
 }
 
 Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs, double* passes_ms) {
-  const CodegenOptions codegen = codegen_options(session.options);
+  CodegenOptions codegen = codegen_options(session.options);
+  if (session.options.debug_lines) codegen.lines = &session.sources;
   std::vector<kernel::Program> programs;
   for (const Graph& graph : graphs) {
     const double start = now_ms();

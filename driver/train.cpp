@@ -81,7 +81,7 @@ std::string summary(const runtime::RunConfig& config, const frontend::Model& mod
 }
 
 void show_outcome(Console& console, const runtime::TrainOutcome& outcome) {
-  Table table("lr");
+  Table table("ll");
   for (const runtime::NamedValue& loss : outcome.losses)
     table.row({loss.name.starts_with("loss") ? "training " + loss.name : loss.name,
                fmt::format("{:.6g}", loss.value)});

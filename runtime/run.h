@@ -49,7 +49,7 @@ struct DataSpec {
   int64_t skip = 0;                  // lines before the header
   std::string encoding = "utf-8";    // or "cp949", "latin1"
   int64_t batches = 32;              // of format "splitmix"
-  int64_t group = 1;       // of the same: steps between two looks at the loss (nnc bench)
+  int64_t group = 1;                 // of the same: steps between two looks at the loss (nnc bench)
   Span span;
 
   bool present() const { return !format.empty(); }
