@@ -94,6 +94,33 @@ TEST_CASE("soft labels are not fused") {
   CHECK(count(fused(load("xent_smoothed")), Op::softmax_xent) == 0);
 }
 
+TEST_CASE("what only looks like cross entropy or its derivative is not fused") {
+  std::string softmax =
+      "  %0 = exp z : f32[4,3]\n"
+      "  %1 = reduce_sum %0 {axes = [1]} : f32[4]\n"
+      "  %2 = broadcast %1 {shape = [4,3], axes = [0]} : f32[4,3]\n";
+  std::string rest[] = {
+      // 2 p - one_hot
+      "  %3 = div %0, %2 : f32[4,3]\n  %4 = add %3, %3 : f32[4,3]\n"
+      "  %5 = one_hot label {classes = 3} : f32[4,3]\n  %6 = sub %4, %5 : f32[4,3]\n  return out = %6",
+      // p + one_hot
+      "  %3 = div %0, %2 : f32[4,3]\n  %4 = one_hot label {classes = 3} : f32[4,3]\n"
+      "  %5 = add %3, %4 : f32[4,3]\n  return out = %5",
+      // log Σ e^z - z[label] / 2
+      "  %3 = log %1 : f32[4]\n  %4 = pick z, label : f32[4]\n  %5 = constant 0.5 : f32[4]\n"
+      "  %6 = mul %4, %5 : f32[4]\n  %7 = sub %3, %6 : f32[4]\n  %8 = reduce_sum %7 {axes = [0]} : f32\n"
+      "  return out = %8",
+      // e / Σ e of the label's row only
+      "  %3 = pick %0, label : f32[4]\n  %4 = div %3, %1 : f32[4]\n  %5 = reduce_sum %4 {axes = [0]} : f32\n"
+      "  return out = %5"};
+  for (const std::string& body : rest) {
+    INFO(body);
+    Graph graph = parse_body("label: i32[4], z: f32[4,3]", softmax + body);
+    CHECK(print(fuse_softmax_xent(graph)) == print(graph));
+    CHECK(count(fused(graph), Op::softmax_xent) == 0);
+  }
+}
+
 TEST_CASE("a softmax without a loss is not fused") {
   Graph graph = fused(load("attention"));
   CHECK(count(graph, Op::softmax_xent) == 0);
