@@ -105,8 +105,28 @@ std::vector<std::string> Elaborator::known_names(const Frame& frame, bool number
   return names;
 }
 
+// `loss` where the parts have names: their sum, if it takes no data.
+std::optional<Datum> Elaborator::summed_losses(const Site& site) {
+  const std::vector<const ast::Goal*> parts = goals(ast::GoalKind::loss);
+  if (parts.empty()) return std::nullopt;
+  std::optional<Datum> sum;
+  for (const ast::Goal* part : parts) {
+    if (part->has_parameters) {
+      error(DiagnosticKind::unknown_name, site, "the loss here has named parts, and some of them take data")
+          .suggest(fmt::format("{}(…) is one of them", goal_name(*part)));
+      return Datum(Poison{});
+    }
+    const Datum value = own_slot(*root, goal_name(*part), site).value_or(Datum(Poison{}));
+    sum = sum ? elementwise(elementwise_of(ast::BinaryOp::add), Operand{*sum, site.span},
+                            Operand{value, site.span}, site)
+              : value;
+  }
+  return sum;
+}
+
 Datum Elaborator::name_value(const std::string& name, const Site& site) {
   std::optional<Datum> found = lookup(name, site);
+  if (!found && name == "loss" && root != nullptr && site.frame.self == root) found = summed_losses(site);
   if (!found) {
     if (name == "max_pool2d" || name == "conv" || name == "cumsum" || name == "redraw")
       return not_built(site, name);

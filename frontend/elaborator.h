@@ -220,6 +220,7 @@ struct Elaborator {
   // ---- names (elaborate_names.cpp)
   std::optional<Datum> lookup(const std::string& name, const Site& site);
   Datum name_value(const std::string& name, const Site& site);
+  std::optional<Datum> summed_losses(const Site& site);
   std::vector<std::string> known_names(const Frame& frame, bool numbers_only);
   Datum force(Instance& instance, Slot& slot, const Site& site);
   void force_all(Instance& instance);
