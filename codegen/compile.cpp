@@ -33,14 +33,39 @@ std::string canonical_text(Kernel k) {
   return kernel::print(k);
 }
 
-// The symbol of each kernel of each program, by content.
+// The operations of a kernel's name, without the number of its group.
+std::string base_name(const std::string& name) {
+  return name.substr(0, name.find_last_of('_'));
+}
+
+// The first line of the user's that a kernel comes from, or of the standard library's.
+SourceLine line_of(const Kernel& k, const Sources& sources) {
+  SourceLine best;
+  for (const kernel::Statement& s : k.body)
+    for (const Span& span : s.spans) {
+      const SourceFile& file = sources[span.file];
+      const bool is_library = file.path().starts_with("std/");
+      if (best.file.empty() || (best.file.starts_with("std/") && !is_library))
+        best = {file.path(), file.locate(span.begin).line};
+    }
+  if (best.file.empty()) best.file = "nnc";
+  return best;
+}
+
+// The symbol of each kernel of each program: readable, and unique by content.
 std::vector<std::vector<std::string>> name_kernels(const std::vector<Program>& programs,
-                                                   const std::string& identity) {
+                                                   const std::string& identity, const Sources* lines) {
   std::vector<std::vector<std::string>> symbols;
   for (const Program& program : programs) {
     std::vector<std::string>& own = symbols.emplace_back();
-    for (const Kernel& k : program.kernels)
-      own.push_back("nnc_" + content_hash(identity + "\n" + canonical_text(k)).substr(0, 32));
+    for (const Kernel& k : program.kernels) {
+      std::string content = identity + "\n" + canonical_text(k);
+      if (lines) {
+        const SourceLine at = line_of(k, *lines);  // with line tables, only equal lines share code
+        content += "\n" + at.file + ":" + std::to_string(at.line);
+      }
+      own.push_back(base_name(k.name) + "." + content_hash(content).substr(0, 32));
+    }
   }
   return symbols;
 }
@@ -79,7 +104,7 @@ std::string step_text(const Program& program, const MemoryPlan::PerProgram& plan
 
 void compile_units(std::vector<Unit>& units, const std::vector<Program>& programs, const MemoryPlan& plan,
                    const std::vector<std::vector<std::string>>& symbols, const Target& target,
-                   const ObjectCache* cache) {
+                   const ObjectCache* cache, const Sources* sources) {
   std::atomic<size_t> next{0};
   const auto work = [&] {
     for (size_t i = next++; i < units.size(); i = next++) {
@@ -90,9 +115,17 @@ void compile_units(std::vector<Unit>& units, const std::vector<Program>& program
           unit.cached = true;
           continue;
         }
-      unit.object = unit.kernel ? compile_kernel(*unit.kernel, unit.symbol, target)
-                                : compile_step(programs[unit.program], plan.programs[unit.program],
-                                               symbols[unit.program], unit.symbol, target);
+      if (unit.kernel) {
+        unit.object = compile_kernel(*unit.kernel, unit.symbol, target,
+                                     sources ? line_of(*unit.kernel, *sources) : SourceLine());
+      } else {
+        const Program& program = programs[unit.program];
+        std::vector<SourceLine> lines;
+        if (sources)
+          for (const Kernel& k : program.kernels) lines.push_back(line_of(k, *sources));
+        unit.object = compile_step(program, plan.programs[unit.program], symbols[unit.program], unit.symbol,
+                                   target, lines);
+      }
       if (cache) cache->store(unit.key, unit.object);
     }
   };
@@ -142,7 +175,7 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
   if (!target) return Failure();
   const std::string identity = compiler_identity(*target);
   const MemoryPlan plan = plan_memory(programs);
-  const auto symbols = name_kernels(programs, identity);
+  const auto symbols = name_kernels(programs, identity, options.lines);
 
   std::vector<Unit> units;
   std::map<std::string, size_t> known;
@@ -162,11 +195,11 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
   const auto emit_start = std::chrono::steady_clock::now();
   std::optional<ObjectCache> cache;
   if (options.use_cache) cache.emplace(options.cache_directory);
-  compile_units(units, programs, plan, symbols, *target, cache ? &*cache : nullptr);
+  compile_units(units, programs, plan, symbols, *target, cache ? &*cache : nullptr, options.lines);
   bundle.times.emit_ms = ms_since(emit_start);
 
   const auto link_start = std::chrono::steady_clock::now();
-  Result<std::unique_ptr<Linker>> linker = Linker::create(diagnostics);
+  Result<std::unique_ptr<Linker>> linker = Linker::create(options.lines != nullptr, diagnostics);
   if (!linker) return Failure();
   for (const Unit& unit : units) {
     if (!(*linker)->add(unit.object, unit.symbol, diagnostics)) return Failure();

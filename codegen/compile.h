@@ -19,8 +19,8 @@ struct CodegenOptions {
   uint64_t schedule_seed = 0;  // not 0: random schedules, for the same tests
   std::string isa;             // "": this processor; "avx2" or "avx512" to force one
   bool use_cache = true;
-  std::string cache_directory;  // "": $XDG_CACHE_HOME/nnc
-  bool debug_lines = false;     // -g: line tables
+  std::string cache_directory;     // "": $XDG_CACHE_HOME/nnc
+  const Sources* lines = nullptr;  // -g: line tables into these texts, and names for gdb and perf
 };
 
 // One kernel per group, launches, barriers: unscheduled (`schedule` false) or scheduled.

@@ -271,7 +271,8 @@ void KernelEmitter::prefetch(llvm::Value* where, int level) {
 
 bool KernelEmitter::exceeds(BufferId id, int64_t cache_bytes) const {
   const kernel::Buffer& buffer = k_.buffers[id];
-  return storage_elements(buffer.type.shape, buffer.layout) * dtype_bytes(buffer.type.dtype) > cache_bytes / 2;
+  return storage_elements(buffer.type.shape, buffer.layout) * dtype_bytes(buffer.type.dtype) >
+         cache_bytes / 2;
 }
 
 void KernelEmitter::run_stores(const std::vector<kernel::Store>& stores) {

@@ -141,8 +141,9 @@ KernelEmitter::Values KernelEmitter::tile_sum(const Tile& t, int64_t rows, int64
     }
   };
 
-  // What the next tile will read, asked for while this one computes: the same terms of the rows below, or (where a task
-  // has no more rows) of the columns to the right. Operands that stay in the cache need no asking.
+  // What the next tile will read, asked for while this one computes: the same terms of the rows below, or
+  // (where a task has no more rows) of the columns to the right. Operands that stay in the cache need no
+  // asking.
   const bool last_rows = !t.row.valid() || k_.axes[t.row].extent <= rows;
   const bool far_rows = !last_rows && exceeds(t.broadcast.buffer, target_.l2_bytes);
   const bool far_columns = last_rows && exceeds(t.vectors.buffer, target_.l1_bytes);

@@ -1,4 +1,5 @@
 #include "codegen/emit_kernel.h"
+#include "codegen/debug_lines.h"
 
 #include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/Verifier.h>
@@ -45,7 +46,7 @@ KernelEmitter::KernelEmitter(const Kernel& kernel, llvm::Module& module, const T
   written_.resize(k_.buffers.size());
 }
 
-llvm::Function* KernelEmitter::emit(const std::string& symbol) {
+llvm::Function* KernelEmitter::emit(const std::string& symbol, const SourceLine& at) {
   llvm::LLVMContext& context = module_.getContext();
   llvm::Type* pointer_type = llvm::PointerType::get(context, 0);
   const auto parameters = static_cast<size_t>(k_.parameter_count());
@@ -60,6 +61,8 @@ llvm::Function* KernelEmitter::emit(const std::string& symbol) {
   function_->addFnAttr("prefer-vector-width", width);
   function_->addFnAttr("min-legal-vector-width", width);
   b_.SetInsertPoint(llvm::BasicBlock::Create(context, "entry", function_));
+  std::optional<DebugLines> lines;
+  if (!at.file.empty()) lines.emplace(module_, at.file).enter(*function_, at.line, b_);
 
   int64_t scratch_offset = 0;
   for (uint32_t i = 0; i < k_.buffers.size(); ++i) {
@@ -94,6 +97,7 @@ llvm::Function* KernelEmitter::emit(const std::string& symbol) {
          [&](llvm::Value* task) { emit_task(task); });
   }
   b_.CreateRetVoid();
+  if (lines) lines->finish();
   std::string message;
   llvm::raw_string_ostream stream(message);
   NNC_CHECK(!llvm::verifyFunction(*function_, &stream), "the emitted function is malformed: " + message);

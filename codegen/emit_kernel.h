@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "codegen/emit_scalars.h"
+#include "codegen/jit.h"
 #include "codegen/target.h"
 #include "ir/kernel.h"
 
@@ -21,7 +22,8 @@ class KernelEmitter {
  public:
   KernelEmitter(const kernel::Kernel& kernel, llvm::Module& module, const Target& target);
 
-  llvm::Function* emit(const std::string& symbol);
+  // With a line table if `at` names a file.
+  llvm::Function* emit(const std::string& symbol, const SourceLine& at = {});
 
  private:
   struct Bounds {

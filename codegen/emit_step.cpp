@@ -6,7 +6,9 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include <cstddef>
+#include <optional>
 
+#include "codegen/debug_lines.h"
 #include "codegen/emit_scalars.h"
 #include "codegen/program.h"
 #include "support/check.h"
@@ -47,9 +49,14 @@ class StepEmitter {
     b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {changed_});
   }
 
+  // The step stands in the file of its first kernel; each call where its kernel comes from.
+  void enter(const SourceLine& at) { lines_.emplace(module_, at.file).enter(*function_, at.line, b_); }
+  void move(const SourceLine& at) { lines_->move(at, b_); }
+
   void finish() {
     b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {saved_});
     b_.CreateRetVoid();
+    if (lines_) lines_->finish();
     std::string message;
     llvm::raw_string_ostream stream(message);
     NNC_CHECK(!llvm::verifyFunction(*function_, &stream), "the emitted step is malformed: " + message);
@@ -162,17 +169,21 @@ class StepEmitter {
   llvm::Value* inputs_ = nullptr;
   llvm::Value* saved_ = nullptr;
   llvm::Value* changed_ = nullptr;
+  std::optional<DebugLines> lines_;
 };
 
 }  // namespace
 
 void emit_step(llvm::Module& module, const kernel::Program& program, const MemoryPlan::PerProgram& plan,
-               const std::vector<std::string>& symbols, const std::string& name, const Target& target) {
+               const std::vector<std::string>& symbols, const std::string& name, const Target& target,
+               const std::vector<SourceLine>& lines) {
   StepEmitter emitter(module, name, target);
+  if (!lines.empty()) emitter.enter(lines.front());
   emitter.flush_to_zero();
   uint64_t rotation = 0;
   for (const kernel::Item& item : program.items) {
     if (const auto* launch = std::get_if<kernel::Launch>(&item)) {
+      if (!lines.empty()) emitter.move(lines[launch->kernel.index]);
       const bool single = program.kernels[launch->kernel].task_count() == 1;
       emitter.launch(program, *launch, plan, symbols[launch->kernel.index], single ? rotation++ : 0);
     } else {

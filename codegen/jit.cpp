@@ -3,6 +3,7 @@
 #include <llvm/Config/llvm-config.h>
 #include <llvm/ExecutionEngine/Orc/Debugging/DebuggerSupport.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Support/CommandLine.h>
@@ -14,6 +15,7 @@
 #include <llvm/TargetParser/Host.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <mutex>
 
 #include "codegen/emit_kernel.h"
@@ -125,22 +127,24 @@ Result<Target> host_target(const std::string& isa, Diagnostics& diagnostics) {
   return target;
 }
 
-Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, const Target& target) {
+Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, const Target& target,
+                      const SourceLine& at) {
   const auto machine = make_machine(target);
   llvm::LLVMContext context;
   llvm::Module module(symbol, context);
   prepare(module, *machine);
-  KernelEmitter(kernel, module, target).emit(symbol);
+  KernelEmitter(kernel, module, target).emit(symbol, at);
   return to_object(module, *machine);
 }
 
 Object compile_step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
-                    const std::vector<std::string>& symbols, const std::string& name, const Target& target) {
+                    const std::vector<std::string>& symbols, const std::string& name, const Target& target,
+                    const std::vector<SourceLine>& lines) {
   const auto machine = make_machine(target);
   llvm::LLVMContext context;
   llvm::Module module(name, context);
   prepare(module, *machine);
-  emit_step(module, program, plan, symbols, name, target);
+  emit_step(module, program, plan, symbols, name, target, lines);
   return to_object(module, *machine);
 }
 
@@ -182,7 +186,39 @@ struct Linker::Impl {
 Linker::Linker() : impl_(std::make_unique<Impl>()) {}
 Linker::~Linker() = default;
 
-Result<std::unique_ptr<Linker>> Linker::create(Diagnostics& diagnostics) {
+namespace {
+
+// perf looks for names of code without a file in /tmp/perf-PID.map: address, size, name.
+class PerfMap : public llvm::orc::ObjectLinkingLayer::Plugin {
+ public:
+  void modifyPassConfig(llvm::orc::MaterializationResponsibility&, llvm::jitlink::LinkGraph&,
+                        llvm::jitlink::PassConfiguration& passes) override {
+    passes.PostFixupPasses.push_back([this](llvm::jitlink::LinkGraph& graph) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      std::ofstream out("/tmp/perf-" + std::to_string(getpid()) + ".map", std::ios::app);
+      for (const llvm::jitlink::Symbol* symbol : graph.defined_symbols())
+        if (symbol->hasName() && symbol->isCallable())
+          out << std::hex << symbol->getAddress().getValue() << " " << symbol->getSize() << " "
+              << (*symbol->getName()).str() << "\n";
+      return llvm::Error::success();
+    });
+  }
+  llvm::Error notifyFailed(llvm::orc::MaterializationResponsibility&) override {
+    return llvm::Error::success();
+  }
+  llvm::Error notifyRemovingResources(llvm::orc::JITDylib&, llvm::orc::ResourceKey) override {
+    return llvm::Error::success();
+  }
+  void notifyTransferringResources(llvm::orc::JITDylib&, llvm::orc::ResourceKey,
+                                   llvm::orc::ResourceKey) override {}
+
+ private:
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Linker>> Linker::create(bool tell_debuggers, Diagnostics& diagnostics) {
   initialize_llvm();
   llvm::orc::JITTargetMachineBuilder machine((llvm::Triple(llvm::sys::getProcessTriple())));
   auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(machine)).create();
@@ -190,8 +226,14 @@ Result<std::unique_ptr<Linker>> Linker::create(Diagnostics& diagnostics) {
     report(diagnostics, jit.takeError());
     return Failure();
   }
-  // gdb learns of the code as it is linked; without a debugger this costs nothing.
-  if (auto error = llvm::orc::enableDebuggerSupport(**jit)) llvm::consumeError(std::move(error));
+  if (tell_debuggers) {
+    if (auto error = llvm::orc::enableDebuggerSupport(**jit)) {
+      report(diagnostics, std::move(error));
+      return Failure();
+    }
+    if (auto* layer = llvm::dyn_cast<llvm::orc::ObjectLinkingLayer>(&(*jit)->getObjLinkingLayer()))
+      layer->addPlugin(std::make_shared<PerfMap>());
+  }
   std::unique_ptr<Linker> linker(new Linker());
   linker->impl_->jit = std::move(*jit);
   return linker;

@@ -20,9 +20,19 @@ using Object = std::vector<char>;  // a relocatable ELF file
 // or the named instruction set is.
 Result<Target> host_target(const std::string& isa, Diagnostics& diagnostics);
 
-Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, const Target& target);
+// Where a kernel comes from, for line tables; line 0: nowhere.
+struct SourceLine {
+  std::string file;
+  uint32_t line = 0;
+};
+
+// `at` gives the code a line table (no file: none).
+Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, const Target& target,
+                      const SourceLine& at = {});
+// `lines`: one per kernel of the program, or none.
 Object compile_step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
-                    const std::vector<std::string>& symbols, const std::string& name, const Target& target);
+                    const std::vector<std::string>& symbols, const std::string& name, const Target& target,
+                    const std::vector<SourceLine>& lines = {});
 
 // The same as text, for people.
 enum class Listing { llvm_ir, assembly };
@@ -38,7 +48,8 @@ std::string content_hash(std::string_view text);
 // Links objects into this process; addresses are valid while it lives.
 class Linker {
  public:
-  static Result<std::unique_ptr<Linker>> create(Diagnostics& diagnostics);
+  // `tell_debuggers`: gdb learns of the code, and perf finds its names in the per-process map under /tmp.
+  static Result<std::unique_ptr<Linker>> create(bool tell_debuggers, Diagnostics& diagnostics);
   ~Linker();
   Status add(const Object& object, const std::string& name, Diagnostics& diagnostics);
   Result<void*> find(const std::string& symbol, Diagnostics& diagnostics);

@@ -199,6 +199,16 @@ Result<frontend::Model> build(Session& session, const LoadedModel& loaded) {
   return frontend::build_model(loaded.tree, session.sources, loaded.options, session.diagnostics);
 }
 
+bool only_values(const ast::File& tree) {
+  return std::none_of(tree.items.begin(), tree.items.end(), [](const ast::Item& item) {
+    if (const auto* declaration = std::get_if<ast::Declaration>(&item.node))
+      return declaration->kind == ast::DeclarationKind::model;
+    const auto* member = std::get_if<ast::MemberItem>(&item.node);
+    const auto* goal = member == nullptr ? nullptr : std::get_if<ast::Goal>(&member->node);
+    return goal != nullptr && goal->kind == ast::GoalKind::loss;
+  });
+}
+
 Result<Module> load_module(Session& session, const std::string& path) {
   const Result<FileKind> kind = kind_of(session, path);
   if (!kind) return Failure();
@@ -209,6 +219,12 @@ Result<Module> load_module(Session& session, const std::string& path) {
   }
   const Result<LoadedModel> loaded = load_model(session, path);
   if (!loaded) return Failure();
+  if (only_values(loaded->tree)) {
+    const Result<frontend::Exploration> exploration = frontend::build_exploration(
+        loaded->tree, session.sources, loaded->options, session.diagnostics);
+    if (!exploration) return Failure();
+    return Module{"", {exploration->graph}};
+  }
   Result<frontend::Model> model = build(session, *loaded);
   if (!model) return Failure();
   return std::move(model->module);
