@@ -29,3 +29,6 @@ if config.sanitized:
 with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
     if "avx512f" in cpuinfo.read():
         config.available_features.add("avx512")
+# Data sets too large to ship lie beside the repository where the tests are written.
+if os.path.isdir(os.path.join(config.source_dir, os.pardir, "shared", "data")):
+    config.available_features.add("shared-data")
