@@ -12,6 +12,11 @@ namespace {
 std::string check_model(Session& session, const std::string& path) {
   const Result<LoadedModel> loaded = load_model(session, path);
   if (!loaded) return {};
+  if (only_values(loaded->tree)) {
+    const auto values =
+        frontend::build_exploration(loaded->tree, session.sources, loaded->options, session.diagnostics);
+    return values ? fmt::format("{}: {} values: no errors\n", path, values->values.size()) : "";
+  }
   const Result<frontend::Model> model = build(session, *loaded);
   if (!model) return {};
   // Differentiation may refuse: a parameter that no gradient reaches.

@@ -1,5 +1,6 @@
 #include "driver/console.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -49,6 +50,11 @@ int Console::report(const Diagnostics& diagnostics, const Sources& sources) {
   for (const Diagnostic& d : diagnostics.all())
     if (d.severity == Severity::error) message(render(d, sources, color_));
   return diagnostics.exit_code();
+}
+
+bool Console::reader_gone() {
+  pollfd descriptor{STDOUT_FILENO, POLLOUT, 0};
+  return poll(&descriptor, 1, 0) == 1 && (descriptor.revents & POLLERR) != 0;
 }
 
 int Console::finish(int exit_code) {

@@ -37,6 +37,9 @@ class Console {
   // Renders what was said about the input (with --quiet only the errors) and gives the exit code.
   int report(const Diagnostics& diagnostics, const Sources& sources);
 
+  // Whoever read stdout through a pipe has closed it.
+  static bool reader_gone();
+
   // Flushes stdout; an error there (a full disk) turns a good exit code into 1.
   int finish(int exit_code);
 

@@ -55,9 +55,9 @@ int predict(const Options& options, Console& console) {
   runtime::ThreadPool pool(codegen_options(options).threads);
   runtime::Session memory(*bundle, pool);
   if (!load_trained(session, *trained, memory)) return session.leave();
-  console.write("");
   const Status done = runtime::predict(memory, *output, *data, stdout, session.diagnostics);
-  return session.leave(done ? 0 : 1);
+  if (!done && Console::reader_gone()) return 0;
+  return session.leave();
 }
 
 }  // namespace nnc::driver

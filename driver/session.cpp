@@ -220,8 +220,8 @@ Result<Module> load_module(Session& session, const std::string& path) {
   const Result<LoadedModel> loaded = load_model(session, path);
   if (!loaded) return Failure();
   if (only_values(loaded->tree)) {
-    const Result<frontend::Exploration> exploration = frontend::build_exploration(
-        loaded->tree, session.sources, loaded->options, session.diagnostics);
+    const Result<frontend::Exploration> exploration =
+        frontend::build_exploration(loaded->tree, session.sources, loaded->options, session.diagnostics);
     if (!exploration) return Failure();
     return Module{"", {exploration->graph}};
   }

@@ -58,7 +58,10 @@ struct LoadedModel {
 Result<LoadedModel> load_model(Session& session, const std::string& path);
 Result<frontend::Model> build(Session& session, const LoadedModel& loaded);
 
-// The graphs of FILE.nn, RUN.toml or FILE.nnir.
+// Values without a loss: what `nnc run` shows and nothing could train.
+bool only_values(const ast::File& tree);
+
+// The graphs of FILE.nn, RUN.toml or FILE.nnir; of a file with values only, the one that computes them.
 Result<Module> load_module(Session& session, const std::string& path);
 
 // The one that --graph names; a module with a single graph needs no name.
