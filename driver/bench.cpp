@@ -192,7 +192,7 @@ int bench(const Options& options, Console& console) {
     return runtime::load_data(*loaded->run, model_columns(*model), said_of_data);
   });
   const Result<Bundle> bundle = compile_graphs(session, {*training});
-  if (!bundle) return session.leave();
+  if (!bundle || !check_memory(session, *bundle)) return session.leave();
   const double compile_s = (now_ms() - compile_start) * 1e-3;
   const Result<runtime::LoadedData> data = generated.get();
   if (!data) return console.report(said_of_data, session.sources);

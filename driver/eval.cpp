@@ -53,7 +53,7 @@ int eval(const Options& options, Console& console) {
       evaluation_graphs(session, trained->loaded, trained->model, rows->data.rows);
   if (!graphs) return session.leave();
   const Result<Bundle> bundle = compile_graphs(session, *graphs);
-  if (!bundle) return session.leave();
+  if (!bundle || !check_memory(session, *bundle)) return session.leave();
   runtime::ThreadPool pool(codegen_options(options).threads);
   runtime::Session memory(*bundle, pool);
   if (!load_trained(session, *trained, memory)) return session.leave();

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "driver/programs.h"
 #include "runtime/thread_pool.h"
 #include "runtime/trainer.h"
 
@@ -126,7 +127,7 @@ class InterpretingStepper : public Stepper {
 
 std::unique_ptr<Stepper> compiled_stepper(Session& session, const frontend::Exploration& exploration) {
   Result<Bundle> bundle = compile_graphs(session, {exploration.graph, renamed(exploration.init, "init")});
-  if (!bundle) return nullptr;
+  if (!bundle || !check_memory(session, *bundle)) return nullptr;
   return std::make_unique<CompiledStepper>(std::move(*bundle), exploration,
                                            codegen_options(session.options).threads,
                                            session.options.seed.value_or(0));

@@ -140,7 +140,8 @@ TensorMap inputs_of(const frontend::Model& model, const Graph& graph, uint64_t s
   TensorMap taken;
   for (const NodeId id : graph.inputs) {
     const std::string& name = std::get<InputAttrs>(graph.nodes[id].attrs).name;
-    taken.insert(*map.find(name));
+    NNC_CHECK(map.contains(name), "nothing is known about the input " + name);
+    taken[name] = map.at(name);
   }
   return taken;
 }

@@ -51,7 +51,7 @@ int predict(const Options& options, Console& console) {
   if (!data) return session.leave();
   // No program for the remainder: the runtime fills the last batch up.
   const Result<Bundle> bundle = compile_graphs(session, {*graph});
-  if (!bundle) return session.leave();
+  if (!bundle || !check_memory(session, *bundle)) return session.leave();
   runtime::ThreadPool pool(codegen_options(options).threads);
   runtime::Session memory(*bundle, pool);
   if (!load_trained(session, *trained, memory)) return session.leave();

@@ -1,5 +1,9 @@
 #include "driver/programs.h"
 
+#include <cstdio>
+
+#include "driver/report.h"
+
 namespace nnc::driver {
 namespace {
 
@@ -77,6 +81,25 @@ Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel
   if (!add_batched(session, loaded, model, "eval", rows, graphs)) return Failure();
   if (const Graph* finish = model.module.find("finish")) graphs.push_back(*finish);
   return graphs;
+}
+
+Status check_memory(Session& session, const Bundle& bundle) {
+  std::FILE* file = std::fopen("/proc/meminfo", "r");
+  if (file == nullptr) return Done();
+  char line[128];
+  unsigned long long kib = 0;
+  bool found = false;
+  while (!found && std::fgets(line, sizeof line, file) != nullptr)
+    found = std::sscanf(line, "MemAvailable: %llu", &kib) == 1;
+  std::fclose(file);
+  const uint64_t available = uint64_t{kib} * 1024;
+  if (!found || peak_bytes(bundle) <= available) return Done();
+  session.diagnostics
+      .error_at(
+          DiagnosticKind::out_of_memory, "nnc",
+          fmt::format("this needs {}, {} are free", bytes_text(peak_bytes(bundle)), bytes_text(available)))
+      .suggest("a smaller batch, or nnc compile to see what takes it");
+  return Failure();
 }
 
 }  // namespace nnc::driver

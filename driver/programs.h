@@ -28,4 +28,8 @@ Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& 
 Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded,
                                              const frontend::Model& model, int64_t rows);
 
+// Whether the bundle's peak fits into what the system says is available; reports both numbers if not. Asking
+// first, because a system that overcommits would give the memory and end the process later.
+Status check_memory(Session& session, const Bundle& bundle);
+
 }  // namespace nnc::driver

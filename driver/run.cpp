@@ -133,8 +133,12 @@ int run(const Options& options, Console& console) {
   const TensorMap start = stepper->variables();
   const TensorMap values = stepper->step(1);
   if (expression) {
-    const DenseTensor& result = values.at(fmt::format("value.{}", kExpressionName));
-    console.print("{}\n", tensor_text(result));
+    const auto result = values.find(fmt::format("value.{}", kExpressionName));
+    if (result != values.end())
+      console.print("{}\n", tensor_text(result->second));
+    else
+      session.diagnostics.error(DiagnosticKind::wrong_kind, tree->items.front().span,
+                                "this is no tensor that could be printed");
     return session.leave();
   }
   show_parameters(console, *exploration, start);

@@ -92,6 +92,7 @@ Result<FileId> open_source(Session& session, const std::string& path) {
       return Failure();
     }
     if (S_ISDIR(info.st_mode)) return unreadable(session, path, "this is a folder, a file is expected");
+    if (!S_ISREG(info.st_mode)) return unreadable(session, path, "this is no regular file");
     file = std::fopen(path.c_str(), "rb");
     if (file == nullptr) return unreadable(session, path, std::strerror(errno));
   }

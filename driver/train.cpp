@@ -62,7 +62,7 @@ Status compile_plan(Session& session, Plan& plan, const runtime::LoadedData& dat
         training_graphs(session, built->loaded, built->model, data.train.rows, data.test.rows);
     if (!graphs) return Failure();
     Result<Bundle> bundle = compile_graphs(session, *graphs);
-    if (!bundle) return Failure();
+    if (!bundle || !check_memory(session, *bundle)) return Failure();
     built->bundle = std::move(*bundle);
   }
   if (session.console.verbose) session.console.say("compiled in {:.0f} ms\n", now_ms() - start);
