@@ -19,8 +19,12 @@ __attribute__((target("avx512f"))) float run_512() {
   for (int turn = 0; turn < kTurns; ++turn)
 #pragma GCC unroll 16
     for (int i = 0; i < kChains; ++i) sums[i] = _mm512_fmadd_ps(sums[i], a, b);
+  float lanes[16];
   float total = 0;
-  for (int i = 0; i < kChains; ++i) total += _mm512_reduce_add_ps(sums[i]);
+  for (int i = 0; i < kChains; ++i) {
+    _mm512_storeu_ps(lanes, sums[i]);
+    total += lanes[0];
+  }
   return total;
 }
 
