@@ -35,7 +35,8 @@ Rewrite over_ones(Simplifier& s, const Candidate& c) {
   return left.empty() ? x : s.make(c.op, {x}, ReduceAttrs{left});
 }
 
-// Runs of axes that are reduced as a whole were so before the reshape: the elements come in the same order.
+// Runs of axes that are reduced as a whole were so before the reshape: the elements come in the same order. Axes
+// of extent 1 are left to the reshape around it; reducing them, over_ones would bring this reshape back.
 Rewrite of_reshape(Simplifier& s, const Candidate& c) {
   const Node* node = s.made(c.x[0], Op::reshape);
   if (node == nullptr || !keeps_dtype(s, c)) return std::nullopt;
@@ -49,7 +50,7 @@ Rewrite of_reshape(Simplifier& s, const Candidate& c) {
     if (reduced == 0) continue;
     if (reduced != run.to_end - run.to) return std::nullopt;
     for (size_t axis = run.from; axis < run.from_end; ++axis)
-      inner.axes.push_back(static_cast<int64_t>(axis));
+      if (s.type(x).shape[axis] != 1) inner.axes.push_back(static_cast<int64_t>(axis));
   }
   if (inner.axes.empty()) return s.reshape(x, c.type.shape);
   return s.reshape(s.make(c.op, {x}, inner), c.type.shape);
