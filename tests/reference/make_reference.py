@@ -1,0 +1,381 @@
+#!/usr/bin/env python3
+"""Makes the numbers that nnc is compared with: values, gradients and second derivatives of every differentiable op,
+layer and loss, and 200 steps of every optimiser, computed by PyTorch in double precision.
+
+    pip install torch==2.15.0 numpy
+    python3 tests/reference/make_reference.py          # rewrites ops.json and optimizers.json beside it
+
+tests/unit/reference reads the files. Inputs are not stored: word i (i = 1, 2, …) of the sequence with seed s is
+
+    z = s + i * 0x9E3779B97F4A7C15;  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;  z = z ^ (z >> 31)                      (modulo 2^64)
+
+and element i - 1 of a tensor is low + (high - low) * (z >> 40) / 2^24, rounded to f32, or (z >> 33) mod k for a whole
+number below k.
+"""
+import json
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.autograd import grad
+
+torch.set_default_dtype(torch.float64)
+torch.use_deterministic_algorithms(True)
+torch.set_num_threads(1)
+MASK = 2**64 - 1
+
+
+def word(seed, i):
+    z = (seed + i * 0x9E3779B97F4A7C15) & MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+    return z ^ (z >> 31)
+
+
+def uniform(seed, shape, low, high):
+    count = int(np.prod(shape))
+    values = [np.float32(low + (high - low) * (word(seed, i) >> 40) / 2**24) for i in range(1, count + 1)]
+    return torch.tensor([float(v) for v in values]).reshape(shape)
+
+
+def integers(seed, shape, below):
+    count = int(np.prod(shape))
+    return torch.tensor([(word(seed, i) >> 33) % below for i in range(1, count + 1)]).reshape(shape)
+
+
+def numbers(tensor):
+    return [float(v) for v in tensor.detach().reshape(-1).to(torch.float64)]
+
+
+def type_of(shape):
+    return f"f32[{', '.join(map(str, shape))}]"
+
+
+# ---- ops, layers, losses --------------------------------------------------------------------------------------------
+
+
+class Cases:
+    def __init__(self):
+        self.all = []
+        self.seed = 1000
+
+    def draw(self, case, name, shape, low, high):
+        self.seed += 1
+        case["inputs"].append({"name": name, "shape": list(shape), "seed": self.seed, "low": low, "high": high})
+        return uniform(self.seed, shape, low, high)
+
+    def add(self, name, nn, of, args, second=(), gradient=True, layer="", tolerance=1e-9):
+        """`nn` is the value y in the language, `of` the same in PyTorch: a function of `args` (name -> shape, low, high)
+        in their order. `second`: by which arguments the first derivative is taken before it is differentiated again.
+        The loss is the sum of y times a drawn w, or y itself if it is one number."""
+        case = {"name": name, "tolerance": tolerance, "inputs": []}
+        tensors = {}
+        lines = [layer] if layer else []
+        for arg, (shape, low, high) in args.items():
+            tensors[arg] = self.draw(case, arg, shape, low, high).requires_grad_(gradient)
+            if "." not in arg:  # the others are a layer's
+                lines.append(f"param {arg}: {type_of(shape)} = 0" if gradient
+                             else f"{arg}: {type_of(shape)} ~ uniform(-1, 1)")
+        y = of(*tensors.values())
+        lines.append(f"y = {nn}")
+        case["values"] = {"value.y": numbers(y)}
+        if gradient:
+            loss, nn_loss, weights = y, "y", []
+            if y.dim() > 0:
+                weights.append(f"w: {type_of(y.shape)} ~ uniform(-1, 1)")
+                loss, nn_loss = (y * self.draw(case, "w", y.shape, -1, 1)).sum(), "sum(y * w)"
+            case["text"] = "\n".join(lines + weights + [f"loss = {nn_loss}"])
+            case["values"]["loss"] = numbers(loss)
+            firsts = grad(loss, list(tensors.values()), create_graph=bool(second))
+            for arg, first in zip(tensors, firsts):
+                case["values"]["grad." + arg] = numbers(first)
+        else:
+            case["text"] = "\n".join(lines)
+        self.all.append(case)
+        if not second:
+            return
+        # A derivative in the loss: the derivatives by the arguments in `second`, each times a drawn direction, summed.
+        again = {"name": name + ", second derivative", "tolerance": tolerance, "inputs": list(case["inputs"])}
+        total, terms, drawn = 0, [], []
+        for k, (arg, first) in enumerate(zip(tensors, firsts)):
+            if arg not in second:
+                continue
+            drawn.append(f"v{k}: {type_of(first.shape)} ~ uniform(-1, 1)")
+            terms.append(f"sum(grad({nn_loss}, {arg}) * v{k})")
+            total = total + (first * self.draw(again, f"v{k}", first.shape, -1, 1)).sum()
+        again["text"] = "\n".join(lines + weights + drawn + ["loss = " + " + ".join(terms)])
+        again["values"] = {"loss": numbers(total)}
+        for arg, result in zip(tensors, grad(total, list(tensors.values()), allow_unused=True)):
+            assert result is not None, f"{name}: the second derivative does not reach {arg}"
+            again["values"]["grad." + arg] = numbers(result)
+        self.all.append(again)
+
+    def add_graph(self, name, line, shape, of, args, gradient=True, tolerance=1e-9):
+        """An op that the language has no word for: `line` is the graph text after `%0 =`, up to its type."""
+        case = {"name": name, "tolerance": tolerance, "inputs": []}
+        tensors = {a: self.draw(case, a, *spec).requires_grad_(gradient) for a, spec in args.items()}
+        y = of(*tensors.values())
+        assert list(y.shape) == shape
+        graph_type = lambda s: "f32" + (f"[{','.join(map(str, s))}]" if s else "")
+        signature = [f"param {a}: {graph_type(spec[0])}" for a, spec in args.items()]
+        lines = [f"  %0 = {line} : {graph_type(shape)}"]
+        outputs = ["value.y = %0"]
+        case["values"] = {"value.y": numbers(y)}
+        if gradient:
+            w = self.draw(case, "w", shape, -1, 1)
+            loss = (y * w).sum()
+            signature.append(f"state w: {graph_type(shape)}")
+            lines.append(f"  %1 = mul %0, w : {graph_type(shape)}")
+            lines.append(f"  %2 = reduce_sum %1 {{axes = {list(range(len(shape)))}}} : f32")
+            types = ", ".join(graph_type(spec[0]) for spec in args.values())
+            count = f":{len(args)}" if len(args) > 1 else ""
+            lines.append(f"  %3{count} = grad %2, {', '.join(args)} : {types}")
+            outputs.append("loss = %2")
+            case["values"]["loss"] = numbers(loss)
+            for k, (arg, first) in enumerate(zip(args, grad(loss, list(tensors.values())))):
+                outputs.append(f"grad.{arg} = %3" + (f".{k}" if count else ""))
+                case["values"]["grad." + arg] = numbers(first)
+        case["graph"] = "\n".join([f"graph @g({', '.join(signature)}) {{", *lines, f"  return {', '.join(outputs)}", "}"])
+        self.all.append(case)
+
+
+# Constants that f32 cannot hold are rounded where they meet a tensor; PyTorch's are not.
+ROUNDED = 2e-7
+
+
+def unary(c):
+    a = {"a": ([2, 5], -2, 2)}
+    positive = {"a": ([2, 5], 0.25, 3)}
+    c.add("neg", "-a", lambda a: -a, a)
+    c.add("exp", "exp(a)", torch.exp, a, ["a"])
+    c.add("log", "log(a)", torch.log, positive, ["a"])
+    c.add("sqrt", "sqrt(a)", torch.sqrt, positive, ["a"])
+    c.add("tanh", "tanh(a)", torch.tanh, a, ["a"])
+    c.add("erf", "erf(a)", torch.erf, a, ["a"])
+    c.add("sigmoid", "sigmoid(a)", torch.sigmoid, a, ["a"])
+    c.add("sigmoid far out", "sigmoid(a)", torch.sigmoid, {"a": ([6], -40, 40)}, ["a"])
+    c.add("softplus", "softplus(a)", lambda a: F.softplus(a, threshold=1000), a, ["a"])
+    c.add("softplus far out", "softplus(a)", lambda a: F.softplus(a, threshold=1000), {"a": ([6], -40, 40)}, ["a"])
+    c.add("abs", "abs(a)", torch.abs, a)
+    c.add("sign", "sign(a)", torch.sign, a, gradient=False)
+    c.add("cube", "a^3", lambda a: a**3, a, ["a"])
+    c.add("reciprocal square", "a^-2", lambda a: a**-2, positive, ["a"])
+    c.add("exp2", "2^a", lambda a: 2**a, a, ["a"])
+    c.add("relu", "relu(a)", F.relu, a)
+    c.add("leaky_relu", "leaky_relu(a)", F.leaky_relu, a, tolerance=ROUNDED)
+    c.add("leaky_relu 0.25", "leaky_relu(a, a = 0.25)", lambda a: F.leaky_relu(a, 0.25), a)
+    c.add("silu", "silu(a)", F.silu, a, ["a"])
+    c.add("gelu", "gelu(a)", F.gelu, a, ["a"], tolerance=ROUNDED)
+    c.add("gelu_tanh", "gelu_tanh(a)", lambda a: F.gelu(a, approximate="tanh"), a, ["a"], tolerance=ROUNDED)
+    c.add_graph("erfinv", "erfinv a", [5], torch.erfinv, {"a": ([5], -0.95, 0.95)})
+    c.add_graph("cast", "cast a {dtype = f32}", [4], lambda a: a * 1, {"a": ([4], -2, 2)})
+
+
+def binary(c):
+    ab = {"a": ([3, 4], -2, 2), "b": ([3, 4], -2, 2)}
+    positive = {"a": ([3, 4], 0.25, 3), "b": ([3, 4], 0.5, 2)}
+    row = {"a": ([3, 4], -2, 2), "b": ([4], 0.5, 2)}
+    c.add("add", "a + b", torch.add, ab)
+    c.add("sub", "a - b", torch.sub, ab)
+    c.add("mul", "a * b", torch.mul, ab, ["a", "b"])
+    c.add("div", "a / b", torch.div, positive, ["a", "b"])
+    c.add("pow", "a^b", torch.pow, positive, ["a", "b"])
+    c.add("floordiv", "a // b", torch.floor_divide, ab, gradient=False)
+    c.add("maximum", "maximum(a, b)", torch.maximum, ab)
+    c.add("minimum", "minimum(a, b)", torch.minimum, ab)
+    c.add("where", "where(a > b, a * a, b)", lambda a, b: torch.where(a > b, a * a, b), ab)
+    c.add("row under a matrix", "a / b", torch.div, row, ["a", "b"])
+    c.add("column beside a matrix", "a * b[:, None]", lambda a, b: a * b[:, None],
+          {"a": ([3, 4], -2, 2), "b": ([3], -2, 2)}, ["a", "b"])
+    c.add("number and tensor", "a * b", torch.mul, {"a": ([3, 4], -2, 2), "b": ([], -2, 2)}, ["a", "b"])
+    c.add_graph("fma", "fma a, b, c", [5], lambda a, b, c: a * b + c,
+                {"a": ([5], -2, 2), "b": ([5], -2, 2), "c": ([5], -2, 2)})
+
+
+def shapes(c):
+    a = {"a": ([3, 4], -2, 2)}
+    cube = {"a": ([2, 3, 4], -2, 2)}
+    c.add("reshape", "reshape(a, [2, -1])", lambda a: a.reshape(2, -1), a)
+    c.add("permute", "permute(a, [2, 0, 1])", lambda a: a.permute(2, 0, 1), cube)
+    c.add("transpose", "a.T", lambda a: a.transpose(-1, -2), cube)
+    c.add("flatten", "flatten(a)", lambda a: a.flatten(1), cube)
+    c.add("slice", "a[1:, 1:3]", lambda a: a[1:, 1:3], a)
+    c.add("index from the end", "a[-1, None]", lambda a: a[-1, None], a)
+    c.add("split", "split(a, 2)[1]", lambda a: a.chunk(2, -1)[1], a)
+    c.add("concat", "concat([a, b], axis = 0)", lambda a, b: torch.cat([a, b]),
+          {"a": ([2, 3], -2, 2), "b": ([3, 3], -2, 2)})
+    c.add("stack", "[a, b] * 1", lambda a, b: torch.stack([a, b]), {"a": ([4], -2, 2), "b": ([4], -2, 2)})
+    c.add_graph("pad", "pad a {shape = [4,5], begin = [1,2]}", [4, 5], lambda a: F.pad(a, (2, 1, 1, 1)),
+                {"a": ([2, 2], -2, 2)})
+    c.add_graph("broadcast", "broadcast a {shape = [2,3,4], axes = [1,2]}", [2, 3, 4],
+                lambda a: a.expand(2, 3, 4), {"a": ([3, 1], -2, 2)})
+
+
+def reductions(c):
+    a = {"a": ([3, 4], -2, 2)}
+    cube = {"a": ([2, 3, 4], -2, 2)}
+    c.add("sum of all", "sum(a)", torch.sum, a)
+    c.add("sum of squares", "sum(a^2)", lambda a: (a**2).sum(), a, ["a"])
+    c.add("sum along axes", "sum(a, axis = [0, 2])", lambda a: a.sum((0, 2)), cube)
+    c.add("sum kept", "a * sum(a, axis = 1, keep = true)", lambda a: a * a.sum(1, keepdim=True), cube, ["a"])
+    c.add("mean", "mean(a, axis = 0)", lambda a: a.mean(0), a)
+    c.add("max", "max(a, axis = 1)", lambda a: a.amax(1), a)
+    c.add("max of all", "max(a)", torch.max, cube)
+    c.add("min", "min(a, axis = 0)", lambda a: a.amin(0), a)
+    c.add("var", "var(a, axis = 1)", lambda a: a.var(1, correction=0), a, ["a"])
+    c.add("argmax", "argmax(a)", lambda a: a.argmax(-1), a, gradient=False)
+    label = torch.tensor([2, 0, 3])
+    c.add("pick", "pick(a^2, [2, 0, 3])", lambda a: (a**2).gather(1, label[:, None])[:, 0], a, ["a"])
+    c.add("one_hot", "a * one_hot([2, 0, 3], 4)", lambda a: a * F.one_hot(label, 4), a)
+    c.add("softmax", "softmax(a)", lambda a: F.softmax(a, -1), a, ["a"])
+    c.add("softmax along axis 0", "softmax(a, axis = 0)", lambda a: F.softmax(a, 0), a, ["a"])
+    c.add("log_softmax", "log_softmax(a)", lambda a: F.log_softmax(a, -1), a, ["a"])
+    c.add("log_softmax far out", "log_softmax(a)", lambda a: F.log_softmax(a, -1), {"a": ([2, 4], -800, 800)})
+
+
+def products(c):
+    c.add("matmul", "a @ b", torch.matmul, {"a": ([3, 4], -2, 2), "b": ([4, 2], -2, 2)}, ["a", "b"])
+    c.add("matmul, left transposed", "a.T @ b", lambda a, b: a.T @ b, {"a": ([4, 3], -2, 2), "b": ([4, 2], -2, 2)})
+    c.add("matmul, right transposed", "a @ b.T", lambda a, b: a @ b.T, {"a": ([3, 4], -2, 2), "b": ([2, 4], -2, 2)})
+    c.add("matrix and vector", "a @ b", torch.matmul, {"a": ([3, 4], -2, 2), "b": ([4], -2, 2)})
+    c.add("batch of products", "a @ b", torch.matmul, {"a": ([2, 3, 4], -2, 2), "b": ([2, 4, 2], -2, 2)})
+    c.add("one matrix for a batch", "a @ b", torch.matmul, {"a": ([2, 3, 4], -2, 2), "b": ([4, 2], -2, 2)}, ["a", "b"])
+
+
+def layers(c):
+    x = {"x": ([4, 3], -2, 2)}
+    c.add("linear", "fc(x)", F.linear, x | {"fc.weight": ([2, 3], -1, 1), "fc.bias": ([2], -1, 1)},
+          layer="fc = linear(3, 2)")
+    c.add("two layers", "b(tanh(a(x)))", lambda x, wa, ba, wb, bb: F.linear(torch.tanh(F.linear(x, wa, ba)), wb, bb),
+          x | {"a.weight": ([3, 3], -1, 1), "a.bias": ([3], -1, 1), "b.weight": ([2, 3], -1, 1), "b.bias": ([2], -1, 1)},
+          layer="a = linear(3, 3)\nb = linear(3, 2)")
+    c.add("layer_norm", "norm(x)", lambda x, w, b: F.layer_norm(x, [3], w, b, 2**-16),
+          x | {"norm.weight": ([3], 0.5, 2), "norm.bias": ([3], -1, 1)}, layer="norm = layer_norm(3, eps = 2^-16)")
+    c.add("layer_norm without bias", "norm(x)", lambda x, w: F.layer_norm(x, [3], w, None, 2**-16),
+          x | {"norm.weight": ([3], 0.5, 2)}, ["x", "norm.weight"], layer="norm = layer_norm(3, eps = 2^-16, bias = 0)")
+    c.add("layer_norm, eps 1e-5", "norm(x)", lambda x, w, b: F.layer_norm(x, [3], w, b),
+          x | {"norm.weight": ([3], 0.5, 2), "norm.bias": ([3], -1, 1)}, tolerance=ROUNDED,
+          layer="norm = layer_norm(3)")
+    # Heads of 4: 1/sqrt(4) is a number that f32 holds.
+    qkv = {"q": ([2, 3, 4], -2, 2), "k": ([2, 3, 4], -2, 2), "v": ([2, 3, 2], -2, 2)}
+    c.add("attention", "attention(q, k, v)", F.scaled_dot_product_attention, qkv, ["q", "k", "v"])
+    c.add("causal attention", "attention(q, k, v, causal = true)",
+          lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), qkv)
+
+    def heads(x, w, b, wo, bo):
+        x = x.transpose(0, 1)
+        y, _ = F.multi_head_attention_forward(x, x, x, 8, 2, w, b, None, None, False, 0.0, wo, bo, need_weights=False)
+        return y.transpose(0, 1)
+
+    c.add("multi_head_attention", "mha(x)", heads,
+          {"x": ([2, 3, 8], -1, 1), "mha.in_proj_weight": ([24, 8], -0.5, 0.5), "mha.in_proj_bias": ([24], -0.5, 0.5),
+           "mha.out_proj.weight": ([8, 8], -0.5, 0.5), "mha.out_proj.bias": ([8], -0.5, 0.5)},
+          layer="mha = multi_head_attention(8, 2)")
+
+
+def losses(c):
+    z = {"z": ([3, 4], -2, 2)}
+    label = torch.tensor([2, 0, 3])
+    c.add("cross_entropy", "cross_entropy(z, [2, 0, 3])", lambda z: F.cross_entropy(z, label), z, ["z"])
+    c.add("cross_entropy of a sequence", "cross_entropy(z, [[1, 2, 0], [0, 1, 1]])",
+          lambda z: F.cross_entropy(z.transpose(1, 2), torch.tensor([[1, 2, 0], [0, 1, 1]])), {"z": ([2, 3, 4], -2, 2)})
+    c.add("cross_entropy far out", "cross_entropy(z, [2, 0, 3])", lambda z: F.cross_entropy(z, label),
+          {"z": ([3, 4], -800, 800)})
+    c.add("binary_cross_entropy", "binary_cross_entropy(z, p)", F.binary_cross_entropy_with_logits,
+          z | {"p": ([3, 4], 0, 1)}, ["z"])
+    c.add("mse", "mse(a, b)", F.mse_loss, {"a": ([3, 4], -2, 2), "b": ([3, 4], -2, 2)}, ["a", "b"])
+    # PyTorch's divides by the number of classes as well.
+    c.add("hinge", "hinge(z, [2, 0, 3])", lambda z: 4 * F.multi_margin_loss(z, label), z)
+    c.add("hinge, margin 0.5", "hinge(z, [2, 0, 3], margin = 0.5)",
+          lambda z: 4 * F.multi_margin_loss(z, label, margin=0.5), z)
+    c.add("l1", "l1(fc)", lambda w, b: w.abs().sum() + b.abs().sum(),
+          {"fc.weight": ([2, 3], -1, 1), "fc.bias": ([2], -1, 1)}, layer="fc = linear(3, 2)")
+    c.add("l2", "l2(fc)", lambda w, b: (w**2).sum() + (b**2).sum(),
+          {"fc.weight": ([2, 3], -1, 1), "fc.bias": ([2], -1, 1)}, ["fc.weight", "fc.bias"], layer="fc = linear(3, 2)")
+    c.add_graph("fused linear", "linear x, w, b {activation = relu}", [4, 2],
+                lambda x, w, b: F.relu(F.linear(x, w, b)),
+                {"x": ([4, 3], -2, 2), "w": ([2, 3], -1, 1), "b": ([2], -1, 1)}, gradient=False)
+
+
+# ---- optimisers -----------------------------------------------------------------------------------------------------
+
+STEPS = 200
+NET = """model net {
+  fc1 = linear(5, 4)
+  fc2 = linear(4, 3)
+  fn forward(x: f32[batch, 5]) = x |> fc1 |> tanh |> fc2
+  loss(x, label: i32[batch]) = cross_entropy(forward(x), label)
+}
+"""
+PARAMETERS = {"fc1.weight": [4, 5], "fc1.bias": [4], "fc2.weight": [3, 4], "fc2.bias": [3]}
+
+# Twice each: with numbers that f32 holds, where the double interpreter must agree to rounding, and with those people use.
+O = torch.optim
+OPTIMIZERS = [
+    ("sgd(lr = 0.25)", lambda p: O.SGD(p, 0.25), 1e-9),
+    ("sgd(lr = 0.1)", lambda p: O.SGD(p, 0.1), 1e-6),
+    ("sgd(lr = 0.0625, momentum = 0.875)", lambda p: O.SGD(p, 0.0625, momentum=0.875), 1e-9),
+    ("sgd(lr = 0.05, momentum = 0.9)", lambda p: O.SGD(p, 0.05, momentum=0.9), 1e-6),
+    ("sgd(lr = 0.0625, momentum = 0.875, nesterov = true)",
+     lambda p: O.SGD(p, 0.0625, momentum=0.875, nesterov=True), 1e-9),
+    ("sgd(lr = 0.0625, momentum = 0.875, weight_decay = 0.015625)",
+     lambda p: O.SGD(p, 0.0625, momentum=0.875, weight_decay=0.015625), 1e-9),
+    ("adagrad(lr = 0.125, eps = 2^-30)", lambda p: O.Adagrad(p, 0.125, eps=2**-30), 1e-9),
+    ("adagrad(lr = 0.1)", lambda p: O.Adagrad(p, 0.1), 1e-6),
+    ("rmsprop(lr = 2^-7, alpha = 0.96875, eps = 2^-26)", lambda p: O.RMSprop(p, 2**-7, alpha=0.96875, eps=2**-26), 1e-9),
+    ("rmsprop(lr = 0.01)", lambda p: O.RMSprop(p, 0.01), 1e-6),
+    ("adam(lr = 0.03125, beta1 = 0.875, beta2 = 0.984375, eps = 2^-26)",
+     lambda p: O.Adam(p, 0.03125, betas=(0.875, 0.984375), eps=2**-26), 1e-9),
+    ("adam(lr = 0.01)", lambda p: O.Adam(p, 0.01), 1e-6),
+    ("adamw(lr = 2^-7, beta1 = 0.875, beta2 = 0.984375, eps = 2^-26, weight_decay = 0.125)",
+     lambda p: O.AdamW(p, 2**-7, betas=(0.875, 0.984375), eps=2**-26, weight_decay=0.125), 1e-9),
+    ("adamw(lr = 0.01, weight_decay = 0.1, decay_rank = 2)",
+     lambda p: O.AdamW([{"params": [q for q in p if q.dim() >= 2]},
+                        {"params": [q for q in p if q.dim() < 2], "weight_decay": 0.0}], 0.01, weight_decay=0.1), 1e-6),
+]
+
+
+def trajectories():
+    inputs = [{"name": "x", "shape": [8, 5], "seed": 1, "low": -2, "high": 2},
+              {"name": "label", "shape": [8], "seed": 2, "below": 3}]
+    x, label = uniform(1, [8, 5], -2, 2), integers(2, [8], 3)
+    for k, (name, shape) in enumerate(PARAMETERS.items()):
+        inputs.append({"name": name, "shape": shape, "seed": 100 + k, "low": -0.5, "high": 0.5})
+    runs = []
+    for text, make, tolerance in OPTIMIZERS:
+        start = {i["name"]: uniform(i["seed"], i["shape"], i["low"], i["high"]).requires_grad_() for i in inputs[2:]}
+        w1, b1, w2, b2 = start.values()
+        optimizer = make(list(start.values()))
+        losses = []
+        for _ in range(STEPS):
+            loss = F.cross_entropy(F.linear(torch.tanh(F.linear(x, w1, b1)), w2, b2), label)
+            optimizer.zero_grad()
+            loss.backward()
+            losses.append(loss.item())
+            optimizer.step()
+        runs.append({"optimizer": text, "tolerance": tolerance, "losses": losses,
+                     "final": {name: numbers(value) for name, value in start.items()}})
+    return inputs, runs
+
+
+def write(path, head, key, rows):
+    body = ",\n".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
+    head = json.dumps(head, ensure_ascii=False, separators=(",", ":"))[:-1]
+    path.write_text(f"{head},\n{json.dumps(key)}:[\n{body}\n]}}\n", encoding="utf-8")
+
+
+def main():
+    folder = pathlib.Path(__file__).parent
+    made_by = f"tests/reference/make_reference.py, PyTorch {torch.__version__.split('+')[0]}, double precision"
+    cases = Cases()
+    for family in (unary, binary, shapes, reductions, products, layers, losses):
+        family(cases)
+    write(folder / "ops.json", {"made_by": made_by}, "cases", cases.all)
+    inputs, runs = trajectories()
+    write(folder / "optimizers.json", {"made_by": made_by, "model": NET, "batch": 8, "inputs": inputs}, "runs", runs)
+
+
+if __name__ == "__main__":
+    main()
