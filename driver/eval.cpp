@@ -1,5 +1,7 @@
 // nnc eval RUN: the loss and the metrics of a trained run over its test data (its training data if it has no
 // other).
+#include <cstdlib>
+
 #include "driver/commands.h"
 #include "driver/report.h"
 #include "driver/trained.h"
@@ -31,10 +33,15 @@ Result<Rows> rows_to_evaluate(Session& session, const Trained& trained) {
   return Rows{std::move(data->train), "training"};
 }
 
+// The double that prints as the f32 does: 0.963, not 0.9629999995231628.
+double shortest(double value) {
+  return std::strtod(fmt::format("{}", static_cast<float>(value)).c_str(), nullptr);
+}
+
 std::string json_report(const Trained& trained, const Rows& rows,
                         const std::vector<runtime::NamedValue>& values) {
   nlohmann::ordered_json json;
-  for (const runtime::NamedValue& value : values) json[value.name] = value.value;
+  for (const runtime::NamedValue& value : values) json[value.name] = shortest(value.value);
   json["rows"] = rows.data.rows;
   json["part"] = rows.part;
   json["checkpoint"] = trained.run.latest;
