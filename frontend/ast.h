@@ -42,7 +42,24 @@ struct Unary {
   ExprPtr operand;
 };
 
-enum class BinaryOp { add, sub, mul, div, floordiv, matmul, pow, eq, ne, lt, le, gt, ge, logical_and, logical_or, range };
+enum class BinaryOp {
+  add,
+  sub,
+  mul,
+  div,
+  floordiv,
+  matmul,
+  pow,
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,
+  logical_and,
+  logical_or,
+  range
+};
 struct Binary {
   BinaryOp op;
   Span op_span;

@@ -55,10 +55,10 @@ struct Model {
   Module module;
   std::vector<Column> columns;
   std::vector<ParameterInfo> parameters;
-  std::vector<std::string> losses;   // names of the parts, "" for the unnamed one
+  std::vector<std::string> losses;  // names of the parts, "" for the unnamed one
   std::vector<std::string> metrics;
   std::vector<std::string> outputs;
-  double default_lr = 0;          // of the optimiser
+  double default_lr = 0;                     // of the optimiser
   std::map<std::string, std::string> bound;  // every model argument as bound, for reports
 };
 
@@ -72,7 +72,7 @@ struct Exploration {
   Graph graph;  // inputs: params and states, scalars lr, t, seed
   Graph init;
   double default_lr = 0;                           // of the optimiser
-  std::vector<std::string> values;                // names in source order
+  std::vector<std::string> values;                 // names in source order
   std::map<std::string, std::string> no_gradient;  // value name → reason, for what is not differentiated
   std::vector<std::string> explanations;           // "x[10,3] @ weight.T[3,2] + bias[2] → [10,2] (…)"
 };

@@ -105,7 +105,9 @@ struct PadAttrs {
 struct MatmulAttrs {
   bool transpose_a = false;
   bool transpose_b = false;
-  static void fields(auto& self, auto&& f) { f("transpose_a", self.transpose_a), f("transpose_b", self.transpose_b); }
+  static void fields(auto& self, auto&& f) {
+    f("transpose_a", self.transpose_a), f("transpose_b", self.transpose_b);
+  }
   bool operator==(const MatmulAttrs&) const = default;
 };
 
@@ -125,7 +127,9 @@ struct IotaAttrs {
   Shape shape;
   int64_t axis = 0;
   DType dtype = DType::i32;
-  static void fields(auto& self, auto&& f) { f("shape", self.shape), f("axis", self.axis), f("dtype", self.dtype); }
+  static void fields(auto& self, auto&& f) {
+    f("shape", self.shape), f("axis", self.axis), f("dtype", self.dtype);
+  }
   bool operator==(const IotaAttrs&) const = default;
 };
 
@@ -144,9 +148,9 @@ struct RandomAttrs {
   bool operator==(const RandomAttrs&) const = default;
 };
 
-using Attrs = std::variant<NoAttrs, InputAttrs, ConstantAttrs, CastAttrs, ReduceAttrs, AxisAttrs, ReshapeAttrs,
-                           BroadcastAttrs, PermuteAttrs, SliceAttrs, PadAttrs, MatmulAttrs, LinearAttrs,
-                           ClassesAttrs, IotaAttrs, RandomAttrs>;
+using Attrs = std::variant<NoAttrs, InputAttrs, ConstantAttrs, CastAttrs, ReduceAttrs, AxisAttrs,
+                           ReshapeAttrs, BroadcastAttrs, PermuteAttrs, SliceAttrs, PadAttrs, MatmulAttrs,
+                           LinearAttrs, ClassesAttrs, IotaAttrs, RandomAttrs>;
 
 size_t hash_of(const Attrs& attrs);
 std::string_view name_of(Role role);

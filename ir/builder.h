@@ -12,7 +12,8 @@ class Builder {
  public:
   enum class Interning { off, on };
 
-  explicit Builder(Graph& graph, Interning interning = Interning::off) : graph_(graph), interning_(interning) {}
+  explicit Builder(Graph& graph, Interning interning = Interning::off)
+      : graph_(graph), interning_(interning) {}
 
   Graph& graph() { return graph_; }
   const Graph& graph() const { return graph_; }
@@ -41,13 +42,13 @@ class Builder {
   Value mul(Value a, Value b) { return make(Op::mul, {a, b}); }
   Value div(Value a, Value b) { return make(Op::div, {a, b}); }
   Value neg(Value a) { return make(Op::neg, {a}); }
-  Value cast(Value a, DType dtype);                              // none if it has that dtype
+  Value cast(Value a, DType dtype);                                  // none if it has that dtype
   Value broadcast(Value a, Shape shape, std::vector<int64_t> axes);  // none if the shapes are equal
   Value broadcast_scalar(Value a, const Shape& shape) { return broadcast(a, shape, {}); }
-  Value reshape(Value a, Shape shape);                           // none if the shapes are equal
-  Value permute(Value a, std::vector<int64_t> order);            // none if it is the identity
-  Value transpose(Value a);                                      // swaps the last two axes
-  Value sum(Value a, std::vector<int64_t> axes);                 // none if no axes
+  Value reshape(Value a, Shape shape);                 // none if the shapes are equal
+  Value permute(Value a, std::vector<int64_t> order);  // none if it is the identity
+  Value transpose(Value a);                            // swaps the last two axes
+  Value sum(Value a, std::vector<int64_t> axes);       // none if no axes
 
   void output(std::string name, Value value, std::optional<NodeId> replaces = std::nullopt) {
     graph_.outputs.push_back({std::move(name), value, replaces});

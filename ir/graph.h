@@ -35,7 +35,7 @@ struct Node {
 };
 
 struct Output {
-  std::string name;              // "loss", "loss.penalty", "fc1.weight", …
+  std::string name;  // "loss", "loss.penalty", "fc1.weight", …
   Value value;
   std::optional<NodeId> replaces;  // the param or state input whose new value this is
 

@@ -90,8 +90,8 @@ enum class ExprKind : uint8_t {
   constant,  // `value` of `dtype`
   load,      // buffer[subscripts]
   axis,      // an affine integer (i64): subscripts[0]
-  result,    // inside the stores of a reduce or contract: component `number` of what was computed ("acc", "acc1")
-  apply,     // an elementwise op of the graph on `operands`
+  result,  // inside the stores of a reduce or contract: component `number` of what was computed ("acc", "acc1")
+  apply,  // an elementwise op of the graph on `operands`
 };
 
 struct Expr {
@@ -205,7 +205,9 @@ struct Statement {
   bool operator==(const Statement& other) const { return body == other.body; }
 };
 
-inline bool For::operator==(const For& other) const { return axis == other.axis && body == other.body; }
+inline bool For::operator==(const For& other) const {
+  return axis == other.axis && body == other.body;
+}
 
 struct GridAxis {
   AxisId axis;
@@ -225,7 +227,7 @@ struct Kernel {
   ExprId intern(Expr expr);
   ExprId constant(DType dtype, double value);
   ExprId load(BufferId buffer, std::vector<Index> subscripts);
-  ExprId axis_value(Index index);                       // i64
+  ExprId axis_value(Index index);  // i64
   ExprId result(DType dtype, uint32_t number = 0);
   ExprId apply(Op op, std::vector<ExprId> operands, DType dtype);
 
@@ -271,7 +273,7 @@ struct Slot {
   TensorType type;
   Layout layout;
   enum class Kind : uint8_t { input, param, state, scalar, output, temporary } kind = Kind::temporary;
-  SlotId in_place_of;  // an output that shares the memory of the param or state it replaces
+  SlotId in_place_of;     // an output that shares the memory of the param or state it replaces
   bool gradient = false;  // a temporary that holds a parameter's gradient (for the memory bill)
   bool operator==(const Slot&) const = default;
 };

@@ -52,8 +52,9 @@ using InferFn = Inferred (*)(std::span<const TensorType> operands, const Attrs& 
 // the builder of the graph that both live in.
 struct VjpContext {
   Builder& builder;
-  NodeId node;  // in builder.graph(); its results are Value{node, i}. Making nodes may move the graph's table, so
-                // rules copy what they need of the node before they build.
+  NodeId
+      node;  // in builder.graph(); its results are Value{node, i}. Making nodes may move the graph's table, so
+             // rules copy what they need of the node before they build.
   std::vector<std::optional<Value>> adjoints;
 };
 // One adjoint per operand; absent where none flows (an integer operand, or a zero derivative).
@@ -64,7 +65,9 @@ struct Derivative {
   VjpFn vjp = nullptr;
   std::string_view why_not;
 };
-constexpr Derivative no_gradient(std::string_view reason) { return {nullptr, reason}; }
+constexpr Derivative no_gradient(std::string_view reason) {
+  return {nullptr, reason};
+}
 
 // ---- lowering to kernel IR ---------------------------------------------------------------------------------------
 
@@ -77,7 +80,8 @@ constexpr Derivative no_gradient(std::string_view reason) { return {nullptr, rea
 //  - rewritten: a pass must remove it before lowering, named by the reason.
 struct ElementRule {
   // `index` addresses result `result`; one kernel::Index per axis.
-  Id<kernel::ExprIdTag> (*element)(kernel::ElementContext&, std::span<const kernel::Index> index, uint32_t result);
+  Id<kernel::ExprIdTag> (*element)(kernel::ElementContext&, std::span<const kernel::Index> index,
+                                   uint32_t result);
 };
 struct ReduceRule {
   kernel::Combine combine;
@@ -124,15 +128,15 @@ using MathFn = MathText (*)(std::span<const MathText> operands, const Attrs& att
 // ---- the row -----------------------------------------------------------------------------------------------------
 
 enum Trait : uint32_t {
-  kElementwise = 1 << 0,   // results and operands share one shape; the scalar rule says it all
+  kElementwise = 1 << 0,  // results and operands share one shape; the scalar rule says it all
   kCommutative = 1 << 1,
-  kReduces = 1 << 2,       // combines terms along axes
-  kFused = 1 << 3,         // made by a fusion pass
-  kSmooth = 1 << 4,        // twice differentiable on the samples' domain: second derivatives are tested
-  kExpensive = 1 << 5,     // worth storing rather than computing twice (exp, log, division)
+  kReduces = 1 << 2,    // combines terms along axes
+  kFused = 1 << 3,      // made by a fusion pass
+  kSmooth = 1 << 4,     // twice differentiable on the samples' domain: second derivatives are tested
+  kExpensive = 1 << 5,  // worth storing rather than computing twice (exp, log, division)
   kRandom = 1 << 6,
-  kTyped = 1 << 7,         // its type is stated with it, not inferred: input, constant
-  kInternal = 1 << 8,      // written by lowering rules only, never in a graph
+  kTyped = 1 << 7,     // its type is stated with it, not inferred: input, constant
+  kInternal = 1 << 8,  // written by lowering rules only, never in a graph
 };
 
 // Operands and attributes for the generic tests; operand values are drawn from [low, high).

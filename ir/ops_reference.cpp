@@ -40,7 +40,9 @@ struct LoweringText {
   std::string operator()(const ReduceRule&) const { return "as a reduction"; }
   std::string operator()(const ContractRule&) const { return "as a contraction"; }
   std::string operator()(const ExpandRule&) const { return "by expanding into other ops"; }
-  std::string operator()(const RewrittenRule& rule) const { return fmt::format("not; removed by {}", rule.by); }
+  std::string operator()(const RewrittenRule& rule) const {
+    return fmt::format("not; removed by {}", rule.by);
+  }
 };
 
 // One line of graph text with its first sample.

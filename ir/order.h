@@ -12,8 +12,8 @@
 namespace nnc {
 
 enum class OrderKind : uint8_t {
-  serial,    // in index order, from the neutral element
-  lanes16,   // partial l takes the indices ≡ l (mod 16) in order; then the tree (l, l+8), (l, l+4), (l, l+2), (l, l+1)
+  serial,  // in index order, from the neutral element
+  lanes16,  // partial l takes the indices ≡ l (mod 16) in order; then the tree (l, l+8), (l, l+4), (l, l+2), (l, l+1)
   segments,  // S contiguous segments of ceil(n / S), each lanes16; then a pairwise tree over the segments
 };
 

@@ -47,7 +47,7 @@ class ScalarBuilder {
 
   // Float to integer truncates and saturates (NaN gives 0); to bool is "not zero"; from bool is 0 or 1.
   virtual ScalarValue cast(DType to, ScalarValue a) = 0;
-  virtual ScalarValue bitcast(DType to, ScalarValue a) = 0;  // f32 <-> i32, f64 <-> i64
+  virtual ScalarValue bitcast(DType to, ScalarValue a) = 0;       // f32 <-> i32, f64 <-> i64
   virtual ScalarValue bit_and(ScalarValue a, ScalarValue b) = 0;  // integers
   virtual ScalarValue bit_or(ScalarValue a, ScalarValue b) = 0;
   virtual ScalarValue bit_xor(ScalarValue a, ScalarValue b) = 0;

@@ -40,8 +40,9 @@ std::string to_string(const TensorType& type);  // "f32[64, 784]", "f32[]"
 // How a tensor lies in memory. Users, checkpoints and random numbers only ever see the logical shape; passes choose
 // layouts (internals: "Layout and memory").
 struct Layout {
-  std::vector<int64_t> order;  // logical axes from outermost to innermost in memory; empty: as written (row-major)
-  int64_t pitch = 0;           // elements from one run of the innermost axis to the next; 0: no padding
+  std::vector<int64_t>
+      order;          // logical axes from outermost to innermost in memory; empty: as written (row-major)
+  int64_t pitch = 0;  // elements from one run of the innermost axis to the next; 0: no padding
 
   bool is_default() const { return order.empty() && pitch == 0; }
   bool operator==(const Layout&) const = default;

@@ -52,7 +52,8 @@ std::string excerpt(Span span, const Sources& sources, std::string_view text, ch
   if (line.size() > kWindow && from > kWindow / 2) window_begin = from - kWindow / 2;
   while (window_begin > 0 && (static_cast<unsigned char>(line[window_begin]) & 0xC0) == 0x80) --window_begin;
   size_t window_end = std::min(line.size(), window_begin + kWindow);
-  while (window_end < line.size() && (static_cast<unsigned char>(line[window_end]) & 0xC0) == 0x80) ++window_end;
+  while (window_end < line.size() && (static_cast<unsigned char>(line[window_end]) & 0xC0) == 0x80)
+    ++window_end;
 
   const std::string shown = expand_tabs(line.substr(window_begin, window_end - window_begin));
   const size_t indent = display_width(expand_tabs(line.substr(window_begin, from - window_begin)));
@@ -69,9 +70,13 @@ std::string excerpt(Span span, const Sources& sources, std::string_view text, ch
 
 }  // namespace
 
-std::string_view kind_name(DiagnosticKind kind) { return kKinds[static_cast<size_t>(kind)].name; }
+std::string_view kind_name(DiagnosticKind kind) {
+  return kKinds[static_cast<size_t>(kind)].name;
+}
 
-DiagnosticClass kind_class(DiagnosticKind kind) { return kKinds[static_cast<size_t>(kind)].diagnostic_class; }
+DiagnosticClass kind_class(DiagnosticKind kind) {
+  return kKinds[static_cast<size_t>(kind)].diagnostic_class;
+}
 
 Diagnostic& Diagnostics::add(Diagnostic diagnostic) {
   const auto repeat = std::find_if(all_.begin(), all_.end(), [&](const Diagnostic& d) {
@@ -113,11 +118,16 @@ int Diagnostics::exit_code() const {
   for (const Diagnostic& d : all_) {
     if (d.severity != Severity::error) continue;
     switch (kind_class(d.kind)) {
-      case DiagnosticClass::usage: return 2;
-      case DiagnosticClass::source: return 3;
-      case DiagnosticClass::data: return 4;
-      case DiagnosticClass::checkpoint: return 6;
-      case DiagnosticClass::run: return 1;
+      case DiagnosticClass::usage:
+        return 2;
+      case DiagnosticClass::source:
+        return 3;
+      case DiagnosticClass::data:
+        return 4;
+      case DiagnosticClass::checkpoint:
+        return 6;
+      case DiagnosticClass::run:
+        return 1;
     }
   }
   return 0;

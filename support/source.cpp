@@ -10,7 +10,9 @@
 namespace nnc {
 namespace {
 
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+bool is_continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
 
 // One code point from `text` at `at`, which moves past it. Bytes that are not UTF-8 count as one character each.
 uint32_t next_code_point(std::string_view text, size_t& at) {
