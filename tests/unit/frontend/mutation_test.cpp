@@ -3,9 +3,9 @@
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "corpus.h"
 #include "frontend/lexer.h"
 #include "frontend/parser.h"
-#include "corpus.h"
 
 namespace nnc::frontend {
 namespace {
