@@ -29,19 +29,21 @@ extern "C" void* malloc(size_t size) {
   return __libc_malloc(size);
 }
 #else
-void* operator new(size_t size) {
+// Not inlined: where only one of a pair is, g++ sees malloc's memory deleted, or new's freed, and warns.
+[[gnu::noinline]] void* operator new(size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   if (void* memory = std::malloc(size)) return memory;
   std::abort();
 }
-void* operator new(size_t size, const std::nothrow_t&) noexcept {  // what std::stable_sort asks for
+[[gnu::noinline]] void* operator new(size_t size,
+                                     const std::nothrow_t&) noexcept {  // what std::stable_sort asks for
   allocations.fetch_add(1, std::memory_order_relaxed);
   return std::malloc(size);
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
   std::free(memory);
 }
 #endif
