@@ -107,12 +107,9 @@ KernelEmitter::Values KernelEmitter::tile_sum(const Tile& t, int64_t rows, int64
   llvm::Type* f32 = b_.getFloatTy();
   auto* vector_type = llvm::FixedVectorType::get(f32, kLanes);
   const llvm::Align align(4);
+  // Operands were checked to be plain loads, so every axis has a stride.
   const auto step_of = [&](const kernel::Expr& e, AxisId axis) {
-    int64_t step = 0;
-    for (size_t d = 0; d < e.subscripts.size(); ++d)
-      for (const kernel::Term& term : e.subscripts[d].terms)
-        if (term.axis == axis) step += term.coefficient * strides_[e.buffer.index][d];
-    return step;
+    return *stride_along(k_, e.buffer, e.subscripts, axis);
   };
   const int64_t vector_step = step_of(t.vectors, t.depth);
   const int64_t broadcast_step = step_of(t.broadcast, t.depth);

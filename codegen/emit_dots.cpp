@@ -39,12 +39,9 @@ void KernelEmitter::contract_dots(const Contract& contract) {
   auto* vector_type = llvm::FixedVectorType::get(f32, kLanes);
   const llvm::Align align(4);
 
+  // Operands were checked to be plain loads, so every axis has a stride.
   const auto step_of = [&](const kernel::Expr& e, AxisId axis) {
-    int64_t step = 0;
-    for (size_t d = 0; d < e.subscripts.size(); ++d)
-      for (const kernel::Term& term : e.subscripts[d].terms)
-        if (term.axis == axis) step += term.coefficient * strides_[e.buffer.index][d];
-    return step;
+    return *stride_along(k_, e.buffer, e.subscripts, axis);
   };
   NNC_CHECK(step_of(a, depth_axis) == 1 && step_of(b, depth_axis) == 1, "dot products read along the sum");
 
