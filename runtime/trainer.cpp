@@ -4,14 +4,15 @@
 #include "runtime/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <memory>
 
 #include "fmt/format.h"
 #include "runtime/batches.h"
+#include "runtime/checkpoint_writer.h"
 #include "runtime/file.h"
+#include "runtime/losses.h"
 #include "runtime/metrics_log.h"
 #include "runtime/position.h"
 #include "runtime/stop_signal.h"
@@ -19,18 +20,12 @@
 namespace nnc::runtime {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // "sgd" of "sgd(lr = 0.01)": phases with the same optimiser hand its state over.
 std::string optimizer_name(const std::string& text) {
   const size_t end = text.find('(');
   std::string name = text.substr(0, end);
   std::erase_if(name, [](unsigned char c) { return std::isspace(c) != 0; });
   return name;
-}
-
-bool is_loss(const TensorInfo& t) {
-  return t.role == TensorRole::output && t.shape.empty() && (t.name == "loss" || t.name.starts_with("loss."));
 }
 
 class Trainer {
@@ -44,6 +39,7 @@ class Trainer {
         pool_(pool),
         options_(options),
         diagnostics_(diagnostics),
+        checkpoints_(config, folder),
         stop_(options.handle_signals),
         progress_(options.progress, options.messages != nullptr ? options.messages : stderr) {}
 
@@ -55,6 +51,7 @@ class Trainer {
     outcome_.steps = at_.step;
     outcome_.epochs = at_.epoch;
     outcome_.seconds = progress_.seconds();
+    outcome_.checkpoint = checkpoints_.newest();
     if (!good && outcome_.exit_code == 0) outcome_.exit_code = std::max(1, diagnostics_.exit_code());
     return std::move(outcome_);
   }
@@ -77,7 +74,7 @@ class Trainer {
     order_.resize(data_.shuffle ? static_cast<size_t>(data_.train.rows) : 0);
 
     std::vector<std::string> columns = {"epoch", "step", "phase", "lr"};
-    for (const Loss& loss : losses_) columns.push_back("train." + loss.name);
+    for (const LossReader& loss : losses_) columns.push_back("train." + loss.name);
     if (has_test())
       for (const TensorInfo& t : bundle().tensors)
         if (t.role == TensorRole::output && t.shape.empty()) columns.push_back("test." + t.name);
@@ -89,7 +86,7 @@ class Trainer {
   bool resume() {
     Result<Checkpoint> checkpoint = read_checkpoint(folder_.resume_from, diagnostics_);
     if (!checkpoint) return false;
-    outcome_.checkpoint = folder_.resume_from;
+    checkpoints_.set_newest(folder_.resume_from);
     if (!at_.read(checkpoint->metadata) || at_.phase >= static_cast<int64_t>(programs_.size())) {
       diagnostics_
           .error_at(DiagnosticKind::checkpoint_damaged, folder_.resume_from,
@@ -102,7 +99,8 @@ class Trainer {
     if (!load_state(*checkpoint, bundle(), session_->state(), {}, diagnostics_)) return false;
     if (at_.losses.size() != losses_.size()) at_.losses.assign(losses_.size(), 0);
     // The run may have been killed after this checkpoint and before its copy as the best.
-    if (at_.best_step == at_.step && at_.step_in_epoch == 0) return keep_as_best(folder_.resume_from);
+    if (at_.best_step == at_.step && at_.step_in_epoch == 0)
+      return checkpoints_.keep_as_best(folder_.resume_from, diagnostics_);
     return true;
   }
 
@@ -118,10 +116,7 @@ class Trainer {
       if (!same) at_.t = 0;
     }
     session_ = std::move(session);
-    losses_.clear();
-    for (const TensorInfo& t : bundle().tensors)
-      if (is_loss(t)) losses_.push_back({t.name, t.offset, t.dtype});
-    std::stable_partition(losses_.begin(), losses_.end(), [](const Loss& l) { return l.name == "loss"; });
+    losses_ = find_losses(bundle());
     if (losses_.empty()) {
       diagnostics_.error_at(DiagnosticKind::missing_program, "", "the compiled model has no output loss");
       return false;
@@ -167,7 +162,7 @@ class Trainer {
       at_.epoch_in_phase = at_.step_in_phase = 0;
       if (!enter_phase()) return false;
     }
-    prune_checkpoints(folder_.path, config_.keep);
+    checkpoints_.prune();
     return bool(
         write_file(folder_.path + "/finished", fmt::format("{{\"steps\": {}}}\n", at_.step), diagnostics_));
   }
@@ -237,9 +232,7 @@ class Trainer {
     std::fill(at_.losses.begin(), at_.losses.end(), 0);
     at_.rows = 0;
 
-    std::string bad;
-    for (const TensorInfo& t : bundle().tensors)
-      if (bad.empty() && is_saved(t) && !all_finite(t)) bad = t.name;
+    const std::string bad = first_not_finite(bundle(), session_->state());
     if (!bad.empty()) return diverged(bad);
 
     std::string line = fmt::format("{},{},{},{}", at_.epoch, at_.step, at_.phase + 1, lr);
@@ -255,8 +248,8 @@ class Trainer {
     }
     const bool last = phase_done() && at_.phase + 1 == static_cast<int64_t>(programs_.size());
     if (!save("step", last)) return false;
-    if (best && !keep_as_best(outcome_.checkpoint)) return false;
-    prune_checkpoints(folder_.path, config_.keep);
+    if (best && !checkpoints_.keep_as_best(checkpoints_.newest(), diagnostics_)) return false;
+    checkpoints_.prune();
     say_epoch(last);
     if (StopSignal::requested() || at_.step == options_.stop_after_steps)
       if (!last) return interrupted();
@@ -269,26 +262,12 @@ class Trainer {
     return outcome_.metrics[0].value;
   }
 
-  bool all_finite(const TensorInfo& t) const {
-    const unsigned char* at = session_->state() + t.offset;
-    const auto check = [&](auto value) {
-      for (uint64_t i = 0; i + sizeof value <= t.bytes; i += sizeof value) {
-        std::memcpy(&value, at + i, sizeof value);
-        if (!std::isfinite(value)) return false;
-      }
-      return true;
-    };
-    if (t.dtype == ElementType::f32) return check(float{});
-    if (t.dtype == ElementType::f64) return check(double{});
-    return true;
-  }
-
   // ---- ends ----
 
   bool diverged(const std::string& parameter = "") {
     std::string what = parameter;
     if (parameter.empty()) {
-      for (const Loss& loss : losses_)
+      for (const LossReader& loss : losses_)
         if (what.empty() && loss.name != "loss" && !std::isfinite(loss.read(session_->state())))
           what = loss.name;
       if (what.empty()) what = "loss";
@@ -298,8 +277,8 @@ class Trainer {
         parameter.empty() ? fmt::format("{} is not finite at step {} (epoch {}, step {} of it)", what,
                                         at_.step, at_.epoch + 1, at_.step_in_epoch)
                           : fmt::format("{} is not finite after step {}", what, at_.step));
-    d.note(outcome_.checkpoint.empty() ? "no checkpoint was made before"
-                                       : "the last good checkpoint is " + outcome_.checkpoint);
+    d.note(checkpoints_.newest().empty() ? "no checkpoint was made before"
+                                         : "the last good checkpoint is " + checkpoints_.newest());
     d.suggest(fmt::format("a smaller rate than {}, or clip_norm", rate()));
     outcome_.exit_code = 5;
     return false;
@@ -307,36 +286,14 @@ class Trainer {
 
   bool interrupted() {
     if (at_.step_in_epoch > 0 && !save("stop", true)) return false;
-    prune_checkpoints(folder_.path, config_.keep);
+    checkpoints_.prune();
     progress_.line(fmt::format("stopped at step {}; the same command goes on from here", at_.step));
     outcome_.exit_code = 130;
     return false;
   }
 
-  // ---- checkpoints ----
-
   bool save(const char* kind, bool must_sync) {
-    const std::string path = fmt::format("{}/ckpt/{}-{:09}.safetensors", folder_.path, kind, at_.step);
-    Metadata metadata;
-    at_.write(metadata);
-    metadata["format_version"] = "1";
-    metadata["optimizer"] = phase().optimizer;
-    metadata["model"] = folder_.model_hash;
-    // Flushing to disk guards against power cuts only, and may take longer than a short epoch: once a second
-    // is enough.
-    const auto now = Clock::now();
-    const bool sync = must_sync || now - last_sync_ > std::chrono::seconds(1);
-    if (sync) last_sync_ = now;
-    if (!write_checkpoint(path, bundle(), session_->state(), metadata, diagnostics_, sync)) return false;
-    outcome_.checkpoint = path;
-    return true;
-  }
-
-  bool keep_as_best(const std::string& from) {
-    Diagnostics problems;
-    const auto bytes =
-        read_file(from, false, kFileLimit, DiagnosticKind::checkpoint_unreadable, diagnostics_);
-    return bytes && write_file(folder_.path + "/ckpt/best.safetensors", *bytes, diagnostics_, false);
+    return checkpoints_.save(kind, at_, bundle(), session_->state(), must_sync, diagnostics_);
   }
 
   void say_epoch(bool last) {
@@ -351,22 +308,6 @@ class Trainer {
     progress_.line(text);
   }
 
-  struct Loss {
-    std::string name;
-    uint64_t offset;
-    ElementType dtype;
-    double read(const unsigned char* state) const {
-      float narrow = 0;
-      double wide = 0;
-      if (dtype == ElementType::f64) {
-        std::memcpy(&wide, state + offset, sizeof wide);
-        return wide;
-      }
-      std::memcpy(&narrow, state + offset, sizeof narrow);
-      return narrow;
-    }
-  };
-
   const RunConfig& config_;
   std::span<const PhaseProgram> programs_;
   const LoadedData& data_;
@@ -374,17 +315,17 @@ class Trainer {
   ThreadPool& pool_;
   const TrainOptions& options_;
   Diagnostics& diagnostics_;
+  CheckpointWriter checkpoints_;
   StopSignal stop_;
   Progress progress_;
   MetricsLog log_;
   std::unique_ptr<Session> session_;
   Batches batches_;
   std::vector<uint32_t> order_;
-  std::vector<Loss> losses_;
+  std::vector<LossReader> losses_;
   unsigned char* count_ = nullptr;  // the scalar t in the state
   Position at_;
   double last_loss_ = 0, said_ = 0;
-  Clock::time_point last_sync_{};
   TrainOutcome outcome_;
 };
 

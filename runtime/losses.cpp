@@ -1,0 +1,60 @@
+// See losses.h.
+#include "runtime/losses.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "runtime/checkpoint.h"
+
+namespace nnc::runtime {
+namespace {
+
+bool is_loss(const TensorInfo& t) {
+  return t.role == TensorRole::output && t.shape.empty() && (t.name == "loss" || t.name.starts_with("loss."));
+}
+
+template <class T>
+bool all_finite(const unsigned char* from, uint64_t bytes) {
+  T value;
+  for (uint64_t i = 0; i + sizeof value <= bytes; i += sizeof value) {
+    std::memcpy(&value, from + i, sizeof value);
+    if (!std::isfinite(value)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+double LossReader::read(const unsigned char* state) const {
+  if (dtype == ElementType::f64) {
+    double wide;
+    std::memcpy(&wide, state + offset, sizeof wide);
+    return wide;
+  }
+  float narrow;
+  std::memcpy(&narrow, state + offset, sizeof narrow);
+  return narrow;
+}
+
+std::vector<LossReader> find_losses(const Bundle& bundle) {
+  std::vector<LossReader> losses;
+  for (const TensorInfo& t : bundle.tensors)
+    if (is_loss(t)) losses.push_back({t.name, t.offset, t.dtype});
+  std::stable_partition(losses.begin(), losses.end(), [](const LossReader& l) { return l.name == "loss"; });
+  return losses;
+}
+
+std::string first_not_finite(const Bundle& bundle, const unsigned char* state) {
+  for (const TensorInfo& t : bundle.tensors) {
+    if (!is_saved(t)) continue;
+    const unsigned char* from = state + t.offset;
+    const bool finite = t.dtype == ElementType::f32   ? all_finite<float>(from, t.bytes)
+                        : t.dtype == ElementType::f64 ? all_finite<double>(from, t.bytes)
+                                                      : true;
+    if (!finite) return t.name;
+  }
+  return "";
+}
+
+}  // namespace nnc::runtime

@@ -1,0 +1,27 @@
+// The losses of a compiled model as the loop sees them: the scalar outputs "loss" and "loss.NAME", and whether
+// what a step left behind is still finite.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "codegen/program.h"
+
+namespace nnc::runtime {
+
+struct LossReader {
+  std::string name;
+  uint64_t offset = 0;  // in the state
+  ElementType dtype = ElementType::f32;
+
+  double read(const unsigned char* state) const;
+};
+
+// "loss" first, then its parts in the bundle's order; empty if the bundle has no loss.
+std::vector<LossReader> find_losses(const Bundle& bundle);
+
+// The first parameter or state that a checkpoint would hold and that is not finite everywhere; "" if all are.
+std::string first_not_finite(const Bundle& bundle, const unsigned char* state);
+
+}  // namespace nnc::runtime
