@@ -302,6 +302,34 @@ Datum distribution(Elaborator& e, Arguments a, const Site& site) {
   return Poison{};
 }
 
+// A parameter's start, drawn anew at each step.
+Datum run_redraw(Elaborator& e, Arguments a, const Site& site) {
+  const Tensor* tensor = a[0]->value.as<Tensor>();
+  const Parameter* parameter = tensor == nullptr ? nullptr : tensor->parameter;
+  if (site.frame.updatable == nullptr || parameter == nullptr) {
+    e.error(DiagnosticKind::optimizer_rule, site,
+            site.frame.updatable == nullptr
+                ? "redraw stands in an optimizer's propose"
+                : fmt::format("redraw takes the parameter as it is, {} is none", e.source_text(a[0]->span)))
+        .suggest("propose(p) { p <- redraw(p) }");
+    return Poison{};
+  }
+  const std::vector<Parameter*> all = e.all_parameters();
+  if (parameter == all.front() && std::none_of(all.begin(), all.end(), [](const Parameter* p) {
+        return p->role == Role::param && p->start.as<Draws>() != nullptr;
+      })) {
+    e.warning(DiagnosticKind::optimizer_rule, site,
+              "every parameter starts as written numbers: redraw gives the same again, and the loss stays")
+        .suggest(fmt::format("param {}: f32[…] ~ uniform(-1, 1)", parameter->name));
+  }
+  if (parameter->start.as<Draws>()) return e.draw(parameter->start, parameter->dims, "redraw", site);
+  if (const Number* number = parameter->start.as<Number>())
+    return e.number_tensor(*number, DType::f32, parameter->dims, site);
+  Constant constant = *constant_of(parameter->start);
+  constant.dims = parameter->dims;
+  return e.constant_tensor(constant, DType::f32, site);
+}
+
 Datum run_detach(Elaborator& e, Arguments a, const Site& site) {
   if (a[0]->value.as<Number>()) return a[0]->value;
   const std::optional<Tensor> tensor = e.as_tensor(*a[0], std::nullopt, "detach", site);
@@ -374,6 +402,7 @@ std::span<const Builtin> builtin_table() {
       {"uniform", "a b", 2, 2, distribution<Distribution::uniform>},
       {"normal", "mean deviation", 2, 2, distribution<Distribution::normal>},
       {"bernoulli", "p", 1, 1, distribution<Distribution::bernoulli>},
+      {"redraw", "p", 1, 1, run_redraw},
       {"detach", "x", 1, 1, run_detach},
       {"grad", "scalar of", 2, 2, run_grad},
       {"len", "x", 1, 1, run_len},

@@ -1,4 +1,6 @@
 // Optimisers: which states are kept, what varies at run time, what an update computes.
+#include <cmath>
+
 #include "elaborated.h"
 
 namespace nnc {
@@ -67,7 +69,14 @@ TEST_CASE("adam's bias correction stays in double") {
 
 TEST_CASE("what an optimiser cannot be is said") {
   CHECK(build(kModel, with_optimizer("adan"))->said.find("did you mean adam?") != std::string::npos);
-  CHECK(build(kModel, with_optimizer("random_search"))->said.find("[not_built]") != std::string::npos);
+  CHECK(build(kModel + "optimizer o { propose(p, g) { p <- p - g } }\n", with_optimizer("o"))
+            ->said.find("there is no g") != std::string::npos);
+  CHECK(build(kModel + "optimizer o { update(p) { p <- p }\n propose(p) { p <- p } }\n", with_optimizer("o"))
+            ->said.find("has two rules") != std::string::npos);
+  CHECK(build("model m {\n  param w: f32[2] = 1\n  loss = sum(redraw(w)^2)\n}\n")
+            ->said.find("stands in an optimizer's propose") != std::string::npos);
+  CHECK(build(kModel + "optimizer o { propose(p) { p <- redraw(p + 1) } }\n", with_optimizer("o"))
+            ->said.find("redraw takes the parameter as it is, p + 1 is none") != std::string::npos);
   CHECK(build(kModel, with_optimizer("sgd(momentun = 1)"))->said.find("did you mean momentum?") !=
         std::string::npos);
   const std::string assigns = "optimizer o(lr = 1) { update(p, g) { p = p - lr * g\n p <- p } }\n";
@@ -75,11 +84,101 @@ TEST_CASE("what an optimiser cannot be is said") {
 }
 
 TEST_CASE("every standard optimiser that follows the gradient elaborates") {
-  for (const char* name : {"sgd(momentum = 0.9, nesterov = true, weight_decay = 0.1)", "adagrad", "rmsprop",
-                           "adam", "adamw(decay_rank = 2)"}) {
+  for (const char* name : {"sgd(momentum = 0.9, nesterov = true, weight_decay = 0.1)", "momentum", "nesterov",
+                           "adadelta", "adagrad", "rmsprop", "adam", "adamw(decay_rank = 2)"}) {
     INFO(name);
     CHECK(build(kModel, with_optimizer(name))->said == "");
   }
+}
+
+// One evaluation of a training graph whose parameters and states are these.
+TensorMap at(const Graph& train, TensorMap values, double t) {
+  for (const NodeId id : train.inputs) {
+    const auto& attrs = std::get<InputAttrs>(train.nodes[id].attrs);
+    if (attrs.name == "lr") values["lr"] = tensor(DType::f64, {}, {0.5});
+    if (attrs.name == "t") values["t"] = tensor(DType::i64, {}, {t});
+    if (attrs.name == "seed") values["seed"] = tensor(DType::i64, {}, {7});
+  }
+  return evaluate(train, values);
+}
+
+TEST_CASE("a proposal stays where it lowers the loss, its states with it, and asks for no gradient") {
+  const std::string step = kModel + R"(
+optimizer o(lr = 0.5) {
+  state n = 0
+  propose(p, t) {
+    n <- n + 1
+    p <- if rank(p) == 1 { p + t - 1.5 } else { p }
+  }
+}
+)";
+  const auto built = build(step, with_optimizer("o"));
+  const Graph& train = built->graph("train");
+  CHECK(test::count(train, Op::grad) == 0);
+  const TensorMap start = {{"w", f32({2}, {1, 2})}, {"optimizer.n.w", f32({2}, {3, 3})}};
+  const TensorMap lower = at(train, start, 1);  // [0.5, 1.5]: 2.5 < 5
+  CHECK(lower.at("loss").data[0] == 5);         // of the parameters that the step met
+  CHECK(lower.at("w").data == std::vector<double>{0.5, 1.5});
+  CHECK(lower.at("optimizer.n.w").data == std::vector<double>{4, 4});
+  const TensorMap higher = at(train, start, 2);  // [1.5, 2.5]: 8.5
+  CHECK(higher.at("w").data == std::vector<double>{1, 2});
+  CHECK(higher.at("optimizer.n.w").data == std::vector<double>{3, 3});
+}
+
+TEST_CASE("all parameters are proposed and kept together, under the same draws") {
+  // b's proposal alone would lower the loss, w's raises it more; the noise is drawn once for both sides.
+  const std::string source = R"(
+model m {
+  param w: f32[2] = 1
+  param b: f32[] = 1
+  loss = { noise: f32[2] ~ uniform(0, 1); sum((w + 100 * noise)^2) + b }
+}
+optimizer o { propose(p, t) { p <- if rank(p) == 1 { p + t - 2 } else { p - 1 } } }
+)";
+  const auto built = build(source, with_optimizer("o"));
+  const Graph& train = built->graph("train");
+  CHECK(test::count(train, Op::random) == 1);
+  const TensorMap start = {{"w", f32({2}, {1, 1})}, {"b", f32({}, {1})}};
+  const TensorMap worse = at(train, start, 3);
+  CHECK(worse.at("w").data == std::vector<double>{1, 1});
+  CHECK(worse.at("b").data == std::vector<double>{1});
+  const TensorMap better = at(train, start, 1);
+  CHECK(better.at("w").data == std::vector<double>{0, 0});
+  CHECK(better.at("b").data == std::vector<double>{0});
+}
+
+TEST_CASE("a proposal whose loss is not a number is not kept") {
+  const auto built = build(
+      "model m {\n  param w: f32[] = 1\n  loss = log(w)\n}\noptimizer o { propose(p) { p <- p - 2 } }\n",
+      with_optimizer("o"));
+  CHECK(at(built->graph("train"), {{"w", f32({}, {1})}}, 1).at("w").data == std::vector<double>{1});
+}
+
+TEST_CASE("redraw draws from the initialiser, anew at each step; a start that is fixed stays") {
+  const auto built = build(
+      "model m {\n  param w: f32[4] ~ uniform(2, 3)\n  param b: f32[2] = [5, 6]\n"
+      "  loss = sum(w^2) + sum(b)\n}\n",
+      with_optimizer("random_search"));
+  const Graph& train = built->graph("train");
+  const TensorMap start = {{"w", f32({4}, {9, 9, 9, 9})}, {"b", f32({2}, {7, 8})}};
+  const std::vector<double> first = at(train, start, 1).at("w").data;
+  const std::vector<double> second = at(train, start, 2).at("w").data;
+  CHECK(first != second);
+  for (const double v : first) CHECK((v >= 2 && v < 3));
+  CHECK(at(train, start, 1).at("b").data == std::vector<double>{5, 6});
+  CHECK(built->said == "");
+  CHECK(build(kModel, with_optimizer("random_search"))->said.find("redraw gives the same again") !=
+        std::string::npos);
+}
+
+TEST_CASE("a random local step has the rate as its deviation") {
+  const auto built = build("model m {\n  param w: f32[1000] = 0\n  loss = sum(w) - 1e6 * sum(w^2)\n}\n",
+                           with_optimizer("random_local_search(lr = 3)"));
+  CHECK(built->model->default_lr == 3);
+  const TensorMap out = at(built->graph("train"), {{"w", f32({1000}, std::vector<double>(1000, 0))}}, 1);
+  double square = 0;
+  for (const double v : out.at("w").data) square += v * v / 1000;
+  CHECK(std::sqrt(square) == Approx(0.5).epsilon(0.1));
 }
 
 }  // namespace
