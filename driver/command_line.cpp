@@ -50,6 +50,11 @@ constexpr CommandRow kCommands[] = {
     {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
      "Runs a small program: every value, the loss, each gradient, and what a step changes.",
      kModel | kOptimizer | kSeed | kBuild | kPasses, run},
+    {"paths", "FILE", 1, 1,
+     "nnc paths examples/surfaces/beale.nn --optimizer 'sgd(lr = 0.01)' --optimizer 'adagrad(lr = 0.3)' -o "
+     "beale.html",
+     "Draws the ways of optimisers over a loss of two parameters, as a page with contours and moving points.",
+     kModel | kSeed | kBuild | kPasses | kJson, paths},
     {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
      "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild | kPasses, train},
     {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
@@ -151,6 +156,17 @@ void add_own_flags(CLI::App& app, std::string_view name, Options& o) {
         ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
     app.add_flag("--interpret", o.interpret,
                  "Use the reference interpreter, in double, instead of compiled code");
+  }
+  if (name == "paths") {
+    app.add_option("--optimizer", o.optimizers, "An optimiser call; each one is a way (default: sgd)")
+        ->type_name("CALL")
+        ->allow_extra_args(false);
+    app.add_option("--steps", o.path_steps, "Steps of each optimiser (default 200)")
+        ->type_name("N")
+        ->check(CLI::Range(int64_t{1}, int64_t{20'000}));
+    app.add_option("-o", o.outputs, "FILE.html, .svg or .png; may be repeated (default: FILE-paths.html)")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
   }
   if (name == "gradcheck") {
     app.add_option("--step", o.step_size, "The h of (f(x + h) - f(x - h)) / 2h (default: chosen per entry)")

@@ -16,6 +16,7 @@ int inspect(const Options& options, Console& console);
 int opt(const Options& options, Console& console);
 int run(const Options& options, Console& console);
 int gradcheck(const Options& options, Console& console);
+int paths(const Options& options, Console& console);
 int train(const Options& options, Console& console);
 int eval(const Options& options, Console& console);
 int predict(const Options& options, Console& console);

@@ -42,6 +42,34 @@ DenseTensor dense(const TensorInfo& info, const unsigned char* state) {
   NNC_CHECK(false, "an element type without a dtype");
 }
 
+template <class T>
+std::vector<unsigned char> narrowed(const std::vector<double>& values) {
+  std::vector<unsigned char> bytes(values.size() * sizeof(T));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const T value = static_cast<T>(values[i]);
+    std::memcpy(bytes.data() + i * sizeof(T), &value, sizeof(T));
+  }
+  return bytes;
+}
+
+// Parameters are f32; what else a program keeps is of these types.
+std::vector<unsigned char> stored(ElementType type, const std::vector<double>& values) {
+  switch (type) {
+    case ElementType::f32:
+      return narrowed<float>(values);
+    case ElementType::f64:
+      return narrowed<double>(values);
+    case ElementType::i32:
+      return narrowed<int32_t>(values);
+    case ElementType::i64:
+      return narrowed<int64_t>(values);
+    case ElementType::boolean:
+    case ElementType::u8:
+      return narrowed<uint8_t>(values);
+  }
+  NNC_CHECK(false, "an element type without a size");
+}
+
 class CompiledStepper : public Stepper {
  public:
   CompiledStepper(Bundle bundle, const frontend::Exploration& exploration, int threads, uint64_t seed)
@@ -56,6 +84,13 @@ class CompiledStepper : public Stepper {
   }
 
   TensorMap variables() override { return read(TensorRole::param, TensorRole::state); }
+
+  void assign(const TensorMap& variables) override {
+    for (const TensorInfo& info : bundle_.tensors)
+      if (const auto found = variables.find(info.name);
+          found != variables.end() && (info.role == TensorRole::param || info.role == TensorRole::state))
+        runtime::write_tensor(info, memory_.state(), stored(info.dtype, found->second.data).data());
+  }
 
   TensorMap step(int64_t t) override {
     memory_.set_scalar("lr", lr_);
@@ -97,6 +132,11 @@ class InterpretingStepper : public Stepper {
       if (attrs.role == Role::param || attrs.role == Role::state) map[attrs.name] = inputs_.at(attrs.name);
     }
     return map;
+  }
+
+  void assign(const TensorMap& variables) override {
+    for (const auto& [name, tensor] : variables)
+      if (const auto found = inputs_.find(name); found != inputs_.end()) found->second = tensor;
   }
 
   TensorMap step(int64_t t) override {

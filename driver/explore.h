@@ -17,6 +17,8 @@ class Stepper {
   virtual ~Stepper() = default;
   // Parameters and states as they are now.
   virtual TensorMap variables() = 0;
+  // Puts the parameters and states that are named there at those values.
+  virtual void assign(const TensorMap& variables) = 0;
   // Takes step number t (from 1) and gives the graph's outputs; the values are those before the step.
   virtual TensorMap step(int64_t t) = 0;
 };

@@ -34,21 +34,24 @@ struct Options {
   bool verbose = false;
 
   // Of one command each.
-  std::string stage = "graph";  // inspect
-  std::string graph = "train";  // inspect, opt: which of the model's graphs
-  std::string passes;           // opt
-  bool print_changed = false;   // opt
-  std::string expression;       // run -e
-  int64_t steps = 1;            // run
-  bool interpret = false;       // run
-  double step_size = 0;         // gradcheck; 0: its own choice
-  double tolerance = 1e-6;      // gradcheck
-  bool fresh = false;           // train
-  std::string output;           // predict: which output; compile -o
-  bool markdown = false;        // ops
-  bool check_only = false;      // fmt --check
-  bool write = false;           // fmt --write
-  double max_seconds = 60;      // bench
+  std::string stage = "graph";          // inspect
+  std::string graph = "train";          // inspect, opt: which of the model's graphs
+  std::string passes;                   // opt
+  bool print_changed = false;           // opt
+  std::string expression;               // run -e
+  int64_t steps = 1;                    // run
+  bool interpret = false;               // run
+  double step_size = 0;                 // gradcheck; 0: its own choice
+  double tolerance = 1e-6;              // gradcheck
+  bool fresh = false;                   // train
+  std::vector<std::string> optimizers;  // paths: one way each
+  int64_t path_steps = 200;             // paths
+  std::vector<std::string> outputs;     // paths: the files to draw
+  std::string output;                   // predict: which output; compile -o
+  bool markdown = false;                // ops
+  bool check_only = false;              // fmt --check
+  bool write = false;                   // fmt --write
+  double max_seconds = 60;              // bench
 };
 
 }  // namespace nnc::driver

@@ -1,0 +1,25 @@
+// The picture of ways over a surface as a file: SVG or PNG, both drawn by Cairo from the same strokes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "driver/surface.h"
+
+namespace nnc::driver {
+
+struct Picture {
+  std::string title;
+  std::array<std::string, 2> axes;
+  const Surface& surface;
+  const std::vector<Way>& ways;
+};
+
+// The bytes of the file; `png` is 2 pixels per unit of the SVG, 1840 x 1400 of them.
+std::string picture_svg(const Picture& picture);
+std::string picture_png(const Picture& picture);
+
+// The colour of way number i, as in the page: "#2f7fd1".
+std::string way_color(size_t i);
+
+}  // namespace nnc::driver
