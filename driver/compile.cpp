@@ -28,8 +28,7 @@ struct Compiled {
 
 uint64_t bytes_in_memory(const runtime::Dataset& data) {
   uint64_t bytes = 0;
-  for (const runtime::ColumnData& column : data.columns)
-    bytes += column.bytes.size() + column.table.size() * sizeof(float);
+  for (const runtime::ColumnData& column : data.columns) bytes += column.memory();
   return bytes;
 }
 

@@ -33,6 +33,7 @@ Result<Trained> open_trained(Session& session, const std::string& path) {
   Result<runtime::TrainedRun> run = find_run(session, path, *kind);
   if (!run) return Failure();
   Trained trained{std::move(*run), {}, {}};
+  for (const auto& [name, value] : trained.run.fitted.arguments) trained.run.config.arguments[name] = value;
   trained.loaded.path = trained.run.config.model;
   trained.loaded.options = build_options(session, trained.run.config);
   Result<ast::File> tree = parse_model(session, trained.loaded.path);

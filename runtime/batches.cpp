@@ -79,14 +79,18 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
   return true;
 }
 
-void Batches::set_order(std::span<const uint32_t> order) {
+void Batches::set_order(std::span<const uint32_t> order, const AugmentKey* key) {
   order_ = order;
+  augmented_ = key != nullptr;
+  if (augmented_) key_ = *key;
   prepared_ = -1;
 }
 
 const unsigned char* Batches::in_place(const Feed& feed, int64_t batch) const {
-  if (!order_.empty() || feed.column->packed) return nullptr;
-  const unsigned char* at = feed.column->bytes.data() + batch * batch_ * feed.column->row_bytes();
+  const ColumnData& column = *feed.column;
+  if (!order_.empty() || column.packed || !column.pick.empty()) return nullptr;
+  if (column.file != nullptr && column.stride != static_cast<size_t>(column.row_bytes())) return nullptr;
+  const unsigned char* at = column.row(batch * batch_);
   return reinterpret_cast<uintptr_t>(at) % 64 == 0 ? at : nullptr;
 }
 
@@ -100,7 +104,7 @@ void Batches::gather(int32_t thread, int32_t threads) {
     if (order_.empty())
       copy_rows(*feed.column, first, end - begin, to);
     else
-      gather_rows(*feed.column, order_.data() + first, end - begin, to);
+      gather_rows(*feed.column, order_.data() + first, end - begin, to, augmented_ ? &key_ : nullptr);
   }
 }
 

@@ -29,8 +29,9 @@ class Batches {
   int64_t rows_of(int64_t batch) const { return batch < full_ ? batch_ : rest_; }
   const EntryPoint& entry_of(int64_t batch) const { return batch < full_ ? *entry_ : *rest_entry_; }
 
-  // The rows' order from now on; empty: as they lie. Must stay alive. Throws away what was prepared.
-  void set_order(std::span<const uint32_t> order);
+  // The rows' order from now on; empty: as they lie. Must stay alive. Throws away what was prepared. With a key,
+  // pictures are augmented as their column says.
+  void set_order(std::span<const uint32_t> order, const AugmentKey* key = nullptr);
   // Runs batch `batch` (0 …), which is gathered first if the batch before did not do so, and prepares batch
   // + 1.
   void run(Session& session, int64_t batch);
@@ -51,6 +52,8 @@ class Batches {
   const EntryPoint* rest_entry_ = nullptr;
   int64_t batch_ = 0, full_ = 0, rest_ = 0, dropped_ = 0;
   std::span<const uint32_t> order_;
+  AugmentKey key_;
+  bool augmented_ = false;
   std::vector<Feed> feeds_;
   std::vector<const unsigned char*> pointers_;
   int64_t prepared_ = -1;  // the batch whose rows are in staging[prepared_ % 2]

@@ -38,6 +38,9 @@ Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<c
 std::vector<std::string> find_categories(const Table& table, std::span<const uint32_t> rows,
                                          int64_t position);
 
+// A gap's value as given in the run file, which config.h has checked to be a number.
+double gap_number(const std::string& text);
+
 // Mean, standard deviation (of the population, after gaps are filled), means for gaps, categories: from these
 // rows.
 void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSpec& spec, FittedInput& input);

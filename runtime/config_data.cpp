@@ -41,22 +41,22 @@ class DataKeys {
     path("test", data.test);
     path("dir", data.directory);
     if (const Setting* s = reader.typed("format", {Kind::string}, "a string")) {
-      static const std::vector<std::string> kFormats = {"csv", "idx", "splitmix"};
+      static const std::vector<std::string> kFormats = {"csv",   "tsv",    "idx",     "npy",
+                                                        "cifar", "images", "splitmix"};
       data.format = s->string;
       if (data.format == "tsv") data.format = "csv";
-      if (data.format == "images" || data.format == "text") {
-        diagnostics_
-            .error(DiagnosticKind::not_built, s->span,
-                   fmt::format("the reader for {} is not built yet", data.format))
-            .note("csv and idx are read");
+      if (data.format == "text") {
+        diagnostics_.error(DiagnosticKind::not_built, s->span, "the reader for text is not built yet")
+            .note("csv, tsv, idx, npy, cifar and images are read");
       } else if (std::find(kFormats.begin(), kFormats.end(), data.format) == kFormats.end()) {
         Diagnostic& d = reader.bad(
-            *s, fmt::format("no reader for {}; there are csv, idx and splitmix", quote(s->string)));
+            *s, fmt::format("no reader for {}; there are csv, tsv, idx, npy, cifar, images and splitmix",
+                            quote(s->string)));
         if (const auto near = suggest(s->string, kFormats))
           d.suggest(fmt::format("did you mean {}?", quote(*near)));
       }
     } else if (!reader.has("format")) {
-      data.format = data.directory.empty() ? "csv" : "idx";
+      data.format = guess_format(data);
     }
     reader.record("format", quote(data.format), false);
     if (const Setting* s = reader.typed("split", {Kind::real, Kind::integer}, "a share from 0 to 1")) {
@@ -65,6 +65,15 @@ class DataKeys {
       else
         data.split = s->real;
       reader.record("split", fmt::format("{}", data.split), false);
+    }
+    if (const Setting* s = reader.typed("load", {Kind::string}, "\"auto\", \"memory\" or \"mapped\"")) {
+      if (s->string == "memory")
+        data.place = DataPlace::memory;
+      else if (s->string == "mapped")
+        data.place = DataPlace::mapped;
+      else if (s->string != "auto")
+        reader.bad(*s, "data.load must be \"auto\", \"memory\" or \"mapped\"");
+      reader.record("load", s->text(), false);
     }
     reader.read_fields("ignore", data.ignore);
     reader.read("columns", data.columns);
@@ -153,23 +162,84 @@ class DataKeys {
           reader.bad(*s, fmt::format("input.{}.unknown can only be \"error\"", item.key));
         reader.record("unknown", s->text(), false);
       }
-      reader.not_built("resize", "pictures are not read yet");
-      reader.not_built("augment", "pictures are not read yet");
+      read_resize(reader, spec);
+      read_augment(reader, spec);
       reader.finish();
     }
   }
 
  private:
+  static std::string guess_format(const DataSpec& data) {
+    const auto ends = [&](std::initializer_list<const char*> names) {
+      return std::any_of(names.begin(), names.end(),
+                         [&](const char* end) { return data.train.ends_with(end); });
+    };
+    if (data.train.empty() && !data.directory.empty()) return "idx";
+    if (ends({".bin", ".bin.gz"})) return "cifar";
+    if (ends({".npy", ".npy.gz", ".npz"})) return "npy";
+    std::error_code ignored;
+    return std::filesystem::is_directory(data.train, ignored) ? "images" : "csv";
+  }
+
+  void read_resize(TableReader& reader, InputSpec& spec) {
+    const Setting* s = reader.typed("resize", {Kind::list}, "[height, width]");
+    if (s == nullptr) return;
+    for (const Setting& item : s->items)
+      if (item.kind == Kind::integer && item.integer >= 1 && item.integer <= 16384)
+        spec.resize.push_back(item.integer);
+    if (s->items.size() == 2 && spec.resize.size() == 2) {
+      reader.record("resize", s->text(), false);
+      return;
+    }
+    spec.resize.clear();
+    reader.bad(*s,
+               fmt::format("{} must be [height, width] in pixels, not {}", reader.name("resize"), s->text()));
+  }
+
+  // ["flip", "crop(4)"]
+  void read_augment(TableReader& reader, InputSpec& spec) {
+    const Setting* s = reader.typed("augment", {Kind::list}, "a list such as [\"flip\", \"crop(4)\"]");
+    if (s == nullptr) return;
+    for (const Setting& item : s->items) {
+      const std::string& text = item.string;
+      const char* end = text.data() + text.size() - 1;
+      if (item.kind == Kind::string && text == "flip") {
+        spec.flip = true;
+        continue;
+      }
+      if (item.kind == Kind::string && text.starts_with("crop(") && text.ends_with(")")) {
+        const auto [stop, error] = std::from_chars(text.data() + 5, end, spec.crop);
+        if (error == std::errc() && stop == end && spec.crop >= 1 && spec.crop <= 4096) continue;
+        spec.crop = 0;
+      }
+      reader.bad(item, fmt::format("{}: there are \"flip\" and \"crop(N)\" with N from 1 to 4096, not {}",
+                                   reader.name("augment"), item.text()));
+    }
+    reader.record("augment", s->text(), false);
+  }
+
   void check_data(const Setting& table) {
     const DataSpec& data = config_.data;
     const auto at = [&](const char* key) {
       const Setting* s = table.member(key);
       return s == nullptr ? data.span : s->key_span;
     };
-    if (data.format == "csv" && data.train.empty() && table.member("train") == nullptr)
+    if ((data.format == "csv" || data.format == "npy" || data.format == "images") && data.train.empty() &&
+        table.member("train") == nullptr)
       diagnostics_
-          .error(DiagnosticKind::missing_key, data.span, "data.train is missing: the file to learn from")
-          .suggest("train = \"train.csv\"");
+          .error(DiagnosticKind::missing_key, data.span,
+                 fmt::format("data.train is missing: the {} to learn from",
+                             data.format == "images" ? "folder" : "file"))
+          .suggest(data.format == "images" ? "train = \"pictures/train\""
+                   : data.format == "npy"  ? "train = \"train.npz\""
+                                           : "train = \"train.csv\"");
+    if (data.format == "cifar" && data.directory.empty() && data.train.empty())
+      diagnostics_.error(DiagnosticKind::missing_key, data.span,
+                         "data.dir is missing: the folder of the CIFAR files; or data.train, one of them");
+    if (data.format == "cifar" && !data.directory.empty() && (!data.train.empty() || !data.test.empty()))
+      diagnostics_.error(
+          DiagnosticKind::conflicting_keys, at(data.train.empty() ? "test" : "train"),
+          "data.dir names the folder of all files: data.train and data.test have no meaning beside it");
     if (data.format == "idx" && data.directory.empty())
       diagnostics_.error(DiagnosticKind::missing_key, data.span,
                          "data.dir is missing: the folder of the IDX files");
@@ -180,7 +250,7 @@ class DataKeys {
       diagnostics_
           .error(DiagnosticKind::conflicting_keys, at("split"), "data.split and data.test exclude each other")
           .label(at("test"), "the test part is given here");
-    if (data.split > 0 && data.format != "csv")
+    if (data.split > 0 && data.format == "splitmix")
       diagnostics_.error(DiagnosticKind::conflicting_keys, at("split"),
                          fmt::format("data.split does not go with {}", data.format));
   }

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "fmt/format.h"
+#include "runtime/augment.h"
 #include "runtime/checkpoint.h"
 #include "runtime/file.h"
 
@@ -26,11 +27,17 @@ uint64_t below(uint64_t word, uint64_t bound) {
   return static_cast<uint64_t>(Wide{word} * bound >> 64);
 }
 
-void unpack_row(const ColumnData& column, int64_t row, unsigned char* to) {
-  const unsigned char* from = column.bytes.data() + row * column.row_elements;
-  for (int64_t i = 0; i < column.row_elements; ++i) {
-    const float value = column.table[from[i]];
-    std::memcpy(to + i * 4, &value, 4);
+void copy_row(const ColumnData& column, int64_t row, unsigned char* to) {
+  const unsigned char* from = column.row(row);
+  if (!column.packed) {
+    std::memcpy(to, from, static_cast<size_t>(column.row_bytes()));
+    return;
+  }
+  const auto channels = static_cast<int64_t>(column.table.size() / 256);
+  const int64_t plane = column.row_elements / channels;
+  for (int64_t c = 0; c < channels; ++c) {
+    const float* table = column.table.data() + c * 256;
+    for (int64_t i = 0; i < plane; ++i, to += 4) std::memcpy(to, table + *from++, 4);
   }
 }
 
@@ -73,29 +80,42 @@ int64_t ColumnData::row_bytes() const {
   return row_elements * static_cast<int64_t>(element_size(column.dtype));
 }
 
+const unsigned char* ColumnData::row(int64_t index) const {
+  if (file == nullptr) return bytes.data() + index * row_bytes();
+  const size_t at = pick.empty() ? static_cast<size_t>(index) : pick[static_cast<size_t>(index)];
+  return file->data() + offset + stride * at;
+}
+
+uint64_t ColumnData::memory() const {
+  const uint64_t shared = file == nullptr || file->mapped() ? 0 : file->size();
+  return shared + bytes.size() + table.size() * sizeof(float) + pick.size() * sizeof(uint32_t);
+}
+
 const ColumnData* Dataset::find(const std::string& name) const {
   for (const ColumnData& c : columns)
     if (c.column.name == name) return &c;
   return nullptr;
 }
 
-void gather_rows(const ColumnData& column, const uint32_t* order, int64_t count, unsigned char* to) {
+void gather_rows(const ColumnData& column, const uint32_t* order, int64_t count, unsigned char* to,
+                 const AugmentKey* key) {
   const int64_t size = column.row_bytes();
+  const bool augmented = key != nullptr && column.augment.active();
   for (int64_t i = 0; i < count; ++i, to += size) {
-    if (column.packed)
-      unpack_row(column, order[i], to);
+    if (augmented)
+      augment_row(column, order[i], *key, to);
     else
-      std::memcpy(to, column.bytes.data() + order[i] * size, static_cast<size_t>(size));
+      copy_row(column, order[i], to);
   }
 }
 
 void copy_rows(const ColumnData& column, int64_t first, int64_t count, unsigned char* to) {
   const int64_t size = column.row_bytes();
-  if (!column.packed) {
-    if (count > 0) std::memcpy(to, column.bytes.data() + first * size, static_cast<size_t>(count * size));
+  if (!column.packed && column.file == nullptr) {
+    if (count > 0) std::memcpy(to, column.row(first), static_cast<size_t>(count * size));
     return;
   }
-  for (int64_t i = 0; i < count; ++i) unpack_row(column, first + i, to + i * size);
+  for (int64_t i = 0; i < count; ++i) copy_row(column, first + i, to + i * size);
 }
 
 uint64_t LoadedData::content_hash() const {
@@ -104,7 +124,9 @@ uint64_t LoadedData::content_hash() const {
     hash = hash_bytes(&part->rows, sizeof part->rows, hash);
     for (const ColumnData& c : part->columns) {
       hash = hash_bytes(c.column.name.data(), c.column.name.size(), hash);
-      hash = hash_bytes(c.bytes.data(), c.bytes.size(), hash);
+      // Row by row, so that it does not matter where the rows lie.
+      const auto size = static_cast<size_t>(c.packed ? c.row_elements : c.row_bytes());
+      for (int64_t i = 0; i < part->rows; ++i) hash = hash_bytes(c.row(i), size, hash);
       hash = hash_bytes(c.table.data(), c.table.size() * sizeof(float), hash);
     }
   }

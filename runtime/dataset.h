@@ -1,6 +1,6 @@
-// Data sets in memory: one typed array [rows, …] per column of the model, read from CSV, IDX or made by
-// splitmix64; what was fitted on the training part; splitting, shuffling and gathering. Everything about the
-// data is checked here, before the first step, and all errors are reported at once.
+// Data sets: one typed array [rows, …] per column of the model, read from tables, arrays or pictures or made by
+// splitmix64; what was fitted on the training part; splitting, shuffling, augmenting and gathering. Everything
+// about the data is checked here, before the first step, and all errors are reported at once.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "codegen/program.h"
+#include "runtime/file_bytes.h"
 #include "runtime/run.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
@@ -39,16 +40,39 @@ struct ModelColumn {
   Span span;                   // where its type is given; may be invalid
 };
 
+// Pictures changed a little each time they are gathered, for training only: mirrored, moved. The draws are
+// Philox, keyed by seed, epoch and the row's number in the training part, so that neither threads nor a resumed
+// run change them; all columns of a row are changed alike.
+struct Augment {
+  bool flip = false;
+  int64_t crop = 0;
+  int64_t channels = 1, height = 0, width = 0;
+  std::vector<float> border;  // what moves in, per channel: black
+
+  bool active() const { return flip || crop > 0; }
+};
+struct AugmentKey {
+  uint64_t seed = 0, epoch = 0;
+};
+
 // One column's rows. Bytes as read (pixels) are kept as bytes, and `table` says what each means, so that an
 // image file takes a quarter of the memory; a table lookup gives the same bits as arithmetic would.
 struct ColumnData {
   ModelColumn column;
   int64_t row_elements = 1;
-  bool packed = false;  // `bytes` holds u8 with `table`; else elements of column.dtype
-  AlignedBytes bytes;
-  std::vector<float> table;  // 256 values when packed
+  bool packed = false;  // rows are u8 with `table`; else elements of column.dtype
+  AlignedBytes bytes = {};
+  std::vector<float> table = {};  // when packed: 256 values, or 256 for each channel
+  // Where `file` is set, the rows are not in `bytes` but in a file's: row i at offset + stride * pick[i], or
+  // * i without `pick`.
+  SharedBytes file = nullptr;
+  size_t offset = 0, stride = 0;
+  std::vector<uint32_t> pick = {};
+  Augment augment = {};
 
   int64_t row_bytes() const;  // of a gathered row, in column.dtype
+  const unsigned char* row(int64_t index) const;
+  uint64_t memory() const;  // bytes held; a mapped file's do not count
 };
 
 struct Dataset {
@@ -62,8 +86,9 @@ size_t element_size(ElementType type);
 std::string_view element_name(ElementType type);
 
 // Copies `count` rows of a column into `to` (row-major, in the column's dtype): rows order[0], order[1], …
-// Allocates nothing. Without `order` the rows first, first + 1, … are taken.
-void gather_rows(const ColumnData& column, const uint32_t* order, int64_t count, unsigned char* to);
+// Allocates nothing. Without `order` the rows first, first + 1, … are taken. With a key, pictures are augmented.
+void gather_rows(const ColumnData& column, const uint32_t* order, int64_t count, unsigned char* to,
+                 const AugmentKey* key = nullptr);
 void copy_rows(const ColumnData& column, int64_t first, int64_t count, unsigned char* to);
 
 // ---- what was fitted on the training part; saved with the run so that eval and predict read data the same
@@ -82,6 +107,7 @@ struct Fitted {
   bool header = false;                    // the training file had names
   std::vector<std::string> file_columns;  // of the training file, in order
   std::vector<FittedInput> inputs;
+  std::map<std::string, std::string> arguments;  // what those that the run file gives as "auto" came to be
 
   const FittedInput* find(const std::string& name) const;
   std::string to_json() const;

@@ -212,14 +212,13 @@ class Filler {
   bool good_ = true;
 };
 
-// A gap's value as given in the run file; config.h has checked that it is a number.
+}  // namespace
+
 double gap_number(const std::string& text) {
   double value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
 }
-
-}  // namespace
 
 std::vector<std::string> find_categories(const Table& table, std::span<const uint32_t> rows,
                                          int64_t position) {

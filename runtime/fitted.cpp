@@ -23,7 +23,8 @@ std::string Fitted::to_json() const {
                     {"std", input.std},
                     {"missing", input.missing},
                     {"categories", input.categories}});
-  const json all = {{"header", header}, {"file_columns", file_columns}, {"inputs", list}};
+  const json all = {
+      {"header", header}, {"file_columns", file_columns}, {"inputs", list}, {"arguments", arguments}};
   return all.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -34,6 +35,8 @@ Result<Fitted> Fitted::from_json(const std::string& text, Diagnostics& diagnosti
     Fitted fitted;
     fitted.header = all.at("header").get<bool>();
     fitted.file_columns = all.at("file_columns").get<std::vector<std::string>>();
+    if (const auto found = all.find("arguments"); found != all.end())  // older runs have none
+      fitted.arguments = found->get<std::map<std::string, std::string>>();
     for (const json& item : all.at("inputs")) {
       FittedInput input;
       input.name = item.at("name").get<std::string>();
@@ -44,7 +47,7 @@ Result<Fitted> Fitted::from_json(const std::string& text, Diagnostics& diagnosti
       input.missing = item.at("missing").get<std::vector<double>>();
       input.categories = item.at("categories").get<std::vector<std::string>>();
       const size_t n = input.positions.size();
-      const auto fits = [&](size_t size) { return size == 0 || size == n; };
+      const auto fits = [&](size_t size) { return size == 0 || n == 0 || size == n; };  // n = 0: of arrays
       bool good = input.fields.size() <= std::max<size_t>(n, 1) && fits(input.mean.size()) &&
                   input.std.size() == input.mean.size() && fits(input.missing.size());
       for (const int64_t p : input.positions)

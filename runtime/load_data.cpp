@@ -3,46 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 
 #include "fmt/format.h"
 #include "runtime/bind.h"
 #include "runtime/file.h"
-#include "runtime/idx.h"
+#include "runtime/load_arrays.h"
 
 namespace nnc::runtime {
 namespace {
-
-std::vector<uint32_t> all_rows(int64_t count) {
-  std::vector<uint32_t> rows(static_cast<size_t>(count));
-  std::iota(rows.begin(), rows.end(), 0U);
-  return rows;
-}
-
-// The training and the test rows of `count` when the run file splits one file; each part keeps the file's
-// order.
-struct SplitRows {
-  std::vector<uint32_t> train, test;
-};
-SplitRows split_rows(int64_t count, double share, uint64_t seed) {
-  std::vector<uint32_t> order(static_cast<size_t>(count));
-  shuffled_order(seed, ShufflePurpose::split, 0, order);
-  const auto cut = static_cast<std::ptrdiff_t>(std::floor(static_cast<double>(count) * share));
-  SplitRows rows{{order.begin(), order.begin() + cut}, {order.begin() + cut, order.end()}};
-  std::sort(rows.train.begin(), rows.train.end());
-  std::sort(rows.test.begin(), rows.test.end());
-  return rows;
-}
-
-bool check_split(const RunConfig& config, const std::string& path, const SplitRows& rows,
-                 Diagnostics& diagnostics) {
-  if (!rows.train.empty() && !rows.test.empty()) return true;
-  diagnostics.error_at(
-      DiagnosticKind::data_empty, path,
-      fmt::format("data.split = {} of {} rows leaves no {} part", config.data.split,
-                  rows.train.size() + rows.test.size(), rows.train.empty() ? "training" : "test"));
-  return false;
-}
 
 // ---- tables ----
 
@@ -77,8 +45,9 @@ Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelCol
 
   SplitRows rows;
   if (config.data.split > 0) {
-    rows = split_rows(train->rows, config.data.split, config.seed);
-    if (!check_split(config, config.data.train, rows, diagnostics)) return Failure{};
+    Result<SplitRows> split = split_rows(config, train->rows, diagnostics);
+    if (!split) return Failure{};
+    rows = *std::move(split);
   } else {
     rows.train = all_rows(train->rows);
   }
@@ -107,105 +76,6 @@ Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelCol
     }
   }
   if (!good) return Failure{};
-  return loaded;
-}
-
-// ---- IDX ----
-
-// Which of the two fields of an IDX folder each column takes.
-Result<std::vector<std::string>> bind_idx(const RunConfig& config, std::span<const ModelColumn> columns,
-                                          Diagnostics& diagnostics) {
-  const std::vector<std::string> fields = {"images", "labels"};
-  std::vector<std::string> bound(columns.size());
-  std::vector<size_t> unbound;
-  bool good = true;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const InputSpec& spec = input_spec(config, columns[i].name);
-    if (spec.from.empty()) {
-      if (columns[i].name == fields[0] || columns[i].name == fields[1])
-        bound[i] = columns[i].name;
-      else
-        unbound.push_back(i);
-      continue;
-    }
-    bound[i] = spec.from[0];
-    if (spec.from.size() == 1 && (bound[i] == fields[0] || bound[i] == fields[1])) continue;
-    good = false;
-    std::string message =
-        fmt::format("input.{}.from: an IDX folder offers the fields images and labels", columns[i].name);
-    if (spec.span.valid())
-      diagnostics.error(DiagnosticKind::data_columns, spec.span, std::move(message));
-    else
-      diagnostics.error_at(DiagnosticKind::data_columns, config.path, std::move(message));
-  }
-  if (unbound.size() == 1) {
-    const bool images_taken = std::find(bound.begin(), bound.end(), "images") != bound.end();
-    const bool labels_taken = std::find(bound.begin(), bound.end(), "labels") != bound.end();
-    if (images_taken != labels_taken) {
-      bound[unbound[0]] = images_taken ? "labels" : "images";
-      unbound.clear();
-    }
-  }
-  for (const size_t i : unbound) {
-    good = false;
-    diagnostics
-        .error_at(DiagnosticKind::data_columns, config.data.directory,
-                  fmt::format("no field for {}: an IDX folder offers images and labels", columns[i].name))
-        .suggest(fmt::format("input.{}.from = \"{}\"", columns[i].name,
-                             columns[i].dtype == ElementType::i32 ? "labels" : "images"));
-  }
-  if (!good) return Failure{};
-  return bound;
-}
-
-Result<Dataset> load_idx_part(const RunConfig& config, const std::string& part,
-                              std::span<const ModelColumn> columns, const std::vector<std::string>& fields,
-                              Diagnostics& diagnostics) {
-  Dataset dataset;
-  std::string first_path;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const std::string path = find_idx(config.data.directory, part, fields[i]);
-    if (path.empty()) {
-      diagnostics
-          .error_at(DiagnosticKind::data_unreadable, config.data.directory,
-                    fmt::format("holds no file {}-{}-{}-ubyte or its .gz", part, fields[i],
-                                fields[i] == "images" ? "idx3" : "idx1"))
-          .suggest("data.dir is the folder of the published files");
-      continue;
-    }
-    const Result<IdxArray> array = read_idx(path, diagnostics);
-    if (!array) continue;
-    if (first_path.empty()) {
-      first_path = path;
-      dataset.rows = array->rows();
-    } else if (array->rows() != dataset.rows) {
-      diagnostics.error_at(
-          DiagnosticKind::data_row_counts, path,
-          fmt::format("has {} rows, but {} has {}", array->rows(), first_path, dataset.rows));
-    }
-    Result<ColumnData> data =
-        idx_column(*array, columns[i], input_spec(config, columns[i].name), diagnostics);
-    if (data) dataset.columns.push_back(*std::move(data));
-  }
-  if (diagnostics.has_errors() || dataset.columns.size() != columns.size()) return Failure{};
-  return dataset;
-}
-
-Result<LoadedData> load_idx(const RunConfig& config, std::span<const ModelColumn> columns,
-                            Diagnostics& diagnostics) {
-  const Result<std::vector<std::string>> fields = bind_idx(config, columns, diagnostics);
-  if (!fields) return Failure{};
-  LoadedData loaded;
-  for (size_t i = 0; i < columns.size(); ++i)
-    loaded.fitted.inputs.push_back({columns[i].name, {(*fields)[i]}, {}, {}, {}, {}, {}});
-  Result<Dataset> train = load_idx_part(config, "train", columns, *fields, diagnostics);
-  const bool has_test = !find_idx(config.data.directory, "t10k", "images").empty() ||
-                        !find_idx(config.data.directory, "t10k", "labels").empty();
-  Result<Dataset> test = Failure{};
-  if (has_test) test = load_idx_part(config, "t10k", columns, *fields, diagnostics);
-  if (!train || (has_test && !test)) return Failure{};
-  loaded.train = *std::move(train);
-  if (has_test) loaded.test = *std::move(test);
   return loaded;
 }
 
@@ -282,31 +152,20 @@ Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColum
         .suggest("data = { train = \"train.csv\" }");
     return Failure{};
   }
-  Result<LoadedData> loaded = config.data.format == "idx"        ? load_idx(config, columns, diagnostics)
+  Result<LoadedData> loaded = is_array_format(config.data.format) ? load_arrays(config, columns, diagnostics)
                               : config.data.format == "splitmix" ? make_splitmix(config, columns, diagnostics)
                                                                  : load_tables(config, columns, diagnostics);
-  if (!names_good) return Failure{};
+  if (!names_good || !loaded) return Failure{};
+  for (const auto& [name, value] : config.arguments)
+    if (const auto given = config.values.find("args." + name);
+        given != config.values.end() && given->second == "\"auto\"")
+      loaded->fitted.arguments[name] = value;
   return loaded;
 }
 
 Result<Dataset> load_rows(const RunConfig& config, const Fitted& fitted, const std::string& path,
                           std::span<const ModelColumn> columns, Diagnostics& diagnostics) {
-  if (config.data.format == "idx") {
-    if (columns.size() != 1) {
-      diagnostics.error_at(DiagnosticKind::data_columns, path,
-                           fmt::format("one IDX file gives one column, but {} are needed", columns.size()));
-      return Failure{};
-    }
-    const Result<IdxArray> array = read_idx(path, diagnostics);
-    if (!array) return Failure{};
-    Result<ColumnData> data =
-        idx_column(*array, columns[0], input_spec(config, columns[0].name), diagnostics);
-    if (!data) return Failure{};
-    Dataset dataset;
-    dataset.rows = array->rows();
-    dataset.columns.push_back(*std::move(data));
-    return dataset;
-  }
+  if (is_array_format(config.data.format)) return load_array_rows(config, fitted, path, columns, diagnostics);
   if (config.data.format == "splitmix") {
     diagnostics.error_at(DiagnosticKind::not_built, path, "a run on splitmix data reads no files");
     return Failure{};
@@ -324,6 +183,10 @@ Status resolve_auto_arguments(RunConfig& config, Diagnostics& diagnostics) {
   if (!wanted) return Done{};
 
   std::vector<std::pair<std::string, int64_t>> found;  // input name, number of categories
+  if (is_array_format(config.data.format)) {
+    found = count_array_classes(config, diagnostics);
+    if (diagnostics.has_errors()) return Failure{};
+  }
   Result<Table> table = Failure{};
   std::vector<uint32_t> rows;
   for (const auto& [name, spec] : config.inputs) {
@@ -336,8 +199,12 @@ Status resolve_auto_arguments(RunConfig& config, Diagnostics& diagnostics) {
       if (config.data.format != "csv") break;
       table = read_table(config.data.train, config.data, diagnostics);
       if (!table) return Failure{};
-      rows = config.data.split > 0 ? split_rows(table->rows, config.data.split, config.seed).train
-                                   : all_rows(table->rows);
+      rows = all_rows(table->rows);
+      if (config.data.split > 0) {
+        Result<SplitRows> split = split_rows(config, table->rows, diagnostics);
+        if (!split) return Failure{};
+        rows = std::move(split->train);
+      }
     }
     const int64_t position = find_field(*table, spec.from.empty() ? name : spec.from[0]);
     if (position < 0) continue;  // load_data says what is wrong with it

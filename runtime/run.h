@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/file_bytes.h"
 #include "support/source.h"
 
 namespace nnc::runtime {
@@ -34,13 +35,19 @@ struct InputSpec {
   std::vector<std::string>
       categories;  // names in order; empty with `auto_categories`: found in the training part
   bool auto_categories = false;
-  Span span;  // of the table or its `from`; may be invalid
+  std::vector<int64_t> resize;  // of pictures: height and width; empty: as they are
+  bool flip = false;            // augmentation, in training only: mirrored left to right, half of the time
+  int64_t crop = 0;             // moved by up to this many pixels each way, the border black
+  Span span;                    // of the table or its `from`; may be invalid
+
+  bool augmented() const { return flip || crop > 0; }
 };
 
 struct DataSpec {
-  std::string format;  // "csv", "idx", "splitmix"; "" only when there is no data at all
+  std::string format;  // "csv", "idx", "cifar", "images", "splitmix"; "" only when there is no data at all
   std::string train, test,
-      directory;                     // paths as opened: relative ones already start at the run file's folder
+      directory;  // paths as opened: relative ones already start at the run file's folder
+  DataPlace place = DataPlace::automatic;
   double split = 0;                  // > 0: this share of the training file trains, the rest tests
   std::vector<std::string> ignore;   // columns by name, or "#3"
   std::vector<std::string> columns;  // names given by the user; empty: from the header, or none
@@ -53,6 +60,8 @@ struct DataSpec {
   Span span;
 
   bool present() const { return !format.empty(); }
+  // What messages about the whole training part name.
+  const std::string& source() const { return train.empty() ? directory : train; }
 };
 
 // A run file with every default filled in.

@@ -179,7 +179,8 @@ class Trainer {
     const bool no_data = data_.train.columns.empty();
     if (!order_.empty())
       shuffled_order(config_.seed, ShufflePurpose::epoch, static_cast<uint64_t>(at_.epoch), order_);
-    batches_.set_order(order_);
+    const AugmentKey augment{config_.seed, static_cast<uint64_t>(at_.epoch)};
+    batches_.set_order(order_, &augment);
     session_->set_scalar("lr", rate());
     char label[48];
     *fmt::format_to_n(label, sizeof label - 1, "epoch {}", at_.epoch + 1).out = '\0';

@@ -14,17 +14,14 @@
 
 #include <fmt/format.h>
 
-#include "ir/ops/random.h"
 #include "ir/ops/support.h"
 #include "ir/scalar_compute.h"
+#include "support/philox.h"
 
 namespace nnc {
 namespace ops {
 namespace {
 
-constexpr uint32_t kMultiplier[2] = {0xD2511F53, 0xCD9E8D57};
-constexpr uint32_t kWeyl[2] = {0x9E3779B9, 0xBB67AE85};
-constexpr int kRounds = 10;
 constexpr double kUnit = 0x1p-24;  // one step of the 24-bit draws
 
 uint64_t stream_hash(std::string_view stream) {
@@ -33,29 +30,10 @@ uint64_t stream_hash(std::string_view stream) {
   return hash;
 }
 
-}  // namespace
-
-uint32_t philox_word(uint64_t key, uint64_t low, uint64_t high, uint32_t word) {
-  const auto upper = [](uint64_t v) { return static_cast<uint32_t>(v >> 32); };
-  const auto lower = [](uint64_t v) { return static_cast<uint32_t>(v); };
-  std::array<uint32_t, 4> c = {lower(low), upper(low), lower(high), upper(high)};
-  std::array<uint32_t, 2> k = {lower(key), upper(key)};
-  for (int round = 0; round < kRounds; ++round) {
-    const uint64_t p = uint64_t{kMultiplier[0]} * c[0];
-    const uint64_t q = uint64_t{kMultiplier[1]} * c[2];
-    c = {upper(q) ^ c[1] ^ k[0], lower(q), upper(p) ^ c[3] ^ k[1], lower(p)};
-    k = {k[0] + kWeyl[0], k[1] + kWeyl[1]};
-  }
-  return c[word];
-}
-
-namespace {
-
 // ---- random_bits -----------------------------------------------------------------------------------------
 
 int32_t draw_bits(uint64_t seed, uint64_t step, uint64_t index, uint64_t hash) {
-  return static_cast<int32_t>(philox_word(seed ^ hash, index / 4, step, static_cast<uint32_t>(index % 4)) >>
-                              8);
+  return static_cast<int32_t>(philox_block(seed ^ hash, index / 4, step)[index % 4] >> 8);
 }
 
 // The same from primitive operations, 32-bit words held in i64.
@@ -70,12 +48,12 @@ ScalarValue scalar_random_bits(ScalarBuilder& b, std::span<const ScalarValue> op
   const ScalarValue block = b.shift_right(index, 2);
   std::array<ScalarValue, 4> c = {lower(block), upper(block), lower(step), upper(step)};
   std::array<ScalarValue, 2> k = {b.bit_xor(lower(seed), operands[3]), b.bit_xor(upper(seed), operands[4])};
-  for (int round = 0; round < kRounds; ++round) {
-    const ScalarValue p = b.mul(number(kMultiplier[0]), c[0]);
-    const ScalarValue q = b.mul(number(kMultiplier[1]), c[2]);
+  for (int round = 0; round < kPhiloxRounds; ++round) {
+    const ScalarValue p = b.mul(number(kPhiloxMultiplier[0]), c[0]);
+    const ScalarValue q = b.mul(number(kPhiloxMultiplier[1]), c[2]);
     c = {b.bit_xor(b.bit_xor(upper(q), c[1]), k[0]), lower(q), b.bit_xor(b.bit_xor(upper(p), c[3]), k[1]),
          lower(p)};
-    k = {lower(b.add(k[0], number(kWeyl[0]))), lower(b.add(k[1], number(kWeyl[1])))};
+    k = {lower(b.add(k[0], number(kPhiloxWeyl[0]))), lower(b.add(k[1], number(kPhiloxWeyl[1])))};
   }
   const ScalarValue word = b.bit_and(index, number(3));
   const auto is = [&](int64_t n) { return b.compare(Compare::eq, word, number(n)); };

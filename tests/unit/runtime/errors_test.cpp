@@ -107,8 +107,7 @@ steps = 10
       {"not_built",
        [] {
          return of_config(
-             "model = \"digits.nn\"\ndata = { format = \"images\", train = \"a\" }\n"
-             "input.image = { resize = [64, 64] }\ntrain.groups = []\n");
+             "model = \"digits.nn\"\ndata = { format = \"text\", train = \"a\" }\ntrain.groups = []\n");
        }},
       // ---- data ----
       {"unknown_input",

@@ -1,0 +1,435 @@
+// From a field of a file to a column of the model; see arrays.h. Bytes stay bytes behind a table of 256
+// floats; other numbers are converted once, here, where every one of them is also looked at.
+#include "runtime/arrays.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "fmt/format.h"
+#include "runtime/bind.h"
+#include "support/suggest.h"
+
+namespace nnc::runtime {
+namespace {
+
+uint64_t read_word(const unsigned char* bytes, size_t size, bool big_endian) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < size; ++i) value = value << 8 | bytes[big_endian ? i : size - 1 - i];
+  return value;
+}
+
+double half(uint16_t bits) {
+  const int exponent = bits >> 10 & 0x1F, fraction = bits & 0x3FF;
+  double value = exponent == 0x1F ? (fraction == 0 ? std::numeric_limits<double>::infinity()
+                                                   : std::numeric_limits<double>::quiet_NaN())
+                 : exponent == 0  ? std::ldexp(fraction, -24)
+                                  : std::ldexp(fraction + 0x400, exponent - 25);
+  return (bits & 0x8000) != 0 ? -value : value;
+}
+
+// How many sets of mean and standard deviation a field has, and which of them an element takes.
+int64_t group_count(const Field& field) {
+  if (field.pixels()) return field.channels;
+  return field.shape.size() <= 1 ? element_count(field.shape) : 1;
+}
+
+double scaled(double x, const InputSpec& spec) {
+  return (x * spec.scale - spec.mean) / spec.std;
+}
+
+bool named(const Field& field, const std::string& name) {
+  if (field.name == name) return true;
+  const auto among = [&](std::initializer_list<const char*> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (field.role == FieldRole::pictures) return among({"images", "image", "pixels"});
+  if (field.role == FieldRole::labels) return among({"labels", "label", "class"});
+  return false;
+}
+
+std::string list_fields(std::span<const Field> fields) {
+  std::string out;
+  for (size_t i = 0; i < fields.size(); ++i)
+    out += (i == 0 ? "" : i + 1 == fields.size() ? " and " : ", ") + fields[i].name;
+  return out;
+}
+
+Diagnostic& about_input(DiagnosticKind kind, const InputSpec& spec, const std::string& path,
+                        std::string message, Diagnostics& diagnostics) {
+  return spec.span.valid() ? diagnostics.error(kind, spec.span, std::move(message))
+                           : diagnostics.error_at(kind, path, std::move(message));
+}
+
+// Converts a field's numbers one by one; holds what its faults have in common.
+class Converter {
+ public:
+  Converter(const Field& field, const ModelColumn& column, const InputSpec& spec, const FittedInput& input,
+            Diagnostics& diagnostics)
+      : field_(field),
+        column_(column),
+        spec_(spec),
+        input_(input),
+        diagnostics_(diagnostics),
+        labels_(column, spec.first),
+        groups_(static_cast<int64_t>(input.mean.size())),
+        per_row_(element_count(field.shape)) {}
+
+  bool run(std::span<const uint32_t> rows, unsigned char* to) {
+    for (const uint32_t row : rows)
+      for (int64_t e = 0; e < per_row_; ++e, to += element_size(column_.dtype)) put(row, e, to);
+    return finish();
+  }
+
+ private:
+  void put(uint32_t row, int64_t e, unsigned char* to) {
+    double x = field_.element(row, e);
+    const auto store = [&](auto typed) { std::memcpy(to, &typed, sizeof typed); };
+    switch (column_.dtype) {
+      case ElementType::f32:
+      case ElementType::f64: {
+        if (std::isnan(x) && !input_.missing.empty()) x = input_.missing[0];
+        if (field_.pixels()) x /= 255.0;
+        x = scaled(x, spec_);
+        if (groups_ > 0) {
+          const auto g = static_cast<size_t>(e * groups_ / per_row_);
+          x = (x - input_.mean[g]) / input_.std[g];
+        }
+        if (column_.dtype == ElementType::f64)
+          store(x);
+        else
+          store(static_cast<float>(x));
+        if (!std::isfinite(column_.dtype == ElementType::f64 ? x
+                                                             : static_cast<double>(static_cast<float>(x))))
+          bad(row, e);
+        return;
+      }
+      case ElementType::i32:
+      case ElementType::i64:
+        if (!(x == std::floor(x)) || std::abs(x) > std::numeric_limits<int32_t>::max()) return bad(row, e);
+        if (column_.classes > 0 || spec_.first != 0) labels_.add(x, row);
+        if (column_.dtype == ElementType::i32)
+          store(static_cast<int32_t>(static_cast<int64_t>(x) - spec_.first));
+        else
+          store(static_cast<int64_t>(x) - spec_.first);
+        return;
+      case ElementType::boolean:
+      case ElementType::u8:
+        if (!(x == std::floor(x)) || x < 0 || x > (column_.dtype == ElementType::u8 ? 255 : 1))
+          return bad(row, e);
+        return store(static_cast<unsigned char>(x));
+    }
+  }
+
+  void bad(uint32_t row, int64_t element) {
+    if (bad_++ > 0) return;
+    bad_row_ = row;
+    bad_element_ = element;
+  }
+
+  bool finish() {
+    if (bad_ > 0) {
+      const double x = field_.element(bad_row_, bad_element_);
+      Diagnostic& d = diagnostics_.error_at(
+          DiagnosticKind::data_not_a_number, field_.location(bad_row_),
+          fmt::format("{}{} is no value for {}", x,
+                      per_row_ > 1 ? fmt::format(" (number {} of the row)", bad_element_) : "",
+                      describe_column(column_)));
+      if (bad_ > 1) d.note(fmt::format("{} values of {} are none", bad_, column_.name));
+      if (std::isnan(x)) d.suggest(fmt::format("input.{}.missing = a number takes its place", column_.name));
+      return false;
+    }
+    if (labels_.good()) return true;
+    labels_.report(field_.location(labels_.bad_row()), diagnostics_);
+    return false;
+  }
+
+  const Field& field_;
+  const ModelColumn& column_;
+  const InputSpec& spec_;
+  const FittedInput& input_;
+  Diagnostics& diagnostics_;
+  LabelCheck labels_;
+  int64_t groups_, per_row_;
+  int64_t bad_ = 0, bad_element_ = 0;
+  uint32_t bad_row_ = 0;
+};
+
+bool is_plain(const InputSpec& spec, const FittedInput& input) {
+  return spec.scale == 1 && spec.mean == 0 && spec.std == 1 && input.mean.empty() && input.missing.empty();
+}
+
+// The keys of [input.NAME] that have no meaning for arrays, or not for this field.
+bool check_keys(const Field& field, const ModelColumn& column, const InputSpec& spec,
+                Diagnostics& diagnostics) {
+  const bool floats = column.dtype == ElementType::f32 || column.dtype == ElementType::f64;
+  std::string message;
+  if (spec.auto_categories || !spec.categories.empty())
+    message = fmt::format("input.{}.categories is for tables; {} holds numbers", column.name, field.path);
+  else if (!floats && spec.standardize)
+    message = fmt::format("input.{}.standardize is for floats; {} is {}", column.name, column.name,
+                          describe_column(column));
+  else if (!spec.missing.empty() && (!floats || is_whole(field.type)))
+    message = fmt::format("input.{}.missing: whole numbers have no gaps", column.name);
+  else if (spec.missing == "mean")
+    message = fmt::format("input.{}.missing must be a number here: it takes the place of NaN", column.name);
+  else if (spec.augmented() && !(floats && (field.shape.size() == 2 || field.shape.size() == 3)))
+    message = fmt::format(
+        "input.{}.augment is for pictures [height, width] or [channels, height, width]; {} has {}",
+        column.name, field.path, join_sizes(field.shape));
+  if (message.empty()) return true;
+  about_input(DiagnosticKind::bad_value, spec, field.path, std::move(message), diagnostics);
+  return false;
+}
+
+}  // namespace
+
+size_t number_size(NumberType type) {
+  switch (type) {
+    case NumberType::boolean:
+    case NumberType::u8:
+    case NumberType::i8:
+      return 1;
+    case NumberType::u16:
+    case NumberType::i16:
+    case NumberType::f16:
+      return 2;
+    case NumberType::u32:
+    case NumberType::i32:
+    case NumberType::f32:
+      return 4;
+    case NumberType::u64:
+    case NumberType::i64:
+    case NumberType::f64:
+      return 8;
+  }
+  return 0;
+}
+
+bool is_whole(NumberType type) {
+  return type != NumberType::f16 && type != NumberType::f32 && type != NumberType::f64;
+}
+
+double Field::element(int64_t row, int64_t index) const {
+  const size_t size = number_size(type);
+  const unsigned char* at =
+      bytes->data() + offset + static_cast<size_t>(row) * stride + static_cast<size_t>(index) * size;
+  if (size == 1 && type != NumberType::i8) return type == NumberType::boolean ? *at != 0 : *at;
+  const uint64_t raw = read_word(at, size, big_endian);
+  switch (type) {
+    case NumberType::boolean:
+    case NumberType::u8:
+    case NumberType::u16:
+    case NumberType::u32:
+    case NumberType::u64:
+      return static_cast<double>(raw);
+    case NumberType::i8:
+      return static_cast<int8_t>(raw);
+    case NumberType::i16:
+      return static_cast<int16_t>(raw);
+    case NumberType::i32:
+      return static_cast<int32_t>(raw);
+    case NumberType::i64:
+      return static_cast<double>(static_cast<int64_t>(raw));
+    case NumberType::f16:
+      return half(static_cast<uint16_t>(raw));
+    case NumberType::f32:
+      return std::bit_cast<float>(static_cast<uint32_t>(raw));
+    case NumberType::f64:
+      return std::bit_cast<double>(raw);
+  }
+  return 0;
+}
+
+std::string Field::location(int64_t row) const {
+  if (!files.empty()) return files[static_cast<size_t>(row)];
+  return fmt::format("{}: row {}", path, row);
+}
+
+std::string join_sizes(std::span<const int64_t> shape) {
+  if (shape.empty()) return "1";
+  std::string out;
+  for (size_t i = 0; i < shape.size(); ++i) out += fmt::format("{}{}", i == 0 ? "" : " x ", shape[i]);
+  return out;
+}
+
+Result<std::vector<size_t>> bind_arrays(const RunConfig& config, std::span<const ModelColumn> columns,
+                                        std::span<const Field> fields, const std::string& kind,
+                                        Diagnostics& diagnostics) {
+  constexpr size_t kNone = ~size_t{0};
+  std::vector<size_t> bound(columns.size(), kNone);
+  std::vector<bool> taken(fields.size(), false);
+  const auto find = [&](const std::string& name) {
+    for (size_t f = 0; f < fields.size(); ++f)
+      if (fields[f].name == name) return f;
+    for (size_t f = 0; f < fields.size(); ++f)
+      if (named(fields[f], name)) return f;
+    return kNone;
+  };
+  const auto take = [&](size_t column, size_t field) {
+    bound[column] = field;
+    taken[field] = true;
+  };
+  bool good = true;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const InputSpec& spec = input_spec(config, columns[i].name);
+    if (spec.from.empty()) continue;
+    const size_t field = spec.from.size() == 1 ? find(spec.from[0]) : kNone;
+    if (field != kNone) {
+      take(i, field);
+      continue;
+    }
+    good = false;
+    Diagnostic& d = about_input(
+        DiagnosticKind::data_columns, spec, config.path,
+        fmt::format("input.{}.from: {} offers the fields {}", columns[i].name, kind, list_fields(fields)),
+        diagnostics);
+    std::vector<std::string> names;
+    for (const Field& f : fields) names.push_back(f.name);
+    if (const auto near = suggest(spec.from[0], names)) d.suggest(fmt::format("did you mean {}?", *near));
+  }
+  if (!good) return Failure{};
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (bound[i] != kNone) continue;
+    const size_t field = find(columns[i].name);
+    if (field != kNone && !taken[field]) take(i, field);
+  }
+  // What is left: labels to the one column of whole numbers, pictures to the one of anything else, and the
+  // last field to the last column.
+  const auto only = [&](auto fits_column, auto fits_field) {
+    std::vector<size_t> free_columns, free_fields;
+    for (size_t i = 0; i < columns.size(); ++i)
+      if (bound[i] == kNone && fits_column(columns[i])) free_columns.push_back(i);
+    for (size_t f = 0; f < fields.size(); ++f)
+      if (!taken[f] && fits_field(fields[f])) free_fields.push_back(f);
+    if (free_columns.size() == 1 && free_fields.size() == 1) take(free_columns[0], free_fields[0]);
+  };
+  const auto labels = [](const ModelColumn& c) { return c.dtype == ElementType::i32 && c.shape.empty(); };
+  only(labels, [](const Field& f) { return f.role == FieldRole::labels; });
+  only([&](const ModelColumn& c) { return !labels(c); },
+       [](const Field& f) { return f.role == FieldRole::pictures; });
+  only([](const ModelColumn&) { return true; }, [](const Field&) { return true; });
+
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (bound[i] != kNone) continue;
+    good = false;
+    std::string likely;
+    for (size_t f = 0; f < fields.size(); ++f)
+      if (!taken[f] && (likely.empty() || element_count(fields[f].shape) == element_count(columns[i].shape)))
+        likely = fields[f].name;
+    Diagnostic& d = diagnostics.error_at(
+        DiagnosticKind::data_columns, config.data.source(),
+        fmt::format("no field for {}: {} offers {}", columns[i].name, kind, list_fields(fields)));
+    if (!likely.empty()) d.suggest(fmt::format("input.{}.from = \"{}\"", columns[i].name, likely));
+  }
+  if (!good) return Failure{};
+  return bound;
+}
+
+void fit_field(const Field& field, std::span<const uint32_t> rows, const InputSpec& spec,
+               FittedInput& input) {
+  input.categories = field.classes;
+  if (!spec.missing.empty()) input.missing.assign(1, gap_number(spec.missing));
+  if (!spec.standardize || rows.empty()) return;
+  const int64_t per_row = element_count(field.shape), groups = group_count(field);
+  const auto each = [&](auto use) {
+    for (const uint32_t row : rows)
+      for (int64_t e = 0; e < per_row; ++e) {
+        double x = field.element(row, e);
+        if (std::isnan(x) && !input.missing.empty()) x = input.missing[0];
+        if (field.pixels()) x /= 255.0;
+        use(static_cast<size_t>(e * groups / per_row), scaled(x, spec));
+      }
+  };
+  const auto count =
+      static_cast<double>(rows.size()) * static_cast<double>(per_row) / static_cast<double>(groups);
+  std::vector<double> mean(static_cast<size_t>(groups), 0), squares(mean);
+  each([&](size_t g, double x) { mean[g] += x; });
+  for (double& m : mean) m /= count;
+  each([&](size_t g, double x) { squares[g] += (x - mean[g]) * (x - mean[g]); });
+  for (double& s : squares) {
+    s = std::sqrt(s / count);
+    if (!(s > 0)) s = 1;  // what never changes becomes zeros
+  }
+  input.mean = std::move(mean);
+  input.std = std::move(squares);
+}
+
+Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> rows, const ModelColumn& column,
+                                const InputSpec& spec, const FittedInput& input, Diagnostics& diagnostics) {
+  const int64_t per_row = element_count(field.shape);
+  if (per_row != element_count(column.shape)) {
+    Diagnostic& d = diagnostics.error_at(
+        DiagnosticKind::data_columns, field.path,
+        fmt::format("{}: {} takes {} number{} a row, the file has {}", column.name, describe_column(column),
+                    element_count(column.shape), element_count(column.shape) == 1 ? "" : "s",
+                    field.shape.empty() ? "1" : fmt::format("{} = {}", join_sizes(field.shape), per_row)));
+    if (column.span.valid()) d.label(column.span, "its type is given here");
+    return Failure{};
+  }
+  if (!check_keys(field, column, spec, diagnostics)) return Failure{};
+  const auto classes = static_cast<int64_t>(input.categories.size());
+  if (field.role == FieldRole::labels && column.classes > 0 && classes > column.classes) {
+    Diagnostic& d =
+        diagnostics.error_at(DiagnosticKind::data_columns, field.path,
+                             fmt::format("has {} classes, the model has {}", classes, column.classes));
+    if (column.span.valid()) d.label(column.span, "its type is given here");
+    d.suggest("an argument of the model may be \"auto\" in [args]");
+    return Failure{};
+  }
+
+  ColumnData data;
+  data.column = column;
+  data.row_elements = per_row;
+  const auto groups = static_cast<size_t>(input.mean.size());
+  const auto keep_bytes = [&] {  // the rows stay where they are
+    data.file = field.bytes;
+    data.offset = field.offset;
+    data.stride = field.stride;
+    const bool all = static_cast<int64_t>(rows.size()) == field.rows &&
+                     std::adjacent_find(rows.begin(), rows.end(), std::greater_equal<>()) == rows.end();
+    if (!all) data.pick.assign(rows.begin(), rows.end());
+  };
+  const auto value = [&](int64_t byte, size_t group) {
+    const double x = scaled(static_cast<double>(byte) / 255.0, spec);
+    return static_cast<float>(groups > 0 ? (x - input.mean[group]) / input.std[group] : x);
+  };
+  if (field.pixels() && column.dtype == ElementType::f32) {
+    data.packed = true;
+    keep_bytes();
+    for (size_t g = 0; g < std::max<size_t>(groups, 1); ++g)
+      for (int64_t i = 0; i < 256; ++i) data.table.push_back(value(i, g));
+  } else if (field.type == NumberType::f32 && !field.big_endian && column.dtype == ElementType::f32 &&
+             field.bytes->mapped() && is_plain(spec, input)) {
+    for (const uint32_t row : rows)
+      for (int64_t e = 0; e < per_row; ++e)
+        if (!std::isfinite(field.element(row, e))) {
+          diagnostics.error_at(
+              DiagnosticKind::data_not_a_number, field.location(row),
+              fmt::format("{} is no value for {}", field.element(row, e), describe_column(column)));
+          return Failure{};
+        }
+    keep_bytes();
+  } else {
+    data.bytes.resize(rows.size() * static_cast<size_t>(data.row_bytes()));
+    if (!Converter(field, column, spec, input, diagnostics).run(rows, data.bytes.data())) return Failure{};
+  }
+  if (spec.augmented()) {
+    const size_t rank = field.shape.size();
+    data.augment = {
+        spec.flip, spec.crop, rank == 3 ? field.shape[0] : 1, field.shape[rank - 2], field.shape[rank - 1],
+        {}};
+    for (int64_t c = 0; c < data.augment.channels; ++c) {
+      const double black = scaled(0, spec);
+      const size_t g =
+          groups == 0 ? 0 : static_cast<size_t>(c) * groups / static_cast<size_t>(data.augment.channels);
+      data.augment.border.push_back(
+          static_cast<float>(groups > 0 ? (black - input.mean[g]) / input.std[g] : black));
+    }
+  }
+  return data;
+}
+
+}  // namespace nnc::runtime

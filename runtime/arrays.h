@@ -1,0 +1,78 @@
+// Data that comes as arrays of numbers: IDX, NPY, CIFAR and pictures all become fields of rows of equal shape,
+// and a field becomes a column of the model. What stays in the file's own bytes is never copied.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/dataset.h"
+#include "runtime/file_bytes.h"
+
+namespace nnc::runtime {
+
+enum class NumberType : uint8_t { boolean, u8, i8, u16, i16, u32, i32, u64, i64, f16, f32, f64 };
+size_t number_size(NumberType type);
+bool is_whole(NumberType type);
+
+enum class FieldRole : uint8_t { other, pictures, labels };
+
+// One field of a data set: `rows` arrays of `shape`, `stride` bytes apart in `bytes`.
+struct Field {
+  std::string name;
+  std::string path;  // for messages: the file, or "train.npz: images"
+  NumberType type = NumberType::u8;
+  bool big_endian = false;
+  FieldRole role = FieldRole::other;
+  int64_t rows = 0;
+  std::vector<int64_t> shape;  // of one row
+  SharedBytes bytes;
+  size_t offset = 0;
+  size_t stride = 0;
+  int64_t channels = 1;              // of pictures, which lie as [channels, height, width]
+  std::vector<std::string> classes;  // of labels: what 0, 1, … stand for; may be empty
+  std::vector<std::string> files;    // of pictures that are files: one per row
+
+  double element(int64_t row, int64_t index) const;
+  std::string location(int64_t row) const;
+  // Bytes that stand for brightness: read as 0..1 by columns of floats.
+  bool pixels() const { return type == NumberType::u8 && shape.size() + 1 >= 2 && role != FieldRole::labels; }
+};
+
+// "28 x 28"; "1" for a scalar.
+std::string join_sizes(std::span<const int64_t> shape);
+
+// Which field each column takes, by `from`, by its name, and what is then left over by whether it is a label
+// or a picture. `kind` is how messages call the source: "an IDX folder".
+Result<std::vector<size_t>> bind_arrays(const RunConfig& config, std::span<const ModelColumn> columns,
+                                        std::span<const Field> fields, const std::string& kind,
+                                        Diagnostics& diagnostics);
+
+// Mean and standard deviation over `rows`, after scaling, if the run file wants them: one per channel of
+// pictures, one per number of other rows; and the labels' names.
+void fit_field(const Field& field, std::span<const uint32_t> rows, const InputSpec& spec, FittedInput& input);
+
+// The rows as a column of the model. Everything is checked: sizes, ranges of labels, finite values.
+Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> rows, const ModelColumn& column,
+                                const InputSpec& spec, const FittedInput& input, Diagnostics& diagnostics);
+
+// ---- readers ----
+
+// What a reader makes of a part of the data: fields of equally many rows, and how messages call it.
+struct FieldSet {
+  std::vector<Field> fields;
+  std::string kind;  // "an IDX folder"
+
+  int64_t rows() const { return fields.empty() ? 0 : fields[0].rows; }
+  const Field* find(FieldRole role) const;
+};
+
+// Records of CIFAR-10 (a label, then 3 x 32 x 32 bytes) or CIFAR-100 (a coarse and a fine label before them),
+// from one file or several after one another: fields images and labels, and for CIFAR-100 coarse.
+Result<FieldSet> read_cifar(std::span<const std::string> paths, DataPlace place, Diagnostics& diagnostics);
+
+// The published files in a folder, .gz too: data_batch_1.bin … or train.bin; test_batch.bin or test.bin.
+std::vector<std::string> find_cifar(const std::string& folder, bool test);
+
+}  // namespace nnc::runtime

@@ -1,0 +1,154 @@
+// PNG through libpng's simplified interface, JPEG through TurboJPEG, and resizing; see pictures.h.
+#include <png.h>
+#include <turbojpeg.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+
+#include "fmt/format.h"
+#include "runtime/pictures.h"
+
+namespace nnc::runtime {
+namespace {
+
+constexpr int64_t kMostPixels = int64_t{1} << 27;  // 134 million: more is a mistake or an attack
+
+Failure damaged(const std::string& path, std::string message, Diagnostics& diagnostics) {
+  diagnostics.error_at(DiagnosticKind::data_format, path, std::move(message));
+  return {};
+}
+
+bool size_is_good(const std::string& path, int64_t width, int64_t height, Diagnostics& diagnostics) {
+  if (width > 0 && height > 0 && width * height <= kMostPixels) return true;
+  diagnostics.error_at(
+      DiagnosticKind::data_format, path,
+      fmt::format("says it is {} x {} pixels; at most {} are read", width, height, kMostPixels));
+  return false;
+}
+
+Result<Picture> decode_png(const std::string& path, std::span<const unsigned char> bytes,
+                           Diagnostics& diagnostics) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  const std::unique_ptr<png_image, decltype(&png_image_free)> freed(&image, png_image_free);
+  if (png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()) == 0)
+    return damaged(path, fmt::format("is a damaged PNG: {}", image.message), diagnostics);
+  Picture picture{image.height, image.width, {}};
+  if (!size_is_good(path, picture.width, picture.height, diagnostics)) return Failure{};
+  image.format = PNG_FORMAT_RGB;
+  picture.rgb.resize(PNG_IMAGE_SIZE(image));
+  const png_color white{255, 255, 255};
+  if (png_image_finish_read(&image, &white, picture.rgb.data(), 0, nullptr) == 0)
+    return damaged(path, fmt::format("is a damaged PNG: {}", image.message), diagnostics);
+  return picture;
+}
+
+Result<Picture> decode_jpeg(const std::string& path, std::span<const unsigned char> bytes,
+                            Diagnostics& diagnostics) {
+  const std::unique_ptr<void, decltype(&tjDestroy)> decoder(tjInitDecompress(), tjDestroy);
+  if (decoder == nullptr) return damaged(path, "the JPEG decoder could not be started", diagnostics);
+  const auto fail = [&] {
+    return damaged(path, fmt::format("is a damaged JPEG: {}", tjGetErrorStr2(decoder.get())), diagnostics);
+  };
+  int width = 0, height = 0, sampling = 0, colours = 0;
+  if (tjDecompressHeader3(decoder.get(), bytes.data(), bytes.size(), &width, &height, &sampling, &colours) !=
+      0)
+    return fail();
+  if (!size_is_good(path, width, height, diagnostics)) return Failure{};
+  if (colours == TJCS_CMYK || colours == TJCS_YCCK) {
+    diagnostics.error_at(DiagnosticKind::data_format, path, "is a JPEG for print (CMYK), which is not read")
+        .suggest("save it as RGB");
+    return Failure{};
+  }
+  Picture picture{height, width, std::vector<unsigned char>(static_cast<size_t>(width) * height * 3)};
+  // A warning means that pixels were made up: the file is cut short or its data does not add up.
+  if (tjDecompress2(decoder.get(), bytes.data(), bytes.size(), picture.rgb.data(), width, 0, height, TJPF_RGB,
+                    0) != 0)
+    return fail();
+  return picture;
+}
+
+// What one output pixel takes from a line of `from` pixels: a triangle as wide as one output pixel at least,
+// as fixed-point weights of 22 bits.
+struct Taps {
+  int64_t first = 0;
+  std::vector<int32_t> weights;
+};
+constexpr int kBits = 22;
+
+std::vector<Taps> make_taps(int64_t from, int64_t to) {
+  const double step = static_cast<double>(from) / static_cast<double>(to);
+  const double support = std::max(step, 1.0);
+  std::vector<Taps> taps(static_cast<size_t>(to));
+  for (int64_t i = 0; i < to; ++i) {
+    const double centre = (static_cast<double>(i) + 0.5) * step;
+    Taps& tap = taps[static_cast<size_t>(i)];
+    tap.first = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
+    const int64_t end = std::min(from, static_cast<int64_t>(centre + support + 0.5));
+    std::vector<double> exact;
+    double sum = 0;
+    for (int64_t x = tap.first; x < end; ++x) {
+      exact.push_back(std::max(0.0, 1.0 - std::abs((static_cast<double>(x) - centre + 0.5) / support)));
+      sum += exact.back();
+    }
+    for (const double w : exact)
+      tap.weights.push_back(static_cast<int32_t>(std::floor(w / sum * (1 << kBits) + 0.5)));
+  }
+  return taps;
+}
+
+// Resizes the lines of a picture; the result is turned over its diagonal, so that doing this twice resizes both
+// ways and turns it back.
+Picture resize_lines(const Picture& picture, int64_t width) {
+  const std::vector<Taps> taps = make_taps(picture.width, width);
+  Picture out{width, picture.height,
+              std::vector<unsigned char>(static_cast<size_t>(width * picture.height * 3))};
+  for (int64_t y = 0; y < picture.height; ++y) {
+    const unsigned char* line = picture.rgb.data() + y * picture.width * 3;
+    for (int64_t x = 0; x < width; ++x) {
+      const Taps& tap = taps[static_cast<size_t>(x)];
+      std::array<int64_t, 3> sum = {1 << (kBits - 1), 1 << (kBits - 1), 1 << (kBits - 1)};
+      const unsigned char* at = line + tap.first * 3;
+      for (const int32_t w : tap.weights)
+        for (size_t c = 0; c < 3; ++c) sum[c] += int64_t{w} * *at++;
+      unsigned char* to = out.rgb.data() + (x * picture.height + y) * 3;
+      for (size_t c = 0; c < 3; ++c)
+        to[c] = static_cast<unsigned char>(std::clamp<int64_t>(sum[c] >> kBits, 0, 255));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Picture> decode_picture(const std::string& path, std::span<const unsigned char> bytes,
+                               Diagnostics& diagnostics) {
+  static constexpr unsigned char kPng[] = {0x89, 'P', 'N', 'G'}, kJpeg[] = {0xFF, 0xD8};
+  const auto starts = [&](std::span<const unsigned char> mark) {
+    return bytes.size() >= mark.size() && std::equal(mark.begin(), mark.end(), bytes.begin());
+  };
+  if (starts(kPng)) return decode_png(path, bytes, diagnostics);
+  if (starts(kJpeg)) return decode_jpeg(path, bytes, diagnostics);
+  if (bytes.empty()) return damaged(path, "is empty", diagnostics);
+  return damaged(path, "is neither PNG nor JPEG, whatever its name says", diagnostics);
+}
+
+Picture resize_picture(const Picture& picture, int64_t height, int64_t width) {
+  if (picture.height == height && picture.width == width) return picture;
+  return resize_lines(resize_lines(picture, width), height);
+}
+
+void write_planes(const Picture& picture, int64_t channels, unsigned char* to) {
+  const auto pixels = static_cast<size_t>(picture.height * picture.width);
+  for (size_t i = 0; i < pixels; ++i) {
+    const unsigned char* rgb = picture.rgb.data() + 3 * i;
+    if (channels == 1)
+      to[i] = static_cast<unsigned char>((299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);
+    else
+      for (size_t c = 0; c < 3; ++c) to[c * pixels + i] = rgb[c];
+  }
+}
+
+}  // namespace nnc::runtime

@@ -1,0 +1,53 @@
+// A data file's bytes, shared by everything that is cut from it: read whole into memory, or mapped, so that a
+// file larger than memory is read page by page as its rows are asked for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/diagnostic.h"
+#include "support/result.h"
+
+namespace nnc::runtime {
+
+class FileBytes {
+ public:
+  explicit FileBytes(std::vector<unsigned char> bytes);
+  ~FileBytes();
+  FileBytes(const FileBytes&) = delete;
+  FileBytes& operator=(const FileBytes&) = delete;
+
+  const unsigned char* data() const { return data_; }
+  size_t size() const { return size_; }
+  bool mapped() const { return mapped_; }
+
+ private:
+  friend class FileMapper;
+  FileBytes(const unsigned char* data, size_t size) : data_(data), size_(size), mapped_(true) {}
+
+  std::vector<unsigned char> owned_;
+  const unsigned char* data_ = nullptr;
+  size_t size_ = 0;
+  bool mapped_ = false;
+};
+
+using SharedBytes = std::shared_ptr<const FileBytes>;
+
+// Where the rows of a data set live while it is trained on.
+enum class DataPlace {
+  automatic,  // mapped if the file is larger than a quarter of the memory that is free
+  memory,
+  mapped,
+};
+
+// The file at `path`. gzip is undone, and always read into memory. While a file is mapped, a program that cuts
+// it short takes pages away under the training: the process then ends with a message and exit code 4.
+Result<SharedBytes> open_bytes(const std::string& path, DataPlace place, Diagnostics& diagnostics);
+
+// Memory that the system says is free for new processes, in bytes; 0 if it does not say.
+uint64_t available_memory();
+
+}  // namespace nnc::runtime

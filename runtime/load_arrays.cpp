@@ -1,0 +1,290 @@
+// One path for all formats of arrays; see load_arrays.h.
+#include "runtime/load_arrays.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+
+#include "fmt/format.h"
+#include "runtime/arrays.h"
+#include "runtime/bind.h"
+#include "runtime/file.h"
+#include "runtime/idx.h"
+#include "runtime/npy.h"
+#include "runtime/pictures.h"
+
+namespace nnc::runtime {
+namespace {
+
+// Height, width and channels that the model's picture column wants, from its size and `resize`, or from the
+// first picture's size.
+PictureOptions picture_options(const RunConfig& config, std::span<const ModelColumn> columns,
+                               const std::string& path) {
+  PictureOptions options;
+  std::pair<int64_t, int64_t> size{0, 0};
+  for (const ModelColumn& column : columns) {
+    if (column.shape.empty()) continue;
+    const InputSpec& spec = input_spec(config, column.name);
+    if (spec.resize.size() == 2) {
+      options.size = spec.resize;
+      size = {spec.resize[0], spec.resize[1]};
+    } else if (size.first == 0) {
+      size = first_picture_size(path);
+    }
+    if (size.first > 0 && element_count(column.shape) == size.first * size.second) options.channels = 1;
+  }
+  return options;
+}
+
+// A part of the training data: `test` false or true.
+Result<FieldSet> read_part(const RunConfig& config, std::span<const ModelColumn> columns, bool test,
+                           const Fitted* fitted, Diagnostics& diagnostics) {
+  const DataSpec& data = config.data;
+  const std::string& path = test ? data.test : data.train;
+  if (data.format == "idx")
+    return read_idx_part(data.directory, test ? "t10k" : "train", data.place, diagnostics);
+  if (data.format == "cifar") {
+    const std::vector<std::string> paths =
+        data.directory.empty() ? std::vector<std::string>{path} : find_cifar(data.directory, test);
+    if (!paths.empty()) return read_cifar(paths, data.place, diagnostics);
+    diagnostics
+        .error_at(DiagnosticKind::data_unreadable, data.directory,
+                  "holds no file data_batch_1.bin or train.bin, with .gz or not")
+        .suggest("data.dir is the folder of the published files; data.train names one file");
+    return Failure{};
+  }
+  if (data.format == "npy") return read_npy(path, data.place, diagnostics);
+  PictureOptions options = picture_options(config, columns, path);
+  if (fitted != nullptr)
+    for (const FittedInput& input : fitted->inputs)
+      if (!input.categories.empty()) options.known = input.categories;
+  return read_pictures(path, options, diagnostics);
+}
+
+bool has_test_part(const RunConfig& config) {
+  const DataSpec& data = config.data;
+  if (data.split > 0) return false;
+  if (!data.test.empty()) return true;
+  if (data.format == "idx")
+    return !find_idx(data.directory, "t10k", "images").empty() ||
+           !find_idx(data.directory, "t10k", "labels").empty();
+  return data.format == "cifar" && !data.directory.empty() && !find_cifar(data.directory, true).empty();
+}
+
+// The part's rows as columns; `bound` are indices of its fields.
+Result<Dataset> make_part(const RunConfig& config, const FieldSet& set, std::span<const size_t> bound,
+                          std::span<const uint32_t> rows, std::span<const ModelColumn> columns,
+                          const Fitted& fitted, bool training, Diagnostics& diagnostics) {
+  Dataset dataset;
+  dataset.rows = static_cast<int64_t>(rows.size());
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const FittedInput* input = fitted.find(columns[i].name);
+    InputSpec spec = input_spec(config, columns[i].name);
+    if (!training) spec.flip = false, spec.crop = 0;
+    Result<ColumnData> data = array_column(set.fields[bound[i]], rows, columns[i], spec, *input, diagnostics);
+    if (data) dataset.columns.push_back(*std::move(data));
+  }
+  if (dataset.columns.size() != columns.size()) return Failure{};
+  return dataset;
+}
+
+// All fields that are used have as many rows.
+bool same_rows(const FieldSet& set, std::span<const size_t> bound, Diagnostics& diagnostics) {
+  bool good = true;
+  const Field& first = set.fields[bound[0]];
+  for (const size_t f : bound) {
+    const Field& field = set.fields[f];
+    if (field.rows == first.rows) continue;
+    good = false;
+    diagnostics.error_at(DiagnosticKind::data_row_counts, field.path,
+                         fmt::format("has {} rows, but {} has {}", field.rows, first.path, first.rows));
+  }
+  return good;
+}
+
+// The fields of another file that training bound by name; those of IDX and pictures may have any name there.
+Result<std::vector<size_t>> rebind(const FieldSet& set, const Fitted& fitted, const std::string& path,
+                                   std::span<const ModelColumn> columns, Diagnostics& diagnostics) {
+  std::vector<size_t> bound;
+  for (const ModelColumn& column : columns) {
+    const FittedInput* input = fitted.find(column.name);
+    const std::string wanted = input == nullptr || input->fields.empty() ? column.name : input->fields[0];
+    size_t found = set.fields.size();
+    for (size_t f = 0; f < set.fields.size(); ++f)
+      if (set.fields[f].name == wanted) found = f;
+    if (input != nullptr && found < set.fields.size()) {
+      bound.push_back(found);
+      continue;
+    }
+    std::string names;
+    for (const Field& field : set.fields) names += (names.empty() ? "" : ", ") + field.name;
+    diagnostics.error_at(
+        DiagnosticKind::data_columns, path,
+        fmt::format("has no field {}, which {} takes; it has {}", wanted, column.name, names));
+  }
+  if (bound.size() != columns.size()) return Failure{};
+  return bound;
+}
+
+}  // namespace
+
+std::vector<uint32_t> all_rows(int64_t count) {
+  std::vector<uint32_t> rows(static_cast<size_t>(count));
+  std::iota(rows.begin(), rows.end(), 0U);
+  return rows;
+}
+
+Result<SplitRows> split_rows(const RunConfig& config, int64_t count, Diagnostics& diagnostics) {
+  std::vector<uint32_t> order(static_cast<size_t>(count));
+  shuffled_order(config.seed, ShufflePurpose::split, 0, order);
+  const auto cut = static_cast<std::ptrdiff_t>(std::floor(static_cast<double>(count) * config.data.split));
+  SplitRows rows{{order.begin(), order.begin() + cut}, {order.begin() + cut, order.end()}};
+  std::sort(rows.train.begin(), rows.train.end());
+  std::sort(rows.test.begin(), rows.test.end());
+  if (!rows.train.empty() && !rows.test.empty()) return rows;
+  diagnostics.error_at(DiagnosticKind::data_empty, config.data.source(),
+                       fmt::format("data.split = {} of {} rows leaves no {} part", config.data.split, count,
+                                   rows.train.empty() ? "training" : "test"));
+  return Failure{};
+}
+
+bool is_array_format(const std::string& format) {
+  return format == "idx" || format == "cifar" || format == "npy" || format == "images";
+}
+
+const Field* FieldSet::find(FieldRole role) const {
+  for (const Field& field : fields)
+    if (field.role == role) return &field;
+  return nullptr;
+}
+
+Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelColumn> columns,
+                               Diagnostics& diagnostics) {
+  Result<FieldSet> train = read_part(config, columns, false, nullptr, diagnostics);
+  LoadedData loaded;
+  Result<FieldSet> test = Failure{};
+  const bool has_test = has_test_part(config);
+  if (has_test) {
+    if (train)  // the classes of a test part are those of training
+      for (const Field& field : train->fields)
+        if (!field.classes.empty()) loaded.fitted.inputs.push_back({"", {}, {}, {}, {}, {}, field.classes});
+    test = read_part(config, columns, true, &loaded.fitted, diagnostics);
+    loaded.fitted.inputs.clear();
+  }
+  if (!train) return Failure{};
+  const Result<std::vector<size_t>> bound =
+      bind_arrays(config, columns, train->fields, train->kind, diagnostics);
+  if (!bound || !same_rows(*train, *bound, diagnostics)) return Failure{};
+
+  SplitRows rows;
+  const int64_t count = train->fields[(*bound)[0]].rows;
+  if (config.data.split > 0) {
+    Result<SplitRows> split = split_rows(config, count, diagnostics);
+    if (!split) return Failure{};
+    rows = *std::move(split);
+  } else {
+    rows.train = all_rows(count);
+  }
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const Field& field = train->fields[(*bound)[i]];
+    FittedInput input{columns[i].name, {field.name}, {}, {}, {}, {}, {}};
+    fit_field(field, rows.train, input_spec(config, columns[i].name), input);
+    loaded.fitted.inputs.push_back(std::move(input));
+  }
+  bool good = true;
+  const auto fill = [&](const FieldSet& set, std::span<const size_t> fields, std::span<const uint32_t> part,
+                        bool training, Dataset& to) {
+    Result<Dataset> dataset =
+        make_part(config, set, fields, part, columns, loaded.fitted, training, diagnostics);
+    if (dataset)
+      to = *std::move(dataset);
+    else
+      good = false;
+  };
+  fill(*train, *bound, rows.train, true, loaded.train);
+  if (!rows.test.empty()) fill(*train, *bound, rows.test, false, loaded.test);
+  if (has_test) {
+    good = good && test.ok();
+    if (test) {
+      const auto fields = rebind(*test, loaded.fitted, config.data.test, columns, diagnostics);
+      if (fields && same_rows(*test, *fields, diagnostics))
+        fill(*test, *fields, all_rows(test->fields[(*fields)[0]].rows), false, loaded.test);
+      else
+        good = false;
+    }
+  }
+  if (!good) return Failure{};
+  return loaded;
+}
+
+Result<Dataset> load_array_rows(const RunConfig& config, const Fitted& fitted, const std::string& path,
+                                std::span<const ModelColumn> columns, Diagnostics& diagnostics) {
+  Result<FieldSet> set = Failure{};
+  if (config.data.format == "idx") {
+    if (columns.size() != 1) {
+      diagnostics.error_at(DiagnosticKind::data_columns, path,
+                           fmt::format("one IDX file gives one column, but {} are needed", columns.size()));
+      return Failure{};
+    }
+    const FittedInput* input = fitted.find(columns[0].name);
+    Result<Field> field =
+        read_idx(path, input == nullptr || input->fields.empty() ? "images" : input->fields[0],
+                 config.data.place, diagnostics);
+    if (field) set = FieldSet{{*std::move(field)}, "an IDX file"};
+  } else if (config.data.format == "cifar") {
+    set = read_cifar({&path, 1}, config.data.place, diagnostics);
+  } else if (config.data.format == "npy") {
+    set = read_npy(path, config.data.place, diagnostics);
+  } else {
+    PictureOptions options = picture_options(config, columns, path);
+    options.labelled = false;
+    for (const ModelColumn& column : columns)
+      if (const FittedInput* input = fitted.find(column.name);
+          input != nullptr && !input->categories.empty()) {
+        options.labelled = true;
+        options.known = input->categories;
+      }
+    set = read_pictures(path, options, diagnostics);
+  }
+  if (!set) return Failure{};
+  const Result<std::vector<size_t>> bound = rebind(*set, fitted, path, columns, diagnostics);
+  if (!bound || !same_rows(*set, *bound, diagnostics)) return Failure{};
+  return make_part(config, *set, *bound, all_rows(set->fields[(*bound)[0]].rows), columns, fitted, false,
+                   diagnostics);
+}
+
+std::vector<std::pair<std::string, int64_t>> count_array_classes(const RunConfig& config,
+                                                                 Diagnostics& diagnostics) {
+  std::vector<std::pair<std::string, int64_t>> found;
+  if (config.data.format == "images") {
+    const auto classes = static_cast<int64_t>(picture_classes(config.data.train).size());
+    if (classes > 0) found.emplace_back("class", classes);
+    return found;
+  }
+  const Result<FieldSet> set = read_part(config, {}, false, nullptr, diagnostics);
+  if (!set) return found;
+  for (const Field& field : set->fields) {
+    if (field.role != FieldRole::labels) continue;
+    std::string name = field.name;
+    int64_t first = 0;
+    bool wanted = name != "coarse";
+    for (const auto& [input, spec] : config.inputs)
+      if (spec.from.size() == 1 && spec.from[0] == field.name) {
+        name = input;
+        first = spec.first;
+        wanted = true;
+      }
+    if (!wanted) continue;
+    if (config.data.format == "cifar") {
+      found.emplace_back(name, field.name == "coarse" ? 20 : field.stride == 3073 ? 10 : 100);
+      continue;
+    }
+    double highest = 0;
+    for (int64_t row = 0; row < field.rows; ++row) highest = std::max(highest, field.element(row, 0));
+    if (highest < 2e9) found.emplace_back(name, static_cast<int64_t>(highest) - first + 1);
+  }
+  return found;
+}
+
+}  // namespace nnc::runtime

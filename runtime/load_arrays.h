@@ -1,0 +1,33 @@
+// Data sets of arrays (IDX, CIFAR, NPY, pictures): both parts read, split, fitted and bound to the model.
+// Used by load_data.cpp only.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/dataset.h"
+
+namespace nnc::runtime {
+
+// The rows of the training and of the test part when the run file splits one file; each keeps the file's
+// order.
+struct SplitRows {
+  std::vector<uint32_t> train, test;
+};
+std::vector<uint32_t> all_rows(int64_t count);
+// Fails, with an error, if one part would be empty.
+Result<SplitRows> split_rows(const RunConfig& config, int64_t count, Diagnostics& diagnostics);
+
+bool is_array_format(const std::string& format);
+Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelColumn> columns,
+                               Diagnostics& diagnostics);
+Result<Dataset> load_array_rows(const RunConfig& config, const Fitted& fitted, const std::string& path,
+                                std::span<const ModelColumn> columns, Diagnostics& diagnostics);
+
+// Inputs (or fields, where no input names them) that hold labels, and how many classes they need.
+std::vector<std::pair<std::string, int64_t>> count_array_classes(const RunConfig& config,
+                                                                 Diagnostics& diagnostics);
+
+}  // namespace nnc::runtime

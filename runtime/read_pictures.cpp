@@ -1,0 +1,224 @@
+// Folders of pictures: which files are pictures and which class they belong to; see pictures.h.
+#include <algorithm>
+#include <filesystem>
+
+#include "fmt/format.h"
+#include "runtime/file.h"
+#include "runtime/pictures.h"
+#include "support/suggest.h"
+
+namespace nnc::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kShownErrors = 10;
+constexpr uint64_t kLargestPicture = uint64_t{256} << 20;
+
+bool has_picture_name(const fs::path& path) {
+  std::string end = path.extension().string();
+  std::transform(end.begin(), end.end(), end.begin(), [](unsigned char c) { return std::tolower(c); });
+  return end == ".png" || end == ".jpg" || end == ".jpeg";
+}
+
+bool hidden(const fs::path& path) {
+  return path.filename().string().starts_with('.');
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+// Sorted by bytes, so that the order does not depend on the system.
+std::vector<std::string> list(const std::string& folder, bool folders) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (hidden(it->path())) continue;
+    if (folders ? it->is_directory(ignored) : it->is_regular_file(ignored) && has_picture_name(it->path()))
+      out.push_back(it->path().filename().string());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::string join(const std::string& folder, const std::string& name) {
+  return folder + (folder.ends_with('/') ? "" : "/") + name;
+}
+
+struct Listed {
+  std::vector<std::string> files;
+  std::vector<unsigned char> low, high;  // the class of each, 16 bits
+  std::vector<std::string> classes;
+};
+
+// The files of a part and their classes.
+Result<Listed> list_pictures(const std::string& path, const PictureOptions& options,
+                             Diagnostics& diagnostics) {
+  Listed listed;
+  const auto fail = [&](DiagnosticKind kind, std::string message) {
+    return &diagnostics.error_at(kind, path, std::move(message));
+  };
+  if (!file_exists(path)) {
+    fail(DiagnosticKind::data_unreadable, "no such folder");
+    return Failure{};
+  }
+  if (!options.labelled) {
+    if (!is_folder(path)) {
+      listed.files.push_back(path);
+      return listed;
+    }
+    for (const std::string& name : list(path, false)) listed.files.push_back(join(path, name));
+    if (!listed.files.empty()) return listed;
+  } else if (!is_folder(path)) {
+    fail(DiagnosticKind::data_columns,
+         "is a file: pictures with classes are a folder with one folder per class");
+    return Failure{};
+  }
+  const std::vector<std::string> folders = picture_classes(path);
+  listed.classes = options.known.empty() ? folders : options.known;
+  if (listed.classes.size() > 65535) {
+    fail(DiagnosticKind::data_columns, "has more than 65535 class folders");
+    return Failure{};
+  }
+  bool good = true;
+  for (const std::string& name : folders) {
+    const auto found = std::find(listed.classes.begin(), listed.classes.end(), name);
+    const std::vector<std::string> files = list(join(path, name), false);
+    if (found == listed.classes.end()) {
+      if (!options.labelled) continue;
+      good = false;
+      Diagnostic& d = diagnostics.error_at(DiagnosticKind::data_unknown_category, join(path, name),
+                                           "this class is not among those of the training part");
+      if (const auto near = suggest(name, listed.classes)) d.suggest(fmt::format("did you mean {}?", *near));
+      continue;
+    }
+    if (files.empty() && options.known.empty()) {
+      good = false;
+      diagnostics.error_at(DiagnosticKind::data_empty, join(path, name),
+                           "this class has no file that ends in .png, .jpg or .jpeg");
+    }
+    for (const std::string& file : files) {
+      const auto label = static_cast<size_t>(found - listed.classes.begin());
+      listed.files.push_back(join(join(path, name), file));
+      listed.low.push_back(static_cast<unsigned char>(label & 255));
+      listed.high.push_back(static_cast<unsigned char>(label >> 8));
+    }
+  }
+  if (!good) return Failure{};
+  if (!listed.files.empty()) return listed;
+  if (!options.labelled)
+    fail(DiagnosticKind::data_empty, "holds no file that ends in .png, .jpg or .jpeg");
+  else if (folders.empty() && !list(path, false).empty())
+    fail(DiagnosticKind::data_columns, "holds pictures, but no folders: their classes are not known")
+        ->suggest("one folder per class, named as the class");
+  else
+    fail(DiagnosticKind::data_empty, "holds no folder with pictures (.png, .jpg or .jpeg)")
+        ->suggest("one folder per class, named as the class");
+  return Failure{};
+}
+
+}  // namespace
+
+std::vector<std::string> picture_classes(const std::string& folder) {
+  return list(folder, true);
+}
+
+std::pair<int64_t, int64_t> first_picture_size(const std::string& path) {
+  const auto size_of = [](const std::string& file) -> std::pair<int64_t, int64_t> {
+    Diagnostics quiet;
+    const auto bytes = read_file(file, false, kLargestPicture, DiagnosticKind::data_unreadable, quiet);
+    if (!bytes) return {0, 0};
+    const Result<Picture> picture = decode_picture(file, *bytes, quiet);
+    return picture ? std::pair(picture->height, picture->width) : std::pair<int64_t, int64_t>{0, 0};
+  };
+  if (!is_folder(path)) return size_of(path);
+  for (const std::string& name : list(path, false))
+    if (const auto size = size_of(join(path, name)); size.first > 0) return size;
+  for (const std::string& name : list(path, true))
+    for (const std::string& file : list(join(path, name), false))
+      if (const auto size = size_of(join(join(path, name), file)); size.first > 0) return size;
+  return {0, 0};
+}
+
+Result<FieldSet> read_pictures(const std::string& path, const PictureOptions& options,
+                               Diagnostics& diagnostics) {
+  Result<Listed> listed = list_pictures(path, options, diagnostics);
+  if (!listed) return Failure{};
+  std::vector<int64_t> size = options.size;
+  const size_t count = listed->files.size();
+  std::vector<unsigned char> planes;
+  size_t faults = 0, per_picture = 0;
+  std::string first_file;
+  Diagnostics unseen;  // beyond the first few
+  for (size_t i = 0; i < count; ++i) {
+    const std::string& file = listed->files[i];
+    Diagnostics& said = faults < kShownErrors ? diagnostics : unseen;
+    const auto bytes = read_file(file, false, kLargestPicture, DiagnosticKind::data_unreadable, said);
+    Result<Picture> picture = Failure{};
+    if (bytes) picture = decode_picture(file, *bytes, said);
+    if (!picture) {
+      ++faults;
+      continue;
+    }
+    if (size.empty()) {
+      size = {picture->height, picture->width};
+      first_file = file;
+    }
+    if (planes.empty()) {
+      per_picture = static_cast<size_t>(size[0] * size[1] * options.channels);
+      planes.resize(count * per_picture);
+    }
+    if (options.size.empty() && (picture->height != size[0] || picture->width != size[1])) {
+      ++faults;
+      said.error_at(DiagnosticKind::data_columns, file,
+                    fmt::format("is {} x {} pixels (height x width), {} is {} x {}", picture->height,
+                                picture->width, first_file, size[0], size[1]))
+          .suggest("input.NAME.resize = [height, width] makes all pictures the same size");
+      continue;
+    }
+    write_planes(resize_picture(*picture, size[0], size[1]), options.channels,
+                 planes.data() + i * per_picture);
+  }
+  if (faults > kShownErrors)
+    diagnostics.error_at(DiagnosticKind::data_format, path,
+                         fmt::format("{} more files cannot be used", faults - kShownErrors));
+  if (faults > 0) return Failure{};
+
+  FieldSet set;
+  set.kind = options.labelled ? "a folder of pictures" : "a picture";
+  Field pixels;
+  pixels.name = "pixels";
+  pixels.path = path;
+  pixels.role = FieldRole::pictures;
+  pixels.rows = static_cast<int64_t>(count);
+  pixels.channels = options.channels;
+  pixels.shape = {options.channels, size[0], size[1]};
+  if (options.channels == 1) pixels.shape.erase(pixels.shape.begin());
+  pixels.stride = per_picture;
+  pixels.bytes = std::make_shared<FileBytes>(std::move(planes));
+  pixels.files = listed->files;
+  set.fields.push_back(std::move(pixels));
+  if (!options.labelled) return set;
+  Field labels;
+  labels.name = "class";
+  labels.path = path;
+  labels.type = NumberType::u16;
+  labels.role = FieldRole::labels;
+  labels.rows = static_cast<int64_t>(count);
+  labels.stride = 2;
+  std::vector<unsigned char> numbers;
+  for (size_t i = 0; i < count; ++i) {
+    numbers.push_back(listed->low[i]);
+    numbers.push_back(listed->high[i]);
+  }
+  labels.bytes = std::make_shared<FileBytes>(std::move(numbers));
+  labels.classes = std::move(listed->classes);
+  labels.files = std::move(listed->files);
+  set.fields.push_back(std::move(labels));
+  return set;
+}
+
+}  // namespace nnc::runtime

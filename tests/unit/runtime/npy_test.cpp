@@ -1,0 +1,184 @@
+// NPY and NPZ: what NumPy writes is read as it was meant, anything else is refused with the reason.
+#include <zip.h>
+
+#include <cstring>
+#include <random>
+
+#include "catch2/catch.hpp"
+#include "data_support.h"
+#include "runtime/npy.h"
+
+using namespace nnc;
+using namespace nnc::runtime;
+using namespace nnc::runtime::test;
+
+namespace {
+
+// As NumPy writes it: the header filled up with spaces to a multiple of 64.
+std::string npy(const std::string& dictionary, const std::string& data) {
+  std::string header = dictionary;
+  while ((10 + header.size() + 1) % 64 != 0) header += ' ';
+  header += '\n';
+  std::string out = "\x93NUMPY\x01";
+  out += '\0';
+  out += static_cast<char>(header.size() & 255);
+  out += static_cast<char>(header.size() >> 8);
+  return out + header + data;
+}
+
+std::string dictionary(const std::string& type, const std::string& shape, bool fortran = false) {
+  return "{'descr': '" + type + "', 'fortran_order': " + (fortran ? "True" : "False") +
+         ", 'shape': " + shape + ", }";
+}
+
+template <class T>
+std::string raw(const std::vector<T>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+}
+
+std::string npz(const std::map<std::string, std::string>& members, bool compress) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/a.npz";
+  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE, nullptr);
+  for (const auto& [name, content] : members) {
+    zip_source_t* source = zip_source_buffer(archive, content.data(), content.size(), 0);
+    const zip_int64_t index = zip_file_add(archive, name.c_str(), source, 0);
+    zip_set_file_compression(archive, static_cast<zip_uint64_t>(index),
+                             compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
+  }
+  REQUIRE(zip_close(archive) == 0);
+  return slurp(path);
+}
+
+Result<Field> parse(const std::string& text, Diagnostics& diagnostics) {
+  return parse_npy("x.npy", "x",
+                   std::make_shared<FileBytes>(std::vector<unsigned char>(text.begin(), text.end())),
+                   diagnostics);
+}
+
+std::string refused(const std::string& text) {
+  Diagnostics diagnostics;
+  CHECK_FALSE(parse(text, diagnostics));
+  CHECK(diagnostics.exit_code() == 4);
+  return rendered(diagnostics, Sources());
+}
+
+}  // namespace
+
+TEST_CASE("NPY: every number type, both byte orders, both orders of axes") {
+  Diagnostics diagnostics;
+  const auto value = [&](const std::string& type, const std::string& bytes) {
+    const Result<Field> field = parse(npy(dictionary(type, "(1,)"), bytes), diagnostics);
+    REQUIRE(field);
+    return field->element(0, 0);
+  };
+  CHECK(value("|b1", "\x01") == 1);
+  CHECK(value("|u1", "\xFF") == 255);
+  CHECK(value("|i1", "\xFF") == -1);
+  CHECK(value("<u2", "\x01\x02") == 513);
+  CHECK(value(">u2", "\x01\x02") == 258);
+  CHECK(value("<i2", "\xFE\xFF") == -2);
+  CHECK(value("<i4", raw<int32_t>({-70000})) == -70000);
+  CHECK(value("<u4", raw<uint32_t>({4000000000U})) == 4000000000.0);
+  CHECK(value("<i8", raw<int64_t>({-5000000000})) == -5000000000.0);
+  CHECK(value("<u8", raw<uint64_t>({5000000000U})) == 5000000000.0);
+  CHECK(value("<f4", raw<float>({-1.5F})) == -1.5);
+  CHECK(value("<f8", raw<double>({1e-300})) == 1e-300);
+  CHECK(value("<f2", std::string("\x00\xC5", 2)) == -5);
+  CHECK(value("<f2", std::string("\x01\x00", 2)) == std::ldexp(1.0, -24));
+
+  const Result<Field> fortran =
+      parse(npy(dictionary("<i4", "(2, 3)", true), raw<int32_t>({0, 3, 1, 4, 2, 5})), diagnostics);
+  REQUIRE(fortran);
+  CHECK(fortran->shape == std::vector<int64_t>{3});
+  for (int64_t i = 0; i < 6; ++i) CHECK(fortran->element(i / 3, i % 3) == static_cast<double>(i));
+}
+
+TEST_CASE("NPY: what cannot be rows of numbers is refused with the reason") {
+  const std::string good = npy(dictionary("<f4", "(2, 3)"), std::string(24, '\0'));
+  Diagnostics fine;
+  REQUIRE(parse(good, fine));
+  for (size_t cut = 0; cut < good.size(); ++cut) refused(good.substr(0, cut));
+  CHECK(refused(good + "x") ==
+        "x.npy: error: is longer than its header says: 2 x 3 of '<f4' need 24 bytes after the header, it has "
+        "25 "
+        "[data_format]\n");
+  CHECK(refused(npy(dictionary("|O", "(2,)"), "ab")).find("no plain numbers") != std::string::npos);
+  CHECK(refused(npy(dictionary("<U7", "(2,)"), "ab")).find("labels as their index") != std::string::npos);
+  CHECK(refused(npy(dictionary("<f4", "()"), "abcd")).find("a single number") != std::string::npos);
+  CHECK(refused(npy(dictionary("<f4", "(0, 3)"), "")).find("has no rows") != std::string::npos);
+  CHECK(refused(npy(dictionary("<f8", "(4611686018427387904, 8)"), ""))
+            .find("more elements than can be counted") != std::string::npos);
+  CHECK(refused(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "abcd"))
+            .find("has a header that is not") != std::string::npos);
+}
+
+TEST_CASE("NPZ: members are fields, packed or not; standardising is fitted per number") {
+  const std::map<std::string, std::string> members = {
+      {"x.npy", npy(dictionary("<f8", "(4, 2)"), raw<double>({1, 10, 3, 20, 5, 30, 7, 40}))},
+      {"y.npy", npy(dictionary("<i8", "(4, 1)"), raw<int64_t>({0, 2, 1, 0}))},
+      {"readme.txt", "not an array"}};
+  for (const bool compress : {false, true}) {
+    const TemporaryFolder folder;
+    folder.file("d.npz", npz(members, compress));
+    RunConfig config = good_config(folder.path() + "/r.toml",
+                                   "model = 'm.nn'\ndata.train = 'd.npz'\nargs.classes = 'auto'\n"
+                                   "input.features = { from = 'x', standardize = true }\n");
+    CHECK(config.data.format == "npy");
+    const LoadedData data = good_data(config, {floats("features", {2}), labels("label", 3)});
+    const auto root = static_cast<float>(-3 / std::sqrt(5.0));
+    CHECK(row_floats(data.train, "features", 0) == std::vector<float>{root, root});
+    CHECK(row_label(data.train, "label", 1) == 2);
+    Diagnostics diagnostics;
+    REQUIRE(resolve_auto_arguments(config, diagnostics));
+    CHECK(config.arguments["classes"] == "3");
+  }
+}
+
+TEST_CASE("NPZ and NPY: no bytes crash the readers") {
+  const std::string arrays = npy(dictionary("<f4", "(2, 3)"), raw<float>({1, 2, 3, 4, 5, 6}));
+  const std::string whole =
+      npz({{"x.npy", arrays}, {"y.npy", npy(dictionary("<i4", "(2,)"), raw<int32_t>({0, 1}))}}, true);
+  const TemporaryFolder folder;
+  std::mt19937 random(1);
+  size_t failed = 0;
+  const auto attempt = [&](const std::string& text) {
+    const std::string path = folder.file("d.npz", text);
+    Diagnostics diagnostics;
+    const Result<FieldSet> set = read_npy(path, DataPlace::memory, diagnostics);
+    if (set) return true;
+    CHECK(diagnostics.exit_code() == 4);
+    ++failed;
+    return false;
+  };
+  REQUIRE(attempt(whole));
+  for (size_t cut = 0; cut < whole.size(); ++cut) CHECK_FALSE(attempt(whole.substr(0, cut)));
+  for (int i = 0; i < 2000; ++i) {
+    std::string text = i % 2 == 0 ? whole : arrays;
+    for (int k = 0; k < 1 + i % 3; ++k) text[random() % text.size()] = static_cast<char>(random());
+    attempt(text);
+  }
+  CHECK(failed > 500);
+}
+
+TEST_CASE("arrays that are mapped give the same rows and the same hash as arrays in memory") {
+  std::vector<float> values(600);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) * 0.25F;
+  const TemporaryFolder folder;
+  folder.file("x.npy", npy(dictionary("<f4", "(100, 6)"), raw(values)));
+  const auto load = [&](const char* place, double split) {
+    return good_data(good_config(folder.path() + "/r.toml",
+                                 std::string("model = 'm.nn'\ndata = { train = 'x.npy', load = '") + place +
+                                     (split > 0 ? "', split = 0.8 }\n" : "' }\n")),
+                     {floats("x", {2, 3})});
+  };
+  for (const double split : {0.0, 0.8}) {
+    const LoadedData memory = load("memory", split), mapped = load("mapped", split);
+    CHECK(mapped.train.find("x")->file->mapped());
+    CHECK(mapped.train.find("x")->memory() < 400);
+    CHECK(memory.train.rows == (split > 0 ? 80 : 100));
+    CHECK(memory.content_hash() == mapped.content_hash());
+    for (int64_t row = 0; row < memory.train.rows; ++row)
+      CHECK(row_floats(memory.train, "x", row) == row_floats(mapped.train, "x", row));
+  }
+}
