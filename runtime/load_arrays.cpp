@@ -259,7 +259,10 @@ std::vector<std::pair<std::string, int64_t>> count_array_classes(const RunConfig
   std::vector<std::pair<std::string, int64_t>> found;
   if (config.data.format == "images") {
     const auto classes = static_cast<int64_t>(picture_classes(config.data.train).size());
-    if (classes > 0) found.emplace_back("class", classes);
+    if (classes > 0)
+      found.emplace_back("class", classes);
+    else  // says why there are none
+      static_cast<void>(read_pictures(config.data.train, {}, diagnostics));
     return found;
   }
   const Result<FieldSet> set = read_part(config, {}, false, nullptr, diagnostics);
