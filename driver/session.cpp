@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "driver/programs.h"
 #include "ir/verify.h"
 #include "runtime/config.h"
 #include "runtime/dataset.h"
@@ -134,13 +135,29 @@ Result<runtime::RunConfig> load_run(Session& session, const std::string& path) {
   return config;
 }
 
-frontend::BuildOptions build_options(const Session& session, const runtime::RunConfig& config) {
+frontend::BuildOptions build_options(const runtime::RunConfig& config, const runtime::Phase& phase) {
   frontend::BuildOptions built;
   built.arguments = config.arguments;
   built.batch = config.batch;
-  built.optimizer =
-      session.options.optimizer.empty() ? config.phases.front().optimizer : session.options.optimizer;
+  built.optimizer = phase.optimizer;
+  built.clip_norm = phase.clip_norm;
+  built.clip_span = phase.clip_span;
+  for (const runtime::ParameterGroup& group : phase.groups) {
+    frontend::ParameterGroup& to = built.groups.emplace_back();
+    to.match = group.match;
+    to.rank = group.rank;
+    to.span = group.span;
+    for (const auto& a : group.arguments)
+      to.arguments.push_back({a.name, a.value, a.name_span, a.value_span});
+  }
   return built;
+}
+
+frontend::BuildOptions build_options(const Session& session, const runtime::RunConfig& config) {
+  if (session.options.optimizer.empty()) return build_options(config, config.phases.front());
+  runtime::Phase other;
+  other.optimizer = session.options.optimizer;
+  return build_options(config, other);
 }
 
 Result<frontend::BuildOptions> build_options(Session& session) {
@@ -193,6 +210,13 @@ Result<LoadedModel> load_model(Session& session, const std::string& path) {
   Result<ast::File> tree = parse_model(session, loaded.path);
   if (!tree) return Failure();
   loaded.tree = std::move(*tree);
+  if (loaded.run && loaded.run->whole_batch) {
+    const Result<frontend::Model> model = build(session, loaded);
+    if (!model) return Failure();
+    const Result<runtime::LoadedData> data = read_data(session, *loaded.run, *model);
+    if (!data) return Failure();
+    loaded.run->batch = loaded.options.batch = data->train.rows;
+  }
   return loaded;
 }
 

@@ -43,9 +43,10 @@ Result<ast::File> parse_model(Session& session, const std::string& path);
 // model), and its "auto" arguments found in the data.
 Result<runtime::RunConfig> load_run(Session& session, const std::string& path);
 
-// How a model is to be built: from a run file (its first phase's optimiser), or from -D and --optimizer
-// alone.
+// How a model is to be built: from a run file (its first phase's optimiser, or another's), or from -D and
+// --optimizer alone.
 frontend::BuildOptions build_options(const Session& session, const runtime::RunConfig& config);
+frontend::BuildOptions build_options(const runtime::RunConfig& config, const runtime::Phase& phase);
 Result<frontend::BuildOptions> build_options(Session& session);
 
 // A .nn file with -D, or the model that a run file names with the arguments that it binds.

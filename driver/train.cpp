@@ -7,6 +7,7 @@
 #include "driver/report.h"
 #include "driver/session.h"
 #include "runtime/run_folder.h"
+#include "runtime/schedule.h"
 #include "runtime/trainer.h"
 
 namespace nnc::driver {
@@ -20,23 +21,32 @@ struct PhaseBuild {
   Bundle bundle;
 };
 
-// One build per distinct optimiser text, in order of first use.
+// One build per distinct step, in order of first use.
 struct Plan {
   std::vector<std::unique_ptr<PhaseBuild>> builds;
   std::vector<size_t> of_phase;  // index into `builds`
 };
 
+// What of a phase its machine code depends on: not how long it is, nor how the rate changes.
+std::string compiled_part(const runtime::Phase& phase) {
+  std::string text = fmt::format("{} {}", phase.optimizer, phase.clip_norm);
+  for (const runtime::ParameterGroup& group : phase.groups) {
+    text += fmt::format("; {} {}", group.match, group.rank);
+    for (const auto& argument : group.arguments) text += fmt::format(" {}={}", argument.name, argument.value);
+  }
+  return text;
+}
+
 Result<Plan> plan_phases(Session& session, const runtime::RunConfig& config) {
   Plan plan;
   std::map<std::string, size_t> known;
   for (const runtime::Phase& phase : config.phases) {
-    const auto [found, is_new] = known.try_emplace(phase.optimizer, plan.builds.size());
+    const auto [found, is_new] = known.try_emplace(compiled_part(phase), plan.builds.size());
     plan.of_phase.push_back(found->second);
     if (!is_new) continue;
     auto made = std::make_unique<PhaseBuild>();
     made->loaded.path = config.model;
-    made->loaded.options = build_options(session, config);
-    made->loaded.options.optimizer = phase.optimizer;
+    made->loaded.options = build_options(config, phase);
     Result<ast::File> tree = parse_model(session, config.model);
     if (!tree) return Failure();
     made->loaded.tree = std::move(*tree);
@@ -80,6 +90,40 @@ std::string summary(const runtime::RunConfig& config, const frontend::Model& mod
                            threads == 1 ? "" : "s");
 }
 
+// "clipped at 1, 2 groups"
+std::string described(const runtime::Phase& phase) {
+  std::string out = runtime::describe_schedule(phase);
+  const auto add = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
+  if (phase.clip_norm > 0) add(fmt::format("gradients clipped at {}", phase.clip_norm));
+  if (!phase.groups.empty())
+    add(fmt::format("{} group{}", phase.groups.size(), phase.groups.size() == 1 ? "" : "s"));
+  return out;
+}
+
+// The phases as a table: which epochs and steps, which optimiser, its rate from its first step to its last.
+std::string plan_table(const runtime::RunConfig& config, const Plan& plan, int64_t rows) {
+  const int64_t batches = rows == 0 ? 0 : (rows + config.batch - 1) / config.batch;
+  Table table(batches > 0 ? "llllll" : "lllll");
+  const auto row = [&](std::vector<std::string> cells) {
+    if (batches == 0) cells.erase(cells.begin() + 1);
+    table.row(std::move(cells));
+  };
+  row({"phase", "epochs", "steps", "optimizer", "rate", "schedule"});
+  int64_t epoch = 0, step = 0;
+  for (size_t i = 0; i < config.phases.size(); ++i) {
+    const runtime::Phase& phase = config.phases[i];
+    const runtime::PhaseLength length = runtime::phase_length(phase, batches);
+    const int64_t epochs = (length.steps + length.per_epoch - 1) / length.per_epoch;
+    const frontend::Model& model = plan.builds[plan.of_phase[i]]->model;
+    row({fmt::format("{}", i + 1), fmt::format("{}–{}", epoch + 1, epoch + epochs),
+         fmt::format("{}–{}", step + 1, step + length.steps), phase.optimizer,
+         runtime::describe_rates(phase, model.default_lr, length), described(phase)});
+    epoch += epochs;
+    step += length.steps;
+  }
+  return table.text();
+}
+
 void show_outcome(Console& console, const runtime::TrainOutcome& outcome) {
   Table table("ll");
   for (const runtime::NamedValue& loss : outcome.losses)
@@ -106,9 +150,14 @@ int train(const Options& options, Console& console) {
   if (!config) return session.leave();
   Result<Plan> plan = plan_phases(session, *config);
   if (!plan) return session.leave();
-  const frontend::Model& model = plan->builds.front()->model;
-  const Result<runtime::LoadedData> data = read_data(session, *config, model);
+  const Result<runtime::LoadedData> data = read_data(session, *config, plan->builds.front()->model);
   if (!data) return session.leave();
+  if (config->whole_batch) {
+    config->batch = data->train.rows;
+    plan = plan_phases(session, *config);
+    if (!plan) return session.leave();
+  }
+  const frontend::Model& model = plan->builds.front()->model;
   runtime::RunIdentity identity{identity_text(*plan), data->content_hash()};
   Result<runtime::RunFolder> folder =
       runtime::open_run_folder(*config, identity, options.fresh, session.diagnostics);
@@ -117,6 +166,7 @@ int train(const Options& options, Console& console) {
   if (folder->finished) return session.leave();
   runtime::ThreadPool pool(codegen_options(options).threads);
   console.say("{}", summary(*config, model, *data, pool.threads()));
+  console.say("{}", plan_table(*config, *plan, data->train.rows));
   if (!compile_plan(session, *plan, *data)) return session.leave();
   // Warnings about the model belong before the progress lines, not after hours of them.
   console.report(session.diagnostics, session.sources);

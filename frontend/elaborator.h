@@ -50,6 +50,7 @@ struct Library {
   std::set<FileId> standard_files;
   std::map<std::string, ast::ExprPtr> arguments;  // -D name=value
   ast::ExprPtr optimizer;                         // null for none
+  std::vector<std::vector<ast::ExprPtr>> groups;  // the values of BuildOptions::groups
 
   bool is_standard(Span span) const { return standard_files.count(span.file) > 0; }
 };

@@ -15,12 +15,28 @@
 
 namespace nnc::frontend {
 
+// Parameters for which arguments of the optimiser are different.
+struct ParameterGroup {
+  std::string match;  // their saved names: "*.bias"; `*` stands for any characters, `?` for one; empty: any
+  int64_t rank = -1;  // their number of axes; -1: any
+  struct Argument {
+    std::string name, value;  // in .nn syntax
+    Span name_span, value_span;
+  };
+  std::vector<Argument> arguments;
+  Span span;  // may be invalid
+};
+
 struct BuildOptions {
   // -D name=value: model arguments as expressions in .nn syntax ("64", "[64, 32, 10]", "true").
   std::map<std::string, std::string> arguments;
   int64_t batch = 32;
   // An optimiser call in .nn syntax, "adam(lr = 0.01)"; empty: the training graph stops at the gradients.
   std::string optimizer;
+  // The norm of all gradients together is at most this: where it is larger, they are scaled down. 0: no clipping.
+  double clip_norm = 0;
+  Span clip_span;
+  std::vector<ParameterGroup> groups;  // the first that fits a parameter counts
 };
 
 // A data column the model asks for.

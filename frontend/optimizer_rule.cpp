@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace nnc::frontend {
 namespace {
@@ -21,8 +22,9 @@ class RuleRun {
       : e_(e), parts_(parts), loss_(loss), result_(result) {}
 
   // Elaborates the rule for one parameter. False after an error.
-  bool run(Parameter& parameter, const std::optional<Tensor>& gradient) {
-    Frame frame = parts_.arguments;
+  bool run(const Learned& learned, const std::optional<Tensor>& gradient) {
+    Parameter& parameter = *learned.parameter;
+    Frame frame = *learned.arguments;
     frame.path = parameter.name;
     frame.run = parameter.dims;
     std::map<std::string, Updatable> updatable;
@@ -168,30 +170,63 @@ Value substituted(Elaborator& e, Value root, const std::map<NodeId, Value>& inst
   return depends[root.node.index] ? copies[root.node.index][root.result] : root;
 }
 
+bool refuses_clipping(Elaborator& e, const RuleParts& parts) {
+  if (e.options.clip_norm == 0) return false;
+  e.diagnostics.error(
+      DiagnosticKind::optimizer_rule, e.options.clip_span.valid() ? e.options.clip_span : parts.span,
+      fmt::format("{} asks for no gradient, so there is none to clip", parts.declaration.name.text));
+  return true;
+}
+
+// g * min(1, clip / (norm + 1e-6)), norm = sqrt(sum of all g^2): PyTorch's clip_grad_norm_. (Pascanu, Mikolov,
+// Bengio: "On the difficulty of training recurrent neural networks", 2013.)
+void clip(Elaborator& e, const RuleParts& parts, std::vector<Tensor>& slopes) {
+  Builder& b = e.builder;
+  b.set_spans({parts.span});
+  std::optional<Value> square;
+  for (const Tensor& slope : slopes) {
+    std::vector<int64_t> axes(slope.dims.size());
+    std::iota(axes.begin(), axes.end(), 0);
+    const Value sum = b.sum(b.mul(slope.value, slope.value), axes);
+    square = square ? b.add(*square, sum) : sum;
+  }
+  if (!square) return;
+  const Value norm = b.add(b.make(Op::sqrt, {*square}), b.scalar(DType::f32, 1e-6));
+  const Value factor =
+      b.make(Op::minimum, {b.div(b.scalar(DType::f32, e.options.clip_norm), norm), b.scalar(DType::f32, 1)});
+  for (Tensor& slope : slopes)
+    slope.value = b.mul(slope.value, b.broadcast_scalar(factor, b.type(slope.value).shape));
+}
+
 }  // namespace
 
-bool update_all(Elaborator& e, const RuleParts& parts, std::span<Parameter* const> learned,
-                const Tensor& loss, OptimizerResult& result) {
+bool update_all(Elaborator& e, const RuleParts& parts, std::span<const Learned> learned, const Tensor& loss,
+                OptimizerResult& result) {
   const bool wants_gradient = std::any_of(parts.rule.parameters.begin(), parts.rule.parameters.end(),
                                           [](const ast::Parameter& p) { return p.name.text == "g"; });
+  if (!wants_gradient && refuses_clipping(e, parts)) return false;
   std::optional<std::vector<Tensor>> slopes;
   if (wants_gradient) {
-    slopes = gradients(e, loss, learned);
+    std::vector<Parameter*> parameters;
+    for (const Learned& one : learned) parameters.push_back(one.parameter);
+    slopes = gradients(e, loss, parameters);
     if (!slopes) return false;
+    if (e.options.clip_norm > 0) clip(e, parts, *slopes);
   }
   RuleRun rule(e, parts, loss, result);
   for (size_t i = 0; i < learned.size(); ++i) {
-    if (!rule.run(*learned[i], slopes ? std::optional<Tensor>((*slopes)[i]) : std::nullopt)) return false;
+    if (!rule.run(learned[i], slopes ? std::optional<Tensor>((*slopes)[i]) : std::nullopt)) return false;
   }
   for (const Change& change : rule.changes) e.builder.output(change.name, change.value, change.old.node);
   return true;
 }
 
-bool propose_all(Elaborator& e, const RuleParts& parts, std::span<Parameter* const> learned,
-                 const Tensor& loss, OptimizerResult& result) {
+bool propose_all(Elaborator& e, const RuleParts& parts, std::span<const Learned> learned, const Tensor& loss,
+                 OptimizerResult& result) {
+  if (refuses_clipping(e, parts)) return false;
   RuleRun rule(e, parts, loss, result);
-  for (Parameter* parameter : learned) {
-    if (!rule.run(*parameter, std::nullopt)) return false;
+  for (const Learned& one : learned) {
+    if (!rule.run(one, std::nullopt)) return false;
   }
   std::map<NodeId, Value> proposals;
   for (const Change& change : rule.changes) {

@@ -10,6 +10,7 @@
 #include "fmt/format.h"
 #include "runtime/config_data.h"
 #include "runtime/file.h"
+#include "runtime/phase_config.h"
 #include "runtime/settings.h"
 #include "runtime/table_reader.h"
 #include "support/suggest.h"
@@ -63,46 +64,26 @@ class ConfigReader {
     }
   }
 
-  Phase read_phase(TableReader& reader, const Setting& owner) {
-    Phase phase;
-    if (reader.has("epochs") || !reader.has("steps")) {
-      phase.epochs = config_.data.present() ? 10 : 0;
-      if (reader.has("epochs") || phase.epochs > 0) reader.read("epochs", phase.epochs, 1, kMost);
-    }
-    if (reader.has("steps")) reader.read("steps", phase.steps, 1, kMost);
-    if (reader.has("epochs") && reader.has("steps"))
-      diagnostics_
-          .error(DiagnosticKind::conflicting_keys, owner.member("steps")->key_span,
-                 "epochs and steps exclude each other")
-          .label(owner.member("epochs")->key_span, "epochs are given here");
-    if (!config_.data.present() && reader.has("epochs"))
-      diagnostics_
-          .error(DiagnosticKind::conflicting_keys, owner.member("epochs")->key_span,
-                 "without data there are no epochs")
-          .suggest("steps = 1000");
-    if (!config_.data.present() && !reader.has("epochs") && !reader.has("steps")) {
-      phase.steps = 1000;
-      reader.record("steps", "1000", false);
-    }
-    reader.find("epochs");
-    reader.find("steps");
-    reader.read("optimizer", phase.optimizer);
-    if (const Setting* s = owner.member("optimizer")) phase.span = s->span;
-    reader.read("halve_every", phase.halve_every, 0, kMost);
-    if (!config_.data.present() && phase.halve_every > 0)
-      diagnostics_.error(DiagnosticKind::conflicting_keys, owner.member("halve_every")->key_span,
-                         "halve_every counts epochs; without data there are none");
-    if (reader.has("clip_norm")) reader.read("clip_norm", phase.clip_norm, true);
-    reader.find("clip_norm");
-    reader.not_built("groups", "one setting holds for all parameters");
-    return phase;
-  }
-
   void read_train(const Setting* table, const Setting* phases) {
     static const Setting kEmpty;
     const Setting& train = table == nullptr ? kEmpty : *table;
     TableReader reader(&train, "train", config_, diagnostics_);
-    reader.read("batch", config_.batch, 1, 1 << 30);
+    if (const Setting* s = reader.find("batch"); s != nullptr && s->kind == Kind::string) {
+      config_.whole_batch = s->string == "all";
+      if (!config_.whole_batch)
+        reader.bad(*s, fmt::format("train.batch is a whole number or \"all\", not {}", s->text()))
+            .suggest(s->string.find_first_not_of("0123456789") == std::string::npos ? "batch = " + s->string
+                                                                                    : "batch = \"all\"");
+      else if (!config_.data.present())
+        diagnostics_.error(DiagnosticKind::conflicting_keys, s->span,
+                           "without data there is no batch of all rows");
+      else if (config_.data.format == "splitmix")
+        diagnostics_.error(DiagnosticKind::conflicting_keys, s->span,
+                           "generated data has as many rows as its batches say");
+      reader.record("batch", s->text(), false);
+    } else {
+      reader.read("batch", config_.batch, 1, 1 << 30);
+    }
     int64_t seed = 0;
     reader.read("seed", seed, 0, std::numeric_limits<int64_t>::max());
     config_.seed = static_cast<uint64_t>(seed);
@@ -117,14 +98,12 @@ class ConfigReader {
     }
     reader.record("out", quote(config_.out), false);
 
-    static constexpr const char* kPhaseKeys[] = {"epochs",      "steps",     "optimizer",
-                                                 "halve_every", "clip_norm", "groups"};
     if (phases == nullptr) {
-      config_.phases.push_back(read_phase(reader, train));
+      config_.phases.push_back(read_phase(reader, train, config_, diagnostics_));
       reader.finish();
       return;
     }
-    for (const char* key : kPhaseKeys) {
+    for (const char* key : phase_keys()) {
       if (const Setting* s = reader.find(key))
         diagnostics_
             .error(DiagnosticKind::conflicting_keys, s->key_span,
@@ -142,7 +121,7 @@ class ConfigReader {
         continue;
       }
       TableReader phase(&item, fmt::format("phase.{}", i), config_, diagnostics_);
-      config_.phases.push_back(read_phase(phase, item));
+      config_.phases.push_back(read_phase(phase, item, config_, diagnostics_));
       phase.finish();
     }
   }

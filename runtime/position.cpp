@@ -22,6 +22,9 @@ constexpr std::pair<const char*, int64_t Position::*> kCounts[] = {
     {"best_step", &Position::best_step},
 };
 
+constexpr std::pair<const char*, int64_t Plateau::*> kPlateau[] = {
+    {"plateau_seen", &Plateau::seen}, {"plateau_bad", &Plateau::bad}, {"plateau_cuts", &Plateau::cuts}};
+
 template <class T>
 bool read_number(std::string_view text, T& to) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
@@ -32,17 +35,24 @@ bool read_number(std::string_view text, T& to) {
 
 void Position::write(Metadata& metadata) const {
   for (const auto& [key, member] : kCounts) metadata[key] = std::to_string(this->*member);
+  for (const auto& [key, member] : kPlateau) metadata[key] = std::to_string(plateau.*member);
+  metadata["plateau_best"] = fmt::format("{}", plateau.best);
   metadata["best"] = fmt::format("{}", best);
   metadata["losses"] = fmt::format("{}", fmt::join(losses, " "));
 }
 
 bool Position::read(const Metadata& metadata) {
-  constexpr int64_t kMost = int64_t{1} << 52;
-  for (const auto& [key, member] : kCounts) {
-    const auto found = metadata.find(key);
-    if (found == metadata.end() || !read_number(found->second, this->*member)) return false;
-    if (this->*member < 0 || this->*member > kMost) return false;
-  }
+  const auto read_count = [&](const char* key, int64_t& to) {
+    constexpr int64_t kLargest = int64_t{1} << 52;
+    const auto at = metadata.find(key);
+    return at != metadata.end() && read_number(at->second, to) && to >= 0 && to <= kLargest;
+  };
+  for (const auto& [key, member] : kCounts)
+    if (!read_count(key, this->*member)) return false;
+  for (const auto& [key, member] : kPlateau)
+    if (!read_count(key, plateau.*member)) return false;
+  const auto plateau_best = metadata.find("plateau_best");
+  if (plateau_best == metadata.end() || !read_number(plateau_best->second, plateau.best)) return false;
   const auto found = metadata.find("best");
   const auto sums = metadata.find("losses");
   if (found == metadata.end() || !read_number(found->second, best) || sums == metadata.end()) return false;

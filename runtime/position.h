@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/checkpoint.h"
+#include "runtime/schedule.h"
 
 namespace nnc::runtime {
 
@@ -21,6 +22,7 @@ struct Position {
   std::vector<double> losses;
   double best = 0;  // the best epoch's loss, valid if best_step > 0
   int64_t best_step = 0;
+  Plateau plateau;  // of this phase's schedule
 
   void write(Metadata& metadata) const;
   // False if the metadata lacks something or holds nonsense.

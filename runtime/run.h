@@ -13,14 +13,43 @@
 
 namespace nnc::runtime {
 
+// How the rate changes during a phase; runtime/schedule.h computes it.
+struct Schedule {
+  enum class Kind { constant, step, cosine, linear, plateau };
+  Kind kind = Kind::constant;
+  double warmup = 0;      // from nothing to the rate, in epochs, or in steps where the phase counts steps
+  int64_t every = 0;      // step: a cut after so many epochs or steps
+  bool in_epochs = true;  // what `every` counts
+  double factor = 0.1;    // step, plateau: what a cut multiplies the rate by
+  double to = 0;          // cosine, linear: the rate at the phase's end
+  int64_t patience = 0;   // plateau: a cut after so many epochs without a better value …
+  std::string metric;     // … of this: "train.loss", "accuracy"
+  bool higher = false;    // which way is better
+  Span span;              // of the metric's name, or the schedule; may be invalid
+};
+
+// Parameters with arguments of the optimiser of their own.
+struct ParameterGroup {
+  std::string match;  // "*.bias"; empty: any name
+  int64_t rank = -1;  // their number of axes; -1: any
+  struct Argument {
+    std::string name, value;  // .nn syntax
+    Span name_span, value_span;
+  };
+  std::vector<Argument> arguments;
+  Span span;  // may be invalid
+};
+
 // One optimiser for a stretch of the run.
 struct Phase {
   int64_t epochs = 0;  // one of the two is 0
   int64_t steps = 0;
-  std::string optimizer;    // .nn syntax: "adam", "sgd(lr = 0.01)"
-  int64_t halve_every = 0;  // epochs; 0: never
-  double clip_norm = 0;     // 0: no clipping
-  Span span;                // of the optimiser's text in the run file; may be invalid
+  std::string optimizer = "sgd";  // .nn syntax: "adam", "sgd(lr = 0.01)"
+  Schedule schedule;
+  double clip_norm = 0;  // the gradients' norm is at most this, all parameters together; 0: no clipping
+  Span clip_span;
+  std::vector<ParameterGroup> groups;  // the first that fits a parameter counts
+  Span span;                           // of the optimiser's text in the run file; may be invalid
 };
 
 // [input.NAME]
@@ -73,6 +102,7 @@ struct RunConfig {
   std::map<std::string, InputSpec> inputs;
   DataSpec data;
   int64_t batch = 32;
+  bool whole_batch = false;  // train.batch = "all": `batch` is set once the rows are counted
   uint64_t seed = 0;
   std::vector<Phase> phases;  // at least one
   std::string out;            // the run folder

@@ -112,13 +112,6 @@ class TableReader {
   Diagnostic& bad(const Setting& s, std::string message) {
     return diagnostics_.error(DiagnosticKind::bad_value, s.span, std::move(message));
   }
-  void not_built(const std::string& key, const std::string& what) {
-    if (const Setting* s = find(key))
-      diagnostics_.error(DiagnosticKind::not_built, s->key_span,
-                         fmt::format("{} is not built yet: {}", name(key), what));
-    known_.pop_back();  // never suggest it
-    quiet_.push_back(key);
-  }
   void record(const std::string& key, std::string value, bool absent) {
     const Setting* s = table_ == nullptr ? nullptr : table_->member(key);
     if (s == nullptr && absent) return;
@@ -134,7 +127,7 @@ class TableReader {
       const auto asked = [&](const std::vector<std::string>& keys) {
         return std::find(keys.begin(), keys.end(), item.key) != keys.end();
       };
-      if (asked(known_) || asked(quiet_)) continue;
+      if (asked(known_)) continue;
       std::string where = prefix_.empty() ? "a run file" : fmt::format("[{}]", prefix_);
       Diagnostic& d = diagnostics_.error(DiagnosticKind::unknown_key, item.key_span,
                                          fmt::format("{} has no key {}", where, item.key));
@@ -160,7 +153,7 @@ class TableReader {
   std::string prefix_;
   RunConfig& config_;
   Diagnostics& diagnostics_;
-  std::vector<std::string> known_, quiet_;
+  std::vector<std::string> known_;
 };
 
 }  // namespace nnc::runtime

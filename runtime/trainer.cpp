@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include "fmt/format.h"
@@ -15,7 +16,10 @@
 #include "runtime/losses.h"
 #include "runtime/metrics_log.h"
 #include "runtime/position.h"
+#include "runtime/schedule.h"
+#include "runtime/settings.h"
 #include "runtime/stop_signal.h"
+#include "support/suggest.h"
 
 namespace nnc::runtime {
 namespace {
@@ -71,16 +75,40 @@ class Trainer {
     } else if (!resume()) {
       return false;
     }
-    order_.resize(data_.shuffle ? static_cast<size_t>(data_.train.rows) : 0);
+    // A batch of all rows takes them as they lie: no order is better than another.
+    const bool shuffles = data_.shuffle && !config_.whole_batch;
+    order_.resize(shuffles ? static_cast<size_t>(data_.train.rows) : 0);
 
     std::vector<std::string> columns = {"epoch", "step", "phase", "lr"};
     for (const LossReader& loss : losses_) columns.push_back("train." + loss.name);
     if (has_test())
       for (const TensorInfo& t : bundle().tensors)
         if (t.role == TensorRole::output && t.shape.empty()) columns.push_back("test." + t.name);
+    if (!check_plateaus(columns)) return false;
     if (!log_.open(folder_.path + "/metrics.csv", columns, at_.step, diagnostics_)) return false;
     progress_.start(total_steps(), at_.step);
     return true;
+  }
+
+  // A plateau schedule watches one of the values that metrics.csv holds.
+  bool check_plateaus(const std::vector<std::string>& columns) {
+    const std::vector<std::string> known(columns.begin() + 4, columns.end());
+    for (const Phase& p : config_.phases) {
+      const std::string& name = p.schedule.metric;
+      const auto is = [&](const std::string& k) {
+        return k == name || k == "test." + name || k == "train." + name;
+      };
+      if (p.schedule.kind != Schedule::Kind::plateau || std::any_of(known.begin(), known.end(), is)) continue;
+      const std::string message =
+          fmt::format("the schedule watches {}, which this run does not measure", name);
+      Diagnostic& d = p.schedule.span.valid()
+                          ? diagnostics_.error(DiagnosticKind::bad_value, p.schedule.span, message)
+                          : diagnostics_.error_at(DiagnosticKind::bad_value, config_.path, message);
+      const auto near = suggest(name, known);
+      d.suggest(near ? fmt::format("did you mean {}?", quote(*near))
+                     : fmt::format("there are {}", fmt::join(known, ", ")));
+    }
+    return diagnostics_.error_count() == 0;
   }
 
   bool resume() {
@@ -127,23 +155,23 @@ class Trainer {
     count_ = count != nullptr && count->role == TensorRole::scalar && count->dtype == ElementType::i64
                  ? session_->state() + count->offset
                  : nullptr;
-    return batches_.bind(bundle(), "train", data_.train, diagnostics_);
+    const TensorInfo* rate = bundle().find_tensor("lr");
+    rate_ = rate != nullptr && rate->role == TensorRole::scalar && rate->dtype == ElementType::f64
+                ? session_->state() + rate->offset
+                : nullptr;
+    if (!batches_.bind(bundle(), "train", data_.train, diagnostics_)) return false;
+    length_ = phase_length(phase(), data_.train.columns.empty() ? 0 : batches_.batches());
+    return true;
   }
 
   // ---- how long ----
 
-  int64_t steps_per_segment() const {
-    if (data_.train.rows > 0 && !data_.train.columns.empty()) return batches_.batches();
-    return std::max<int64_t>(1, (phase().steps + 19) / 20);
-  }
   bool phase_done() const {
     return phase().steps > 0 ? at_.step_in_phase >= phase().steps : at_.epoch_in_phase >= phase().epochs;
   }
   int64_t steps_in_segment() const {
-    const int64_t whole = steps_per_segment();
-    if (phase().steps == 0) return whole;
     // step_in_phase includes the steps of this segment that are already done.
-    return std::min(whole, phase().steps - (at_.step_in_phase - at_.step_in_epoch));
+    return std::min(length_.per_epoch, length_.steps - (at_.step_in_phase - at_.step_in_epoch));
   }
   int64_t total_steps() const {
     int64_t total = 0;
@@ -160,6 +188,7 @@ class Trainer {
       if (at_.phase + 1 == static_cast<int64_t>(programs_.size())) break;
       ++at_.phase;
       at_.epoch_in_phase = at_.step_in_phase = 0;
+      at_.plateau = {};
       if (!enter_phase()) return false;
     }
     checkpoints_.prune();
@@ -167,11 +196,9 @@ class Trainer {
         write_file(folder_.path + "/finished", fmt::format("{{\"steps\": {}}}\n", at_.step), diagnostics_));
   }
 
-  double rate() const {
-    const int64_t every = phase().halve_every;
-    const double lr = programs_[static_cast<size_t>(at_.phase)].lr;
-    return every > 0 ? std::ldexp(lr, -static_cast<int>(std::min<int64_t>(at_.epoch_in_phase / every, 2000)))
-                     : lr;
+  // Of a step of this phase, from 0.
+  double rate(int64_t step) const {
+    return rate_at(phase(), programs_[static_cast<size_t>(at_.phase)].lr, length_, step, at_.plateau.cuts);
   }
 
   bool segment() {
@@ -181,7 +208,6 @@ class Trainer {
       shuffled_order(config_.seed, ShufflePurpose::epoch, static_cast<uint64_t>(at_.epoch), order_);
     const AugmentKey augment{config_.seed, static_cast<uint64_t>(at_.epoch)};
     batches_.set_order(order_, &augment);
-    session_->set_scalar("lr", rate());
     char label[48];
     *fmt::format_to_n(label, sizeof label - 1, "epoch {}", at_.epoch + 1).out = '\0';
     progress_.set_label(label);
@@ -191,6 +217,8 @@ class Trainer {
       const int64_t batch = no_data ? 0 : at_.step_in_epoch;
       ++at_.t;
       if (count_ != nullptr) std::memcpy(count_, &at_.t, sizeof at_.t);
+      const double lr = rate(at_.step_in_phase);
+      if (rate_ != nullptr) std::memcpy(rate_, &lr, sizeof lr);
       batches_.run(*session_, batch);
       ++at_.step;
       ++at_.step_in_epoch;
@@ -220,7 +248,7 @@ class Trainer {
     outcome_.losses.clear();
     for (size_t i = 0; i < losses_.size(); ++i)
       outcome_.losses.push_back({losses_[i].name, at_.losses[i] / static_cast<double>(at_.rows)});
-    const double lr = rate();
+    const double lr = rate(at_.step_in_phase - 1);
     outcome_.metrics.clear();
     if (has_test()) {
       Result<std::vector<NamedValue>> values = evaluate(*session_, data_.test, diagnostics_);
@@ -241,6 +269,9 @@ class Trainer {
     for (const NamedValue& v : outcome_.metrics) line += fmt::format(",{}", v.value);
     if (!log_.append(line, diagnostics_)) return false;
 
+    if (phase().schedule.kind == Schedule::Kind::plateau)
+      see(phase().schedule, measured(phase().schedule.metric), at_.plateau);
+
     const double score = outcome_.metrics.empty() ? outcome_.losses[0].value : test_loss();
     const bool best = at_.best_step == 0 || score < at_.best;
     if (best) {
@@ -255,6 +286,16 @@ class Trainer {
     if (StopSignal::requested() || at_.step == options_.stop_after_steps)
       if (!last) return interrupted();
     return true;
+  }
+
+  // "train.NAME" is a loss of the training part, "test.NAME" or a plain name one of the test part, or else of
+  // the training part. Not a number if there is none.
+  double measured(const std::string& name) const {
+    for (const NamedValue& v : outcome_.metrics)
+      if (v.name == name || "test." + v.name == name) return v.value;
+    for (const NamedValue& v : outcome_.losses)
+      if (v.name == name || "train." + v.name == name) return v.value;
+    return std::numeric_limits<double>::quiet_NaN();
   }
 
   double test_loss() const {
@@ -280,7 +321,8 @@ class Trainer {
                           : fmt::format("{} is not finite after step {}", what, at_.step));
     d.note(checkpoints_.newest().empty() ? "no checkpoint was made before"
                                          : "the last good checkpoint is " + checkpoints_.newest());
-    d.suggest(fmt::format("a smaller rate than {}, or clip_norm", rate()));
+    d.suggest(fmt::format("a smaller rate than {}, or clip_norm",
+                          rate(std::max<int64_t>(0, at_.step_in_phase - 1))));
     outcome_.exit_code = 5;
     return false;
   }
@@ -325,6 +367,8 @@ class Trainer {
   std::vector<uint32_t> order_;
   std::vector<LossReader> losses_;
   unsigned char* count_ = nullptr;  // the scalar t in the state
+  unsigned char* rate_ = nullptr;   // and lr
+  PhaseLength length_;
   Position at_;
   double last_loss_ = 0, said_ = 0;
   TrainOutcome outcome_;

@@ -33,7 +33,7 @@ namespace nnc::runtime {
 // The compiled form of one phase. Phases with the same optimiser text may share a bundle.
 struct PhaseProgram {
   const Bundle* bundle = nullptr;
-  double lr = 0;  // at the phase's start; halve_every halves it from there
+  double lr = 0;  // what the schedule starts from
 };
 
 struct TrainOptions {

@@ -340,6 +340,13 @@ OPTIMIZERS = [
     ("adamw(lr = 0.01, weight_decay = 0.1, decay_rank = 2)",
      lambda p: O.AdamW([{"params": [q for q in p if q.dim() >= 2]},
                         {"params": [q for q in p if q.dim() < 2], "weight_decay": 0.0}], 0.01, weight_decay=0.1), 1e-6),
+    # What a phase adds to an optimiser: clipping by the norm of all gradients, arguments of their own for some.
+    ("sgd(lr = 0.0625, momentum = 0.875)", lambda p: O.SGD(p, 0.0625, momentum=0.875), 1e-6, {"clip_norm": 0.125}),
+    ("adam(lr = 0.01)", lambda p: O.Adam(p, 0.01), 1e-6, {"clip_norm": 0.1}),
+    ("sgd(lr = 0.25, weight_decay = 0.0625)",
+     lambda p: O.SGD([{"params": [p[1], p[3]], "weight_decay": 0.0}, {"params": [p[2]], "lr": 0.03125}, {"params": [p[0]]}],
+                     0.25, weight_decay=0.0625), 1e-9,
+     {"groups": [{"rank": 1, "weight_decay": "0"}, {"match": "fc2.*", "lr": "0.03125"}]}),
 ]
 
 
@@ -350,7 +357,8 @@ def trajectories():
     for k, (name, shape) in enumerate(PARAMETERS.items()):
         inputs.append({"name": name, "shape": shape, "seed": 100 + k, "low": -0.5, "high": 0.5})
     runs = []
-    for text, make, tolerance in OPTIMIZERS:
+    for text, make, tolerance, *more in OPTIMIZERS:
+        phase = more[0] if more else {}
         start = {i["name"]: uniform(i["seed"], i["shape"], i["low"], i["high"]).requires_grad_() for i in inputs[2:]}
         w1, b1, w2, b2 = start.values()
         optimizer = make(list(start.values()))
@@ -360,8 +368,10 @@ def trajectories():
             optimizer.zero_grad()
             loss.backward()
             losses.append(loss.item())
+            if "clip_norm" in phase:
+                torch.nn.utils.clip_grad_norm_(list(start.values()), phase["clip_norm"])
             optimizer.step()
-        runs.append({"optimizer": text, "tolerance": tolerance, "losses": losses,
+        runs.append({"optimizer": text, **phase, "tolerance": tolerance, "losses": losses,
                      "final": {name: numbers(value) for name, value in start.items()}})
     return inputs, runs
 

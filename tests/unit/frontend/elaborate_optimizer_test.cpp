@@ -171,6 +171,83 @@ TEST_CASE("redraw draws from the initialiser, anew at each step; a start that is
         std::string::npos);
 }
 
+frontend::ParameterGroup group(const std::string& match, int64_t rank,
+                               std::vector<std::pair<std::string, std::string>> arguments) {
+  frontend::ParameterGroup out;
+  out.match = match;
+  out.rank = rank;
+  for (auto& [name, value] : arguments) out.arguments.push_back({name, value, {}, {}});
+  return out;
+}
+
+const std::string kNet = R"(
+model net {
+  one = linear(2, 2)
+  two = linear(2, 1)
+  x: f32[3, 2] = 1
+  loss = sum(x |> one |> two)
+}
+optimizer o(lr = 1, decay = 1, extra = 2 * decay) { update(p, t) { p <- lr * p + 100 * decay + extra } }
+)";
+
+TEST_CASE("groups: the first that fits counts, by name, by rank, by both") {
+  frontend::BuildOptions options = with_optimizer("o(0.5, 3)");
+  options.groups = {group("one.*", 1, {{"decay", "0"}}), group("*.weight", -1, {{"lr", "0.25"}}),
+                    group("*", 1, {{"extra", "1 + 1"}})};
+  const auto built = build(kNet, options);
+  CHECK(built->said == "");
+  TensorMap start;
+  for (const NodeId id : built->graph("train").inputs) {
+    const Node& node = built->graph("train").nodes[id];
+    if (std::get<InputAttrs>(node.attrs).role != Role::scalar)
+      start[std::get<InputAttrs>(node.attrs).name] = {
+          node.types[0], std::vector<double>(static_cast<size_t>(node.types[0].elements()), 8)};
+  }
+  const TensorMap out = at(built->graph("train"), start, 1);  // lr = 0.5 as the call says
+  CHECK(out.at("one.bias").data[0] == 4);                     // decay 0, and extra follows it
+  CHECK(out.at("one.weight").data[0] == 2 + 300 + 6);         // a rate of its own: 0.25
+  CHECK(out.at("two.weight").data[0] == 2 + 300 + 6);
+  CHECK(out.at("two.bias").data[0] == 4 + 300 + 2);
+}
+
+TEST_CASE("a group's own rate follows the phase's schedule") {
+  frontend::BuildOptions options = with_optimizer("o");
+  options.groups = {group("w", -1, {{"lr", "0.5"}})};
+  const auto built = build(kModel + "optimizer o(lr = 2) { update(p) { p <- p - lr } }\n", options);
+  CHECK(built->model->default_lr == 2);
+  const TensorMap out =
+      evaluate(built->graph("train"), {{"w", f32({2}, {1, 1})}, {"lr", tensor(DType::f64, {}, {1})}});
+  CHECK(out.at("w").data[0] == 0.75);  // the schedule has halved 2 to 1, and so 0.5 to 0.25
+}
+
+TEST_CASE("what a group cannot be is said") {
+  const auto said = [&](const frontend::ParameterGroup& g, const std::string& optimizer = "sgd") {
+    frontend::BuildOptions options = with_optimizer(optimizer);
+    options.groups = {g};
+    return build(kNet, options)->said;
+  };
+  CHECK(said(group("*.bais", -1, {{"lr", "1"}})).find("no parameter is called *.bais") != std::string::npos);
+  CHECK(said(group("one.wieght", -1, {{"lr", "1"}})).find("did you mean one.weight?") != std::string::npos);
+  CHECK(said(group("", 3, {{"lr", "1"}})).find("no parameter has 3 axes") != std::string::npos);
+  CHECK(said(group("*", -1, {{"weight_dacay", "1"}})).find("did you mean weight_decay?") !=
+        std::string::npos);
+  CHECK(said(group("*", -1, {{"lr", "1"}}), "sgd(lr = 0)").find("is a share of the optimizer's") !=
+        std::string::npos);
+  CHECK(said(group("*", -1, {{"lr", "1 +"}})).find("groups: lr:1:") != std::string::npos);
+  frontend::BuildOptions twice = with_optimizer("sgd");
+  twice.groups = {group("*", -1, {{"lr", "1"}}), group("one.*", -1, {{"lr", "2"}})};
+  CHECK(build(kNet, twice)->said.find("is in an earlier one") != std::string::npos);
+}
+
+TEST_CASE("clipping goes with gradients only") {
+  for (const char* name : {"random_search", "random_local_search"}) {
+    frontend::BuildOptions options = with_optimizer(name);
+    options.clip_norm = 1;
+    CHECK(build(kModel, options)->said.find("asks for no gradient, so there is none to clip") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE("a random local step has the rate as its deviation") {
   const auto built = build("model m {\n  param w: f32[1000] = 0\n  loss = sum(w) - 1e6 * sum(w^2)\n}\n",
                            with_optimizer("random_local_search(lr = 3)"));

@@ -1,4 +1,4 @@
-// 200 steps of every optimiser on a small net against PyTorch's: the loss of every step and the parameters at
+// 200 steps of every optimiser, and of clipping and groups, on a small net against PyTorch's: the loss of every step and the parameters at
 // the end, in double and compiled.
 #include <catch2/catch.hpp>
 #include <map>
@@ -17,7 +17,8 @@ struct Training {
   double lr = 0;
 };
 
-Training build_training(const nlohmann::json& reference, const std::string& optimizer) {
+// `one` names the optimiser, and may add clipping and groups.
+Training build_training(const nlohmann::json& reference, const nlohmann::json& one) {
   Sources sources;
   Diagnostics diagnostics;
   const FileId file = sources.add("net.nn", reference.at("model").get<std::string>());
@@ -25,7 +26,20 @@ Training build_training(const nlohmann::json& reference, const std::string& opti
   if (!tree) FAIL(render_all(diagnostics, sources));
   frontend::BuildOptions options;
   options.batch = reference.at("batch").get<int64_t>();
-  options.optimizer = optimizer;
+  options.optimizer = one.at("optimizer").get<std::string>();
+  options.clip_norm = one.value("clip_norm", 0.0);
+  for (const nlohmann::json& group : one.value("groups", nlohmann::json::array())) {
+    frontend::ParameterGroup& to = options.groups.emplace_back();
+    for (const auto& [key, value] : group.items()) {
+      if (key == "match") {
+        to.match = value.get<std::string>();
+      } else if (key == "rank") {
+        to.rank = value.get<int64_t>();
+      } else {
+        to.arguments.push_back({key, value.get<std::string>(), {}, {}});
+      }
+    }
+  }
   Result<frontend::Model> model = frontend::build_model(*tree, sources, options, diagnostics);
   if (!model) FAIL(render_all(diagnostics, sources));
   const Graph* train = model->module.find("train");
@@ -98,12 +112,12 @@ void check(const Trajectory& got, const nlohmann::json& want, double tolerance) 
 
 TEST_CASE("200 steps of every optimiser are PyTorch's") {
   const nlohmann::json reference = load_reference("optimizers.json");
-  REQUIRE(reference.at("runs").size() >= 10);
+  REQUIRE(reference.at("runs").size() >= 23);
   for (const nlohmann::json& one : reference.at("runs")) {
     const std::string optimizer = one.at("optimizer").get<std::string>();
     const size_t steps = one.at("losses").size();
     REQUIRE(steps == 200);
-    const Training training = build_training(reference, optimizer);
+    const Training training = build_training(reference, one);
     {
       INFO(optimizer << ", in double");
       check(interpret(training, reference.at("inputs"), steps), one, one.at("tolerance").get<double>());

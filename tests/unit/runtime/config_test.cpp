@@ -93,9 +93,68 @@ clip_norm = 1.0
   CHECK(c->phases[0].epochs == 15);
   CHECK(c->phases[1].steps == 50);
   CHECK(c->phases[1].epochs == 0);
-  CHECK(c->phases[1].halve_every == 5);
+  CHECK(c->phases[1].schedule.kind == Schedule::Kind::step);
+  CHECK(c->phases[1].schedule.every == 5);
+  CHECK(c->phases[1].schedule.in_epochs);
+  CHECK(c->phases[1].schedule.factor == 0.5);
   CHECK(c->phases[1].clip_norm == 1.0);
   CHECK(sources.text(c->phases[0].span) == "\"adagrad(lr = 0.01)\"");
+}
+
+TEST_CASE("schedules and groups of a phase") {
+  Sources sources;
+  Diagnostics diagnostics;
+  const std::string text = R"toml(model = "net.nn"
+[[phase]]
+steps = 100
+schedule = { kind = "step", every = 30 }
+warmup = 10
+groups = [{ match = "*.bias", weight_decay = 0, nesterov = true }, { rank = 2, lr = 1e-3 }]
+[[phase]]
+steps = 100
+schedule = "cosine"
+[[phase]]
+steps = 10
+schedule = { kind = "plateau", factor = 0.5, patience = 2, metric = "train.loss.data" }
+[[phase.groups]]
+match = "fc1.*"
+lr = "0.1 / 2"
+)toml";
+  const std::vector<std::string> overrides = {"phase.1.schedule=linear", "phase.1.warmup=0.5"};
+  const Result<RunConfig> c = parse_config("r.toml", text, overrides, sources, diagnostics);
+  INFO(render_all(diagnostics, sources));
+  REQUIRE(c);
+  CHECK(c->phases[0].optimizer == "sgd");
+  const Schedule& step = c->phases[0].schedule;
+  CHECK(step.kind == Schedule::Kind::step);
+  CHECK(step.every == 30);
+  CHECK(step.factor == 0.1);
+  CHECK_FALSE(step.in_epochs);
+  CHECK(step.warmup == 10);
+  REQUIRE(c->phases[0].groups.size() == 2);
+  CHECK(c->phases[0].groups[0].match == "*.bias");
+  REQUIRE(c->phases[0].groups[0].arguments.size() == 2);
+  CHECK(c->phases[0].groups[0].arguments[1].value == "true");
+  CHECK(c->phases[0].groups[1].rank == 2);
+  CHECK(c->phases[0].groups[1].match == "");
+  CHECK(c->phases[1].schedule.kind == Schedule::Kind::linear);
+  CHECK(c->phases[1].schedule.warmup == 0.5);
+  const Schedule& plateau = c->phases[2].schedule;
+  CHECK(plateau.kind == Schedule::Kind::plateau);
+  CHECK(plateau.patience == 2);
+  CHECK(plateau.factor == 0.5);
+  CHECK(plateau.metric == "train.loss.data");
+  CHECK_FALSE(plateau.higher);
+  REQUIRE(c->phases[2].groups.size() == 1);
+  CHECK(c->phases[2].groups[0].arguments[0].value == "0.1 / 2");
+  // What is saved reads back as the same.
+  CHECK(c->values.at("phase.0.schedule") == "{ kind = \"step\", every = 30 }");
+  CHECK(c->values.at("phase.1.schedule") == "\"linear\"");
+}
+
+TEST_CASE("a batch of all rows") {
+  CHECK(good_config("d.toml", "model = 'm.nn'\ndata.train = 't.csv'\ntrain.batch = 'all'\n").whole_batch);
+  CHECK_FALSE(good_config("d.toml", "model = 'm.nn'\ndata.train = 't.csv'\n").whole_batch);
 }
 
 TEST_CASE("without data there are steps") {

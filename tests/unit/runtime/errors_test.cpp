@@ -104,11 +104,50 @@ epochs = 5
 steps = 10
 )");
        }},
-      {"not_built",
+      {"conflicting_keys-phases",
        [] {
-         return of_config(
-             "model = \"digits.nn\"\ndata = { format = \"text\", train = \"a\" }\ntrain.groups = []\n");
+         return of_config(R"(model = "digits.nn"
+train = { batch = "all" }
+[[phase]]
+halve_every = 3
+schedule = "cosine"
+[[phase]]
+schedule = { kind = "step", every = 2, evry = 3 }
+warmup = 2000
+)");
        }},
+      {"missing_key-phases",
+       [] {
+         return of_config(R"(model = "digits.nn"
+data.train = "t.csv"
+[[phase]]
+schedule = { to = 0.1 }
+groups = [{ weight_decay = 0 }, { match = "*.bias" }]
+[[phase]]
+schedule = "step"
+)");
+       }},
+      {"bad_value-phases",
+       [] {
+         return of_config(R"(model = "digits.nn"
+data.train = "t.csv"
+train.batch = "whole"
+[[phase]]
+schedule = "cosin"
+warmup = -1
+clip_norm = 0
+groups = ["*.bias"]
+[[phase]]
+schedule = { kind = "step", every = 2, factor = 2 }
+groups = [{ match = 3, rank = 9, lr = [1] }]
+[[phase]]
+schedule = { kind = "plateau", patience = 0, better = "more" }
+[[phase]]
+schedule = { kind = "linear", to = -1 }
+)");
+       }},
+      {"not_built",
+       [] { return of_config("model = \"digits.nn\"\ndata = { format = \"text\", train = \"a\" }\n"); }},
       // ---- data ----
       {"unknown_input",
        [] {

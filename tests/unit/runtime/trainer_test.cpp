@@ -224,6 +224,35 @@ TEST_CASE("phases hand the optimiser's state over if it is the same one") {
   }
 }
 
+TEST_CASE("a rate that changes at every step, and one that waits, resume to the same bits") {
+  const std::string phases =
+      "[[phase]]\nepochs = 3\noptimizer = 'sgd'\nschedule = 'cosine'\nwarmup = 0.5\n"
+      "[[phase]]\nepochs = 6\noptimizer = 'sgd'\n"
+      "schedule = { kind = 'plateau', patience = 1, factor = 0.5, metric = 'accuracy' }\n";
+  IrisRun run(phases);
+  const TrainOutcome outcome = run.go();
+  INFO(render_all(run.diagnostics, Sources()));
+  REQUIRE(outcome.exit_code == 0);
+  const std::string csv = slurp(run.path("metrics.csv"));
+  CHECK(csv.find("\n3,12,1,0.00244717418") != std::string::npos);  // 0.05 * (1 + cos(0.9 pi))
+  CHECK(csv.find(",2,0.1,") != std::string::npos);
+  CHECK(csv.find(",2,0.05,") != std::string::npos);  // accuracy stays somewhere
+  for (const int64_t stop : {1, 7, 12, 20, 28, 33}) {
+    IrisRun other(phases);
+    REQUIRE(other.go(2, stop).exit_code == 130);
+    REQUIRE(other.go().exit_code == 0);
+    CHECK(slurp(other.path("ckpt/step-000000036.safetensors")) == slurp(outcome.checkpoint));
+    CHECK(slurp(other.path("metrics.csv")) == csv);
+  }
+}
+
+TEST_CASE("a plateau of what is not measured is said before the first step") {
+  IrisRun run("train.epochs = 3\ntrain.schedule = { kind = 'plateau', metric = 'acuracy' }");
+  CHECK(run.go().exit_code == 2);
+  REQUIRE(run.diagnostics.all().size() == 1);
+  CHECK(run.diagnostics.all()[0].message == "the schedule watches acuracy, which this run does not measure");
+}
+
 namespace {
 int64_t last_count = -1, most_per_step = 0, steps_seen = 0;
 void watch_allocations() {

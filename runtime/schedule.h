@@ -1,0 +1,43 @@
+// The rate of every step of a phase, and how long a phase is. Pure functions of the phase and of where it stands, so
+// that a resumed run goes on with the rates it would have had.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "runtime/run.h"
+
+namespace nnc::runtime {
+
+// A phase in steps. Without data an epoch is a twentieth of the phase: what is measured and saved together.
+struct PhaseLength {
+  int64_t steps = 0;
+  int64_t per_epoch = 1;
+};
+// `batches` are those of one epoch; 0 without data.
+PhaseLength phase_length(const Phase& phase, int64_t batches);
+
+// What a plateau schedule remembers.
+struct Plateau {
+  double best = 0;   // valid if seen
+  int64_t seen = 0;  // epochs
+  int64_t bad = 0;   // epochs since the best one or the last cut
+  int64_t cuts = 0;
+};
+// Takes in an epoch's value: after `patience` epochs none of which was better, one cut more. A value that is not a
+// number is not better.
+void see(const Schedule& schedule, double value, Plateau& plateau);
+
+// The rate of step `step` of the phase, from 0. With W steps of warm-up and N in all:
+//   step < W         lr * (step + 1) / W, the schedule's own factor on top
+//   step, plateau    lr * factor^cuts
+//   linear           lr + (to - lr) * u        u = (step - W) / (N - W)
+//   cosine           to + (lr - to) * (1 + cos(pi u)) / 2
+double rate_at(const Phase& phase, double lr, const PhaseLength& length, int64_t step, int64_t cuts);
+
+// "cosine to 0, warm-up of 2 epochs", "halved every 5 epochs"; "" for a rate that stays.
+std::string describe_schedule(const Phase& phase);
+// "0.1", "0.001 → 0.1 → 0": at the phase's first step, at its highest and at its last; "–" without a rate.
+std::string describe_rates(const Phase& phase, double lr, const PhaseLength& length);
+
+}  // namespace nnc::runtime
