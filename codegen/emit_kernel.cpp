@@ -123,6 +123,12 @@ void KernelEmitter::emit_task(llvm::Value* task) {
   emit_block(k_.body);
 }
 
+int64_t KernelEmitter::task_extent(AxisId axis) const {
+  for (const kernel::GridAxis& grid : k_.grid)
+    if (grid.axis == axis) return std::min(grid.step, k_.axes[axis].extent);
+  return k_.axes[axis].extent;
+}
+
 void KernelEmitter::emit_block(const kernel::Block& block) {
   for (const kernel::Statement& statement : block)
     std::visit([&](const auto& body) { emit(body); }, statement.body);

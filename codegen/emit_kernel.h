@@ -47,6 +47,8 @@ class KernelEmitter {
   void nest(const std::vector<kernel::AxisId>& axes, kernel::AxisId lanes, const std::function<void()>& body);
   llvm::Value* tail_mask(llvm::Value* index, llvm::Value* end);  // lanes below end - index
   Bounds bounds(kernel::AxisId axis) const { return bounds_[axis.index]; }
+  // The most values of `axis` that one task has.
+  int64_t task_extent(kernel::AxisId axis) const;
 
   // ---- emit_access.cpp: expressions, loads, stores
   // Which expressions a statement uses and which buffers it writes: decides what may be hoisted.
@@ -108,6 +110,7 @@ class KernelEmitter {
   void contract_dots(const kernel::Contract& contract);
   struct Tile;
   Values tile_sum(const Tile& tile, int64_t rows, int64_t vectors, const Values& initial);
+  llvm::Value* partial_sums(const Tile& tile, kernel::ExprId broadcast, kernel::ExprId vectors);
   void tile_prefetch(const Tile& tile, int64_t rows, int64_t vectors);
   void prefetch(llvm::Value* where, int level);  // into cache level 1, 2 or 3
   // Whether a buffer is larger than what this cache level keeps beside other data.

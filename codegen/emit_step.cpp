@@ -20,6 +20,9 @@ namespace {
 constexpr uint32_t kFlushBits = 0x8040;
 // Turns of the waiting loop before the processor is offered to others: about 50 µs.
 constexpr uint64_t kSpins = 2000;
+// A thread's counters of claimed tasks fill one cache line, so that claiming from the own share is cheap.
+constexpr uint64_t kClaimsPerThread = 16;
+static_assert(kClaimsPerThread * sizeof(uint32_t) == NNC_CLAIM_BYTES);
 constexpr uint64_t kSchedYield = 24;  // system call number on x86-64 Linux
 
 class StepEmitter {
@@ -39,6 +42,7 @@ class StepEmitter {
     state_ = field(offsetof(nnc_context, state));
     arena_ = field(offsetof(nnc_context, arena));
     inputs_ = field(offsetof(nnc_context, inputs));
+    claims_ = field(offsetof(nnc_context, claims));
   }
 
   void flush_to_zero() {
@@ -54,6 +58,7 @@ class StepEmitter {
   void move(const SourceLine& at) { lines_->move(at, b_); }
 
   void finish() {
+    leave();
     b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {saved_});
     b_.CreateRetVoid();
     if (lines_) lines_->finish();
@@ -71,31 +76,37 @@ class StepEmitter {
     llvm::Value* scratch = b_.CreateMul(thread_, i64(plan.scratch_bytes));
     scratch = b_.CreateAdd(scratch, i64(plan.arena_bytes));
     arguments.push_back(b_.CreateGEP(b_.getInt8Ty(), arena_, scratch));
-    const auto tasks = static_cast<uint64_t>(k.task_count());
+    const Call call{symbol, std::move(arguments), static_cast<uint64_t>(k.task_count())};
+    auto* alone = block("alone");
+    auto* several = block("several");
+    auto* done = block("done");
+    b_.CreateCondBr(b_.CreateICmpUGT(threads_, i64(1)), several, alone);
+    b_.SetInsertPoint(alone);
+    emit(call, i64(0), i64(call.tasks));
+    b_.CreateBr(done);
+    b_.SetInsertPoint(several);
     // Threads take turns at being the first one, so that launches of a single task do not all fall to one
     // thread.
     llvm::Value* turn = thread_;
     if (rotation != 0) turn = b_.CreateURem(b_.CreateAdd(thread_, i64(rotation)), threads_);
-    arguments.push_back(b_.CreateUDiv(b_.CreateMul(turn, i64(tasks)), threads_));
-    arguments.push_back(b_.CreateUDiv(b_.CreateMul(b_.CreateAdd(turn, i64(1)), i64(tasks)), threads_));
-
-    std::vector<llvm::Type*> types;
-    for (llvm::Value* v : arguments) types.push_back(v->getType());
-    auto kernel_function =
-        module_.getOrInsertFunction(symbol, llvm::FunctionType::get(b_.getVoidTy(), types, false));
-    b_.CreateCall(kernel_function, arguments);
+    if (claimed_launches_ < kClaimsPerThread) {
+      share_out(call, turn, claimed_launches_++, done);
+    } else {
+      emit(call, share(turn, call.tasks), share(b_.CreateAdd(turn, i64(1)), call.tasks));
+      b_.CreateBr(done);
+    }
+    b_.SetInsertPoint(done);
   }
 
   // A central barrier: the last to arrive opens the next generation, the others wait for it. Waiting spins
   // for a while, then yields the processor, so that more threads than processors still get on.
   void barrier() {
-    auto& c = module_.getContext();
-    auto* several = llvm::BasicBlock::Create(c, "several", function_);
-    auto* last = llvm::BasicBlock::Create(c, "last", function_);
-    auto* wait = llvm::BasicBlock::Create(c, "wait", function_);
-    auto* again = llvm::BasicBlock::Create(c, "again", function_);
-    auto* yield = llvm::BasicBlock::Create(c, "yield", function_);
-    auto* done = llvm::BasicBlock::Create(c, "done", function_);
+    auto* several = block("several");
+    auto* last = block("last");
+    auto* wait = block("wait");
+    auto* again = block("again");
+    auto* yield = block("yield");
+    auto* done = block("done");
     llvm::Value* arrived = at(offsetof(nnc_context, arrived));
     llvm::Value* generation = at(offsetof(nnc_context, generation));
     b_.CreateCondBr(b_.CreateICmpUGT(threads_, i64(1)), several, done);
@@ -113,6 +124,7 @@ class StepEmitter {
     b_.CreateCondBr(is_last, last, wait);
 
     b_.SetInsertPoint(last);
+    clear_claims();
     b_.CreateAlignedStore(b_.getInt32(0), arrived, llvm::Align(4))
         ->setAtomic(llvm::AtomicOrdering::Monotonic);
     b_.CreateAlignedStore(b_.CreateAdd(before, b_.getInt32(1)), generation, llvm::Align(4))
@@ -139,9 +151,96 @@ class StepEmitter {
     b_.CreateBr(wait);
 
     b_.SetInsertPoint(done);
+    claimed_launches_ = 0;
   }
 
  private:
+  struct Call {
+    std::string symbol;
+    std::vector<llvm::Value*> arguments;  // without the range of tasks
+    uint64_t tasks = 0;
+  };
+
+  llvm::BasicBlock* block(const char* name) {
+    return llvm::BasicBlock::Create(module_.getContext(), name, function_);
+  }
+
+  void emit(const Call& call, llvm::Value* begin, llvm::Value* end) {
+    std::vector<llvm::Value*> arguments = call.arguments;
+    arguments.push_back(begin);
+    arguments.push_back(end);
+    std::vector<llvm::Type*> types;
+    for (llvm::Value* v : arguments) types.push_back(v->getType());
+    b_.CreateCall(
+        module_.getOrInsertFunction(call.symbol, llvm::FunctionType::get(b_.getVoidTy(), types, false)),
+        arguments);
+  }
+
+  // Where the share of `thread` begins.
+  llvm::Value* share(llvm::Value* thread, uint64_t tasks) {
+    return b_.CreateUDiv(b_.CreateMul(thread, i64(tasks)), threads_);
+  }
+
+  // Every thread has a share of the tasks, the same in every step, so that its part of the weights stays in
+  // its cache; it claims them one by one, then helps the others with what is left of theirs: a thread that
+  // the system disturbs holds up one task, not its whole share.
+  void share_out(const Call& call, llvm::Value* turn, uint64_t launch, llvm::BasicBlock* done) {
+    auto* owner_loop = block("owner");
+    auto* claim = block("claim");
+    auto* work = block("work");
+    auto* next = block("next");
+    auto* entered_from = b_.GetInsertBlock();
+    b_.CreateBr(owner_loop);
+
+    b_.SetInsertPoint(owner_loop);
+    llvm::PHINode* helped = b_.CreatePHI(b_.getInt64Ty(), 2);
+    helped->addIncoming(i64(0), entered_from);
+    llvm::Value* owner = b_.CreateURem(b_.CreateAdd(turn, helped), threads_);
+    llvm::Value* first = share(owner, call.tasks);
+    llvm::Value* end = share(b_.CreateAdd(owner, i64(1)), call.tasks);
+    llvm::Value* count =
+        b_.CreateConstGEP1_64(b_.getInt8Ty(), b_.CreateGEP(b_.getInt8Ty(), claims_, line(owner)), 4 * launch);
+    b_.CreateBr(claim);
+
+    b_.SetInsertPoint(claim);
+    llvm::Value* taken = b_.CreateAtomicRMW(llvm::AtomicRMWInst::Add, count, b_.getInt32(1), llvm::Align(4),
+                                            llvm::AtomicOrdering::Monotonic);
+    llvm::Value* task = b_.CreateAdd(first, b_.CreateZExt(taken, b_.getInt64Ty()));
+    b_.CreateCondBr(b_.CreateICmpULT(task, end), work, next);
+
+    b_.SetInsertPoint(work);
+    emit(call, task, b_.CreateAdd(task, i64(1)));
+    b_.CreateBr(claim);
+
+    b_.SetInsertPoint(next);
+    llvm::Value* more = b_.CreateAdd(helped, i64(1));
+    helped->addIncoming(more, next);
+    b_.CreateCondBr(b_.CreateICmpULT(more, threads_), owner_loop, done);
+  }
+
+  // The next launches start with every task unclaimed. Run by one thread, while nobody claims.
+  void clear_claims() { b_.CreateMemSet(claims_, b_.getInt8(0), line(threads_), llvm::MaybeAlign(64)); }
+
+  // The last thread to leave puts the claims back to zero, for whatever entry comes next.
+  void leave() {
+    if (claimed_launches_ == 0) return;
+    auto* several = block("several");
+    auto* last = block("last");
+    auto* done = block("done");
+    b_.CreateCondBr(b_.CreateICmpUGT(threads_, i64(1)), several, done);
+    b_.SetInsertPoint(several);
+    llvm::Value* left = at(offsetof(nnc_context, left));
+    llvm::Value* count = b_.CreateAtomicRMW(llvm::AtomicRMWInst::Add, left, b_.getInt32(1), llvm::Align(4),
+                                            llvm::AtomicOrdering::AcquireRelease);
+    b_.CreateCondBr(b_.CreateICmpEQ(b_.CreateAdd(count, b_.getInt32(1)), function_->getArg(2)), last, done);
+    b_.SetInsertPoint(last);
+    clear_claims();
+    b_.CreateAlignedStore(b_.getInt32(0), left, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
+    b_.CreateBr(done);
+    b_.SetInsertPoint(done);
+  }
+
+  llvm::Value* line(llvm::Value* thread) { return b_.CreateMul(thread, i64(4 * kClaimsPerThread)); }
   llvm::Value* i64(uint64_t value) { return b_.getInt64(value); }
   llvm::Value* at(uint64_t offset) { return b_.CreateConstGEP1_64(b_.getInt8Ty(), context_, offset); }
   llvm::Value* field(uint64_t offset) { return b_.CreateLoad(context_->getType(), at(offset)); }
@@ -167,6 +266,8 @@ class StepEmitter {
   llvm::Value* state_ = nullptr;
   llvm::Value* arena_ = nullptr;
   llvm::Value* inputs_ = nullptr;
+  llvm::Value* claims_ = nullptr;
+  uint64_t claimed_launches_ = 0;  // since the last barrier
   llvm::Value* saved_ = nullptr;
   llvm::Value* changed_ = nullptr;
   std::optional<DebugLines> lines_;

@@ -20,6 +20,7 @@
 
 #include "codegen/emit_kernel.h"
 #include "codegen/emit_step.h"
+#include "codegen_sources_hash.h"
 
 namespace nnc::codegen {
 namespace {
@@ -163,8 +164,8 @@ std::string listing(const kernel::Program& program, const MemoryPlan::PerProgram
 }
 
 std::string compiler_identity(const Target& target) {
-  return "llvm " LLVM_VERSION_STRING " nnc " NNC_VERSION " " + target.isa + " " + target.cpu + " " +
-         target.features;
+  return "llvm " LLVM_VERSION_STRING " nnc " NNC_CODEGEN_SOURCES_HASH " " + target.isa + " " + target.cpu +
+         " " + target.features;
 }
 
 std::string content_hash(std::string_view text) {

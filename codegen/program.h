@@ -16,14 +16,19 @@
 #include "support/source.h"
 
 extern "C" {
-// Owned by the caller, zeroed before first use, 64-byte aligned. `arrived` and `generation` are the
-// barrier's.
+// Bytes of `claims` per thread: a cache line.
+#define NNC_CLAIM_BYTES 64
+
+// Owned by the caller, zeroed before first use, 64-byte aligned. `arrived`, `generation` and `left` are the
+// entry's own.
 struct nnc_context {
   unsigned char* state;  // parameters, optimiser state, scalars, outputs: kept from step to step
   unsigned char* arena;  // temporaries of one entry point, scratch of its threads
   const unsigned char* const* inputs;  // one per input tensor of the entry point, row-major
+  unsigned char* claims;  // NNC_CLAIM_BYTES per thread, zeroed before first use; which tasks are taken
   alignas(64) uint32_t arrived;
   alignas(64) uint32_t generation;
+  alignas(64) uint32_t left;
 };
 typedef void (*nnc_entry)(struct nnc_context*, int32_t thread, int32_t threads);
 }

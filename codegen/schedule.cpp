@@ -46,6 +46,12 @@ struct TileShape {
   int64_t vectors = 1;
 };
 
+// The most rows and columns a task may have; 0: no limit.
+struct TaskLimits {
+  int64_t rows = 0;
+  int64_t columns = 0;
+};
+
 class Scheduler {
  public:
   Scheduler(Kernel& kernel, const Target& target, const ScheduleOptions& options)
@@ -187,7 +193,48 @@ class Scheduler {
     contract.schedule.cols = tile.vectors * kLanes;
     int64_t depth_count = 1;
     for (AxisId axis : contract.over) depth_count *= extent(axis);
-    cut_tiles(row, tile.rows, lanes, tile.vectors * kLanes, depth_count);
+    TaskLimits limits;
+    if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
+      limits = cut_sum(contract, row, lanes);
+    cut_tiles(row, tile.rows, lanes, tile.vectors * kLanes, depth_count, limits);
+  }
+
+  // Passes over the sum, for operands and results that do not stay in the second cache level.
+  TaskLimits cut_sum(Contract& contract, AxisId row, AxisId lanes) {
+    constexpr int64_t kAccumulators = 64 << 10;  // bytes that wait between passes
+    const int64_t depth = extent(contract.over.back());
+    const int64_t float_bytes = 4;
+    if (random()) {
+      if (pick(0, 2) == 0) return {};
+      contract.schedule.block = pick(1, depth);
+      return {};
+    }
+    const auto clamp_columns = [&](int64_t columns) {
+      const int64_t tile = contract.schedule.cols;
+      return std::max<int64_t>(1, columns / tile) * tile;
+    };
+    // A deep sum: of the operand along the lanes, a pass reads what fills a quarter of the cache, for several
+    // tiles of rows.
+    if (depth * extent(lanes) * float_bytes > target_.l2_bytes / 2) {
+      const int64_t columns = std::min(extent(lanes), clamp_columns(128));
+      const int64_t most = std::max<int64_t>(256, target_.l2_bytes / 4 / (columns * float_bytes));
+      if (most < depth) {
+        const int64_t passes = ceil_div(depth, most);
+        contract.schedule.block = ceil_div(ceil_div(depth, passes), 4) * 4;
+        const int64_t rows = kAccumulators / (ceil_div(columns, kLanes) * kLanes * float_bytes);
+        return {rows, columns};
+      }
+    }
+    // A sum so shallow that a tile's operands fit the first level, with large results, as of a weight's gradient
+    // with its optimiser: all terms in one pass, so that the results are gone through row by row.
+    if (extent(row) * extent(lanes) * float_bytes > target_.l2_bytes &&
+        depth * (contract.schedule.rows + contract.schedule.cols) * float_bytes <= target_.l1_bytes) {
+      const int64_t columns = clamp_columns(target_.l2_bytes / 4 / (depth * float_bytes));
+      if (columns < 4 * contract.schedule.cols) return {};
+      contract.schedule.block = depth;
+      return {0, columns};
+    }
+    return {};
   }
 
   void schedule_dots(Contract& contract, AxisId depth) {
@@ -261,7 +308,8 @@ class Scheduler {
 
   // Tasks of whole tiles. A task covers as many rows as keep their part of the broadcast operand in the
   // second cache level, and all columns, unless there are too few rows to go round.
-  void cut_tiles(AxisId row, int64_t tile_rows, AxisId column, int64_t tile_columns, int64_t depth) {
+  void cut_tiles(AxisId row, int64_t tile_rows, AxisId column, int64_t tile_columns, int64_t depth,
+                 TaskLimits limits = {}) {
     tiled_ = true;
     const int64_t wanted = options_.threads > 1 ? options_.threads * kTasksPerThread : 1;
     int64_t row_tasks = 1;
@@ -271,6 +319,7 @@ class Scheduler {
       const int64_t tiles = ceil_div(extent(row), tile_rows);
       const int64_t fitting = target_.l2_bytes / 4 / std::max<int64_t>(1, depth * 4 * tile_rows);
       int64_t per_task = std::clamp<int64_t>(fitting, 1, 16);
+      if (limits.rows > 0) per_task = std::max<int64_t>(1, limits.rows / tile_rows);
       if (random()) per_task = pick(1, tiles);
       // Even shares: as many tasks as that needs, and a multiple of the threads if it can be.
       int64_t tasks = ceil_div(tiles, per_task);
@@ -279,9 +328,10 @@ class Scheduler {
       row_grid->step = std::min(extent(row), per_task * tile_rows);
       row_tasks = ceil_div(tiles, per_task);
     }
-    if (column_grid && (row_tasks < wanted || random())) {
+    if (column_grid && (row_tasks < wanted || limits.columns > 0 || random())) {
       const int64_t tiles = ceil_div(extent(column), tile_columns);
-      const int64_t tasks = std::min(tiles, ceil_div(wanted, row_tasks));
+      int64_t tasks = std::min(tiles, ceil_div(wanted, row_tasks));
+      if (limits.columns > 0) tasks = std::max(tasks, ceil_div(extent(column), limits.columns));
       const int64_t per_task = random() ? pick(1, tiles) : ceil_div(tiles, tasks);
       column_grid->step = std::min(extent(column), per_task * tile_columns);
     }

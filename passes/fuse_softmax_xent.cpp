@@ -212,8 +212,12 @@ class Emitter {
     std::optional<Value> product;
     auto each = [&](bool numerator, auto&& combine) {
       for (const auto& [scalar, power] : scale.scalars) {
-        for (int i = 0; i < std::abs(power) && (power > 0) == numerator; ++i)
-          product = combine(rewriter_[scalar]);
+        if ((power > 0) != numerator) continue;
+        if (const std::optional<double> number = uniform_value(b_.graph(), rewriter_[scalar])) {
+          factor = tidy(factor * std::pow(*number, power));
+          continue;
+        }
+        for (int i = 0; i < std::abs(power); ++i) product = combine(rewriter_[scalar]);
       }
     };
     each(true, [&](Value v) { return product ? b_.mul(*product, v) : v; });

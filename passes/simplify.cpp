@@ -2,24 +2,27 @@
 // look at its (already simplified) operands. The rules:
 //
 //   algebra (simplify_algebra.cpp)
-//     x + 0, x - 0, x * 1, x / 1, x ^ 1 → x          x + x → x * 2          0 - x, x * -1, x / -1 → -x x /
-//     2^n → x * 2^-n x ^ 0 → 1, x ^ 2 → x * x, x ^ 3, x ^ 4, x ^ -1, x ^ -2, x ^ 0.5 → sqrt(x), x ^ -0.5
-//     -(-x) → x, a + -b → a - b, -a + b → b - a, a - -b → a + b, -(a - b) → b - a
-//     -a * b, a * -b, -a / b, a / -b → -(a * b), -(a / b); -a * -b → a * b; -(x * c) → x * -c; -(x / c) → x /
-//     -c (x * c1) * c2, (x * c1) / c2, (x / c1) * c2, (x / c1) / c2, (c1 / x) * c2 → one constant [rounds
-//     once] where(c, a, a) → a, where(not c, a, b) → where(c, b, a), where on a constant; not not x; and, or
-//     with a constant maximum(x, x), minimum(x, x) → x; cast to the same dtype, cast of a cast that loses
-//     nothing; detach(x) → x
+//     x + 0, x - 0, x * 1, x / 1, x ^ 1 → x; x + x → x * 2; 0 - x, x * -1, x / -1 → -x
+//     x / 2^n → x * 2^-n
+//     x ^ 0 → 1; x ^ 2 → x * x; x ^ 3, x ^ 4, x ^ -1, x ^ -2, x ^ -0.5 alike; x ^ 0.5 → sqrt(x)
+//     -(-x) → x; a + -b → a - b; -a + b → b - a; a - -b → a + b; -(a - b) → b - a
+//     -a * b, a * -b, -a / b, a / -b → -(a * b), -(a / b); -a * -b → a * b
+//     -(x * c) → x * -c; -(x / c) → x / -c
+//     (x * c1) * c2, (x * c1) / c2, (x / c1) * c2, (x / c1) / c2, (c1 / x) * c2 → one constant [rounds once]
+//     where(c, a, a) → a; where(not c, a, b) → where(c, b, a); where on a constant
+//     not not x; and, or with a constant; maximum(x, x), minimum(x, x) → x
+//     cast to the same dtype, cast of a cast that loses nothing; detach(x) → x
 //   shapes (simplify_shapes.cpp)
 //     broadcast, reshape, permute, slice of the same → one; those that change nothing → the operand
-//     reshape, permute, slice of a repeated number → the number repeated; permute that moves only 1s →
-//     reshape broadcast of [.., 1, ..] → broadcast of its reshape without 1s slice of a concat or pad within
-//     one piece; concat of all slices of x → x; pads that tile a shape, added → concat f(broadcast, …) →
-//     broadcast(f(…)) and f(reshape, …) → reshape(f(…)) for elementwise f
+//     reshape, permute, slice of a repeated number → the number repeated
+//     permute that moves only 1s → reshape; broadcast of [.., 1, ..] → broadcast of its reshape without 1s
+//     slice of a concat or pad within one piece; concat of all slices of x → x
+//     pads that tile a shape, added → concat
+//     f(broadcast, …) → broadcast(f(…)) and f(reshape, …) → reshape(f(…)) for elementwise f
 //   reductions (simplify_reduce.cpp)
-//     over axes of extent 1 → reshape; of a reshape, each run of axes as a whole or not at all → of its
-//     operand sum(broadcast(x)) → x * n over the repeated axes [rounds once] sum(-x) → -sum(x); sums over the
-//     classes of one_hot → 1, of one_hot * repeated y → y (labels are checked)
+//     over axes of extent 1 → reshape; of a reshape, each run of axes as a whole or not at all → of its operand
+//     sum(broadcast(x)) → x * n over the repeated axes [rounds once]; sum(-x) → -sum(x)
+//     sums over the classes of one_hot → 1, of one_hot * repeated y → y (labels are checked)
 //
 // Only the rules marked [rounds once] change how often a result is rounded; constants are combined in double,
 // and only if the combination is an ordinary number. The sign of a zero is not kept. x * 0 and x - x stay: x

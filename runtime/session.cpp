@@ -60,15 +60,19 @@ Session::Session(const Bundle& bundle, ThreadPool& pool) : bundle_(bundle), pool
   if (state_ != nullptr) std::memset(state_, 0, bundle.state_bytes);
   context_.state = state_;
   context_.arena = arena_;
+  const uint64_t claims = NNC_CLAIM_BYTES * static_cast<uint64_t>(pool.threads());
+  context_.claims = allocate(claims);
+  if (context_.claims != nullptr) std::memset(context_.claims, 0, claims);
 }
 
 Session::~Session() {
   std::free(state_);
   std::free(arena_);
+  std::free(context_.claims);
 }
 
 bool Session::check_memory(Diagnostics& diagnostics) const {
-  if (state_ != nullptr && arena_ != nullptr) return true;
+  if (state_ != nullptr && arena_ != nullptr && context_.claims != nullptr) return true;
   diagnostics.error_at(DiagnosticKind::out_of_memory, "", "there is not enough memory for this model")
       .suggest("a smaller batch: --set train.batch=…");
   return false;

@@ -203,6 +203,8 @@ Outputs run_compiled(const Graph& graph, const TensorMap& inputs, const CodegenO
   context.state = reinterpret_cast<unsigned char*>(state.data.get());
   context.arena = reinterpret_cast<unsigned char*>(arena.data.get());
   context.inputs = pointers.data();
+  Block claims(NNC_CLAIM_BYTES * static_cast<uint64_t>(threads));
+  context.claims = reinterpret_cast<unsigned char*>(claims.data.get());
   std::vector<std::thread> others;
   for (int t = 1; t < threads; ++t) others.emplace_back([&, t] { entry.function(&context, t, threads); });
   entry.function(&context, 0, threads);
