@@ -180,6 +180,12 @@ void add_own_flags(CLI::App& app, std::string_view name, Options& o) {
   if (name == "predict")
     app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")
         ->type_name("NAME");
+  if (name == "eval" || name == "predict")
+    app.add_option(
+           "--checkpoint", o.checkpoint,
+           "best, latest, or a checkpoint's path (default: the best if the run has train.best, else the "
+           "latest)")
+        ->type_name("WHICH");
   if (name == "bench")
     app.add_option("--max-seconds", o.max_seconds, "Limit of the timed part (default 60)")
         ->type_name("S")

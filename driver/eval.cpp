@@ -44,7 +44,7 @@ std::string json_report(const Trained& trained, const Rows& rows,
   for (const runtime::NamedValue& value : values) json[value.name] = shortest(value.value);
   json["rows"] = rows.data.rows;
   json["part"] = rows.part;
-  json["checkpoint"] = trained.run.latest;
+  json["checkpoint"] = trained.checkpoint;
   return json.dump() + "\n";
 }
 
@@ -73,7 +73,7 @@ int eval(const Options& options, Console& console) {
     for (const runtime::NamedValue& value : *values)
       table.row({value.name, fmt::format("{:.6g}", value.value)});
     console.write(table.text());
-    console.say("over {} {} rows, {}\n", count_text(rows->data.rows), rows->part, trained->run.latest);
+    console.say("over {} {} rows, {}\n", count_text(rows->data.rows), rows->part, trained->checkpoint);
   }
   return session.leave();
 }

@@ -2,45 +2,13 @@
 
 #include <cstring>
 
+#include "driver/dense.h"
 #include "driver/programs.h"
 #include "runtime/thread_pool.h"
 #include "runtime/trainer.h"
 
 namespace nnc::driver {
 namespace {
-
-template <class T>
-std::vector<double> widened(const std::vector<unsigned char>& bytes) {
-  std::vector<double> values(bytes.size() / sizeof(T));
-  for (size_t i = 0; i < values.size(); ++i) {
-    T value;
-    std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
-    values[i] = static_cast<double>(value);
-  }
-  return values;
-}
-
-DenseTensor dense(const TensorInfo& info, const unsigned char* state) {
-  int64_t elements = 1;
-  for (const int64_t extent : info.shape) elements *= extent;
-  std::vector<unsigned char> bytes(static_cast<size_t>(elements) * runtime::element_size(info.dtype));
-  runtime::read_tensor(info, state, bytes.data());
-  switch (info.dtype) {
-    case ElementType::f32:
-      return {{DType::f32, info.shape}, widened<float>(bytes)};
-    case ElementType::f64:
-      return {{DType::f64, info.shape}, widened<double>(bytes)};
-    case ElementType::i32:
-      return {{DType::i32, info.shape}, widened<int32_t>(bytes)};
-    case ElementType::i64:
-      return {{DType::i64, info.shape}, widened<int64_t>(bytes)};
-    case ElementType::boolean:
-      return {{DType::boolean, info.shape}, widened<uint8_t>(bytes)};
-    case ElementType::u8:
-      return {{DType::u8, info.shape}, widened<uint8_t>(bytes)};
-  }
-  NNC_CHECK(false, "an element type without a dtype");
-}
 
 template <class T>
 std::vector<unsigned char> narrowed(const std::vector<double>& values) {

@@ -48,6 +48,7 @@ struct Options {
   int64_t path_steps = 200;             // paths
   std::vector<std::string> outputs;     // paths: the files to draw
   std::string output;                   // predict: which output; compile -o
+  std::string checkpoint;               // eval, predict: best, latest, or a file; empty: as trained.h says
   bool markdown = false;                // ops
   bool check_only = false;              // fmt --check
   bool write = false;                   // fmt --write

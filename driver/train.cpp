@@ -3,11 +3,14 @@
 #include <map>
 
 #include "driver/commands.h"
+#include "driver/not_finite.h"
 #include "driver/programs.h"
 #include "driver/report.h"
 #include "driver/session.h"
+#include "runtime/replay.h"
 #include "runtime/run_folder.h"
 #include "runtime/schedule.h"
+#include "runtime/survival_config.h"
 #include "runtime/trainer.h"
 
 namespace nnc::driver {
@@ -79,6 +82,24 @@ Status compile_plan(Session& session, Plan& plan, const runtime::LoadedData& dat
   return Done();
 }
 
+// train.best and train.stop name what the run will measure.
+Status check_watched(Session& session, const runtime::RunConfig& config, const frontend::Model& model,
+                     bool has_test) {
+  const auto scalars = [&](const char* graph, bool losses) {
+    std::vector<std::string> names;
+    const Graph* found = model.module.find(graph);
+    if (found == nullptr) return names;
+    for (const Output& output : found->outputs)
+      if (!output.replaces && found->type(output.value).shape.empty() &&
+          (!losses || output.name == "loss" || output.name.starts_with("loss.")))
+        names.push_back(output.name);
+    return names;
+  };
+  return runtime::check_watches(config, scalars("train", true),
+                                has_test ? scalars("finish", false) : std::vector<std::string>(),
+                                session.diagnostics);
+}
+
 std::string summary(const runtime::RunConfig& config, const frontend::Model& model,
                     const runtime::LoadedData& data, int threads) {
   int64_t parameters = 0;
@@ -133,6 +154,23 @@ void show_outcome(Console& console, const runtime::TrainOutcome& outcome) {
     table.row({"test " + metric.name, fmt::format("{:.6g}", metric.value)});
   console.write(table.text());
   if (!outcome.checkpoint.empty()) console.print("{}\n", outcome.checkpoint);
+  if (!outcome.best.empty()) console.print("{}\n", outcome.best);
+}
+
+// The run has come to values that are not finite: which step, sample, op and words of the model it was.
+void explain_divergence(Session& session, const runtime::RunConfig& config, const Plan& plan,
+                        std::span<const runtime::PhaseProgram> programs, const runtime::LoadedData& data,
+                        runtime::RunFolder& folder, runtime::ThreadPool& pool) {
+  session.console.say("going back to {} and taking the steps from there again, with a look at each\n",
+                      folder.resume_from.empty() ? "the beginning" : folder.resume_from);
+  Diagnostics found;
+  const std::optional<runtime::FailingStep> step =
+      runtime::replay(config, programs, data, folder, pool, found);
+  if (step) {
+    const PhaseBuild& built = *plan.builds[plan.of_phase[step->phase]];
+    explain_not_finite(session, built.loaded, built.bundle, *step, found);
+  }
+  session.console.report(found, session.sources);
 }
 
 }  // namespace
@@ -158,6 +196,7 @@ int train(const Options& options, Console& console) {
     if (!plan) return session.leave();
   }
   const frontend::Model& model = plan->builds.front()->model;
+  if (!check_watched(session, *config, model, data->test.rows > 0)) return session.leave();
   runtime::RunIdentity identity{identity_text(*plan), data->content_hash()};
   Result<runtime::RunFolder> folder =
       runtime::open_run_folder(*config, identity, options.fresh, session.diagnostics);
@@ -180,6 +219,10 @@ int train(const Options& options, Console& console) {
   const runtime::TrainOutcome outcome =
       runtime::train(*config, programs, *data, *folder, pool, train_options, said);
   console.report(said, session.sources);
+  if (outcome.exit_code == 5) {
+    folder->resume_from = outcome.checkpoint;
+    explain_divergence(session, *config, *plan, programs, *data, *folder, pool);
+  }
   show_outcome(console, outcome);
   return outcome.exit_code;
 }

@@ -20,6 +20,20 @@ Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, 
   return run;
 }
 
+Result<std::string> choose_checkpoint(Session& session, const runtime::TrainedRun& run) {
+  const std::string& wanted = session.options.checkpoint;
+  if (wanted != "" && wanted != "best" && wanted != "latest") return wanted;
+  const bool best =
+      wanted == "best" || (wanted.empty() && !run.config.best.metric.empty() && !run.best.empty());
+  const std::string& path = best ? run.best : run.latest;
+  if (!path.empty()) return path;
+  session.diagnostics
+      .error_at(DiagnosticKind::checkpoint_unreadable, run.path,
+                best ? "holds no best checkpoint yet" : "holds no checkpoint yet")
+      .suggest("nnc train makes one at the end of each epoch");
+  return Failure();
+}
+
 }  // namespace
 
 Result<Trained> open_trained(Session& session, const std::string& path) {
@@ -32,7 +46,10 @@ Result<Trained> open_trained(Session& session, const std::string& path) {
   }
   Result<runtime::TrainedRun> run = find_run(session, path, *kind);
   if (!run) return Failure();
-  Trained trained{std::move(*run), {}, {}};
+  Trained trained{std::move(*run), {}, {}, {}};
+  const Result<std::string> checkpoint = choose_checkpoint(session, trained.run);
+  if (!checkpoint) return Failure();
+  trained.checkpoint = *checkpoint;
   for (const auto& [name, value] : trained.run.fitted.arguments) trained.run.config.arguments[name] = value;
   trained.loaded.path = trained.run.config.model;
   trained.loaded.options = build_options(session, trained.run.config);
@@ -47,7 +64,7 @@ Result<Trained> open_trained(Session& session, const std::string& path) {
 
 Status load_trained(Session& session, const Trained& trained, runtime::Session& memory) {
   const Result<runtime::Checkpoint> checkpoint =
-      runtime::read_checkpoint(trained.run.latest, session.diagnostics);
+      runtime::read_checkpoint(trained.checkpoint, session.diagnostics);
   if (!checkpoint) return Failure();
   return runtime::load_state(*checkpoint, memory.bundle(), memory.state(), {.optimizer = false},
                              session.diagnostics);

@@ -1,4 +1,5 @@
-// A trained run as eval and predict use it: its folder, its model built again, its newest checkpoint.
+// A trained run as eval and predict use it: its folder, its model built again, and one of its checkpoints: the best
+// one if the run file says by what to judge (train.best), else the newest; --checkpoint says otherwise.
 #pragma once
 
 #include "driver/programs.h"
@@ -12,12 +13,13 @@ struct Trained {
   runtime::TrainedRun run;
   LoadedModel loaded;
   frontend::Model model;
+  std::string checkpoint;  // path of the one to use
 };
 
 // `path` is a run folder or a run file. Sizes and arguments are those that were trained.
 Result<Trained> open_trained(Session& session, const std::string& path);
 
-// Parameters and state of the newest checkpoint into the bundle's memory.
+// Parameters and state of the run's checkpoint into the bundle's memory.
 Status load_trained(Session& session, const Trained& trained, runtime::Session& memory);
 
 }  // namespace nnc::driver

@@ -35,6 +35,12 @@ class Batches {
   // Runs batch `batch` (0 …), which is gathered first if the batch before did not do so, and prepares batch
   // + 1.
   void run(Session& session, int64_t batch);
+  // What the last run() gave its entry as input number `input`, and which row of the data `row` of a batch is.
+  const unsigned char* last_rows(size_t input) const { return pointers_[input]; }
+  int64_t row_in_data(int64_t batch, int64_t row) const {
+    const int64_t at = batch * batch_ + row;
+    return order_.empty() ? at : order_[static_cast<size_t>(at)];
+  }
 
  private:
   struct Feed {

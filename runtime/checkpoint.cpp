@@ -107,6 +107,8 @@ std::vector<unsigned char> encode_checkpoint(const Bundle& bundle, const unsigne
     read_tensor(tensor, state, checkpoint.data.data() + stored.begin);
     checkpoint.tensors.push_back(std::move(stored));
   }
+  // A checkpoint of a run says what it should hold; one from elsewhere may not.
+  if (!metadata.empty()) checkpoint.metadata[kChecksum] = checksum(checkpoint);
   return encode_safetensors(checkpoint);
 }
 

@@ -12,6 +12,7 @@
 #include "runtime/file.h"
 #include "runtime/phase_config.h"
 #include "runtime/settings.h"
+#include "runtime/survival_config.h"
 #include "runtime/table_reader.h"
 #include "support/suggest.h"
 
@@ -87,7 +88,7 @@ class ConfigReader {
     int64_t seed = 0;
     reader.read("seed", seed, 0, std::numeric_limits<int64_t>::max());
     config_.seed = static_cast<uint64_t>(seed);
-    reader.read("keep", config_.keep, 1, kMost);
+    read_survival(reader, config_, diagnostics_);
     config_.out = "runs/" + config_.name;
     if (const Setting* s = reader.typed("out", {Kind::string}, "the path of the run folder")) {
       if (s->string.empty())

@@ -45,16 +45,17 @@ std::vector<LossReader> find_losses(const Bundle& bundle) {
   return losses;
 }
 
-std::string first_not_finite(const Bundle& bundle, const unsigned char* state) {
+std::vector<std::string> not_finite(const Bundle& bundle, const unsigned char* state) {
+  std::vector<std::string> names;
   for (const TensorInfo& t : bundle.tensors) {
     if (!is_saved(t)) continue;
     const unsigned char* from = state + t.offset;
     const bool finite = t.dtype == ElementType::f32   ? all_finite<float>(from, t.bytes)
                         : t.dtype == ElementType::f64 ? all_finite<double>(from, t.bytes)
                                                       : true;
-    if (!finite) return t.name;
+    if (!finite) names.push_back(t.name);
   }
-  return "";
+  return names;
 }
 
 }  // namespace nnc::runtime

@@ -21,7 +21,7 @@ struct LossReader {
 // "loss" first, then its parts in the bundle's order; empty if the bundle has no loss.
 std::vector<LossReader> find_losses(const Bundle& bundle);
 
-// The first parameter or state that a checkpoint would hold and that is not finite everywhere; "" if all are.
-std::string first_not_finite(const Bundle& bundle, const unsigned char* state);
+// The parameters and states that a checkpoint would hold and that are not finite everywhere.
+std::vector<std::string> not_finite(const Bundle& bundle, const unsigned char* state);
 
 }  // namespace nnc::runtime

@@ -20,6 +20,7 @@ constexpr std::pair<const char*, int64_t Position::*> kCounts[] = {
     {"step_in_epoch", &Position::step_in_epoch},
     {"rows", &Position::rows},
     {"best_step", &Position::best_step},
+    {"stop_epoch", &Position::stop_epoch},
 };
 
 constexpr std::pair<const char*, int64_t Plateau::*> kPlateau[] = {
@@ -38,6 +39,7 @@ void Position::write(Metadata& metadata) const {
   for (const auto& [key, member] : kPlateau) metadata[key] = std::to_string(plateau.*member);
   metadata["plateau_best"] = fmt::format("{}", plateau.best);
   metadata["best"] = fmt::format("{}", best);
+  metadata["stop_best"] = fmt::format("{}", stop_best);
   metadata["losses"] = fmt::format("{}", fmt::join(losses, " "));
 }
 
@@ -56,6 +58,8 @@ bool Position::read(const Metadata& metadata) {
   const auto found = metadata.find("best");
   const auto sums = metadata.find("losses");
   if (found == metadata.end() || !read_number(found->second, best) || sums == metadata.end()) return false;
+  const auto stop = metadata.find("stop_best");
+  if (stop == metadata.end() || !read_number(stop->second, stop_best)) return false;
   losses.clear();
   std::string_view text = sums->second;
   while (!text.empty()) {

@@ -20,9 +20,11 @@ struct Position {
   int64_t step_in_epoch = 0;  // 0 at an epoch's end
   int64_t rows = 0;           // of this epoch so far, and its losses times rows
   std::vector<double> losses;
-  double best = 0;  // the best epoch's loss, valid if best_step > 0
+  double best = 0;  // the value of train.best at the best epoch, valid if best_step > 0
   int64_t best_step = 0;
-  Plateau plateau;  // of this phase's schedule
+  double stop_best = 0;    // the same for train.stop, valid if stop_epoch > 0
+  int64_t stop_epoch = 0;  // completed epochs when it was reached
+  Plateau plateau;         // of this phase's schedule
 
   void write(Metadata& metadata) const;
   // False if the metadata lacks something or holds nonsense.

@@ -52,6 +52,13 @@ struct Phase {
   Span span;                           // of the optimiser's text in the run file; may be invalid
 };
 
+// A value of each epoch that the run looks at: train.best, train.stop.
+struct Watch {
+  std::string metric;   // "loss", "accuracy"; "train.loss" and "test.loss" where both parts have it; "": none
+  bool higher = false;  // which way is better
+  Span span;            // of the name in the run file; may be invalid
+};
+
 // [input.NAME]
 struct InputSpec {
   std::vector<std::string> from;  // column or field names; "#3" picks column 3 by number, "#-1" the last
@@ -104,10 +111,16 @@ struct RunConfig {
   int64_t batch = 32;
   bool whole_batch = false;  // train.batch = "all": `batch` is set once the rows are counted
   uint64_t seed = 0;
-  std::vector<Phase> phases;  // at least one
-  std::string out;            // the run folder
-  bool explicit_out = false;  // `train.out` was given: never replaced by a numbered sister
-  int64_t keep = 3;           // checkpoints
+  std::vector<Phase> phases;     // at least one
+  std::string out;               // the run folder
+  bool explicit_out = false;     // `train.out` was given: never replaced by a numbered sister
+  int64_t keep = 3;              // checkpoints
+  int64_t checkpoint_steps = 0;  // a checkpoint after so many steps since the last one; 0: not by steps
+  double checkpoint_seconds =
+      600;               // the same by time; 0: not by time. One is made at each epoch's end anyway
+  Watch best;            // what the best checkpoint is judged by; metric "" stands for the loss
+  Watch stop;            // early stopping, if its metric is not empty …
+  int64_t patience = 0;  // … after so many epochs without a better value
   // Every key with its effective value in TOML syntax, and where it comes from: "digits.toml:4", "--set",
   // "default".
   std::map<std::string, std::string> values;

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -30,7 +32,8 @@ constexpr const char* kOurs[] = {"config.toml", "run.json", "fitted.json", "metr
 // The keys that make a run this run. Paths do not count, the contents behind them do.
 Keys identity_keys(const RunConfig& config, const RunIdentity& identity) {
   Keys keys = config.values;
-  for (const char* key : {"train.out", "train.keep", "model", "data.train", "data.test", "data.dir"})
+  for (const char* key :
+       {"train.out", "train.keep", "train.checkpoint_every", "model", "data.train", "data.test", "data.dir"})
     keys.erase(key);
   keys["model (contents)"] = hash_text(identity.model_text);
   keys["data (contents)"] = fmt::format("{:016x}", identity.data_hash);
@@ -50,14 +53,17 @@ std::optional<Keys> read_identity(const std::string& folder) {
   return keys;
 }
 
-// "train.batch was 32, is 64"
-std::vector<std::string> differences(const Keys& was, const Keys& is, std::vector<std::string>& names) {
+// "train.batch was 32, is 64". A key at its default that the folder does not know is new in this version of nnc.
+std::vector<std::string> differences(const Keys& was, const Keys& is, const Keys& origins,
+                                     std::vector<std::string>& names) {
   std::vector<std::string> out;
   Keys all = was;
   all.insert(is.begin(), is.end());
   for (const auto& [key, ignored] : all) {
     const auto a = was.find(key), b = is.find(key);
     if (a != was.end() && b != is.end() && a->second == b->second) continue;
+    const auto origin = origins.find(key);
+    if (a == was.end() && origin != origins.end() && origin->second == "default") continue;
     names.push_back(key);
     if (key.ends_with("(contents)"))
       out.push_back(fmt::format("the {} changed", key.substr(0, key.find(' '))));
@@ -137,7 +143,10 @@ Result<FolderLock> lock_folder(const std::string& folder, Diagnostics& diagnosti
   const std::string path = folder + "/lock";
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (file < 0) {
-    diagnostics.error_at(DiagnosticKind::write_failed, folder, "cannot be written to");
+    diagnostics
+        .error_at(DiagnosticKind::write_failed, folder,
+                  fmt::format("cannot be written to: {}", std::strerror(errno)))
+        .suggest("another folder: --set train.out=…");
     return Failure{};
   }
   FolderLock lock(file);
@@ -187,6 +196,22 @@ int64_t metadata_number(const Metadata& metadata, const std::string& key) {
   return value;
 }
 
+// ", stopped early" if the mark of a finished run says so.
+std::string ended_early(const std::string& mark) {
+  Diagnostics ignored;
+  const auto bytes = read_file(mark, false, 1 << 16, DiagnosticKind::checkpoint_unreadable, ignored);
+  const json root = bytes ? json::parse(bytes->begin(), bytes->end(), nullptr, false) : json();
+  return root.is_object() && root.contains("stopped_early") ? ", stopped early" : "";
+}
+
+// A file that was being written when the process was killed.
+void remove_unfinished(const std::string& folder) {
+  std::error_code ignored;
+  for (const std::string& path : {folder, folder + "/ckpt"})
+    for (const auto& entry : fs::directory_iterator(path, ignored))
+      if (entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
+}
+
 // The key that may grow: epochs or steps of the last phase.
 struct Extent {
   std::string key;
@@ -199,6 +224,15 @@ Extent last_extent(const RunConfig& config) {
   const std::string phase_key = fmt::format("phase.{}.{}", config.phases.size() - 1, unit);
   return {config.values.contains(phase_key) ? phase_key : "train." + unit,
           last.steps > 0 ? last.steps : last.epochs, last.steps > 0 ? "step_in_phase" : "epoch_in_phase"};
+}
+
+// More patience: what a run with this much from the start would have come to.
+bool more_patience(const Keys& was, const RunConfig& config) {
+  const auto found = was.find("train.stop.patience");
+  int64_t before = 0;
+  if (found != was.end())
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), before);
+  return before > 0 && config.patience >= before;
 }
 
 }  // namespace
@@ -221,10 +255,10 @@ std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string&
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder + "/ckpt", error)) {
     const std::string name = entry.path().filename().string();
-    if (!(name.starts_with("step-") || name.starts_with("stop-")) || !name.ends_with(".safetensors"))
-      continue;
+    if (!(name.starts_with("step-") || name.starts_with("mid-")) || !name.ends_with(".safetensors")) continue;
     int64_t steps = -1;
-    const auto [end, code] = std::from_chars(name.data() + 5, name.data() + name.size(), steps);
+    const auto [end, code] =
+        std::from_chars(name.data() + name.find('-') + 1, name.data() + name.size(), steps);
     if (code == std::errc() && std::string_view(end) == ".safetensors")
       out.emplace_back(steps, entry.path().string());
   }
@@ -233,16 +267,14 @@ std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string&
 }
 
 void prune_checkpoints(const std::string& folder, int64_t keep) {
-  int64_t kept = 0;
-  bool newest = true;
+  int64_t ends = 0, within = 0;
   std::error_code ignored;
   for (const auto& [steps, path] : list_checkpoints(folder)) {
-    const bool stop = fs::path(path).filename().string().starts_with("stop-");
-    if (stop ? !newest : kept >= keep)
+    const bool mid = fs::path(path).filename().string().starts_with("mid-");
+    if (mid ? ends > 0 || within >= 2 : ends >= keep)
       fs::remove(path, ignored);
-    else if (!stop)
-      ++kept;
-    newest = false;
+    else
+      ++(mid ? within : ends);
   }
 }
 
@@ -253,7 +285,9 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
   RunFolder folder;
   folder.model_hash = hash_text(identity.model_text);
   std::string reason;
+  std::optional<Keys> was;
   for (int number = 1; number < 10000; ++number) {
+    was.reset();
     folder.path = number == 1 ? config.out : fmt::format("{}-{}", config.out, number);
     if (!file_exists(folder.path)) break;
     const std::string foreign = foreign_file(folder.path);
@@ -264,19 +298,24 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
           .suggest("choose another folder: --set train.out=…");
       return Failure{};
     }
-    const std::optional<Keys> was = read_identity(folder.path);
+    was = read_identity(folder.path);
     if (!was || fresh) break;
     std::vector<std::string> names;
-    const std::vector<std::string> changed = differences(*was, keys, names);
+    const std::vector<std::string> changed = differences(*was, keys, config.origins, names);
     if (changed.empty()) break;
     Metadata newest;
     Diagnostics ignored;
-    const Result<std::string> checkpoint = newest_good(folder.path, newest, ignored);
+    static_cast<void>(newest_good(folder.path, newest,
+                                  ignored));  // none that reads: said below, where the folder is entered
     const bool in_last_phase =
         metadata_number(newest, "phase") == static_cast<int64_t>(config.phases.size()) - 1;
     const int64_t done = in_last_phase ? metadata_number(newest, extent.progress) : 0;
-    if (checkpoint && names.size() == 1 && names[0] == extent.key && extent.wanted >= done) {
-      folder.notes.push_back(fmt::format("{}: {}", folder.path, changed[0]));
+    const bool extends = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+      return (name == extent.key && extent.wanted >= done) ||
+             (name == "train.stop.patience" && more_patience(*was, config));
+    });
+    if (extends) {
+      folder.notes.push_back(fmt::format("{}: {}", folder.path, join(changed)));
       break;
     }
     if (config.explicit_out) {
@@ -294,7 +333,13 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
   Result<FolderLock> lock = lock_folder(folder.path, diagnostics);
   if (!lock) return Failure{};
   folder.lock = *std::move(lock);
-  const std::optional<Keys> was = read_identity(folder.path);
+  if (!fresh && read_identity(folder.path) != was) {
+    diagnostics
+        .error_at(DiagnosticKind::run_folder_busy, folder.path, "another process has just trained here")
+        .suggest("give the command again");
+    return Failure{};
+  }
+  remove_unfinished(folder.path);
   if (fresh || !was) {  // without its identity nothing in the folder can be trusted
     remove_ours(folder.path);
     if (!make_folder(folder.path + "/ckpt", diagnostics)) return Failure{};
@@ -305,10 +350,13 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
   folder.resume_from = *checkpoint;
 
   const std::string mark = folder.path + "/finished";
-  if (was && *was == keys && file_exists(mark) && !folder.resume_from.empty()) {
+  std::vector<std::string> names;
+  if (!fresh && was && differences(*was, keys, config.origins, names).empty() && file_exists(mark) &&
+      !folder.resume_from.empty()) {
     folder.finished = true;
-    folder.notes.push_back(fmt::format("{} is already finished ({} steps); --fresh starts over", folder.path,
-                                       metadata_number(newest, "step")));
+    folder.notes.push_back(fmt::format("{} is already finished ({} steps{}); --fresh starts over",
+                                       folder.path, metadata_number(newest, "step"),
+                                       config.patience > 0 ? ended_early(mark) : ""));
     return folder;
   }
   std::error_code ignored;

@@ -3,7 +3,8 @@
 //   run.json           identity: the keys that make this run this run, hashes of model and data
 //   fitted.json        what was fitted on the training data
 //   metrics.csv        one line per epoch, append-only; lines past the resumed checkpoint are dropped
-//   ckpt/step-N.safetensors   the last `keep`;  ckpt/best.safetensors;  ckpt/stop-N.safetensors after Ctrl-C
+//   ckpt/step-N.safetensors   the last `keep` ends of epochs;  ckpt/best.safetensors, a copy of the best of all
+//   ckpt/mid-N.safetensors    within an epoch: the last two, until the epoch's end is saved
 //   finished           the mark of a completed run
 //   lock               held (flock) while a run writes here
 #pragma once
@@ -57,7 +58,7 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
 
 // Checkpoints of a run, the newest first: (steps, path).
 std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string& folder);
-// Keeps the newest `keep` of step-N and removes stop-N files that a newer checkpoint has made useless.
+// Keeps the newest `keep` of step-N, and of mid-N the newest two that no step-N has made useless.
 void prune_checkpoints(const std::string& folder, int64_t keep);
 
 // A trained folder for eval, predict, report: its configuration, what was fitted, and its checkpoints.

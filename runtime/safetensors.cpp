@@ -179,7 +179,20 @@ Result<Checkpoint> parse_checkpoint(const std::string& path, std::vector<unsigne
   if (at < available) return fail(fmt::format("has {} bytes after the last tensor", available - at));
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(8 + length));
   checkpoint.data = std::move(bytes);
+  const auto sum = checkpoint.metadata.find(kChecksum);
+  if (sum != checkpoint.metadata.end() && sum->second != checksum(checkpoint))
+    return fail("does not hold what was written: its checksum is another");
   return checkpoint;
+}
+
+std::string checksum(const Checkpoint& checkpoint) {
+  uint64_t hash = hash_bytes(checkpoint.data.data(), checkpoint.data.size());
+  const auto add = [&](const std::string& text) { hash = hash_bytes(text.data(), text.size(), hash); };
+  for (const auto& [key, value] : checkpoint.metadata)
+    if (key != kChecksum) add(key), add(value);
+  for (const StoredTensor& t : checkpoint.tensors)
+    add(fmt::format("{} {} {} {}", t.name, t.dtype, fmt::join(t.shape, ","), t.begin));
+  return fmt::format("{:016x}", hash);
 }
 
 Result<Checkpoint> read_checkpoint(const std::string& path, Diagnostics& diagnostics) {

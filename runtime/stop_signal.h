@@ -1,11 +1,13 @@
-// Ctrl-C once asks the run to save and stop, twice ends the process at once; SIGTERM saves and stops.
+// Ctrl-C once asks the run to save and stop, twice ends the process at once; SIGTERM and SIGHUP save and stop,
+// however often they come (a closing terminal sends SIGHUP twice). A file that grows past the process's limit is an
+// error of that write, not the end of the process.
 #pragma once
 
 #include <csignal>
 
 namespace nnc::runtime {
 
-// Catches the signals while it lives and restores what was there before.
+// Catches the signals while it lives, and restores what was there before unless it was asked to stop.
 class StopSignal {
  public:
   explicit StopSignal(bool active);
@@ -16,9 +18,9 @@ class StopSignal {
   static bool requested();
 
  private:
+  static constexpr int kCaught[] = {SIGINT, SIGTERM, SIGHUP, SIGXFSZ};
   bool active_;
-  struct sigaction interrupt_before_ {};
-  struct sigaction terminate_before_ {};
+  struct sigaction before_[4]{};
 };
 
 }  // namespace nnc::runtime

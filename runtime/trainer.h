@@ -39,7 +39,7 @@ struct PhaseProgram {
 struct TrainOptions {
   ProgressMode progress = ProgressMode::automatic;
   std::FILE* messages = nullptr;  // stderr by default
-  bool handle_signals = true;     // Ctrl-C once saves and stops, twice stops at once; SIGTERM saves and stops
+  bool handle_signals = true;     // as stop_signal.h says
   int64_t stop_after_steps = 0;   // > 0: save and stop there, as Ctrl-C would (tests)
 };
 
@@ -56,6 +56,7 @@ struct TrainOutcome {
   std::vector<NamedValue> losses;   // means of the last epoch
   std::vector<NamedValue> metrics;  // of the last evaluation
   std::string checkpoint;           // the newest
+  std::string best;                 // the best one, if train.best was given
 };
 
 // Trains in `folder` (from its checkpoint if it has one) to the end of the last phase. One program per phase

@@ -2,6 +2,7 @@
 #   %nnc      the program under test          %src   the repository's root
 #   exits N   tests/bin: checks an exit code  split-file, FileCheck, not   LLVM's tools
 import os
+import subprocess
 
 import lit.formats
 
@@ -32,3 +33,6 @@ with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
 # Data sets too large to ship lie beside the repository where the tests are written.
 if os.path.isdir(os.path.join(config.source_dir, os.pardir, "shared", "data")):
     config.available_features.add("shared-data")
+# Mounting a small file system needs root, or user namespaces, which not every machine allows.
+if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
+    config.available_features.add("small-disk")

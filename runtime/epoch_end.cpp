@@ -1,0 +1,136 @@
+// What an epoch leaves behind: evaluation, a line of metrics, checkpoints, the decision to end; and the ways a run ends
+// before its time.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "fmt/format.h"
+#include "runtime/training_loop.h"
+
+namespace nnc::runtime {
+
+bool Trainer::end_segment() {
+  outcome_.losses.clear();
+  for (size_t i = 0; i < losses_.size(); ++i)
+    outcome_.losses.push_back({losses_[i].name, at_.losses[i] / static_cast<double>(at_.rows)});
+  const double lr = rate(at_.step_in_phase - 1);
+  outcome_.metrics.clear();
+  if (has_test()) {
+    Result<std::vector<NamedValue>> values = evaluate(*session_, data_.test, diagnostics_);
+    if (!values) return false;
+    outcome_.metrics = *std::move(values);
+  }
+  ++at_.epoch;
+  ++at_.epoch_in_phase;
+  at_.step_in_epoch = 0;
+  std::fill(at_.losses.begin(), at_.losses.end(), 0);
+  at_.rows = 0;
+
+  if (!state_is_finite()) return false;
+
+  std::string line = fmt::format("{},{},{},{}", at_.epoch, at_.step, at_.phase + 1, lr);
+  for (const NamedValue& v : outcome_.losses) line += fmt::format(",{}", v.value);
+  for (const NamedValue& v : outcome_.metrics) line += fmt::format(",{}", v.value);
+  if (!log_.append(line, diagnostics_)) return false;
+
+  if (phase().schedule.kind == Schedule::Kind::plateau)
+    see(phase().schedule, measured(phase().schedule.metric), at_.plateau);
+  const bool best = is_better(config_.best, at_.best, at_.best_step == 0);
+  if (best) {
+    at_.best = watched(config_.best);
+    at_.best_step = at_.step;
+  }
+  if (config_.patience > 0 && is_better(config_.stop, at_.stop_best, at_.stop_epoch == 0)) {
+    at_.stop_best = watched(config_.stop);
+    at_.stop_epoch = at_.epoch;
+  }
+  const bool last =
+      stops_early() || (phase_done() && at_.phase + 1 == static_cast<int64_t>(programs_.size()));
+  if (!write(last)) return false;
+  if (best && !checkpoints_.keep_as_best(checkpoints_.newest(), diagnostics_)) return false;
+  checkpoints_.prune();
+  say_epoch(last);
+  if (StopSignal::requested() || at_.step == options_.stop_after_steps)
+    if (!last) return interrupted();
+  return true;
+}
+
+double Trainer::measured(const std::string& name) const {
+  for (const NamedValue& v : outcome_.metrics)
+    if (v.name == name || "test." + v.name == name) return v.value;
+  for (const NamedValue& v : outcome_.losses)
+    if (v.name == name || "train." + v.name == name) return v.value;
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+double Trainer::watched(const Watch& watch) const {
+  return measured(watch.metric.empty() ? "loss" : watch.metric);
+}
+
+bool Trainer::is_better(const Watch& watch, double than, bool first) const {
+  const double value = watched(watch);
+  if (first) return true;
+  if (std::isnan(than) || std::isnan(value)) return std::isnan(than) && !std::isnan(value);
+  return watch.higher ? value > than : value < than;
+}
+
+bool Trainer::stops_early() const {
+  return config_.patience > 0 && at_.stop_epoch > 0 && at_.step_in_epoch == 0 &&
+         at_.epoch - at_.stop_epoch >= config_.patience;
+}
+
+bool Trainer::state_is_finite() {
+  const std::vector<std::string> bad = not_finite(bundle(), session_->state());
+  return bad.empty() || diverged(bad.front());
+}
+
+bool Trainer::diverged(const std::string& parameter) {
+  std::string what = parameter;
+  if (parameter.empty()) {
+    for (const LossReader& loss : losses_)
+      if (what.empty() && loss.name != "loss" && !std::isfinite(loss.read(session_->state())))
+        what = loss.name;
+    if (what.empty()) what = "loss";
+  }
+  Diagnostic& d = diagnostics_.error_at(
+      DiagnosticKind::loss_not_finite, "",
+      parameter.empty() ? fmt::format("{} is not finite at step {} (epoch {}, step {} of it)", what, at_.step,
+                                      at_.epoch + 1, at_.step_in_epoch)
+                        : fmt::format("{} is not finite after step {}", what, at_.step));
+  d.note(checkpoints_.newest().empty() ? "no checkpoint was made before"
+                                       : "the last good checkpoint is " + checkpoints_.newest());
+  outcome_.exit_code = 5;
+  return false;
+}
+
+bool Trainer::interrupted() {
+  if (at_.step_in_epoch > 0 && !save(true)) return false;
+  checkpoints_.prune();
+  progress_.line(fmt::format("stopped at step {}; the same command goes on from here", at_.step));
+  outcome_.exit_code = 130;
+  return false;
+}
+
+bool Trainer::save(bool must_sync) {
+  if (!state_is_finite() || !write(must_sync)) return false;
+  checkpoints_.prune();
+  return true;
+}
+
+bool Trainer::write(bool must_sync) {
+  return checkpoints_.save(at_, bundle(), session_->state(), must_sync, diagnostics_);
+}
+
+void Trainer::say_epoch(bool last) {
+  // Short epochs would flood the screen: a line now and then, and the last.
+  const double now = progress_.seconds();
+  if (!last && said_ > 0 && now - said_ < 0.5) return;
+  said_ = now;
+  std::string text = fmt::format("epoch {:>3}  step {:>6}", at_.epoch, at_.step);
+  for (const NamedValue& v : outcome_.losses) text += fmt::format("  {} {:.5g}", v.name, v.value);
+  for (const NamedValue& v : outcome_.metrics) text += fmt::format("  test {} {:.5g}", v.name, v.value);
+  text += fmt::format("  {:.0f} steps/s", progress_.speed(at_.step));
+  progress_.line(text);
+}
+
+}  // namespace nnc::runtime

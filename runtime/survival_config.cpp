@@ -1,0 +1,144 @@
+// See survival_config.h.
+#include "runtime/survival_config.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "support/suggest.h"
+
+namespace nnc::runtime {
+namespace {
+
+using Kind = Setting::Kind;
+
+// "30 s", "10 min", "2 h" as seconds; 0 if it is none of these.
+double parse_duration(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || !(number > 0) || number > 1e9) return 0;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  if (text == "s") return number;
+  if (text == "min") return number * 60;
+  if (text == "h") return number * 3600;
+  return 0;
+}
+
+void read_checkpoint_every(TableReader& train, RunConfig& config) {
+  const Setting* s =
+      train.typed("checkpoint_every", {Kind::integer, Kind::string}, "a number of steps, or a time");
+  std::string shown = "\"10 min\"";
+  if (s != nullptr && s->kind == Kind::integer) {
+    if (s->integer < 1 || s->integer > kMost)
+      train.bad(*s, fmt::format("train.checkpoint_every must be at least 1 step, not {}", s->integer));
+    config.checkpoint_steps = s->integer;
+    config.checkpoint_seconds = 0;
+    shown = s->text();
+  } else if (s != nullptr) {
+    config.checkpoint_seconds = parse_duration(s->string);
+    if (config.checkpoint_seconds == 0)
+      train.bad(*s, fmt::format("train.checkpoint_every is a number of steps or a time, not {}", s->text()))
+          .suggest("checkpoint_every = 1000, or \"30 s\", \"10 min\", \"2 h\"");
+    shown = s->text();
+  }
+  train.record("checkpoint_every", shown, false);
+}
+
+// { metric = "accuracy", better = "higher" }
+void read_watch(TableReader& table, const Setting& owner, Watch& watch) {
+  if (table.has("metric")) table.read("metric", watch.metric);
+  table.find("metric");
+  if (const Setting* s = owner.member("metric")) watch.span = s->span;
+  watch.higher = higher_is_better(watch.metric);
+  if (const Setting* s = table.typed("better", {Kind::string}, "\"higher\" or \"lower\"")) {
+    watch.higher = s->string == "higher";
+    if (!watch.higher && s->string != "lower")
+      table.bad(*s, fmt::format("{} is \"higher\" or \"lower\", not {}", table.name("better"), s->text()));
+    table.record("better", s->text(), false);
+  }
+}
+
+}  // namespace
+
+bool higher_is_better(const std::string& metric) {
+  std::string name = metric;
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (name.empty()) return false;
+  for (const char* word : {"loss", "error", "perplexity"})
+    if (name.find(word) != std::string::npos) return false;
+  if (const size_t dot = name.rfind('.'); dot != std::string::npos) name.erase(0, dot + 1);
+  for (const char* whole : {"mse", "mae", "rmse", "mape"})
+    if (name == whole) return false;
+  return true;
+}
+
+void read_survival(TableReader& train, RunConfig& config, Diagnostics& diagnostics) {
+  train.read("keep", config.keep, 1, kMost);
+  read_checkpoint_every(train, config);
+  if (const Setting* s = train.typed("best", {Kind::string, Kind::table}, "the name of a metric")) {
+    config.best.span = s->span;
+    if (s->kind == Kind::string) {
+      config.best.metric = s->string;
+      config.best.higher = higher_is_better(s->string);
+      train.record("best", quote(s->string), false);
+    } else {
+      TableReader table(s, "train.best", config, diagnostics);
+      read_watch(table, *s, config.best);
+      table.finish();
+    }
+    if (config.best.metric.empty())
+      train.bad(*s, "train.best names no metric").suggest("best = \"accuracy\"");
+  }
+  if (const Setting* s =
+          train.typed("stop", {Kind::table}, "a table: { metric = \"accuracy\", patience = 5 }")) {
+    TableReader table(s, "train.stop", config, diagnostics);
+    config.stop.span = s->span;
+    read_watch(table, *s, config.stop);
+    if (config.stop.metric.empty()) {
+      config.stop.metric = config.best.metric.empty() ? "loss" : config.best.metric;
+      if (!table.has("better")) config.stop.higher = config.best.metric.empty() ? false : config.best.higher;
+    }
+    if (table.has("patience"))
+      table.read("patience", config.patience, 1, kMost);
+    else
+      diagnostics
+          .error(DiagnosticKind::missing_key, s->key_span.valid() ? s->key_span : s->span,
+                 "train.stop has no patience: after how many epochs without a better value to stop")
+          .suggest("stop = { metric = \"accuracy\", patience = 5 }");
+    table.find("patience");
+    table.finish();
+  }
+}
+
+Status check_watches(const RunConfig& config, const std::vector<std::string>& losses,
+                     const std::vector<std::string>& metrics, Diagnostics& diagnostics) {
+  std::vector<std::string> known = metrics;
+  for (const std::string& name : metrics) known.push_back("test." + name);
+  for (const std::string& name : losses) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+    known.push_back("train." + name);
+  }
+  bool good = true;
+  for (const auto& [key, watch] :
+       {std::pair("train.best", &config.best), std::pair("train.stop", &config.stop)}) {
+    if (watch->metric.empty() || std::find(known.begin(), known.end(), watch->metric) != known.end())
+      continue;
+    good = false;
+    Diagnostic& d =
+        watch->span.valid()
+            ? diagnostics.error(
+                  DiagnosticKind::bad_value, watch->span,
+                  fmt::format("{} names {}, which this run does not measure", key, watch->metric))
+            : diagnostics.error_at(DiagnosticKind::bad_value, key,
+                                   fmt::format("names {}, which this run does not measure", watch->metric));
+    if (const auto near = suggest(watch->metric, known))
+      d.suggest(fmt::format("did you mean {}?", quote(*near)));
+    else
+      d.note(fmt::format("there are {}", fmt::join(known, ", ")));
+    if (metrics.empty()) d.note("there is no test part, so only the training losses are measured");
+  }
+  if (!good) return Failure{};
+  return Done{};
+}
+
+}  // namespace nnc::runtime

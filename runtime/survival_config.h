@@ -1,0 +1,24 @@
+// The keys of a run file that say what a run keeps and when it ends early: train.keep, train.checkpoint_every,
+// train.best, train.stop.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/run.h"
+#include "runtime/table_reader.h"
+
+namespace nnc::runtime {
+
+// Reads them from [train] into `config`.
+void read_survival(TableReader& train, RunConfig& config, Diagnostics& diagnostics);
+
+// Whether the metrics that train.best and train.stop name are there; reports each that is not, with those that are.
+// `losses` are the training part's values ("loss", "loss.penalty"), `metrics` the test part's, empty without one.
+Status check_watches(const RunConfig& config, const std::vector<std::string>& losses,
+                     const std::vector<std::string>& metrics, Diagnostics& diagnostics);
+
+// Lower is better for a loss, an error or a perplexity, by the metric's name; higher for anything else.
+bool higher_is_better(const std::string& metric);
+
+}  // namespace nnc::runtime

@@ -1,0 +1,107 @@
+// The training loop as a class; used by trainer.h's functions only. A run is a list of phases, a phase a list of
+// segments (epochs; without data, twentieths of its steps), a segment a list of steps. Everything a resumed run needs to
+// go on to the same bits is in the state buffer and in Position, and both are in every checkpoint.
+//   trainer.cpp     the loop       epoch_end.cpp   what an epoch leaves behind, and how runs end
+//   replay.cpp      the steps from a checkpoint to the first that goes wrong
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/batches.h"
+#include "runtime/checkpoint_writer.h"
+#include "runtime/losses.h"
+#include "runtime/metrics_log.h"
+#include "runtime/position.h"
+#include "runtime/replay.h"
+#include "runtime/schedule.h"
+#include "runtime/stop_signal.h"
+#include "runtime/trainer.h"
+
+namespace nnc::runtime {
+
+class Trainer {
+ public:
+  Trainer(const RunConfig& config, std::span<const PhaseProgram> programs, const LoadedData& data,
+          RunFolder& folder, ThreadPool& pool, const TrainOptions& options, Diagnostics& diagnostics);
+  TrainOutcome run();
+  std::optional<FailingStep> replay();
+
+ private:
+  const Bundle& bundle() const { return *programs_[static_cast<size_t>(at_.phase)].bundle; }
+  const Phase& phase() const { return config_.phases[static_cast<size_t>(at_.phase)]; }
+  bool has_test() const { return data_.test.rows > 0 && bundle().find("finish") != nullptr; }
+
+  // ---- start ----
+  bool prepare();
+  // The state at the beginning, or as the checkpoint to go on from has it. Writes nothing.
+  bool begin();
+  bool resume();
+  // A plateau schedule watches one of the values that metrics.csv holds.
+  bool check_plateaus(const std::vector<std::string>& columns);
+  // Makes the session of at_.phase; from an earlier phase it takes over what both know.
+  bool enter_phase();
+
+  // ---- how long ----
+  int64_t steps_in_segment() const;
+  int64_t total_steps() const;
+  bool phase_done() const;
+  bool stops_early() const;
+
+  // ---- the loop ----
+  bool all_phases();
+  // Of a step of this phase, from 0.
+  double rate(int64_t step) const;
+  // What holds for all steps of an epoch: the rows' order.
+  void begin_segment();
+  // One step, and its losses. False if one of them is not finite. Allocates nothing.
+  bool take_step();
+  bool segment();
+  // The means of an epoch weigh a step by its rows.
+  bool add_losses(int64_t rows);
+
+  // ---- what an epoch leaves behind (epoch_end.cpp) ----
+  bool end_segment();
+  // "train.NAME" is a loss of the training part, "test.NAME" or a plain name one of the test part, or else of the
+  // training part. Not a number if there is none.
+  double measured(const std::string& name) const;
+  // The value of this epoch that `watch` names; the loss if it names none.
+  double watched(const Watch& watch) const;
+  // A value that is no number is worse than any.
+  bool is_better(const Watch& watch, double than, bool first) const;
+  void say_epoch(bool last);
+  // A checkpoint holds only finite values: a run that goes on from one can be trusted.
+  bool save(bool must_sync);
+  bool write(bool must_sync);
+  bool state_is_finite();
+  bool diverged(const std::string& parameter = "");
+  bool interrupted();
+
+  // ---- replay.cpp ----
+  void describe_step(FailingStep& found) const;
+
+  const RunConfig& config_;
+  std::span<const PhaseProgram> programs_;
+  const LoadedData& data_;
+  RunFolder& folder_;
+  ThreadPool& pool_;
+  const TrainOptions& options_;
+  Diagnostics& diagnostics_;
+  CheckpointWriter checkpoints_;
+  StopSignal stop_;
+  Progress progress_;
+  MetricsLog log_;
+  std::unique_ptr<Session> session_;
+  Batches batches_;
+  std::vector<uint32_t> order_;
+  std::vector<LossReader> losses_;
+  unsigned char* count_ = nullptr;  // the scalar t in the state
+  unsigned char* rate_ = nullptr;   // and lr
+  PhaseLength length_;
+  Position at_;
+  double last_loss_ = 0, said_ = 0;
+  TrainOutcome outcome_;
+};
+
+}  // namespace nnc::runtime
