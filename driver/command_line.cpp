@@ -63,6 +63,11 @@ constexpr CommandRow kCommands[] = {
     {"predict", "RUN INPUT", 2, 2, "nnc predict examples/digits/digits.toml new.csv",
      "Prints what a trained run's model gives for each row of a data file.", kSet | kBuild | kPasses,
      predict},
+    {"report", "RUN", 1, 1, "nnc report examples/digits/digits.toml -o digits.html",
+     "Writes one page about a run: curves, norms, mistakes, the model, its cost and where it comes from.",
+     kBuild | kPasses, report},
+    {"compare", "RUN...", 1, kAny, "nnc compare runs/digits runs/digits-2 -o compared.html",
+     "Puts runs side by side: what they reached, and in which settings they differ.", kJson, compare},
     {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
      "Compares each parameter's gradient with central differences, in double precision.",
      kModel | kSeed | kPasses | kJson, gradcheck},
@@ -177,6 +182,15 @@ void add_own_flags(CLI::App& app, std::string_view name, Options& o) {
         ->check(CLI::PositiveNumber);
   }
   if (name == "train") app.add_flag("--fresh", o.fresh, "Start over instead of resuming");
+  if (name == "report") {
+    app.add_option("-o", o.output, "Where to write the page (default: report.html in the run's folder)")
+        ->type_name("FILE");
+    app.add_flag("--live", o.live, "Serve the page to this machine while the run goes on");
+    app.add_option("--port", o.port, "Where --live listens (default 7878; 0: any free port)")
+        ->type_name("N")
+        ->check(CLI::Range(0, 65535));
+  }
+  if (name == "compare") app.add_option("-o", o.output, "Write the curves as a page")->type_name("FILE.html");
   if (name == "predict")
     app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")
         ->type_name("NAME");
@@ -245,6 +259,8 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
   const auto formatter = std::make_shared<HelpFormatter>();
   formatter->column_width(28);
   app.formatter(formatter);
+  // After one command every word is an argument, though it be the name of another: nnc report run.
+  app.require_subcommand(0, 1);
   std::vector<CLI::App*> commands;
   for (const CommandRow& row : kCommands) {
     CLI::App* command = app.add_subcommand(row.name, row.about);

@@ -19,6 +19,8 @@ int gradcheck(const Options& options, Console& console);
 int paths(const Options& options, Console& console);
 int train(const Options& options, Console& console);
 int eval(const Options& options, Console& console);
+int report(const Options& options, Console& console);
+int compare(const Options& options, Console& console);
 int predict(const Options& options, Console& console);
 int bench(const Options& options, Console& console);
 int ops(const Options& options, Console& console);

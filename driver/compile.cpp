@@ -1,7 +1,7 @@
 // nnc compile FILE: what the machine code of a training run is and needs, stated before anything runs. With a
 // run file the programs for the remainder batches and the data in memory are part of the bill.
 #include "driver/commands.h"
-#include "driver/programs.h"
+#include "driver/compiled.h"
 #include "driver/report.h"
 #include "driver/session.h"
 #include "nlohmann/json.hpp"
@@ -9,27 +9,64 @@
 namespace nnc::driver {
 namespace {
 
-struct Compiled {
-  LoadedModel loaded;
-  frontend::Model model;
-  Bundle bundle;
-  uint64_t data_bytes = 0;
-  double frontend_ms = 0;
-  double passes_ms = 0;
-  double total_ms = 0;
-
-  const EntryPoint& step() const { return *bundle.find("train"); }
-  int64_t parameter_count() const {
-    int64_t count = 0;
-    for (const frontend::ParameterInfo& parameter : model.parameters) count += parameter.type.elements();
-    return count;
-  }
-};
-
 uint64_t bytes_in_memory(const runtime::Dataset& data) {
   uint64_t bytes = 0;
   for (const runtime::ColumnData& column : data.columns) bytes += column.memory();
   return bytes;
+}
+
+std::string text_report(const Compiled& c, int threads, const Sources& sources) {
+  const EntryPoint& step = c.step();
+  const MemoryBill& memory = step.memory;
+  const CompileTimes& times = c.bundle.times;
+  std::string out = fmt::format("{} (batch {}, {}, {} thread{})\n\n", c.model.name, c.loaded.options.batch,
+                                c.loaded.options.optimizer, threads, threads == 1 ? "" : "s");
+  Table facts("lrl");
+  facts.row({"parameters", count_text(c.parameter_count()),
+             fmt::format("in {} tensors", c.model.parameters.size())});
+  facts.row({"FLOPs per step", flops_text(step.flops), "of matrix products"});
+  facts.row(
+      {"kernels", fmt::format("{}", step.kernels.size()), fmt::format("with {} barriers", step.barriers)});
+  out += facts.text() + "\nmemory\n";
+  Table bill("lrl");
+  bill.row({"parameters", bytes_text(memory.parameters), ""});
+  bill.row({"gradients", bytes_text(memory.gradients), memory.gradients == 0 ? "none is stored" : ""});
+  bill.row({"optimizer state", bytes_text(memory.optimizer), ""});
+  bill.row({"activations", bytes_text(memory.activations), ""});
+  bill.row({"scratch", bytes_text(memory.scratch), ""});
+  bill.row({"one batch", bytes_text(memory.inputs), ""});
+  if (c.data_bytes > 0) bill.row({"data", bytes_text(c.data_bytes), "resident"});
+  bill.row({"epoch end", bytes_text(c.epoch_end_bytes()), "more, to measure the gradients"});
+  bill.row({"peak", bytes_text(peak_bytes(c.bundle) + c.data_bytes), "what is allocated at most"});
+  out += bill.text("  ") + "\nstep\n";
+  Table kernels("lrrl");
+  for (const KernelInfo& kernel : step.kernels)
+    kernels.row({kernel.name, kernel.flops > 0 ? flops_text(kernel.flops) + "FLOP" : "",
+                 fmt::format("{} task{}", kernel.tasks, kernel.tasks == 1 ? "" : "s"),
+                 describe_lines(kernel.source, sources)});
+  out += kernels.text("  ");
+  out += fmt::format(
+      "\ncompiled in {:.1f} ms: frontend {:.1f}, passes {:.1f}, lowering {:.1f}, machine code {:.1f}, "
+      "linking {:.1f}; {} kernels compiled, {} from the cache\n",
+      c.total_ms, c.frontend_ms, c.passes_ms, times.lower_ms, times.emit_ms, times.link_ms,
+      times.kernels_compiled, times.kernels_cached);
+  return out;
+}
+
+}  // namespace
+
+uint64_t Compiled::epoch_end_bytes() const {
+  const EntryPoint* norms = bundle.find("norms");
+  if (norms == nullptr) return 0;
+  const auto temporaries = [](const MemoryBill& m) { return m.arena + m.scratch + m.inputs; };
+  const uint64_t of_step = temporaries(step().memory), of_norms = temporaries(norms->memory);
+  return of_norms > of_step ? of_norms - of_step : 0;
+}
+
+int64_t Compiled::parameter_count() const {
+  int64_t count = 0;
+  for (const frontend::ParameterInfo& parameter : model.parameters) count += parameter.type.elements();
+  return count;
 }
 
 Result<Compiled> compile_all(Session& session, const std::string& path) {
@@ -68,7 +105,7 @@ Result<Compiled> compile_all(Session& session, const std::string& path) {
   return Failure();
 }
 
-std::string json_report(const Compiled& c, int threads, const Sources& sources) {
+nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sources& sources) {
   const EntryPoint& step = c.step();
   const MemoryBill& memory = step.memory;
   const CompileTimes& times = c.bundle.times;
@@ -82,6 +119,7 @@ std::string json_report(const Compiled& c, int threads, const Sources& sources) 
   json["flops_per_step"] = step.flops;
   json["kernels"] = step.kernels.size();
   json["barriers"] = step.barriers;
+  json["epoch_end_bytes"] = c.epoch_end_bytes();
   json["peak_bytes"] = peak_bytes(c.bundle) + c.data_bytes;
   json["parameter_bytes"] = memory.parameters;
   json["gradient_bytes"] = memory.gradients;
@@ -102,54 +140,17 @@ std::string json_report(const Compiled& c, int threads, const Sources& sources) 
                             {"tasks", kernel.tasks},
                             {"flops", kernel.flops},
                             {"source", describe_lines(kernel.source, sources)}});
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json;
 }
-
-std::string text_report(const Compiled& c, int threads, const Sources& sources) {
-  const EntryPoint& step = c.step();
-  const MemoryBill& memory = step.memory;
-  const CompileTimes& times = c.bundle.times;
-  std::string out = fmt::format("{} (batch {}, {}, {} thread{})\n\n", c.model.name, c.loaded.options.batch,
-                                c.loaded.options.optimizer, threads, threads == 1 ? "" : "s");
-  Table facts("lrl");
-  facts.row({"parameters", count_text(c.parameter_count()),
-             fmt::format("in {} tensors", c.model.parameters.size())});
-  facts.row({"FLOPs per step", flops_text(step.flops), "of matrix products"});
-  facts.row(
-      {"kernels", fmt::format("{}", step.kernels.size()), fmt::format("with {} barriers", step.barriers)});
-  out += facts.text() + "\nmemory\n";
-  Table bill("lrl");
-  bill.row({"parameters", bytes_text(memory.parameters), ""});
-  bill.row({"gradients", bytes_text(memory.gradients), memory.gradients == 0 ? "none is stored" : ""});
-  bill.row({"optimizer state", bytes_text(memory.optimizer), ""});
-  bill.row({"activations", bytes_text(memory.activations), ""});
-  bill.row({"scratch", bytes_text(memory.scratch), ""});
-  bill.row({"one batch", bytes_text(memory.inputs), ""});
-  if (c.data_bytes > 0) bill.row({"data", bytes_text(c.data_bytes), "resident"});
-  bill.row({"peak", bytes_text(peak_bytes(c.bundle) + c.data_bytes), "what is allocated at most"});
-  out += bill.text("  ") + "\nstep\n";
-  Table kernels("lrrl");
-  for (const KernelInfo& kernel : step.kernels)
-    kernels.row({kernel.name, kernel.flops > 0 ? flops_text(kernel.flops) + "FLOP" : "",
-                 fmt::format("{} task{}", kernel.tasks, kernel.tasks == 1 ? "" : "s"),
-                 describe_lines(kernel.source, sources)});
-  out += kernels.text("  ");
-  out += fmt::format(
-      "\ncompiled in {:.1f} ms: frontend {:.1f}, passes {:.1f}, lowering {:.1f}, machine code {:.1f}, "
-      "linking {:.1f}; {} kernels compiled, {} from the cache\n",
-      c.total_ms, c.frontend_ms, c.passes_ms, times.lower_ms, times.emit_ms, times.link_ms,
-      times.kernels_compiled, times.kernels_cached);
-  return out;
-}
-
-}  // namespace
 
 int compile(const Options& options, Console& console) {
   Session session(options, console);
   const Result<Compiled> compiled = compile_all(session, options.arguments.front());
   if (!compiled) return session.leave();
   const int threads = codegen_options(options).threads;
-  console.write(options.json ? json_report(*compiled, threads, session.sources)
+  console.write(options.json ? compiled_json(*compiled, threads, session.sources)
+                                       .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                                   "\n"
                              : text_report(*compiled, threads, session.sources));
   return session.leave();
 }

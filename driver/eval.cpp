@@ -4,34 +4,12 @@
 
 #include "driver/commands.h"
 #include "driver/report.h"
-#include "driver/trained.h"
+#include "driver/rows.h"
 #include "nlohmann/json.hpp"
 #include "runtime/trainer.h"
 
 namespace nnc::driver {
 namespace {
-
-struct Rows {
-  runtime::Dataset data;
-  std::string part;  // "test" or "training"
-};
-
-// A test file is read with what was fitted in training; a split or generated set is made again as training
-// made it.
-Result<Rows> rows_to_evaluate(Session& session, const Trained& trained) {
-  const runtime::RunConfig& config = trained.run.config;
-  const std::vector<runtime::ModelColumn> columns = model_columns(trained.model);
-  if (!config.data.test.empty()) {
-    Result<runtime::Dataset> data =
-        runtime::load_rows(config, trained.run.fitted, config.data.test, columns, session.diagnostics);
-    if (!data) return Failure();
-    return Rows{std::move(*data), "test"};
-  }
-  Result<runtime::LoadedData> data = runtime::load_data(config, columns, session.diagnostics);
-  if (!data) return Failure();
-  if (data->test.rows > 0) return Rows{std::move(data->test), "test"};
-  return Rows{std::move(data->train), "training"};
-}
 
 // The double that prints as the f32 does: 0.963, not 0.9629999995231628.
 double shortest(double value) {

@@ -49,6 +49,8 @@ struct Options {
   std::vector<std::string> outputs;     // paths: the files to draw
   std::string output;                   // predict: which output; compile -o
   std::string checkpoint;               // eval, predict: best, latest, or a file; empty: as trained.h says
+  bool live = false;                    // report
+  int port = 7878;                      // report --live
   bool markdown = false;                // ops
   bool check_only = false;              // fmt --check
   bool write = false;                   // fmt --write

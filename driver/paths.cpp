@@ -6,6 +6,7 @@
 #include "driver/pages/pages.h"
 #include "driver/picture.h"
 #include "driver/report.h"
+#include "driver/report_page/sample_picture.h"
 #include "driver/surface.h"
 #include "nlohmann/json.hpp"
 #include "runtime/file.h"
@@ -14,17 +15,6 @@ namespace nnc::driver {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string base64(const std::vector<unsigned char>& bytes) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t three = 0;
-    for (size_t k = 0; k < 3; ++k) three = three << 8 | (i + k < bytes.size() ? bytes[i + k] : 0u);
-    for (size_t k = 0; k < 4; ++k) out += i + k <= bytes.size() ? kDigits[three >> (18 - 6 * k) & 63] : '=';
-  }
-  return out;
-}
 
 // Seven digits: what f32 holds.
 Json rounded(double value) {

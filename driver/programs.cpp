@@ -1,7 +1,9 @@
 #include "driver/programs.h"
 
+#include <algorithm>
 #include <cstdio>
 
+#include "driver/norms.h"
 #include "driver/report.h"
 
 namespace nnc::driver {
@@ -44,6 +46,26 @@ Status add_batched(Session& session, const LoadedModel& loaded, const frontend::
   return Done();
 }
 
+// Adds the program of runtime/norms.h for steps that have a gradient anyway, on a batch that the data can fill.
+Status add_norms(Session& session, const LoadedModel& loaded, const frontend::Model& model, int64_t rows,
+                 std::vector<Graph>& graphs) {
+  const Graph* step = model.module.find("train");
+  if (step == nullptr || std::none_of(step->nodes.begin(), step->nodes.end(),
+                                      [](const Node& node) { return node.op == Op::grad; }))
+    return Done();
+  if (rows == 0 || rows >= loaded.options.batch) {
+    graphs.push_back(norms_graph(*model.module.find("gradients")));
+    return Done();
+  }
+  frontend::BuildOptions options = loaded.options;
+  options.batch = rows;
+  const Result<frontend::Model> smaller =
+      frontend::build_model(loaded.tree, session.sources, options, session.diagnostics);
+  if (!smaller) return Failure();
+  graphs.push_back(norms_graph(*smaller->module.find("gradients")));
+  return Done();
+}
+
 }  // namespace
 
 std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model) {
@@ -67,6 +89,7 @@ Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& 
   std::vector<Graph> graphs;
   if (!add_batched(session, loaded, model, "train", train_rows, graphs)) return Failure();
   if (const Graph* init = model.module.find("init")) graphs.push_back(*init);
+  if (!add_norms(session, loaded, model, train_rows, graphs)) return Failure();
   if (test_rows > 0) {
     const Result<std::vector<Graph>> evaluation = evaluation_graphs(session, loaded, model, test_rows);
     if (!evaluation) return Failure();

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "driver/commands.h"
+#include "driver/environment.h"
 #include "driver/not_finite.h"
 #include "driver/programs.h"
 #include "driver/report.h"
@@ -207,6 +208,8 @@ int train(const Options& options, Console& console) {
   console.say("{}", summary(*config, model, *data, pool.threads()));
   console.say("{}", plan_table(*config, *plan, data->train.rows));
   if (!compile_plan(session, *plan, *data)) return session.leave();
+  if (!write_environment(folder->path, *config, model, *data, pool.threads(), options, session.diagnostics))
+    return session.leave();
   // Warnings about the model belong before the progress lines, not after hours of them.
   console.report(session.diagnostics, session.sources);
 

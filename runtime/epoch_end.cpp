@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "fmt/format.h"
+#include "runtime/norms.h"
 #include "runtime/training_loop.h"
 
 namespace nnc::runtime {
@@ -31,6 +32,7 @@ bool Trainer::end_segment() {
   std::string line = fmt::format("{},{},{},{}", at_.epoch, at_.step, at_.phase + 1, lr);
   for (const NamedValue& v : outcome_.losses) line += fmt::format(",{}", v.value);
   for (const NamedValue& v : outcome_.metrics) line += fmt::format(",{}", v.value);
+  line += measure_norms(*session_, norms_, data_.train);
   if (!log_.append(line, diagnostics_)) return false;
 
   if (phase().schedule.kind == Schedule::Kind::plateau)

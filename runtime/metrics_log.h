@@ -1,10 +1,13 @@
-// metrics.csv of a run: one line per epoch, added at its end. At a resume, lines past the checkpoint are
-// dropped, so that an interrupted run and an uninterrupted one leave the same file; it holds no times for the
-// same reason.
+// What a run leaves line by line, at the end of each epoch:
+//   metrics.csv     numbers only; holds no times, so that an interrupted and an uninterrupted run leave the same file
+//   metrics.jsonl   the same as objects, with the time of day
+//   events/         the same for TensorBoard (tensorboard.h)
+// At a resume, what lies past the checkpoint is dropped from all three.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "support/diagnostic.h"
@@ -19,15 +22,23 @@ class MetricsLog {
   MetricsLog(const MetricsLog&) = delete;
   MetricsLog& operator=(const MetricsLog&) = delete;
 
-  // `columns` start with "epoch", "step". Lines of the file with a step above `last_step` are removed; a file
-  // with other columns starts anew.
+  // `path` is metrics.csv's; the others lie beside it. `columns` start with "epoch", "step". Lines with a step above
+  // `last_step` are removed; files with other columns start anew.
   Status open(const std::string& path, const std::vector<std::string>& columns, int64_t last_step,
               Diagnostics& diagnostics);
+  // One line of metrics.csv, without its end: numbers in the order of the columns, empty for what is not known.
   Status append(const std::string& line, Diagnostics& diagnostics);
 
  private:
-  std::string path_;
-  int file_ = -1;
+  struct File {
+    std::string path;
+    int descriptor = -1;
+  };
+  Status reopen(File& file, const std::string& kept, Diagnostics& diagnostics);
+  Status write(const File& file, std::string_view text, Diagnostics& diagnostics);
+
+  std::vector<std::string> columns_;
+  File csv_, json_, events_;
 };
 
 }  // namespace nnc::runtime

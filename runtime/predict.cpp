@@ -1,4 +1,4 @@
-// Prediction: runs predict.NAME over rows and prints CSV; see trainer.h.
+// Prediction: runs predict.NAME over rows, and prints them as CSV; see trainer.h.
 #include <algorithm>
 #include <cstring>
 
@@ -30,8 +30,8 @@ void append_value(fmt::memory_buffer& out, const unsigned char* from, ElementTyp
 
 }  // namespace
 
-Status predict(Session& session, const std::string& output, const Dataset& data, std::FILE* to,
-               Diagnostics& diagnostics) {
+Status predict_rows(Session& session, const std::string& output, const Dataset& data,
+                    const RowsFunction& consume, Diagnostics& diagnostics) {
   const Bundle& bundle = session.bundle();
   const EntryPoint* entry = bundle.find("predict." + output);
   const TensorInfo* result = nullptr;
@@ -66,16 +66,6 @@ Status predict(Session& session, const std::string& output, const Dataset& data,
 
   int64_t per_row = 1;
   for (size_t i = 1; i < result->shape.size(); ++i) per_row *= result->shape[i];
-  fmt::memory_buffer text;
-  fmt::format_to(std::back_inserter(text), "row");
-  for (int64_t k = 0; k < per_row; ++k) {
-    if (result->shape.size() == 1)
-      fmt::format_to(std::back_inserter(text), ",{}", output);
-    else
-      fmt::format_to(std::back_inserter(text), ",{}.{}", output, k);
-  }
-  text.push_back('\n');
-
   const size_t size = element_size(result->dtype);
   std::vector<unsigned char> logical(static_cast<size_t>(batch * per_row) * size);
   for (int64_t first = 0; first < data.rows; first += batch) {
@@ -88,16 +78,39 @@ Status predict(Session& session, const std::string& output, const Dataset& data,
     }
     session.run(*entry, pointers.data());
     read_tensor(*result, session.state(), logical.data());
+    if (!consume(*result, first, rows, logical.data())) break;
+  }
+  return Done{};
+}
+
+Status predict(Session& session, const std::string& output, const Dataset& data, std::FILE* to,
+               Diagnostics& diagnostics) {
+  fmt::memory_buffer text;
+  const auto print = [&](const TensorInfo& result, int64_t first, int64_t rows, const unsigned char* values) {
+    int64_t per_row = 1;
+    for (size_t i = 1; i < result.shape.size(); ++i) per_row *= result.shape[i];
+    if (first == 0) {
+      fmt::format_to(std::back_inserter(text), "row");
+      for (int64_t k = 0; k < per_row; ++k) {
+        if (result.shape.size() == 1)
+          fmt::format_to(std::back_inserter(text), ",{}", output);
+        else
+          fmt::format_to(std::back_inserter(text), ",{}.{}", output, k);
+      }
+      text.push_back('\n');
+    }
+    const size_t size = element_size(result.dtype);
     for (int64_t r = 0; r < rows; ++r) {
       fmt::format_to(std::back_inserter(text), "{}", first + r);
       for (int64_t k = 0; k < per_row; ++k)
-        append_value(text, logical.data() + static_cast<size_t>(r * per_row + k) * size, result->dtype);
+        append_value(text, values + static_cast<size_t>(r * per_row + k) * size, result.dtype);
       text.push_back('\n');
     }
     const bool written = std::fwrite(text.data(), 1, text.size(), to) == text.size();
     text.clear();
-    if (!written) break;
-  }
+    return written;
+  };
+  if (!predict_rows(session, output, data, print, diagnostics)) return Failure{};
   if (std::fflush(to) == 0 && std::ferror(to) == 0) return Done{};
   diagnostics.error_at(DiagnosticKind::write_failed, "standard output", "cannot be written to");
   return Failure{};

@@ -26,8 +26,9 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using Keys = std::map<std::string, std::string>;
 
-constexpr const char* kOurs[] = {"config.toml", "run.json", "fitted.json", "metrics.csv", "ckpt",
-                                 "finished",    "lock",     "report.html", "events"};
+constexpr const char* kOurs[] = {"config.toml",   "run.json",         "fitted.json", "metrics.csv",
+                                 "metrics.jsonl", "environment.json", "ckpt",        "finished",
+                                 "lock",          "report.html",      "events"};
 
 // The keys that make a run this run. Paths do not count, the contents behind them do.
 Keys identity_keys(const RunConfig& config, const RunIdentity& identity) {

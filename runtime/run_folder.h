@@ -3,6 +3,8 @@
 //   run.json           identity: the keys that make this run this run, hashes of model and data
 //   fitted.json        what was fitted on the training data
 //   metrics.csv        one line per epoch, append-only; lines past the resumed checkpoint are dropped
+//   metrics.jsonl      the same with the time of day, one JSON object per line;  events/  for TensorBoard
+//   environment.json   processor, versions, where each key of the configuration came from (driver/environment.h)
 //   ckpt/step-N.safetensors   the last `keep` ends of epochs;  ckpt/best.safetensors, a copy of the best of all
 //   ckpt/mid-N.safetensors    within an epoch: the last two, until the epoch's end is saved
 //   finished           the mark of a completed run

@@ -9,6 +9,7 @@
 
 #include "fmt/format.h"
 #include "runtime/file.h"
+#include "runtime/norms.h"
 #include "runtime/settings.h"
 #include "runtime/training_loop.h"
 #include "support/suggest.h"
@@ -68,6 +69,8 @@ bool Trainer::prepare() {
     for (const TensorInfo& t : bundle().tensors)
       if (t.role == TensorRole::output && t.shape.empty()) columns.push_back("test." + t.name);
   if (!check_plateaus(columns)) return false;
+  norms_ = norm_columns(programs_);
+  columns.insert(columns.end(), norms_.begin(), norms_.end());
   if (!log_.open(folder_.path + "/metrics.csv", columns, at_.step, diagnostics_)) return false;
   progress_.start(total_steps(), at_.step);
   return true;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -104,6 +105,13 @@ void initialize(Session& session, uint64_t seed);
 // Evaluates over all rows: eval, eval.rest, finish. Values in the order of the bundle's outputs (loss first).
 // Fails if the bundle has no program for the remainder, rows % batch.
 Result<std::vector<NamedValue>> evaluate(Session& session, const Dataset& data, Diagnostics& diagnostics);
+
+// Runs predict.NAME over all rows, a batch at a time, and hands on the output of the rows first, first + 1, …,
+// first + rows - 1, row-major. Ends early when the function returns false.
+using RowsFunction =
+    std::function<bool(const TensorInfo& output, int64_t first, int64_t rows, const unsigned char* values)>;
+Status predict_rows(Session& session, const std::string& output, const Dataset& data,
+                    const RowsFunction& consume, Diagnostics& diagnostics);
 
 // Runs predict.NAME over all rows and prints CSV: a header ("row,probability.0,…") and one line per row,
 // values in the shortest form that reads back to the same float. With a whole-number or bool output, numbers.

@@ -92,6 +92,7 @@ class Trainer {
   StopSignal stop_;
   Progress progress_;
   MetricsLog log_;
+  std::vector<std::string> norms_;  // columns of the log
   std::unique_ptr<Session> session_;
   Batches batches_;
   std::vector<uint32_t> order_;

@@ -73,7 +73,8 @@ function line_chart(canvas, series, options = {}) {
       interaction: { mode: "nearest", axis: "x", intersect: false },
       scales: {
         x: { type: "linear", title: { display: Boolean(options.x), text: options.x }, ticks: { precision: 0, maxRotation: 0 } },
-        y: { type: logarithmic ? "logarithmic" : "linear", title: { display: Boolean(options.y), text: options.y },
+        y: { beginAtZero: options.zero, suggestedMax: options.zero ? 1.2 * high : undefined,
+             type: logarithmic ? "logarithmic" : "linear", title: { display: Boolean(options.y), text: options.y },
              ticks: { maxTicksLimit: 7, callback: value => number(value, 3) } },
       },
       plugins: {

@@ -1,0 +1,32 @@
+// A training run's machine code and what it needs, as `nnc compile` and the report state it.
+#pragma once
+
+#include <string>
+
+#include "driver/programs.h"
+#include "nlohmann/json_fwd.hpp"
+
+namespace nnc::driver {
+
+struct Compiled {
+  LoadedModel loaded;
+  frontend::Model model;
+  Bundle bundle;
+  uint64_t data_bytes = 0;
+  double frontend_ms = 0;
+  double passes_ms = 0;
+  double total_ms = 0;
+
+  const EntryPoint& step() const { return *bundle.find("train"); }
+  int64_t parameter_count() const;
+  // What the program that measures gradients at an epoch's end (runtime/norms.h) needs beyond the step.
+  uint64_t epoch_end_bytes() const;
+};
+
+// Of a model or run file. With a run file the programs for the remainder batches and the data in memory are part of it.
+Result<Compiled> compile_all(Session& session, const std::string& path);
+
+// The keys of `nnc compile --json`.
+nlohmann::ordered_json compiled_json(const Compiled& compiled, int threads, const Sources& sources);
+
+}  // namespace nnc::driver

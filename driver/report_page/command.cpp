@@ -1,0 +1,168 @@
+// nnc report RUN: one page about a run, as a file or served while it trains.
+#include <sys/stat.h>
+
+#include <mutex>
+
+#include "driver/commands.h"
+#include "driver/compiled.h"
+#include "driver/pages/pages.h"
+#include "driver/report.h"
+#include "driver/report_page/predictions.h"
+#include "driver/report_page/run_facts.h"
+#include "driver/report_page/serve.h"
+#include "nlohmann/json.hpp"
+#include "runtime/file.h"
+
+namespace nnc::driver {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kGraphLines = 400;
+
+std::string first_lines(const std::string& text, size_t lines) {
+  size_t at = 0;
+  for (size_t i = 0; i < lines; ++i) {
+    at = text.find('\n', at);
+    if (at == std::string::npos) return text;
+    ++at;
+  }
+  const auto rest = std::count(text.begin() + static_cast<long>(at), text.end(), '\n');
+  return text.substr(0, at) + fmt::format("… {} more lines; nnc inspect --stage=graph prints them\n", rest);
+}
+
+Json model_json(const Session& session, const Trained& trained) {
+  Json json;
+  json["name"] = trained.model.name;
+  json["parameters"] = Json::array();
+  for (const frontend::ParameterInfo& parameter : trained.model.parameters)
+    json["parameters"].push_back({parameter.name, to_string(parameter.type), parameter.type.elements()});
+  json["source"] = std::string(session.sources[trained.loaded.tree.file].text());
+  const Graph* step = trained.model.module.find("train");
+  json["graph"] = step == nullptr ? "" : first_lines(print(*step), kGraphLines);
+  return json;
+}
+
+// What takes its time and changes only with a new checkpoint: the model, its cost, its predictions. Returns the exit
+// code; what went wrong stands in the page's notes too.
+int add_model(Session& session, const std::string& path, Json& json) {
+  const Result<Trained> trained = open_trained(session, path);
+  if (trained) {
+    json["model"] = model_json(session, *trained);
+    const Result<Compiled> compiled = compile_all(session, trained->run.path + "/config.toml");
+    if (compiled)
+      json["compiled"] = compiled_json(*compiled, codegen_options(session.options).threads, session.sources);
+    if (!trained->checkpoint.empty()) {
+      json["checkpoint"] = trained->checkpoint;
+      const Result<Rows> rows = rows_to_evaluate(session, *trained);
+      if (rows) {
+        Result<Json> predictions = predictions_of(session, *trained, *rows);
+        if (predictions) json["predictions"] = std::move(*predictions);
+      }
+    }
+  }
+  if (session.diagnostics.has_errors())
+    json["notes"].push_back("Not all of this run could be shown.\n" +
+                            render_all(session.diagnostics, session.sources));
+  return session.leave();
+}
+
+// What is read anew each time.
+Json facts_json(const std::string& folder, const runtime::RunConfig& config) {
+  Json json;
+  json["title"] = last_part(folder);
+  json["folder"] = folder;
+  json["state"] = state_of(folder);
+  json["curves"] = curves_of(folder);
+  json["environment"] = environment_of(folder);
+  json["configuration"] = Json::array();
+  for (const auto& [key, value] : config.values) json["configuration"].push_back({key, value});
+  return json;
+}
+
+std::string text_of_json(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json empty_model() {
+  return {{"notes", Json::array()},
+          {"model", nullptr},
+          {"compiled", nullptr},
+          {"predictions", nullptr},
+          {"checkpoint", nullptr}};
+}
+
+// The page's data while a run goes on. The expensive part is made again when there is a new checkpoint, at most every
+// ten seconds.
+class LiveReport {
+ public:
+  LiveReport(const Options& options, std::string path, runtime::TrainedRun run)
+      : options_(options), path_(std::move(path)), run_(std::move(run)) {}
+
+  std::string data() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    const auto checkpoints = runtime::list_checkpoints(run_.path);
+    const std::string newest = checkpoints.empty() ? "" : checkpoints.front().second;
+    const bool first = model_.is_null();
+    if (first || (newest != checkpoint_ && now_ms() - made_ms_ > 10'000)) {
+      Console console;
+      console.quiet = true;
+      Session session(options_, console);
+      model_ = empty_model();
+      add_model(session, path_, model_);
+      checkpoint_ = newest;
+      made_ms_ = now_ms();
+    }
+    Json json = facts_json(run_.path, run_.config);
+    json.update(model_);
+    json["live"] = true;
+    json["stamp"] =
+        fmt::format("{} {} {}", json["curves"]["rows"].size(), json["state"].get<std::string>(), made_ms_);
+    return text_of_json(json);
+  }
+  std::string page_text() { return page("report", last_part(run_.path), data(), true); }
+
+ private:
+  const Options& options_;
+  const std::string path_;
+  const runtime::TrainedRun run_;
+  std::mutex mutex_;
+  Json model_;
+  std::string checkpoint_;
+  double made_ms_ = 0;
+};
+
+}  // namespace
+
+int report(const Options& options, Console& console) {
+  Session session(options, console);
+  const std::string& path = options.arguments.front();
+  const Result<FileKind> kind = kind_of(session, path);
+  if (!kind) return session.leave();
+  if (*kind != FileKind::run_file && *kind != FileKind::folder) {
+    session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path,
+                                 "a run file or a run folder is expected");
+    return session.leave();
+  }
+  Result<runtime::TrainedRun> run = runtime::open_trained_run(path, session.sources, session.diagnostics);
+  if (!run) return session.leave();
+  if (options.live) {
+    LiveReport live(options, run->path, std::move(*run));
+    if (serve(
+            session, options.port, [&] { return live.page_text(); }, [&] { return live.data(); }))
+      return 0;
+    return session.leave();
+  }
+  Json json = facts_json(run->path, run->config);
+  json.update(empty_model());
+  const int code = add_model(session, run->path, json);
+  const std::string target = options.output.empty() ? run->path + "/report.html" : options.output;
+  const std::string text = page("report", last_part(run->path), text_of_json(json));
+  Diagnostics problems;
+  if (!runtime::write_file(target, text, problems)) return console.report(problems, session.sources);
+  console.print("{}\n", target);
+  console.say("{}\n", bytes_text(text.size()));
+  return code;
+}
+
+}  // namespace nnc::driver

@@ -1,0 +1,28 @@
+// What can be read from a run folder without its data: curves, configuration, environment.
+#pragma once
+
+#include <string>
+
+#include "nlohmann/json_fwd.hpp"
+#include "runtime/run_folder.h"
+#include "support/diagnostic.h"
+
+namespace nnc::driver {
+
+// {"columns": ["epoch", …], "rows": [[1, …], …], "times": [seconds since 1970, …]} from metrics.csv and metrics.jsonl.
+// A number that is missing or not finite is null; a line that is being written is left out.
+nlohmann::ordered_json curves_of(const std::string& folder);
+
+// environment.json; an empty object where there is none.
+nlohmann::ordered_json environment_of(const std::string& folder);
+
+// "running" while another process holds the folder's lock, "finished", or "stopped".
+std::string state_of(const std::string& folder);
+
+// The last part of a path.
+std::string last_part(const std::string& path);
+
+// A file's text, or nothing.
+std::string text_of(const std::string& path);
+
+}  // namespace nnc::driver

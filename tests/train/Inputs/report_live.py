@@ -1,0 +1,52 @@
+"""Serves a run's report while the run goes on: report_live.py NNC RUN.toml FOLDER."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+nnc, run, folder = sys.argv[1:]
+train = subprocess.Popen([nnc, "train", run, "--set", f"train.out={folder}", "--set", "train.epochs=200000", "-q"],
+                         stdout=subprocess.DEVNULL)
+server = None
+try:
+    deadline = time.monotonic() + 60
+    while not os.path.exists(folder + "/metrics.csv") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    server = subprocess.Popen([nnc, "report", folder, "--live", "--port", "0"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+    address = server.stdout.readline().strip()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address), address
+    page = urllib.request.urlopen(address).read().decode()
+    assert "connect-src 'self'" in page and '"live":true' in page
+    first = json.load(urllib.request.urlopen(address + "data"))
+    assert first["state"] == "running", first["state"]
+    second = first
+    while len(second["curves"]["rows"]) <= len(first["curves"]["rows"]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+        second = json.load(urllib.request.urlopen(address + "data"))
+    assert len(second["curves"]["rows"]) > len(first["curves"]["rows"]) and second["stamp"] != first["stamp"]
+
+    # Not to a page that found this machine under another name, and not to other machines.
+    request = urllib.request.Request(address, headers={"Host": "elsewhere.example"})
+    try:
+        urllib.request.urlopen(request)
+        raise SystemExit("answered a foreign host")
+    except urllib.error.HTTPError as error:
+        assert error.code == 403
+    port = int(address.rstrip("/").rsplit(":", 1)[1])
+    taken = subprocess.run([nnc, "report", folder, "--live", "--port", str(port)], capture_output=True, text=True, timeout=30)
+    assert taken.returncode == 2 and "this port cannot be had" in taken.stderr, taken
+
+    train.send_signal(signal.SIGINT)
+    train.wait(30)
+    assert json.load(urllib.request.urlopen(address + "data"))["state"] == "stopped"
+finally:
+    for process in (train, server):
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait()
