@@ -29,6 +29,15 @@ bool is_dumb() {
   return term == nullptr || std::strcmp(term, "dumb") == 0;
 }
 
+bool is_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"})
+    if (is_set(name)) {
+      const std::string_view value = std::getenv(name);
+      return value.find("UTF-8") != std::string_view::npos || value.find("utf8") != std::string_view::npos;
+    }
+  return false;
+}
+
 int columns_of(std::FILE* stream) {
   winsize size{};
   if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
@@ -57,8 +66,34 @@ std::string describe_seconds(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
+size_t sparkline(std::span<const double> values, char* to) {
+  double low = INFINITY, high = -INFINITY;
+  for (const double value : values)
+    if (std::isfinite(value)) {
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+  const bool logarithmic = low > 0;
+  const auto scaled = [&](double value) { return logarithmic ? std::log(value) : value; };
+  const double span = scaled(high) - scaled(low);
+  char* at = to;
+  for (const double value : values) {
+    if (!std::isfinite(value)) {
+      *at++ = ' ';
+      continue;
+    }
+    const double share = span > 0 ? (scaled(value) - scaled(low)) / span : 0;
+    // U+2581 … U+2588.
+    *at++ = '\xe2';
+    *at++ = '\x96';
+    *at++ = static_cast<char>(0x81 + static_cast<int>(std::lround(share * 7)));
+  }
+  *at = '\0';
+  return static_cast<size_t>(at - to);
+}
+
 Progress::Progress(ProgressMode mode, std::FILE* stream)
-    : mode_(resolve_mode(mode, stream)), stream_(stream) {
+    : mode_(resolve_mode(mode, stream)), stream_(stream), blocks_(is_utf8()) {
   started_ = last_drawn_ = Clock::now();
 }
 
@@ -85,6 +120,20 @@ double Progress::seconds() const {
 double Progress::speed(int64_t done_steps) const {
   const double elapsed = seconds();
   return elapsed > 0 ? static_cast<double>(done_steps - first_) / elapsed : 0;
+}
+
+void Progress::remember(double loss) {
+  sum_ += loss;
+  if (++gathered_ < every_) return;
+  if (known_ == kHistory) {
+    for (size_t i = 0; i < kHistory / 2; ++i) history_[i] = (history_[2 * i] + history_[2 * i + 1]) / 2;
+    known_ = kHistory / 2;
+    every_ *= 2;
+    if (gathered_ < every_) return;
+  }
+  history_[known_++] = sum_ / static_cast<double>(gathered_);
+  sum_ = 0;
+  gathered_ = 0;
 }
 
 void Progress::look(int64_t done_steps, double loss) {
@@ -116,7 +165,12 @@ void Progress::look(int64_t done_steps, double loss) {
   char line[256];
   std::snprintf(line, sizeof line, "%s [%s] %3d%%  loss %.5g  %.0f steps/s  %lld:%02lld:%02lld left", label_,
                 bar, static_cast<int>(share * 100), loss, rate, whole / 3600, whole % 3600 / 60, whole % 60);
-  std::fprintf(stream_, "\r%.*s\x1b[K", columns_of(stream_) - 1, line);
+  remember(loss);
+  char blocks[3 * kHistory + 1] = "";
+  const int columns = columns_of(stream_) - 1;
+  if (blocks_ && static_cast<size_t>(columns) >= std::strlen(line) + 2 + kHistory)
+    sparkline({history_, known_}, blocks);
+  std::fprintf(stream_, "\r%.*s  %s\x1b[K", columns, line, blocks);
   std::fflush(stream_);
   drawn_ = true;
 }

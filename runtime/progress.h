@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,10 @@ ProgressMode resolve_mode(ProgressMode mode, std::FILE* stream);
 
 // "12 s", "3 min 20 s", "2 h 05 min"
 std::string describe_seconds(double seconds);
+
+// The values as a row of blocks from the lowest (▁) to the highest (█), spaced by logarithm where all are positive; a
+// space for what is not finite. `to` needs 3 bytes per value and one for the end. Returns how many bytes were written.
+size_t sparkline(std::span<const double> values, char* to);
 
 class Progress {
  public:
@@ -47,11 +52,19 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   void look(int64_t done_steps, double loss);
   void clear();
+  void remember(double loss);
 
   ProgressMode mode_;
   std::FILE* stream_;
   bool drawn_ = false;
   char label_[64] = {};
+  // The losses seen while drawing, for the sparkline: means of `every_` each; when full, neighbours are joined.
+  static constexpr size_t kHistory = 24;
+  double history_[kHistory] = {};
+  size_t known_ = 0;
+  int64_t every_ = 1, gathered_ = 0;
+  double sum_ = 0;
+  bool blocks_ = false;  // the terminal shows more than ASCII
   int64_t total_ = 0, first_ = 0, next_look_ = 0, last_done_ = 0;
   Clock::time_point started_, last_drawn_;
 };

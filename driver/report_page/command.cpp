@@ -104,7 +104,7 @@ class LiveReport {
     const auto checkpoints = runtime::list_checkpoints(run_.path);
     const std::string newest = checkpoints.empty() ? "" : checkpoints.front().second;
     const bool first = model_.is_null();
-    if (first || (newest != checkpoint_ && now_ms() - made_ms_ > 10'000)) {
+    if (first || (newest != checkpoint_ && (checkpoint_.empty() || now_ms() - made_ms_ > 10'000))) {
       Console console;
       console.quiet = true;
       Session session(options_, console);
