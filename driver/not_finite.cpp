@@ -12,7 +12,7 @@ namespace nnc::driver {
 namespace {
 
 // What is computed op by op: about half a minute, and memory that any machine which trains has.
-constexpr double kMostOperations = 4e9;
+constexpr double kMostOperations = 1e9;
 constexpr double kMostBytes = 4e9;
 
 // The training step's graph as the code generator gets it, fused ops written out again: what the machine code computes,
