@@ -55,6 +55,14 @@ constexpr CommandRow kCommands[] = {
      "beale.html",
      "Draws the ways of optimisers over a loss of two parameters, as a page with contours and moving points.",
      kModel | kSeed | kBuild | kPasses | kJson, paths},
+    {"init", "digits | csv FILE | images DIR", 1, 2, "nnc init csv iris.csv",
+     "Writes a model and a run file that train at once: for the digits that come with nnc, for a table, or "
+     "for a "
+     "folder of pictures. Says what it guessed; overwrites nothing.",
+     0, init},
+    {"config", "RUN.toml", 1, 1, "nnc config examples/digits/digits.toml --set train.epochs=5",
+     "Prints every setting of a run with the value that holds and where it comes from.", kModel | kSeed,
+     config},
     {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
      "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild | kPasses, train},
     {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
@@ -191,6 +199,13 @@ void add_own_flags(CLI::App& app, std::string_view name, Options& o) {
         ->check(CLI::Range(0, 65535));
   }
   if (name == "compare") app.add_option("-o", o.output, "Write the curves as a page")->type_name("FILE.html");
+  if (name == "init") {
+    app.add_option("--label", o.label,
+                   "The column of the table to predict, by name or number (default: guessed)")
+        ->type_name("COLUMN");
+    app.add_option("-o", o.output, "Write NAME.nn and NAME.toml (default: named after the data)")
+        ->type_name("NAME");
+  }
   if (name == "predict")
     app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")
         ->type_name("NAME");

@@ -43,6 +43,7 @@ struct Options {
   bool interpret = false;               // run
   double step_size = 0;                 // gradcheck; 0: its own choice
   double tolerance = 1e-6;              // gradcheck
+  std::string label;                    // init csv: the column to predict
   bool fresh = false;                   // train
   std::vector<std::string> optimizers;  // paths: one way each
   int64_t path_steps = 200;             // paths

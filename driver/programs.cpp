@@ -1,7 +1,6 @@
 #include "driver/programs.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "driver/norms.h"
 #include "driver/report.h"
@@ -107,16 +106,8 @@ Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel
 }
 
 Status check_memory(Session& session, const Bundle& bundle) {
-  std::FILE* file = std::fopen("/proc/meminfo", "r");
-  if (file == nullptr) return Done();
-  char line[128];
-  unsigned long long kib = 0;
-  bool found = false;
-  while (!found && std::fgets(line, sizeof line, file) != nullptr)
-    found = std::sscanf(line, "MemAvailable: %llu", &kib) == 1;
-  std::fclose(file);
-  const uint64_t available = uint64_t{kib} * 1024;
-  if (!found || peak_bytes(bundle) <= available) return Done();
+  const uint64_t available = runtime::available_memory();
+  if (available == 0 || peak_bytes(bundle) <= available) return Done();
   session.diagnostics
       .error_at(
           DiagnosticKind::out_of_memory, "nnc",

@@ -5,6 +5,7 @@
 #include "driver/commands.h"
 #include "driver/environment.h"
 #include "driver/not_finite.h"
+#include "driver/preflight.h"
 #include "driver/programs.h"
 #include "driver/report.h"
 #include "driver/session.h"
@@ -69,16 +70,23 @@ std::string identity_text(const Plan& plan) {
   return text;
 }
 
-Status compile_plan(Session& session, Plan& plan, const runtime::LoadedData& data) {
+// Memory and disk are asked about for all bundles, so that everything that is missing is said.
+Status compile_plan(Session& session, Plan& plan, const runtime::RunConfig& config, int64_t train_rows,
+                    int64_t test_rows) {
   const double start = now_ms();
+  bool good = true;
+  std::vector<const Bundle*> bundles;
   for (const auto& built : plan.builds) {
     Result<std::vector<Graph>> graphs =
-        training_graphs(session, built->loaded, built->model, data.train.rows, data.test.rows);
+        training_graphs(session, built->loaded, built->model, train_rows, test_rows);
     if (!graphs) return Failure();
     Result<Bundle> bundle = compile_graphs(session, *graphs);
-    if (!bundle || !check_memory(session, *bundle)) return Failure();
+    if (!bundle) return Failure();
     built->bundle = std::move(*bundle);
+    bundles.push_back(&built->bundle);
+    good = bool(check_memory(session, built->bundle)) && good;
   }
+  if (!check_disk(session, config, checkpoint_bytes(bundles)) || !good) return Failure();
   if (session.console.verbose) session.console.say("compiled in {:.0f} ms\n", now_ms() - start);
   return Done();
 }
@@ -146,6 +154,15 @@ std::string plan_table(const runtime::RunConfig& config, const Plan& plan, int64
   return table.text();
 }
 
+// What a step took, and how much of it was getting its rows together.
+std::string step_times(const runtime::TrainOutcome& outcome) {
+  if (outcome.steps_here <= 0 || outcome.step_seconds <= 0) return {};
+  const auto steps = static_cast<double>(outcome.steps_here);
+  return fmt::format("{} steps of {:.4g} ms, of it {:.2g} ms for data ({:.1f} %)\n",
+                     count_text(outcome.steps_here), 1e3 * outcome.step_seconds / steps,
+                     1e3 * outcome.data_seconds / steps, 100 * outcome.data_seconds / outcome.step_seconds);
+}
+
 void show_outcome(Console& console, const runtime::TrainOutcome& outcome) {
   Table table("ll");
   for (const runtime::NamedValue& loss : outcome.losses)
@@ -190,7 +207,10 @@ int train(const Options& options, Console& console) {
   Result<Plan> plan = plan_phases(session, *config);
   if (!plan) return session.leave();
   const Result<runtime::LoadedData> data = read_data(session, *config, plan->builds.front()->model);
-  if (!data) return session.leave();
+  if (!data) {
+    static_cast<void>(compile_plan(session, *plan, *config, config->batch, 0));  // for what else is missing
+    return session.leave();
+  }
   if (config->whole_batch) {
     config->batch = data->train.rows;
     plan = plan_phases(session, *config);
@@ -207,7 +227,7 @@ int train(const Options& options, Console& console) {
   runtime::ThreadPool pool(codegen_options(options).threads);
   console.say("{}", summary(*config, model, *data, pool.threads()));
   console.say("{}", plan_table(*config, *plan, data->train.rows));
-  if (!compile_plan(session, *plan, *data)) return session.leave();
+  if (!compile_plan(session, *plan, *config, data->train.rows, data->test.rows)) return session.leave();
   if (!write_environment(folder->path, *config, model, *data, pool.threads(), options, session.diagnostics))
     return session.leave();
   // Warnings about the model belong before the progress lines, not after hours of them.
@@ -226,6 +246,7 @@ int train(const Options& options, Console& console) {
     folder->resume_from = outcome.checkpoint;
     explain_divergence(session, *config, *plan, programs, *data, *folder, pool);
   }
+  if (model.columns.size() > 0) console.say("{}", step_times(outcome));
   show_outcome(console, outcome);
   return outcome.exit_code;
 }

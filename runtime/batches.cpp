@@ -7,6 +7,23 @@
 #include "runtime/trainer.h"
 
 namespace nnc::runtime {
+namespace {
+
+// Adds the time from here to the end of the block.
+class Timed {
+ public:
+  using Clock = std::chrono::steady_clock;
+  explicit Timed(Clock::duration& to) : to_(to), start_(Clock::now()) {}
+  ~Timed() { to_ += Clock::now() - start_; }
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+
+ private:
+  Clock::duration& to_;
+  Clock::time_point start_;
+};
+
+}  // namespace
 
 bool Batches::bind_entry(const EntryPoint& entry, int64_t rows, const Dataset& data, bool first,
                          Diagnostics& diagnostics) {
@@ -39,7 +56,10 @@ bool Batches::bind_entry(const EntryPoint& entry, int64_t rows, const Dataset& d
 
 bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset& data,
                    Diagnostics& diagnostics) {
+  const auto running = running_time_, gathering = gathering_time_;
   *this = Batches();
+  running_time_ = running;
+  gathering_time_ = gathering;
   const EntryPoint* whole = bundle.find(entry);
   const EntryPoint* rest = bundle.find(entry + ".rest");
   const auto size_of = [](const EntryPoint* e) {
@@ -95,6 +115,8 @@ const unsigned char* Batches::in_place(const Feed& feed, int64_t batch) const {
 }
 
 void Batches::gather(int32_t thread, int32_t threads) {
+  Timed::Clock::duration elsewhere{};
+  const Timed timed(thread == 0 ? gathering_time_ : elsewhere);
   const int64_t rows = rows_of(gathering_);
   const int64_t begin = rows * thread / threads, end = rows * (thread + 1) / threads;
   const int64_t first = gathering_ * batch_ + begin;
@@ -109,6 +131,7 @@ void Batches::gather(int32_t thread, int32_t threads) {
 }
 
 void Batches::run(Session& session, int64_t batch) {
+  const Timed timed(running_time_);
   const ThreadPool::Function share = [](void* raw, int32_t thread, int32_t threads) {
     static_cast<Batches*>(raw)->gather(thread, threads);
   };

@@ -3,6 +3,7 @@
 // allocated per batch.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -42,6 +43,11 @@ class Batches {
     return order_.empty() ? at : order_[static_cast<size_t>(at)];
   }
 
+  // Seconds spent in run(), and of them in gathering rows: what the data costs the step. Gathering is shared
+  // among the threads, so that the first one's part of it stands for all.
+  double seconds() const { return std::chrono::duration<double>(running_time_).count(); }
+  double gathering_seconds() const { return std::chrono::duration<double>(gathering_time_).count(); }
+
  private:
   struct Feed {
     const ColumnData* column = nullptr;
@@ -64,6 +70,7 @@ class Batches {
   std::vector<const unsigned char*> pointers_;
   int64_t prepared_ = -1;  // the batch whose rows are in staging[prepared_ % 2]
   int64_t gathering_ = -1;
+  std::chrono::steady_clock::duration running_time_{}, gathering_time_{};
 };
 
 }  // namespace nnc::runtime

@@ -132,6 +132,40 @@ Result<LoadedData> make_splitmix(const RunConfig& config, std::span<const ModelC
   return loaded;
 }
 
+// Classes that no row of the training part has: the model learns never to say them.
+void warn_about_absent_classes(const RunConfig& config, const LoadedData& loaded, Diagnostics& diagnostics) {
+  for (const ColumnData& c : loaded.train.columns) {
+    if (c.column.dtype != ElementType::i32 || !c.column.shape.empty() || c.column.classes <= 1) continue;
+    std::vector<bool> seen(static_cast<size_t>(std::min<int64_t>(c.column.classes, 1 << 20)), false);
+    for (int64_t row = 0; row < loaded.train.rows; ++row) {
+      int32_t label = 0;
+      std::memcpy(&label, c.row(row), sizeof label);
+      if (label >= 0 && static_cast<size_t>(label) < seen.size()) seen[static_cast<size_t>(label)] = true;
+    }
+    const auto absent = std::count(seen.begin(), seen.end(), false);
+    if (absent == 0) continue;
+    diagnostics.warning_at(
+        DiagnosticKind::data_label_range, config.data.source(),
+        fmt::format("{} of the {} classes of {} {} in no row of the training part, the first is {}", absent,
+                    c.column.classes, c.column.name, absent == 1 ? "is" : "are",
+                    std::find(seen.begin(), seen.end(), false) - seen.begin() +
+                        input_spec(config, c.column.name).first));
+  }
+}
+
+// The classes that an input of one column needs whose numbers are whole; 0 if it is none.
+int64_t count_classes(const Table& table, const std::string& name, const InputSpec& spec) {
+  const int64_t position = find_field(table, spec.from.empty() ? name : spec.from[0]);
+  if (position < 0 || spec.from.size() > 1) return 0;
+  double highest = -1;
+  for (int64_t row = 0; row < table.rows; ++row) {
+    const FieldValue value = read_field(table.field(row, position));
+    if (value.kind != FieldKind::number || value.number != std::floor(value.number)) return 0;
+    highest = std::max(highest, value.number);
+  }
+  return highest < 1e9 ? std::max<int64_t>(0, static_cast<int64_t>(highest) - spec.first + 1) : 0;
+}
+
 }  // namespace
 
 Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColumn> columns,
@@ -156,6 +190,7 @@ Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColum
                               : config.data.format == "splitmix" ? make_splitmix(config, columns, diagnostics)
                                                                  : load_tables(config, columns, diagnostics);
   if (!names_good || !loaded) return Failure{};
+  if (config.data.format != "splitmix") warn_about_absent_classes(config, *loaded, diagnostics);
   for (const auto& [name, value] : config.arguments)
     if (const auto given = config.values.find("args." + name);
         given != config.values.end() && given->second == "\"auto\"")
@@ -212,6 +247,13 @@ Status resolve_auto_arguments(RunConfig& config, Diagnostics& diagnostics) {
     input.positions = {position};
     fit_input(*table, rows, spec, input);
     found.emplace_back(name, static_cast<int64_t>(input.categories.size()));
+  }
+  if (found.empty() && config.data.format == "csv") {  // a column of whole numbers may be the label
+    if (!table) table = read_table(config.data.train, config.data, diagnostics);
+    if (!table) return Failure{};
+    for (const auto& [name, spec] : config.inputs)
+      if (const int64_t classes = count_classes(*table, name, spec); classes > 0)
+        found.emplace_back(name, classes);
   }
   for (auto& [argument, value] : config.arguments) {
     if (value != "auto") continue;

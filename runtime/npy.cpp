@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -208,6 +209,29 @@ Result<FieldSet> read_npz(const std::string& path, SharedBytes bytes, Diagnostic
   return set;
 }
 
+// Every .npy file of a folder, in the order of their names.
+Result<FieldSet> read_folder(const std::string& path, DataPlace place, Diagnostics& diagnostics) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(path, error), end; !error && it != end; it.increment(error))
+    if (const std::string name = it->path().filename().string();
+        !name.starts_with('.') && (name.ends_with(".npy") || name.ends_with(".npy.gz")))
+      files.push_back(it->path().string());
+  std::sort(files.begin(), files.end());
+  FieldSet set;
+  set.kind = "a folder of NPY files";
+  bool good = true;
+  for (const std::string& file : files) {
+    Result<FieldSet> one = read_npy(file, place, diagnostics);
+    good = good && one.ok();
+    if (one) std::move(one->fields.begin(), one->fields.end(), std::back_inserter(set.fields));
+  }
+  if (files.empty())
+    diagnostics.error_at(DiagnosticKind::data_empty, path, "holds no .npy file, with .gz or not");
+  if (!good || files.empty()) return Failure{};
+  return set;
+}
+
 }  // namespace
 
 Result<Field> parse_npy(const std::string& path, const std::string& name, SharedBytes bytes,
@@ -289,6 +313,8 @@ Result<Field> parse_npy(const std::string& path, const std::string& name, Shared
 }
 
 Result<FieldSet> read_npy(const std::string& path, DataPlace place, Diagnostics& diagnostics) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return read_folder(path, place, diagnostics);
   Result<SharedBytes> bytes = open_bytes(path, place, diagnostics);
   if (!bytes) return Failure{};
   const unsigned char* data = (*bytes)->data();

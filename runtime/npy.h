@@ -12,7 +12,7 @@ Result<Field> parse_npy(const std::string& path, const std::string& name, Shared
                         Diagnostics& diagnostics);
 
 // The fields of a file: those of the archive's members, or the one of an .npy file (gzip too), named after the
-// file.
+// file; or of all .npy files of a folder.
 Result<FieldSet> read_npy(const std::string& path, DataPlace place, Diagnostics& diagnostics);
 
 }  // namespace nnc::runtime

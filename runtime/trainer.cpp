@@ -48,6 +48,9 @@ TrainOutcome Trainer::run() {
   outcome_.steps = at_.step;
   outcome_.epochs = at_.epoch;
   outcome_.seconds = progress_.seconds();
+  outcome_.steps_here = at_.step - first_step_;
+  outcome_.step_seconds = batches_.seconds();
+  outcome_.data_seconds = batches_.gathering_seconds();
   outcome_.checkpoint = checkpoints_.newest();
   if (!config_.best.metric.empty() && at_.best_step > 0)
     outcome_.best = folder_.path + "/ckpt/best.safetensors";
@@ -72,6 +75,7 @@ bool Trainer::prepare() {
   norms_ = norm_columns(programs_);
   columns.insert(columns.end(), norms_.begin(), norms_.end());
   if (!log_.open(folder_.path + "/metrics.csv", columns, at_.step, diagnostics_)) return false;
+  first_step_ = at_.step;
   progress_.start(total_steps(), at_.step);
   return true;
 }

@@ -54,6 +54,9 @@ struct TrainOutcome {
   int64_t steps = 0;  // of the whole run, earlier sessions included
   int64_t epochs = 0;
   double seconds = 0;               // of this session
+  int64_t steps_here = 0;           // of this session, and what they took:
+  double step_seconds = 0;          // in the compiled step and in gathering its rows
+  double data_seconds = 0;          // of that in gathering
   std::vector<NamedValue> losses;   // means of the last epoch
   std::vector<NamedValue> metrics;  // of the last evaluation
   std::string checkpoint;           // the newest

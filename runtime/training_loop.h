@@ -101,6 +101,7 @@ class Trainer {
   unsigned char* rate_ = nullptr;   // and lr
   PhaseLength length_;
   Position at_;
+  int64_t first_step_ = 0;  // of this session
   double last_loss_ = 0, said_ = 0;
   TrainOutcome outcome_;
 };

@@ -49,6 +49,17 @@ TEST_CASE("columns by number, from the end, by range, and a first class other th
   CHECK(row_label(data.train, "y", 1) == 1);
 }
 
+TEST_CASE("auto: classes are counted where the label is a column of whole numbers") {
+  const TemporaryFolder folder;
+  folder.file("t.csv", "a,b,kind\n0.5,10,1\n3,7,3\n5,30,2\n");
+  RunConfig config = good_config(folder.path() + "/r.toml",
+                                 "model = 'm.nn'\ndata.train = 't.csv'\nargs.classes = 'auto'\n"
+                                 "input.kind = { first = 1 }\ninput.x.from = ['a', 'b']\n");
+  Diagnostics diagnostics;
+  REQUIRE(resolve_auto_arguments(config, diagnostics));
+  CHECK(config.arguments["classes"] == "3");
+}
+
 TEST_CASE("gaps, standardising and categories are fitted on the training part alone") {
   const TemporaryFolder folder;
   folder.file("train.csv", "a,b,kind\n1,10,red\n3,,green\n5,30,red\n");

@@ -203,6 +203,33 @@ schedule = { kind = "linear", to = -1 }
                         "data.train = \"train.csv\"\ninput.kind.categories = [\"red\", \"green\"]\n",
                         {{"y", ElementType::f32, {}, 0, {}}, {"kind", ElementType::i32, {}, 2, {}}});
        }},
+      {"data_format-cifar",
+       [] {
+         return of_data({{"train.bin", idx("\3", 3000)}}, "data.train = \"train.bin\"\n",
+                        {{"x", ElementType::f32, {3072}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+       }},
+      {"data_format-npy",
+       [] {
+         return of_data(
+             {{"train.npy", std::string("\x93NUMPY\1\0\x48\0{'descr': '<f4', 'fortran_order': False, "
+                                        "'shape': (2, 2), }            \n1234",
+                                        86)}},
+             "data.train = \"train.npy\"\n", {{"x", ElementType::f32, {2}, 0, {}}});
+       }},
+      {"data_columns-fields",
+       [] {
+         return of_data(
+             {{"train.npy", std::string("\x93NUMPY\1\0\x48\0{'descr': '<f4', 'fortran_order': False, "
+                                        "'shape': (1, 1), }            \n1234",
+                                        86)}},
+             "data.train = \"train.npy\"\ninput.x.from = \"trian\"\n", {{"x", ElementType::f32, {2}, 0, {}}});
+       }},
+      {"bad_value-pictures",
+       [] {
+         return of_config(
+             "model = \"digits.nn\"\ndata = { train = \"t.bin\", load = \"disk\", test = 3 }\n"
+             "input.image = { resize = [64], augment = [\"flop\", \"crop(0)\", \"crop(4)\"] }\n");
+       }},
       {"data_row_counts",
        [] {
          return of_data({{"train-images-idx3-ubyte",

@@ -60,6 +60,17 @@ TEST_CASE("separators are guessed") {
   CHECK(good_table("1|2\n3|4\n", spec).columns == 2);
 }
 
+TEST_CASE("TSV: a header, quotes, gaps, and commas that are text") {
+  const Table table =
+      good_table("name\tplace, town\tage\n\"a\tb\"\tRome, Italy\t\nc\t\"said \"\"d\"\"\"\t41\n");
+  CHECK(table.names == std::vector<std::string>{"name", "place, town", "age"});
+  CHECK(table.rows == 2);
+  CHECK(table.field(0, 0) == "a\tb");
+  CHECK(table.field(0, 1) == "Rome, Italy");
+  CHECK(read_field(table.field(0, 2)).kind == FieldKind::missing);
+  CHECK(table.field(1, 1) == "said \"d\"");
+}
+
 TEST_CASE("a header is guessed, or not, as the user says") {
   CHECK_FALSE(good_table("150,4,setosa\n1,2,0\n").header);
   DataSpec spec;

@@ -1,0 +1,102 @@
+// A folder of pictures: its parts, its classes, and a size that suits a small net; see guess.h.
+#include <algorithm>
+#include <filesystem>
+
+#include "driver/guess.h"
+#include "driver/report.h"
+#include "fmt/format.h"
+#include "runtime/pictures.h"
+#include "runtime/settings.h"
+
+namespace nnc::driver {
+namespace {
+
+namespace fs = std::filesystem;
+using runtime::quote;
+
+constexpr int64_t kBatch = 32;
+constexpr int64_t kLargestSide = 32;
+
+int64_t count_files(const std::string& folder) {
+  int64_t count = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (it->is_regular_file(ignored)) ++count;
+  }
+  return count;
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+}  // namespace
+
+Result<Starter> guess_pictures(const std::string& path, const std::string& name, Diagnostics& diagnostics) {
+  std::string folder = path;
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  std::string train = folder, test;
+  if (is_folder(folder + "/train")) {
+    train = folder + "/train";
+    for (const char* part :
+         {"test", "valid", "validation", "val"})  // a test part without classes is of no use
+      if (test.empty() && !runtime::picture_classes(folder + "/" + part).empty()) test = folder + "/" + part;
+  }
+  const std::vector<std::string> classes = runtime::picture_classes(train);
+  const std::pair<int64_t, int64_t> first = runtime::first_picture_size(train);
+  if (classes.size() < 2 || first.first == 0) {
+    diagnostics
+        .error_at(
+            is_folder(folder) ? DiagnosticKind::data_columns : DiagnosticKind::data_unreadable, train,
+            !is_folder(folder) ? "no such folder"
+            : classes.size() < 2
+                ? fmt::format("has {} folders; two classes with a folder each are the least", classes.size())
+                : "has no picture (.png, .jpg or .jpeg) that can be read")
+        .suggest("one folder per class, named as the class, and in it PNG or JPEG files");
+    return Failure{};
+  }
+  // Small pictures stay as they are; large ones are made as small as a dense layer can look at.
+  int64_t height = first.first, width = first.second;
+  const int64_t side = std::max(height, width);
+  if (side > kLargestSide) {
+    height = std::max<int64_t>(1, height * kLargestSide / side);
+    width = std::max<int64_t>(1, width * kLargestSide / side);
+  }
+  const int64_t files = count_files(train);
+  Starter starter;
+  starter.name = name;
+  starter.model = fmt::format(
+      "# {0}.nn — the class of a picture, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n\n"
+      "model {0}_net(classes: int = {1}, hidden: int = 128) {{\n"
+      "  fc1 = linear(3 * {2} * {3}, hidden)\n  fc2 = linear(hidden, classes)\n\n"
+      "  # Red, green and blue, from 0 to 1 before they are standardised.\n"
+      "  fn forward(image: f32[batch, 3, {2}, {3}]) -> f32[batch, classes] =\n"
+      "    image |> flatten |> fc1 |> relu |> fc2\n\n"
+      "  loss data(image, label: i32[batch]) = cross_entropy(forward(image), label)\n"
+      "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
+      "  metric accuracy(image, label) = mean(argmax(forward(image)) == label)\n\n"
+      "  output probability(image) = softmax(forward(image))\n}}\n",
+      name, classes.size(), height, width);
+  const int64_t rows = test.empty() ? files * 4 / 5 : files;
+  starter.run_file = fmt::format(
+      "# {0}.toml — how {0}.nn is trained.\nmodel = {1}\n\n{2}data = {{ format = \"images\", train = {3}, "
+      "{4} }}\n"
+      "input.image = {{ resize = [{5}, {6}], standardize = true, augment = [\"flip\"] }}\n"
+      "args = {{ classes = \"auto\" }}  # as many as there are folders\n\n"
+      "train = {{ batch = {7}, epochs = {8}, optimizer = \"adam\" }}\n",
+      name, quote(name + ".nn"),
+      test.empty() ? "# Four pictures of five train, the fifth tests; train.seed says which.\n" : "",
+      quote(train), test.empty() ? "split = 0.8" : "test = " + quote(test), height, width, kBatch,
+      std::min<int64_t>(30, guess_epochs(rows, kBatch)));
+  starter.told = fmt::format(
+      "{}: {} files in {} classes: {}\n  the first picture is {} x {} (height x width); all are {} {} x {}\n",
+      train, count_text(files), classes.size(), fmt::join(classes, ", "), first.first, first.second,
+      height == first.first && width == first.second ? "taken as" : "resized to", height, width);
+  starter.told +=
+      test.empty() ? "  no test folder: one picture in five tests\n" : fmt::format("  tested on {}\n", test);
+  return starter;
+}
+
+}  // namespace nnc::driver
