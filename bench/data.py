@@ -52,8 +52,8 @@ def make(folder):
         values = array.array("f", (draw.random() for _ in range(784 * 1000)))
         npy(arrays / "image.npy", "<f4", (100000, 784), (values.tobytes() for _ in range(100)))
         npy(arrays / "label.npy", "<i4", (100000,), [array.array("i", (i % 10 for i in range(100000))).tobytes()])
-    for name, inputs, epochs, data in (("bytes", 3072, 2, '{ train = "train.bin" }'),
-                                       ("floats", 784, 2, '{ format = "npy", train = "arrays" }')):
+    for name, inputs, epochs, data in (("bytes", 3072, 1, '{ train = "train.bin" }'),
+                                       ("floats", 784, 1, '{ format = "npy", train = "arrays" }')):
         (folder / f"{name}.nn").write_text(MODEL.format(inputs=inputs))
         (folder / f"{name}.toml").write_text(RUN.format(name=name, data=data, epochs=epochs))
 
