@@ -1,7 +1,9 @@
 // nnc paths SURFACE.nn --optimizer … --optimizer …: the ways of several optimisers over a loss of two
 // parameters, as a table and as a page or picture.
+#include <algorithm>
 #include <cmath>
 
+#include "driver/cairo.h"
 #include "driver/commands.h"
 #include "driver/pages/pages.h"
 #include "driver/picture.h"
@@ -105,6 +107,11 @@ Status check_targets(Session& session, const std::vector<std::string>& targets) 
         .error_at(DiagnosticKind::wrong_file_kind, "-o " + target, "the name does not say what to draw")
         .suggest("a name that ends in .html, .svg or .png");
   }
+  const bool pictures = std::any_of(targets.begin(), targets.end(),
+                                    [](const std::string& target) { return !ends_with(target, ".html"); });
+  if (pictures && !session.diagnostics.has_errors() && !has_cairo())
+    session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, "-o", "there is no Cairo to draw with")
+        .suggest("the package libcairo2, or a page: a name that ends in .html");
   if (session.diagnostics.has_errors()) return Failure();
   return Done();
 }

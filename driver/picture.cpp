@@ -1,13 +1,11 @@
-// The one file that knows Cairo.
+// Strokes and text on a surface of Cairo's.
 #include "driver/picture.h"
-
-#include <cairo-svg.h>
-#include <cairo.h>
 
 #include <cmath>
 #include <memory>
 #include <numbers>
 
+#include "driver/cairo.h"
 #include "driver/report.h"
 
 namespace nnc::driver {
@@ -36,24 +34,24 @@ class Painter {
 
   void paint() {
     color({1, 1, 1});
-    cairo_paint(pen_);
-    cairo_select_font_face(pen_, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    cairo().paint(pen_);
+    cairo().select_font_face(pen_, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     color(kInk);
     text(kLeft, 28, 18, picture_.title, 0);
-    cairo_save(pen_);
-    cairo_rectangle(pen_, kLeft, kTop, kSize, kSize);
-    cairo_clip(pen_);
+    cairo().save(pen_);
+    cairo().rectangle(pen_, kLeft, kTop, kSize, kSize);
+    cairo().clip(pen_);
     ground();
     contours();
     ways();
     minima();
-    cairo_restore(pen_);
+    cairo().restore(pen_);
     axes();
     legend();
   }
 
  private:
-  void color(Color c, double opacity = 1) { cairo_set_source_rgba(pen_, c.r, c.g, c.b, opacity); }
+  void color(Color c, double opacity = 1) { cairo().set_source_rgba(pen_, c.r, c.g, c.b, opacity); }
   void color_of_way(size_t i, double opacity = 1) {
     const unsigned long rgb = std::stoul(way_color(i).substr(1), nullptr, 16);
     color({static_cast<double>(rgb >> 16) / 255, static_cast<double>(rgb >> 8 & 255) / 255,
@@ -62,11 +60,11 @@ class Painter {
   }
   // `anchor`: 0 the text begins at x, 0.5 it is centred there, 1 it ends there.
   void text(double x, double y, double size, const std::string& words, double anchor) {
-    cairo_set_font_size(pen_, size);
+    cairo().set_font_size(pen_, size);
     cairo_text_extents_t extents;
-    cairo_text_extents(pen_, words.c_str(), &extents);
-    cairo_move_to(pen_, x - anchor * extents.x_advance, y);
-    cairo_show_text(pen_, words.c_str());
+    cairo().text_extents(pen_, words.c_str(), &extents);
+    cairo().move_to(pen_, x - anchor * extents.x_advance, y);
+    cairo().show_text(pen_, words.c_str());
   }
   double x_of(double x) const { return kLeft + (x - view_.low[0]) / (view_.high[0] - view_.low[0]) * kSize; }
   double y_of(double y) const {
@@ -75,9 +73,9 @@ class Painter {
 
   void ground() {
     const int n = picture_.surface.grid;
-    cairo_surface_t* image = cairo_image_surface_create(CAIRO_FORMAT_RGB24, n, n);
-    unsigned char* pixels = cairo_image_surface_get_data(image);
-    const int stride = cairo_image_surface_get_stride(image);
+    cairo_surface_t* image = cairo().image_surface_create(CAIRO_FORMAT_RGB24, n, n);
+    unsigned char* pixels = cairo().image_surface_get_data(image);
+    const int stride = cairo().image_surface_get_stride(image);
     for (int row = 0; row < n; ++row)
       for (int column = 0; column < n; ++column) {
         const double h = picture_.surface.shade[static_cast<size_t>((n - 1 - row) * n + column)] / 255.0;
@@ -85,69 +83,70 @@ class Painter {
         const uint32_t pixel = mix(kLow.r, kHigh.r) << 16 | mix(kLow.g, kHigh.g) << 8 | mix(kLow.b, kHigh.b);
         std::memcpy(pixels + row * stride + column * 4, &pixel, sizeof pixel);
       }
-    cairo_surface_mark_dirty(image);
-    cairo_save(pen_);
-    cairo_translate(pen_, kLeft, kTop);
-    cairo_scale(pen_, kSize / n, kSize / n);
-    cairo_set_source_surface(pen_, image, 0, 0);
-    cairo_pattern_set_extend(cairo_get_source(pen_), CAIRO_EXTEND_PAD);
-    cairo_paint(pen_);
-    cairo_restore(pen_);
-    cairo_surface_destroy(image);
+    cairo().surface_mark_dirty(image);
+    cairo().save(pen_);
+    cairo().translate(pen_, kLeft, kTop);
+    cairo().scale(pen_, kSize / n, kSize / n);
+    cairo().set_source_surface(pen_, image, 0, 0);
+    cairo().pattern_set_extend(cairo().get_source(pen_), CAIRO_EXTEND_PAD);
+    cairo().paint(pen_);
+    cairo().restore(pen_);
+    cairo().surface_destroy(image);
   }
 
   void contours() {
     const double cell = kSize / (picture_.surface.grid - 1) / 10;
     color(kContour, 0.55);
-    cairo_set_line_width(pen_, 0.7);
+    cairo().set_line_width(pen_, 0.7);
     for (const Contour& contour : picture_.surface.contours) {
       for (size_t i = 0; i + 3 < contour.lines.size(); i += 4) {
-        cairo_move_to(pen_, kLeft + contour.lines[i] * cell, kTop + kSize - contour.lines[i + 1] * cell);
-        cairo_line_to(pen_, kLeft + contour.lines[i + 2] * cell, kTop + kSize - contour.lines[i + 3] * cell);
+        cairo().move_to(pen_, kLeft + contour.lines[i] * cell, kTop + kSize - contour.lines[i + 1] * cell);
+        cairo().line_to(pen_, kLeft + contour.lines[i + 2] * cell,
+                        kTop + kSize - contour.lines[i + 3] * cell);
       }
-      cairo_stroke(pen_);
+      cairo().stroke(pen_);
     }
   }
 
   void ways() {
-    cairo_set_line_join(pen_, CAIRO_LINE_JOIN_ROUND);
+    cairo().set_line_join(pen_, CAIRO_LINE_JOIN_ROUND);
     const auto bounded = [](double v) { return std::clamp(v, -1e4, 1e4); };
     for (size_t w = 0; w < picture_.ways.size(); ++w) {
       const std::vector<Point>& points = picture_.ways[w].points;
-      for (const Point& p : points) cairo_line_to(pen_, bounded(x_of(p[0])), bounded(y_of(p[1])));
+      for (const Point& p : points) cairo().line_to(pen_, bounded(x_of(p[0])), bounded(y_of(p[1])));
       color(kHigh, 0.75);
-      cairo_set_line_width(pen_, 4.5);
-      cairo_stroke_preserve(pen_);
+      cairo().set_line_width(pen_, 4.5);
+      cairo().stroke_preserve(pen_);
       color_of_way(w);
-      cairo_set_line_width(pen_, 2.2);
-      cairo_stroke(pen_);
+      cairo().set_line_width(pen_, 2.2);
+      cairo().stroke(pen_);
       if (points.empty()) continue;
-      cairo_arc(pen_, bounded(x_of(points.back()[0])), bounded(y_of(points.back()[1])), 6, 0,
-                2 * std::numbers::pi);
-      cairo_fill_preserve(pen_);
+      cairo().arc(pen_, bounded(x_of(points.back()[0])), bounded(y_of(points.back()[1])), 6, 0,
+                  2 * std::numbers::pi);
+      cairo().fill_preserve(pen_);
       color({1, 1, 1});
-      cairo_set_line_width(pen_, 1.6);
-      cairo_stroke(pen_);
+      cairo().set_line_width(pen_, 1.6);
+      cairo().stroke(pen_);
     }
   }
 
   void mark(double x, double y, bool global) {
-    cairo_new_path(pen_);
+    cairo().new_path(pen_);
     for (int i = 0; global && i < 10; ++i) {
       const double r = i % 2 == 0 ? 10 : 4.5, angle = std::numbers::pi * (i / 5.0 - 0.5);
-      cairo_line_to(pen_, x + r * std::cos(angle), y + r * std::sin(angle));
+      cairo().line_to(pen_, x + r * std::cos(angle), y + r * std::sin(angle));
     }
     if (global) {
-      cairo_close_path(pen_);
+      cairo().close_path(pen_);
     } else {
-      cairo_move_to(pen_, x - 6, y - 6);
-      cairo_line_to(pen_, x + 6, y + 6);
-      cairo_move_to(pen_, x - 6, y + 6);
-      cairo_line_to(pen_, x + 6, y - 6);
+      cairo().move_to(pen_, x - 6, y - 6);
+      cairo().line_to(pen_, x + 6, y + 6);
+      cairo().move_to(pen_, x - 6, y + 6);
+      cairo().line_to(pen_, x + 6, y - 6);
     }
     color(kInk);
-    cairo_set_line_width(pen_, 1.8);
-    cairo_stroke(pen_);
+    cairo().set_line_width(pen_, 1.8);
+    cairo().stroke(pen_);
   }
 
   void minima() {
@@ -155,10 +154,10 @@ class Painter {
   }
 
   void axes() {
-    cairo_set_line_width(pen_, 1);
+    cairo().set_line_width(pen_, 1);
     color(kFaint);
-    cairo_rectangle(pen_, kLeft, kTop, kSize, kSize);
-    cairo_stroke(pen_);
+    cairo().rectangle(pen_, kLeft, kTop, kSize, kSize);
+    cairo().stroke(pen_);
     for (size_t k = 0; k < 2; ++k) {
       const double raw = (view_.high[k] - view_.low[k]) / 5, unit = std::pow(10, std::floor(std::log10(raw)));
       const double step = raw <= unit       ? unit
@@ -168,9 +167,9 @@ class Painter {
       for (double i = std::ceil(view_.low[k] / step); i * step <= view_.high[k]; ++i) {
         const std::string words = fmt::format("{:.4g}", i * step + 0.0);
         const double x = k == 0 ? x_of(i * step) : kLeft, y = k == 0 ? kTop + kSize : y_of(i * step);
-        cairo_move_to(pen_, x, y);
-        cairo_rel_line_to(pen_, k == 0 ? 0 : -5, k == 0 ? 5 : 0);
-        cairo_stroke(pen_);
+        cairo().move_to(pen_, x, y);
+        cairo().rel_line_to(pen_, k == 0 ? 0 : -5, k == 0 ? 5 : 0);
+        cairo().stroke(pen_);
         if (k == 0)
           text(x, y + 19, 12, words, 0.5);
         else
@@ -187,8 +186,8 @@ class Painter {
     for (size_t w = 0; w < picture_.ways.size(); ++w) {
       const Way& way = picture_.ways[w];
       color_of_way(w);
-      cairo_arc(pen_, kX, y - 4, 5, 0, 2 * std::numbers::pi);
-      cairo_fill(pen_);
+      cairo().arc(pen_, kX, y - 4, 5, 0, 2 * std::numbers::pi);
+      cairo().fill(pen_);
       color(kInk);
       text(kX + 12, y, 13, way.name, 0);
       color(kFaint);
@@ -216,10 +215,10 @@ class Painter {
 };
 
 void paint_on(cairo_surface_t* surface, const Picture& picture, double scale) {
-  cairo_t* pen = cairo_create(surface);
-  cairo_scale(pen, scale, scale);
+  cairo_t* pen = cairo().create(surface);
+  cairo().scale(pen, scale, scale);
   Painter(pen, picture).paint();
-  cairo_destroy(pen);
+  cairo().destroy(pen);
 }
 
 }  // namespace
@@ -230,21 +229,21 @@ std::string way_color(size_t i) {
 
 std::string picture_svg(const Picture& picture) {
   std::string bytes;
-  cairo_surface_t* surface = cairo_svg_surface_create_for_stream(append, &bytes, kWidth, kHeight);
+  cairo_surface_t* surface = cairo().svg_surface_create_for_stream(append, &bytes, kWidth, kHeight);
   paint_on(surface, picture, 1);
-  cairo_surface_finish(surface);
-  cairo_surface_destroy(surface);
+  cairo().surface_finish(surface);
+  cairo().surface_destroy(surface);
   return bytes;
 }
 
 std::string picture_png(const Picture& picture) {
   constexpr double kScale = 2;
   std::string bytes;
-  cairo_surface_t* surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(kScale * kWidth),
-                                                        static_cast<int>(kScale * kHeight));
+  cairo_surface_t* surface = cairo().image_surface_create(
+      CAIRO_FORMAT_RGB24, static_cast<int>(kScale * kWidth), static_cast<int>(kScale * kHeight));
   paint_on(surface, picture, kScale);
-  cairo_surface_write_to_png_stream(surface, append, &bytes);
-  cairo_surface_destroy(surface);
+  cairo().surface_write_to_png_stream(surface, append, &bytes);
+  cairo().surface_destroy(surface);
   return bytes;
 }
 

@@ -106,9 +106,8 @@ Result<LoadedData> make_splitmix(const RunConfig& config, std::span<const ModelC
     data.bytes.resize(rows * static_cast<size_t>(data.row_bytes()));
     const size_t count = rows * static_cast<size_t>(data.row_elements);
     if (c.dtype == ElementType::f32) {
-      std::vector<float> values(count);
-      splitmix_uniform(1, -std::sqrt(3.0), std::sqrt(3.0), values);
-      std::memcpy(data.bytes.data(), values.data(), count * 4);
+      splitmix_uniform(1, -std::sqrt(3.0), std::sqrt(3.0),
+                       {reinterpret_cast<float*>(data.bytes.data()), count});
     } else if (c.dtype == ElementType::i32 && classes > 0) {
       std::vector<int32_t> values(count);
       if (tokens) {

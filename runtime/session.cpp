@@ -26,6 +26,25 @@ unsigned char* allocate(uint64_t bytes) {
   return static_cast<unsigned char*>(memory);
 }
 
+// Zeroes memory that nothing has touched yet, each thread a part: the system takes as long to hand out fresh
+// pages as a small model needs to compile.
+void clear(unsigned char* memory, uint64_t bytes, ThreadPool& pool) {
+  struct Work {
+    unsigned char* memory;
+    uint64_t bytes;
+  } work{memory, bytes};
+  pool.run(
+      [](void* data, int32_t thread, int32_t threads) {
+        const Work& w = *static_cast<const Work*>(data);
+        const auto at = [&](int32_t t) {
+          return w.bytes / 64 * static_cast<uint64_t>(t) / static_cast<uint64_t>(threads) * 64;
+        };
+        const uint64_t end = thread + 1 == threads ? w.bytes : at(thread + 1);
+        std::memset(w.memory + at(thread), 0, end - at(thread));
+      },
+      &work);
+}
+
 double read_element(const TensorInfo& tensor, const unsigned char* state) {
   const unsigned char* from = state + tensor.offset;
   const auto load = [&](auto value) {
@@ -57,7 +76,7 @@ Session::Session(const Bundle& bundle, ThreadPool& pool) : bundle_(bundle), pool
         std::max(arena, e.arena_bytes + e.scratch_bytes_per_thread * static_cast<uint64_t>(pool.threads()));
   state_ = allocate(bundle.state_bytes);
   arena_ = allocate(arena);
-  if (state_ != nullptr) std::memset(state_, 0, bundle.state_bytes);
+  if (state_ != nullptr) clear(state_, bundle.state_bytes, pool);
   context_.state = state_;
   context_.arena = arena_;
   const uint64_t claims = NNC_CLAIM_BYTES * static_cast<uint64_t>(pool.threads());
