@@ -1,29 +1,33 @@
 #!/usr/bin/env python3
-"""Trains the models of examples/mnist and examples/digits and prints their test accuracy as a table.
+"""Trains the models of the examples with several seeds and writes their test accuracy as a table into docs/accuracy.md.
 
-    bench/accuracy/run.py FOLDER [--nnc build/release/nnc] [--seeds 3] [--threads 1]
+    bench/accuracy/run.py FOLDER [--nnc build/release/nnc] [--seeds 5] [--threads 1] [--only NAME ...] [--print]
 
-FOLDER holds mnist/ and fashion-mnist/ with the published IDX files. Exit code 1 if a goal is missed by the run with the
-seed that the run file gives.
+FOLDER holds mnist/ and fashion-mnist/ with the published IDX files. With --print the table goes to standard output and the
+file stays as it is. Exit code 1 if a goal is missed by the run with the seed that the run file gives.
 """
 import argparse
 import json
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-RUNS = [  # run file, data set (None: shipped beside it), goal
-    ("examples/mnist/mnist-linear.toml", "mnist", 0.917),
-    ("examples/mnist/mnist-mlp.toml", "mnist", 0.963),
-    ("examples/mnist/fashion-mlp.toml", "fashion-mnist", 0.845),
-    ("examples/digits/digits.toml", None, 0.95),
+PAGE = ROOT / "docs/accuracy.md"
+BEGIN, END = "<!-- written by bench/accuracy/run.py -->", "<!-- end -->"
+XIAO = "Xiao et al. 2017"
+RUNS = [  # run file, task, data set (None: shipped beside it), goal, published reference for a model of this kind
+    ("examples/mnist/mnist-linear.toml", "MNIST", "mnist", 0.917, f"91.7 %, logistic regression, {XIAO}"),
+    ("examples/mnist/mnist-mlp.toml", "MNIST", "mnist", 0.963, "95.3 %, 784-300-10, LeCun et al. 1998"),
+    ("examples/mnist/fashion-mlp.toml", "Fashion-MNIST", "fashion-mnist", 0.845, f"87.1 %, 784-100-10, {XIAO}"),
+    ("examples/digits/digits.toml", "digits 8×8", None, 0.95, "none"),
 ]
 
 
-def accuracy(nnc, run, data, seed, threads, out):
+def train(nnc, run, data, seed, threads, out):
     settings = ["--set", f"train.out={out}"] + (["--set", f"data.dir={data}"] if data else [])
     settings += [] if seed is None else ["--seed", str(seed)]
     start = time.monotonic()
@@ -31,30 +35,47 @@ def accuracy(nnc, run, data, seed, threads, out):
                    check=True, stdout=subprocess.DEVNULL)
     seconds = time.monotonic() - start
     report = subprocess.run([nnc, "eval", out, "--json"], check=True, stdout=subprocess.PIPE).stdout
-    return json.loads(report)["accuracy"], seconds
+    facts = json.loads(pathlib.Path(out, "environment.json").read_text(encoding="utf-8"))
+    epochs = pathlib.Path(out, "metrics.csv").read_text(encoding="utf-8").splitlines()[-1].split(",")[0]
+    return json.loads(report)["accuracy"], facts["parameters"], epochs, seconds
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--nnc", default=str(ROOT / "build/release/nnc"))
-    parser.add_argument("--seeds", type=int, default=3, help="how many more runs, with seeds 1, 2, …")
+    parser.add_argument("--seeds", type=int, default=5, help="how many runs each: the run file's seed, then 1, 2, …")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="run files' names without .toml")
+    parser.add_argument("--print", action="store_true", dest="only_print")
     options = parser.parse_args()
 
     missed = False
-    print("| run | test accuracy | goal | with other seeds | seconds |")
-    print("| --- | --- | --- | --- | --- |")
+    lines = ["| task | model | parameters | epochs | test accuracy: mean ± spread | lowest to highest | goal | "
+             "published reference | seconds each |", "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     with tempfile.TemporaryDirectory() as folder:
-        for run, data, goal in RUNS:
-            path = options.folder.resolve() / data if data else None
+        for run, task, data, goal, reference in RUNS:
             name = pathlib.Path(run).stem
-            reached, seconds = accuracy(options.nnc, run, path, None, options.threads, f"{folder}/{name}")
-            others = [accuracy(options.nnc, run, path, seed, options.threads, f"{folder}/{name}-{seed}")[0]
-                      for seed in range(1, options.seeds + 1)]
-            missed |= reached < goal
-            print(f"| {name} | {reached:.2%} | {goal:.1%} | {', '.join(f'{o:.2%}' for o in others)} | {seconds:.1f} |",
-                  flush=True)
+            if options.only and name not in options.only:
+                continue
+            path = options.folder.resolve() / data if data else None
+            results = [train(options.nnc, run, path, seed, options.threads, f"{folder}/{name}-{seed}")
+                       for seed in [None, *range(1, options.seeds)]]
+            reached = [r[0] for r in results]
+            missed |= reached[0] < goal
+            spread = f" ± {statistics.stdev(reached):.2%}" if len(reached) > 1 else ""
+            lines.append(f"| {task} | {name} | {results[0][1]:,} | {results[0][2]} | {statistics.mean(reached):.2%}{spread} | "
+                         f"{min(reached):.2%} to {max(reached):.2%} | {goal:.1%} | {reference} | "
+                         f"{statistics.mean(r[3] for r in results):.1f} |")
+            print(lines[-1], file=sys.stderr, flush=True)
+    table = "\n".join(lines)
+    if options.only_print or options.only:
+        print(table)
+    else:
+        text = PAGE.read_text(encoding="utf-8")
+        before, rest = text.split(BEGIN, 1)
+        after = rest.split(END, 1)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
     sys.exit(1 if missed else 0)
 
 

@@ -73,7 +73,7 @@ for (const y of ticks(...view.y)) {
   draw(svg, "text", { class: "label", x: kLeft - 9, y: to_y(y) + 5, "text-anchor": "end" }, number(y, 4));
 }
 draw(svg, "text", { class: "label", x: kLeft + kSize, y: kSize + 37, "text-anchor": "end" }, data.axes[0]);
-draw(svg, "text", { class: "label", x: 2, y: 14 }, data.axes[1]);
+draw(svg, "text", { class: "label", x: 2, y: 18 }, data.axes[1]);
 draw(svg, "rect", { class: "axis", fill: "none", x: kLeft, y: 0, width: kSize, height: kSize });
 
 function star(x, y, size) {
