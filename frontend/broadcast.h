@@ -19,4 +19,9 @@ std::string call_text(std::string_view function, const std::string& argument);
 std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op,
                                         std::span<const Operand* const> operands, const Site& site);
 
+// The dtype of the op's result on operands of one dtype; run-time scalars in double become f32 where the op exists in
+// f32 only. Reports, at `first`, what the op does not take.
+std::optional<DType> settle_dtype(Elaborator& e, Op op, std::vector<Tensor>& tensors, const Operand& first,
+                                  const Site& site);
+
 }  // namespace nnc::frontend

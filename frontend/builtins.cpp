@@ -1,4 +1,5 @@
-// The functions that cannot be written in the language itself. Everything else is in frontend/std.
+// The functions that cannot be written in the language itself: those whose arguments are more than tensors of one
+// shape are written out here, the elementwise ones come from the op table. Everything else is in frontend/std.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,45 +16,6 @@ using Arguments = BuiltinArguments;
 // ---- elementwise
 // -------------------------------------------------------------------------------------------------
 
-template <Op op, double (*number)(double)>
-Datum unary(Elaborator& e, Arguments a, const Site& site) {
-  return e.unary_function(op, op_def(op).name, number, *a[0], site);
-}
-
-double number_exp(double x) {
-  return std::exp(x);
-}
-double number_log(double x) {
-  return std::log(x);
-}
-double number_sqrt(double x) {
-  return std::sqrt(x);
-}
-double number_tanh(double x) {
-  return std::tanh(x);
-}
-double number_erf(double x) {
-  return std::erf(x);
-}
-double number_sigmoid(double x) {
-  return 1 / (1 + std::exp(-x));
-}
-double number_softplus(double x) {
-  return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
-}
-double number_abs(double x) {
-  return std::fabs(x);
-}
-double number_sign(double x) {
-  return x > 0 ? 1 : x < 0 ? -1 : x;
-}
-
-Datum run_maximum(Elaborator& e, Arguments a, const Site& site) {
-  return e.elementwise(elementwise_maximum(), *a[0], *a[1], site);
-}
-Datum run_minimum(Elaborator& e, Arguments a, const Site& site) {
-  return e.elementwise(elementwise_minimum(), *a[0], *a[1], site);
-}
 Datum run_where(Elaborator& e, Arguments a, const Site& site) {
   return e.where(*a[0], *a[1], *a[2], site);
 }
@@ -141,7 +103,7 @@ Datum run_sum(Elaborator& e, Arguments a, const Site& site) {
 
 template <Op op>
 Datum run_extreme(Elaborator& e, Arguments a, const Site& site) {
-  const Elementwise& pair = op == Op::reduce_max ? elementwise_maximum() : elementwise_minimum();
+  const Elementwise& pair = elementwise_of(op == Op::reduce_max ? Op::maximum : Op::minimum);
   if (std::optional<Datum> total = reduce_list(e, a, pair, site)) return *total;
   const std::optional<Reduction> r = reduction(e, a, op == Op::reduce_max ? "max" : "min", site);
   if (!r) return Poison{};
@@ -371,46 +333,49 @@ Datum run_rank(Elaborator& e, Arguments a, const Site& site);
 Datum run_shape(Elaborator& e, Arguments a, const Site& site);
 Datum run_params(Elaborator& e, Arguments a, const Site& site);
 
+namespace {
+
+constexpr Builtin kWritten[] = {
+    {"where", "c a b", 3, 3, run_where},
+    {"f32", "x", 1, 1, convert<DType::f32>},
+    {"i32", "x", 1, 1, convert<DType::i32>},
+    {"sum", "x axis keep", 1, 1, run_sum},
+    {"mean", "x axis keep", 1, 1, run_mean},
+    {"max", "x axis keep", 1, 1, run_extreme<Op::reduce_max>},
+    {"min", "x axis keep", 1, 1, run_extreme<Op::reduce_min>},
+    {"var", "x axis keep", 1, 1, run_var},
+    {"argmax", "x axis", 1, 1, run_argmax},
+    {"pick", "z label", 2, 2, run_pick},
+    {"one_hot", "label classes", 2, 2, run_one_hot},
+    {"reshape", "x shape", 2, 2, run_reshape},
+    {"permute", "x order", 2, 2, run_permute},
+    {"split", "x parts axis", 2, 2, run_split},
+    {"concat", "list axis", 1, 1, run_concat},
+    {"uniform", "a b", 2, 2, distribution<Distribution::uniform>},
+    {"normal", "mean deviation", 2, 2, distribution<Distribution::normal>},
+    {"bernoulli", "p", 1, 1, distribution<Distribution::bernoulli>},
+    {"redraw", "p", 1, 1, run_redraw},
+    {"detach", "x", 1, 1, run_detach},
+    {"grad", "scalar of", 2, 2, run_grad},
+    {"len", "x", 1, 1, run_len},
+    {"rank", "x", 1, 1, run_rank},
+    {"shape", "x", 1, 1, run_shape},
+    {"params", "w", 1, 1, run_params},
+};
+
+}  // namespace
+
 std::span<const Builtin> builtin_table() {
-  static constexpr Builtin kTable[] = {
-      {"exp", "x", 1, 1, unary<Op::exp, number_exp>},
-      {"log", "x", 1, 1, unary<Op::log, number_log>},
-      {"sqrt", "x", 1, 1, unary<Op::sqrt, number_sqrt>},
-      {"tanh", "x", 1, 1, unary<Op::tanh, number_tanh>},
-      {"erf", "x", 1, 1, unary<Op::erf, number_erf>},
-      {"sigmoid", "x", 1, 1, unary<Op::sigmoid, number_sigmoid>},
-      {"softplus", "x", 1, 1, unary<Op::softplus, number_softplus>},
-      {"abs", "x", 1, 1, unary<Op::abs, number_abs>},
-      {"sign", "x", 1, 1, unary<Op::sign, number_sign>},
-      {"maximum", "a b", 2, 2, run_maximum},
-      {"minimum", "a b", 2, 2, run_minimum},
-      {"where", "c a b", 3, 3, run_where},
-      {"f32", "x", 1, 1, convert<DType::f32>},
-      {"i32", "x", 1, 1, convert<DType::i32>},
-      {"sum", "x axis keep", 1, 1, run_sum},
-      {"mean", "x axis keep", 1, 1, run_mean},
-      {"max", "x axis keep", 1, 1, run_extreme<Op::reduce_max>},
-      {"min", "x axis keep", 1, 1, run_extreme<Op::reduce_min>},
-      {"var", "x axis keep", 1, 1, run_var},
-      {"argmax", "x axis", 1, 1, run_argmax},
-      {"pick", "z label", 2, 2, run_pick},
-      {"one_hot", "label classes", 2, 2, run_one_hot},
-      {"reshape", "x shape", 2, 2, run_reshape},
-      {"permute", "x order", 2, 2, run_permute},
-      {"split", "x parts axis", 2, 2, run_split},
-      {"concat", "list axis", 1, 1, run_concat},
-      {"uniform", "a b", 2, 2, distribution<Distribution::uniform>},
-      {"normal", "mean deviation", 2, 2, distribution<Distribution::normal>},
-      {"bernoulli", "p", 1, 1, distribution<Distribution::bernoulli>},
-      {"redraw", "p", 1, 1, run_redraw},
-      {"detach", "x", 1, 1, run_detach},
-      {"grad", "scalar of", 2, 2, run_grad},
-      {"len", "x", 1, 1, run_len},
-      {"rank", "x", 1, 1, run_rank},
-      {"shape", "x", 1, 1, run_shape},
-      {"params", "w", 1, 1, run_params},
-  };
-  return kTable;
+  static const std::vector<Builtin> table = [] {
+    std::vector<Builtin> rows(std::begin(kWritten), std::end(kWritten));
+    for (const OpDef* def : all_ops()) {
+      if (def->arguments.empty()) continue;
+      const auto count = static_cast<size_t>(def->max_operands);
+      rows.push_back({def->name, def->arguments, count, count, nullptr, find_op(def->name)});
+    }
+    return rows;
+  }();
+  return table;
 }
 
 }  // namespace nnc::frontend

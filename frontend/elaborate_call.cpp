@@ -409,7 +409,7 @@ Datum Elaborator::call_builtin(const BuiltinRef& ref, std::vector<Actual> actual
     error(DiagnosticKind::missing_argument, site, fmt::format("{} needs {}", builtin.name, names[i]));
     return Poison{};
   }
-  return builtin.run(*this, arguments, site);
+  return builtin.run ? builtin.run(*this, arguments, site) : call_op(*builtin.op, arguments, site);
 }
 
 }  // namespace nnc::frontend

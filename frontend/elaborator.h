@@ -165,8 +165,7 @@ struct Elementwise {
   bool compares = false;
 };
 const Elementwise& elementwise_of(ast::BinaryOp op);
-const Elementwise& elementwise_maximum();
-const Elementwise& elementwise_minimum();
+const Elementwise& elementwise_of(Op named);  // an op that the language calls by its name
 
 // ---- built-in functions
 // ------------------------------------------------------------------------------------------
@@ -178,7 +177,8 @@ struct Builtin {
   std::string_view parameters;  // "x axis keep"
   size_t required = 1;
   size_t positional = 1;
-  Datum (*run)(Elaborator&, BuiltinArguments, const Site&);
+  Datum (*run)(Elaborator&, BuiltinArguments, const Site&);  // null: elementwise, by the op table
+  std::optional<Op> op = std::nullopt;
 };
 std::span<const Builtin> builtin_table();
 std::string goal_name(const ast::Goal& goal);
@@ -297,8 +297,8 @@ struct Elaborator {
   Datum unary_minus(const Operand& operand, const Site& site);
   Datum logical_not(const Operand& operand, const Site& site);
   Datum logical(bool is_and, const Operand& left, const Operand& right, const Site& site);
-  Datum unary_function(Op op, std::string_view name, double (*number)(double), const Operand& x,
-                       const Site& site);
+  // An elementwise op by its own name: of numbers its reference semantics, of tensors a node.
+  Datum call_op(Op op, BuiltinArguments arguments, const Site& site);
   Datum where(const Operand& c, const Operand& a, const Operand& b, const Site& site);
   Datum matmul(const Operand& left, const Operand& right, const Site& site);
   Datum transpose(const Operand& x, const Site& site);
@@ -367,6 +367,8 @@ struct Elaborator {
 
 // The result, or what is wrong ("division by zero").
 std::variant<Number, bool, std::string> compute(Op op, const Number& a, const Number& b);
+// Any elementwise op by its reference semantics; whole numbers stay whole where the op takes integers.
+Number compute_op(Op op, std::span<const Number* const> numbers);
 
 // The last line of a body: where its value stands.
 Span body_span(const ast::Body& body);

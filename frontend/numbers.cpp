@@ -2,6 +2,7 @@
 // knows how it depends on the batch, so that a metric never takes one batch's size for the whole set's.
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 
 #include "frontend/elaborator.h"
@@ -21,8 +22,8 @@ BatchKind batch_of(Op op, const Number& a, const Number& b) {
 
 std::string batch_name(Op op, const Number& a, const Number& b) {
   const auto side = [](const Number& n) { return n.name.empty() ? text_of(n) : n.name; };
-  const char* sign = op == Op::mul ? " * " : op == Op::add ? " + " : op == Op::sub ? " - " : " / ";
-  return side(a) + sign + side(b);
+  const std::array sides = {MathText{side(a)}, MathText{side(b)}};
+  return op_def(op).math(sides, NoAttrs{}).text;
 }
 
 std::variant<Number, bool, std::string> whole_result(Op op, int64_t a, int64_t b) {
@@ -69,8 +70,10 @@ std::variant<Number, bool, std::string> whole_result(Op op, int64_t a, int64_t b
       for (int64_t i = 0; i < b && !overflow; ++i) overflow = __builtin_mul_overflow(r, a, &r);
       break;
     }
-    default:
-      return std::string("not an operation on numbers");
+    default: {
+      const Number x = whole_number(a), y = whole_number(b);
+      return compute_op(op, std::array{&x, &y});
+    }
   }
   if (overflow) return std::string("a whole number beyond 2^63");
   return whole_number(r);
@@ -84,24 +87,43 @@ std::variant<Number, bool, std::string> real_result(Op op, double a, double b) {
       return real_number(a - b);
     case Op::mul:
       return real_number(a * b);
-    case Op::maximum:
-      return real_number(std::max(a, b));
-    case Op::minimum:
-      return real_number(std::min(a, b));
-    case Op::pow:
-      return real_number(std::pow(a, b));
     case Op::div:
       if (b == 0) return std::string("division by zero");
       return real_number(a / b);
     case Op::floordiv:
       if (b == 0) return std::string("division by zero");
       return real_number(std::floor(a / b));
-    default:
-      return std::string("not an operation on numbers");
+    default: {
+      const Number x = real_number(a), y = real_number(b);
+      return compute_op(op, std::array{&x, &y});
+    }
   }
 }
 
 }  // namespace
+
+Number compute_op(Op op, std::span<const Number* const> numbers) {
+  const OpDef& def = op_def(op);
+  const TensorType scalar{DType::f64, {}};
+  const std::vector<TensorType> integers(numbers.size(), TensorType{DType::i64, {}});
+  const Inferred of_integers = infer_types(op, integers, def.attrs);
+  bool whole = of_integers.error.empty() && is_integer(of_integers.types[0].dtype), batch = false;
+  std::vector<DenseTensor> operands;
+  std::vector<MathText> names;
+  for (const Number* number : numbers) {
+    operands.push_back({scalar, {number->value()}});
+    whole = whole && number->is_whole;
+    batch = batch || number->batch != BatchKind::none;
+    names.push_back({number->name.empty() ? text_of(*number) : number->name});
+  }
+  const double value = def.eval(operands, def.attrs, std::span(&scalar, 1))[0].data[0];
+  Number result = whole ? whole_number(static_cast<int64_t>(value)) : real_number(value);
+  if (batch) {
+    result.batch = BatchKind::mixed;
+    result.name = def.math(names, def.attrs).text;
+  }
+  return result;
+}
 
 std::variant<Number, bool, std::string> compute(Op op, const Number& a, const Number& b) {
   const bool whole = a.is_whole && b.is_whole;

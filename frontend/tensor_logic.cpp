@@ -70,35 +70,6 @@ Datum Elaborator::logical(bool is_and, const Operand& left, const Operand& right
   return emit(op.op, {(*pair)[0].value, (*pair)[1].value}, NoAttrs{}, (*pair)[0].dims, DType::boolean, site);
 }
 
-Datum Elaborator::unary_function(Op op, std::string_view name, double (*number)(double), const Operand& x,
-                                 const Site& site) {
-  if (const Number* n = x.value.as<Number>()) {
-    Number result = real_number(number(n->value()));
-    if (n->batch != BatchKind::none) {
-      result.batch = BatchKind::mixed;
-      result.name = fmt::format("{}({})", name, n->name);
-    }
-    if ((op == Op::abs || op == Op::sign) && n->is_whole) {
-      result.is_whole = true;
-      result.whole = static_cast<int64_t>(result.real);
-    }
-    return result;
-  }
-  std::optional<Tensor> tensor = as_tensor(x, std::nullopt, std::string(name), site);
-  if (!tensor) return Poison{};
-  const bool simple = op == Op::abs || op == Op::sign;
-  if (!is_float(tensor->dtype) && !(simple && is_integer(tensor->dtype))) {
-    error(DiagnosticKind::dtype_mismatch, Site{site.frame, x.span},
-          fmt::format("{} works on real numbers, this is {}", name, text_of(*tensor)))
-        .suggest(fmt::format("{}(f32({}))", name, source_text(x.span)));
-    return Poison{};
-  }
-  // Run-time scalars are double up to here; transcendental functions exist in f32.
-  if (tensor->dtype == DType::f64 && !simple && op != Op::sqrt) tensor = cast_to(*tensor, DType::f32, site);
-  if (!tensor) return Poison{};
-  return emit(op, {tensor->value}, NoAttrs{}, tensor->dims, tensor->dtype, site);
-}
-
 Datum Elaborator::transpose(const Operand& x, const Site& site) {
   const std::optional<Tensor> tensor = as_tensor(x, std::nullopt, ".T", site);
   if (!tensor) return Poison{};

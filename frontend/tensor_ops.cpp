@@ -29,8 +29,6 @@ constexpr std::array<Elementwise, 16> kBinary = {{
     {Op::logical_or, "or", "combine", "or"},
     {Op::maximum, "..", "count", "to"},
 }};
-constexpr Elementwise kMaximum = {Op::maximum, "maximum", "take the maximum of", "and"};
-constexpr Elementwise kMinimum = {Op::minimum, "minimum", "take the minimum of", "and"};
 
 std::string clash(const Elementwise& op, const std::string& left, const std::string& right) {
   return op.swapped ? fmt::format("cannot {} {} {} {}", op.verb, right, op.joiner, left)
@@ -50,12 +48,6 @@ std::string call_text(std::string_view function, const std::string& argument) {
 
 const Elementwise& elementwise_of(ast::BinaryOp op) {
   return kBinary[static_cast<size_t>(op)];
-}
-const Elementwise& elementwise_maximum() {
-  return kMaximum;
-}
-const Elementwise& elementwise_minimum() {
-  return kMinimum;
 }
 
 std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b) {
@@ -353,7 +345,7 @@ Datum Elaborator::elementwise(const Elementwise& op, const Operand& left, const 
     return Poison{};
   }
   const Operand* operands[] = {&left, &right};
-  const std::optional<std::vector<Tensor>> pair = meet(*this, op, operands, site);
+  std::optional<std::vector<Tensor>> pair = meet(*this, op, operands, site);
   if (!pair) return Poison{};
   const DType dtype = (*pair)[0].dtype;
   const Operand& first = left.value.as<Tensor>() ? left : right;
@@ -371,9 +363,10 @@ Datum Elaborator::elementwise(const Elementwise& op, const Operand& left, const 
                  (op.op == Op::div ? ", or // to round down" : ""));
     return Poison{};
   }
+  const std::optional<DType> result = settle_dtype(*this, op.op, *pair, first, site);
+  if (!result) return Poison{};
   Dims dims = (*pair)[0].dims;
-  return emit(op.op, {(*pair)[0].value, (*pair)[1].value}, NoAttrs{}, std::move(dims),
-              op.compares ? DType::boolean : dtype, site);
+  return emit(op.op, {(*pair)[0].value, (*pair)[1].value}, NoAttrs{}, std::move(dims), *result, site);
 }
 
 Datum Elaborator::where(const Operand& c, const Operand& a, const Operand& b, const Site& site) {

@@ -2,7 +2,8 @@
 // rule, derivative, lowering, reference semantics, notation, samples, documentation. The printer, parser, verifier,
 // interpreters, differentiation, generic tests and docs/ops.md read the table; no code outside switches over ops.
 //
-// To add an op: one line in ops.def, one OpDef in its family's file under ir/ops/. Nothing else.
+// To add an op: one line in ops.def, one OpDef in its family's file under ir/ops/. Nothing else: an elementwise op with
+// `arguments` is a function of the language from then on.
 #pragma once
 
 #include <cstdint>
@@ -150,6 +151,9 @@ struct Sample {
 struct OpDef {
   std::string_view name;  // the one spelling: IR text, docs, tests
   std::string_view doc;   // one line for docs/ops.md
+  // The names of its arguments ("a b") where the language calls it by its own name; elementwise ops only. Empty: no
+  // function of the language, or one that frontend/builtins.cpp writes out.
+  std::string_view arguments = {};
   int min_operands = 1;
   int max_operands = 1;  // -1: any number
   uint32_t traits = 0;

@@ -80,6 +80,7 @@ std::string section(const OpDef& def, Op op) {
   if (!def.samples.empty()) text += fmt::format("{}\n", example(def, op));
   text += fmt::format("- operands: {}\n- attributes: {}\n", operands(def), fields(def));
   if (!def.samples.empty()) text += fmt::format("- written: `{}`\n", notation(def));
+  if (!def.arguments.empty()) text += "- a function of the language\n";
   text += def.derivative.vjp != nullptr ? "- gradient: yes\n"
                                         : fmt::format("- gradient: none; {}\n", def.derivative.why_not);
   text += fmt::format("- lowered: {}\n", std::visit(LoweringText{}, def.lower));

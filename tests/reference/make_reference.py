@@ -112,33 +112,64 @@ class Cases:
             again["values"]["grad." + arg] = numbers(result)
         self.all.append(again)
 
-    def add_graph(self, name, line, shape, of, args, gradient=True, tolerance=1e-9):
-        """An op that the language has no word for: `line` is the graph text after `%0 =`, up to its type."""
+    def add_graph(self, name, lines, shape, of, args, second=(), gradient=True, tolerance=1e-9):
+        """An op that the language has no word for: `lines` are graph text, each after its `%k =`; the last is y, up to
+        its type."""
+        graph_type = lambda s: "f32" + (f"[{','.join(map(str, s))}]" if s else "")
         case = {"name": name, "tolerance": tolerance, "inputs": []}
         tensors = {a: self.draw(case, a, *spec).requires_grad_(gradient) for a, spec in args.items()}
         y = of(*tensors.values())
         assert list(y.shape) == shape
-        graph_type = lambda s: "f32" + (f"[{','.join(map(str, s))}]" if s else "")
         signature = [f"param {a}: {graph_type(spec[0])}" for a, spec in args.items()]
-        lines = [f"  %0 = {line} : {graph_type(shape)}"]
-        outputs = ["value.y = %0"]
+        lines = list(lines[:-1]) + [f"{lines[-1]} : {graph_type(shape)}"]
+        outputs = [f"value.y = %{len(lines) - 1}"]
         case["values"] = {"value.y": numbers(y)}
-        if gradient:
-            w = self.draw(case, "w", shape, -1, 1)
-            loss = (y * w).sum()
-            signature.append(f"state w: {graph_type(shape)}")
-            lines.append(f"  %1 = mul %0, w : {graph_type(shape)}")
-            lines.append(f"  %2 = reduce_sum %1 {{axes = {list(range(len(shape)))}}} : f32")
-            types = ", ".join(graph_type(spec[0]) for spec in args.values())
-            count = f":{len(args)}" if len(args) > 1 else ""
-            lines.append(f"  %3{count} = grad %2, {', '.join(args)} : {types}")
-            outputs.append("loss = %2")
+
+        def line(text):
+            lines.append(text)
+            return f"%{len(lines) - 1}"
+
+        def weighted(case, value, tensor, name):  # the sum of a tensor times a drawn one
+            w = self.draw(case, name, list(tensor.shape), -1, 1)
+            signature.append(f"state {name}: {graph_type(tensor.shape)}")
+            product = line(f"mul {value}, {name} : {graph_type(tensor.shape)}")
+            return line(f"reduce_sum {product} {{axes = {list(range(tensor.dim()))}}} : f32"), (tensor * w).sum()
+
+        def grads(case, value, loss, again):
             case["values"]["loss"] = numbers(loss)
-            for k, (arg, first) in enumerate(zip(args, grad(loss, list(tensors.values())))):
-                outputs.append(f"grad.{arg} = %3" + (f".{k}" if count else ""))
+            outputs.append(f"loss = {value}")
+            types = ", ".join(graph_type(spec[0]) for spec in args.values())
+            node = line(f"grad {value}, {', '.join(args)} : {types}")
+            names = [node + (f".{k}" if len(args) > 1 else "") for k in range(len(args))]
+            firsts = grad(loss, list(tensors.values()), create_graph=again)
+            for arg, text, first in zip(args, names, firsts):
+                outputs.append(f"grad.{arg} = {text}")
                 case["values"]["grad." + arg] = numbers(first)
-        case["graph"] = "\n".join([f"graph @g({', '.join(signature)}) {{", *lines, f"  return {', '.join(outputs)}", "}"])
-        self.all.append(case)
+            return list(zip(args, names, firsts))
+
+        def finish(case):
+            count = f":{len(args)}" if len(args) > 1 else ""
+            body = [f"  %{k}{count if text.startswith('grad ') else ''} = {text}" for k, text in enumerate(lines)]
+            case["graph"] = "\n".join([f"graph @g({', '.join(signature)}) {{", *body,
+                                       f"  return {', '.join(outputs)}", "}"])
+            self.all.append(case)
+
+        if not gradient:
+            return finish(case)
+        value, loss = weighted(case, f"%{len(lines) - 1}", y, "w")
+        firsts = grads(case, value, loss, bool(second))
+        finish(case)
+        if not second:
+            return
+        again = {"name": name + ", second derivative", "tolerance": tolerance, "inputs": list(case["inputs"]),
+                 "values": {}}
+        outputs, total = [], None
+        for k, (arg, text, first) in enumerate(firsts):
+            if arg in second:
+                value, part = weighted(again, text, first, f"v{k}")
+                total = (value, part) if total is None else (line(f"add {total[0]}, {value} : f32"), total[1] + part)
+        grads(again, *total, False)
+        finish(again)
 
 
 # Constants that f32 cannot hold are rounded where they meet a tensor; PyTorch's are not.
@@ -149,6 +180,7 @@ def unary(c):
     a = {"a": ([2, 5], -2, 2)}
     positive = {"a": ([2, 5], 0.25, 3)}
     c.add("neg", "-a", lambda a: -a, a)
+    c.add("neg of squares", "-(a^2)", lambda a: -(a**2), a, ["a"])
     c.add("exp", "exp(a)", torch.exp, a, ["a"])
     c.add("log", "log(a)", torch.log, positive, ["a"])
     c.add("sqrt", "sqrt(a)", torch.sqrt, positive, ["a"])
@@ -169,8 +201,8 @@ def unary(c):
     c.add("silu", "silu(a)", F.silu, a, ["a"])
     c.add("gelu", "gelu(a)", F.gelu, a, ["a"], tolerance=ROUNDED)
     c.add("gelu_tanh", "gelu_tanh(a)", lambda a: F.gelu(a, approximate="tanh"), a, ["a"], tolerance=ROUNDED)
-    c.add_graph("erfinv", "erfinv a", [5], torch.erfinv, {"a": ([5], -0.95, 0.95)})
-    c.add_graph("cast", "cast a {dtype = f32}", [4], lambda a: a * 1, {"a": ([4], -2, 2)})
+    c.add_graph("erfinv", ["erfinv a"], [5], torch.erfinv, {"a": ([5], -0.95, 0.95)}, ["a"])
+    c.add_graph("cast", ["cast a {dtype = f32}"], [4], lambda a: a * 1, {"a": ([4], -2, 2)})
 
 
 def binary(c):
@@ -179,6 +211,8 @@ def binary(c):
     row = {"a": ([3, 4], -2, 2), "b": ([4], 0.5, 2)}
     c.add("add", "a + b", torch.add, ab)
     c.add("sub", "a - b", torch.sub, ab)
+    c.add("add of squares", "a^2 + a * b", lambda a, b: a**2 + a * b, ab, ["a", "b"])
+    c.add("sub of squares", "a^2 - a * b", lambda a, b: a**2 - a * b, ab, ["a", "b"])
     c.add("mul", "a * b", torch.mul, ab, ["a", "b"])
     c.add("div", "a / b", torch.div, positive, ["a", "b"])
     c.add("pow", "a^b", torch.pow, positive, ["a", "b"])
@@ -190,8 +224,10 @@ def binary(c):
     c.add("column beside a matrix", "a * b[:, None]", lambda a, b: a * b[:, None],
           {"a": ([3, 4], -2, 2), "b": ([3], -2, 2)}, ["a", "b"])
     c.add("number and tensor", "a * b", torch.mul, {"a": ([3, 4], -2, 2), "b": ([], -2, 2)}, ["a", "b"])
-    c.add_graph("fma", "fma a, b, c", [5], lambda a, b, c: a * b + c,
+    c.add_graph("fma", ["fma a, b, c"], [5], lambda a, b, c: a * b + c,
                 {"a": ([5], -2, 2), "b": ([5], -2, 2), "c": ([5], -2, 2)})
+    c.add_graph("fma of a square", ["mul c, c : f32[5]", "fma a, b, %0"], [5], lambda a, b, c: a * b + c * c,
+                {"a": ([5], -2, 2), "b": ([5], -2, 2), "c": ([5], -2, 2)}, ["a", "b", "c"])
 
 
 def shapes(c):
@@ -207,10 +243,20 @@ def shapes(c):
     c.add("concat", "concat([a, b], axis = 0)", lambda a, b: torch.cat([a, b]),
           {"a": ([2, 3], -2, 2), "b": ([3, 3], -2, 2)})
     c.add("stack", "[a, b] * 1", lambda a, b: torch.stack([a, b]), {"a": ([4], -2, 2), "b": ([4], -2, 2)})
-    c.add_graph("pad", "pad a {shape = [4,5], begin = [1,2]}", [4, 5], lambda a: F.pad(a, (2, 1, 1, 1)),
+    c.add_graph("pad", ["pad a {shape = [4,5], begin = [1,2]}"], [4, 5], lambda a: F.pad(a, (2, 1, 1, 1)),
                 {"a": ([2, 2], -2, 2)})
-    c.add_graph("broadcast", "broadcast a {shape = [2,3,4], axes = [1,2]}", [2, 3, 4],
+    c.add_graph("broadcast", ["broadcast a {shape = [2,3,4], axes = [1,2]}"], [2, 3, 4],
                 lambda a: a.expand(2, 3, 4), {"a": ([3, 1], -2, 2)})
+    # What is linear in its operands has a second derivative only behind something that is not.
+    c.add("reshape of squares", "reshape(a^2, [2, -1])", lambda a: (a**2).reshape(2, -1), a, ["a"])
+    c.add("permute of squares", "permute(a^2, [2, 0, 1])", lambda a: (a**2).permute(2, 0, 1), cube, ["a"])
+    c.add("slice of squares", "(a^2)[1:, 1:3]", lambda a: (a**2)[1:, 1:3], a, ["a"])
+    c.add("concat of squares", "concat([a^2, a * b], axis = 0)", lambda a, b: torch.cat([a**2, a * b]),
+          {"a": ([2, 3], -2, 2), "b": ([2, 3], -2, 2)}, ["a", "b"])
+    c.add_graph("pad of squares", ["mul a, a : f32[2,2]", "pad %0 {shape = [4,5], begin = [1,2]}"], [4, 5],
+                lambda a: F.pad(a**2, (2, 1, 1, 1)), {"a": ([2, 2], -2, 2)}, ["a"])
+    c.add_graph("broadcast of squares", ["mul a, a : f32[3,1]", "broadcast %0 {shape = [2,3,4], axes = [1,2]}"],
+                [2, 3, 4], lambda a: (a**2).expand(2, 3, 4), {"a": ([3, 1], -2, 2)}, ["a"])
 
 
 def reductions(c):
@@ -294,7 +340,7 @@ def losses(c):
           {"fc.weight": ([2, 3], -1, 1), "fc.bias": ([2], -1, 1)}, layer="fc = linear(3, 2)")
     c.add("l2", "l2(fc)", lambda w, b: (w**2).sum() + (b**2).sum(),
           {"fc.weight": ([2, 3], -1, 1), "fc.bias": ([2], -1, 1)}, ["fc.weight", "fc.bias"], layer="fc = linear(3, 2)")
-    c.add_graph("fused linear", "linear x, w, b {activation = relu}", [4, 2],
+    c.add_graph("fused linear", ["linear x, w, b {activation = relu}"], [4, 2],
                 lambda x, w, b: F.relu(F.linear(x, w, b)),
                 {"x": ([4, 3], -2, 2), "w": ([2, 3], -1, 1), "b": ([2], -1, 1)}, gradient=False)
 

@@ -1,4 +1,6 @@
 // `nnc run`: small programs with every value shown.
+#include <algorithm>
+
 #include "corpus.h"
 #include "elaborated.h"
 
@@ -76,6 +78,38 @@ TEST_CASE("the lecture files run") {
     INFO(path.filename().string() << "\n" << e.said);
     CHECK(e.exploration);
   }
+}
+
+// A new op with `arguments` in its row is tested by being there.
+TEST_CASE("every op that the table names as a function is one, of numbers and of tensors") {
+  size_t tested = 0;
+  for (const OpDef* def : all_ops()) {
+    if (def->arguments.empty()) continue;
+    INFO(def->name);
+    ++tested;
+    CHECK(def->has(kElementwise));
+    const auto names = 1 + std::count(def->arguments.begin(), def->arguments.end(), ' ');
+    CHECK(names == def->max_operands);
+    CHECK(def->min_operands == def->max_operands);
+    std::string numbers, tensors;
+    for (int i = 0; i < def->max_operands; ++i) {
+      const std::string before = i == 0 ? "" : ", ";
+      numbers += fmt::format("{}0.{}", before, 5 + 2 * i);
+      tensors += fmt::format("{}x{}", before, i);
+    }
+    std::string text;
+    for (int i = 0; i < def->max_operands; ++i) text += fmt::format("x{} = [0.{}, 0.25]\n", i, 5 + 2 * i);
+    text += fmt::format("number = [{0}({1}), 0]\ntensor = {0}({2})\nloss = sum(number) + sum(tensor)\n",
+                        def->name, numbers, tensors);
+    const Explored e = explore(text);
+    INFO(text << e.said);
+    REQUIRE(e.exploration);
+    const TensorMap out = evaluate(e.exploration->graph, {});
+    CHECK(out.at("value.number").data[0] == Approx(out.at("value.tensor").data[0]).epsilon(1e-6));
+    const Explored wrong = explore(fmt::format("y = {}(nosuch = 1)\n", def->name));
+    CHECK(wrong.said.find(fmt::format("{} has no argument nosuch", def->name)) != std::string::npos);
+  }
+  CHECK(tested >= 11);
 }
 
 }  // namespace
