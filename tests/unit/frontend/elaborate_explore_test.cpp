@@ -1,6 +1,8 @@
 // `nnc run`: small programs with every value shown.
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "corpus.h"
 #include "elaborated.h"
 
