@@ -163,6 +163,7 @@ struct OpDef {
   LowerRule lower;
   EvalFn eval;
   ScalarFn scalar = nullptr;  // elementwise ops: the op on scalars, from primitive operations (ir/scalar.h)
+  double ulps = 0.5;  // how far `scalar` may be from `eval`, in units in the last place: 0.5 rounds once
   MathFn math;
   std::span<const Sample> samples = {};
 

@@ -84,6 +84,7 @@ std::string section(const OpDef& def, Op op) {
   text += def.derivative.vjp != nullptr ? "- gradient: yes\n"
                                         : fmt::format("- gradient: none; {}\n", def.derivative.why_not);
   text += fmt::format("- lowered: {}\n", std::visit(LoweringText{}, def.lower));
+  if (def.ulps != 0.5) text += fmt::format("- computed to {} units in the last place\n", def.ulps);
   if (!traits.empty()) text += fmt::format("- traits: {}\n", fmt::join(traits, ", "));
   return text;
 }

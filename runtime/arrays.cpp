@@ -328,6 +328,27 @@ Result<std::vector<size_t>> bind_arrays(const RunConfig& config, std::span<const
   return bound;
 }
 
+namespace {
+
+// Pixels that span less than 1/32 were brought from 0..255 to 0..1 once more: by scale = 1/255 or std = 78.
+void warn_of_scale(const Field& field, const ModelColumn& column, const InputSpec& spec,
+                   Diagnostics& diagnostics) {
+  const double range = std::fabs(spec.scale / spec.std);
+  if (!(range < 1.0 / 32) || spec.standardize) return;
+  const bool by_scale = std::fabs(spec.scale) < 1;
+  std::string message = fmt::format(
+      "the pixels of {} would all lie within {:.2g}: they are read as 0..1 already, and {} = {:.4g} divides "
+      "them again",
+      column.name, range, by_scale ? "scale" : "std", by_scale ? spec.scale : spec.std);
+  Diagnostic& d =
+      spec.span.valid()
+          ? diagnostics.warning(DiagnosticKind::data_scaled_twice, spec.span, std::move(message))
+          : diagnostics.warning_at(DiagnosticKind::data_scaled_twice, field.path, std::move(message));
+  d.suggest(by_scale ? "leave scale out" : "give mean and std of the pixels as 0..1");
+}
+
+}  // namespace
+
 void fit_field(const Field& field, std::span<const uint32_t> rows, const InputSpec& spec,
                FittedInput& input) {
   input.categories = field.classes;
@@ -397,6 +418,7 @@ Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> ro
     return static_cast<float>(groups > 0 ? (x - input.mean[group]) / input.std[group] : x);
   };
   if (field.pixels() && column.dtype == ElementType::f32) {
+    warn_of_scale(field, column, spec, diagnostics);
     data.packed = true;
     keep_bytes();
     for (size_t g = 0; g < std::max<size_t>(groups, 1); ++g)

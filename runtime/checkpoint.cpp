@@ -13,12 +13,6 @@
 namespace nnc::runtime {
 namespace {
 
-int64_t logical_elements(const TensorInfo& tensor) {
-  int64_t count = 1;
-  for (const int64_t size : tensor.shape) count *= size;
-  return count;
-}
-
 bool is_row_major(const TensorInfo& tensor) {
   int64_t expected = 1;
   for (size_t i = tensor.shape.size(); i-- > 0;) {
@@ -26,23 +20,6 @@ bool is_row_major(const TensorInfo& tensor) {
     expected *= tensor.shape[i];
   }
   return true;
-}
-
-// Calls use(logical index, element offset in the buffer) for each element in row-major order.
-template <class Use>
-void each_element(const TensorInfo& tensor, Use use) {
-  const int64_t count = logical_elements(tensor);
-  std::vector<int64_t> index(tensor.shape.size(), 0);
-  int64_t offset = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    use(i, offset);
-    for (size_t axis = tensor.shape.size(); axis-- > 0;) {
-      offset += tensor.strides[axis];
-      if (++index[axis] < tensor.shape[axis]) break;
-      offset -= tensor.strides[axis] * tensor.shape[axis];
-      index[axis] = 0;
-    }
-  }
 }
 
 std::string describe_shape(std::string_view dtype, const std::vector<int64_t>& shape) {

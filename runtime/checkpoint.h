@@ -61,6 +61,29 @@ Status load_state(const Checkpoint& checkpoint, const Bundle& bundle, unsigned c
 void move_state(const Bundle& from, const unsigned char* from_state, const Bundle& to,
                 unsigned char* to_state, bool optimizer);
 
+inline int64_t logical_elements(const TensorInfo& tensor) {
+  int64_t count = 1;
+  for (const int64_t size : tensor.shape) count *= size;
+  return count;
+}
+
+// Calls use(logical index, element offset in the buffer) for each element in row-major order.
+template <class Use>
+void each_element(const TensorInfo& tensor, Use use) {
+  const int64_t count = logical_elements(tensor);
+  std::vector<int64_t> index(tensor.shape.size(), 0);
+  int64_t offset = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    use(i, offset);
+    for (size_t axis = tensor.shape.size(); axis-- > 0;) {
+      offset += tensor.strides[axis];
+      if (++index[axis] < tensor.shape[axis]) break;
+      offset -= tensor.strides[axis] * tensor.shape[axis];
+      index[axis] = 0;
+    }
+  }
+}
+
 // One tensor as its logical row-major bytes, and back.
 void read_tensor(const TensorInfo& tensor, const unsigned char* state, unsigned char* to);
 void write_tensor(const TensorInfo& tensor, unsigned char* state, const unsigned char* from);

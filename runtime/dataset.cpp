@@ -143,15 +143,13 @@ uint64_t splitmix_word(uint64_t seed, uint64_t i) {
   return mix(seed + i * kGolden);
 }
 
-void splitmix_uniform(uint64_t seed, double lo, double hi, std::span<float> to) {
-  for (size_t i = 0; i < to.size(); ++i)
-    to[i] = static_cast<float>(lo + (hi - lo) * static_cast<double>(splitmix_word(seed, i + 1) >> 40) /
-                                        16777216.0);
+float splitmix_uniform(uint64_t seed, double lo, double hi, uint64_t i) {
+  return static_cast<float>(lo +
+                            (hi - lo) * static_cast<double>(splitmix_word(seed, i + 1) >> 40) / 16777216.0);
 }
 
-void splitmix_integers(uint64_t seed, int64_t k, std::span<int32_t> to) {
-  for (size_t i = 0; i < to.size(); ++i)
-    to[i] = static_cast<int32_t>((splitmix_word(seed, i + 1) >> 33) % static_cast<uint64_t>(k));
+int32_t splitmix_integer(uint64_t seed, int64_t k, uint64_t i) {
+  return static_cast<int32_t>((splitmix_word(seed, i + 1) >> 33) % static_cast<uint64_t>(k));
 }
 
 Status splitmix_parameters(const Bundle& bundle, std::span<const SplitmixRange> ranges, unsigned char* state,
@@ -165,11 +163,10 @@ Status splitmix_parameters(const Bundle& bundle, std::span<const SplitmixRange> 
       good = false;
       continue;
     }
-    int64_t elements = 1;
-    for (const int64_t size : tensor->shape) elements *= size;
-    std::vector<float> values(static_cast<size_t>(elements));
-    splitmix_uniform(100 + k, ranges[k].lo, ranges[k].hi, values);
-    write_tensor(*tensor, state, reinterpret_cast<const unsigned char*>(values.data()));
+    each_element(*tensor, [&](int64_t i, int64_t offset) {
+      const float value = splitmix_uniform(100 + k, ranges[k].lo, ranges[k].hi, static_cast<uint64_t>(i));
+      std::memcpy(state + tensor->offset + offset * 4, &value, 4);
+    });
   }
   if (!good) return Failure{};
   return Done{};

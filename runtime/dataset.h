@@ -148,9 +148,10 @@ void shuffled_order(uint64_t seed, ShufflePurpose purpose, uint64_t epoch, std::
 
 // Word number i (from 1) of the splitmix64 sequence with this seed.
 uint64_t splitmix_word(uint64_t seed, uint64_t i);
-// U(lo, hi) and integers below k, in row-major order from word 1.
-void splitmix_uniform(uint64_t seed, double lo, double hi, std::span<float> to);
-void splitmix_integers(uint64_t seed, int64_t k, std::span<int32_t> to);
+// Element i (from 0, in row-major order) of an array of U(lo, hi), and of whole numbers below k: one at a time, so that
+// an array is made where it stays and never lies in memory twice.
+float splitmix_uniform(uint64_t seed, double lo, double hi, uint64_t i);
+int32_t splitmix_integer(uint64_t seed, int64_t k, uint64_t i);
 
 // Initial values of the benchmark: parameter number k of `ranges` takes seed 100 + k and U(lo, hi); lo == hi
 // fills. `state` is the bundle's state buffer. Fails if a name is not a parameter of the bundle.

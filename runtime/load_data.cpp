@@ -94,30 +94,26 @@ Result<LoadedData> make_splitmix(const RunConfig& config, std::span<const ModelC
   const bool tokens = columns.size() == 2 && columns[0].dtype == ElementType::i32 &&
                       columns[1].dtype == ElementType::i32 && columns[0].shape == columns[1].shape &&
                       columns[0].shape.size() == 1;
-  std::vector<int32_t> text;
-  if (tokens && classes > 0) {
-    text.resize(rows * static_cast<size_t>(columns[0].shape[0] + 1));
-    splitmix_integers(1, classes, text);
-  }
   for (const ModelColumn& c : columns) {
     ColumnData data;
     data.column = c;
     data.row_elements = element_count(c.shape);
     data.bytes.resize(rows * static_cast<size_t>(data.row_bytes()));
     const size_t count = rows * static_cast<size_t>(data.row_elements);
-    if (c.dtype == ElementType::f32) {
-      splitmix_uniform(1, -std::sqrt(3.0), std::sqrt(3.0),
-                       {reinterpret_cast<float*>(data.bytes.data()), count});
-    } else if (c.dtype == ElementType::i32 && classes > 0) {
-      std::vector<int32_t> values(count);
-      if (tokens) {
-        const size_t shift = &c == &columns[0] ? 0 : 1;
-        const auto time = static_cast<size_t>(c.shape[0]);
-        for (size_t i = 0; i < count; ++i) values[i] = text[i / time * (time + 1) + i % time + shift];
-      } else {
-        splitmix_integers(2, c.classes > 0 ? c.classes : classes, values);
+    const auto fill = [&](auto value) {
+      for (size_t i = 0; i < count; ++i) {
+        const auto element = value(i);
+        std::memcpy(data.bytes.data() + i * 4, &element, 4);
       }
-      std::memcpy(data.bytes.data(), values.data(), count * 4);
+    };
+    if (c.dtype == ElementType::f32) {
+      fill([](size_t i) { return splitmix_uniform(1, -std::sqrt(3.0), std::sqrt(3.0), i); });
+    } else if (c.dtype == ElementType::i32 && classes > 0 && tokens) {
+      const size_t shift = &c == &columns[0] ? 0 : 1;
+      const auto time = static_cast<size_t>(c.shape[0]);
+      fill([&](size_t i) { return splitmix_integer(1, classes, i / time * (time + 1) + i % time + shift); });
+    } else if (c.dtype == ElementType::i32 && classes > 0) {
+      fill([&](size_t i) { return splitmix_integer(2, c.classes > 0 ? c.classes : classes, i); });
     } else {
       diagnostics.error_at(
           DiagnosticKind::data_columns, config.path,

@@ -1,6 +1,9 @@
 #include "support/diagnostic.h"
 
 #include <algorithm>
+#include <charconv>
+#include <compare>
+#include <optional>
 
 #include "fmt/format.h"
 
@@ -66,6 +69,37 @@ std::string excerpt(Span span, const Sources& sources, std::string_view text, ch
                                 paint(mark == '^' ? "1;31" : "1;34", underline));
   if (!text.empty()) out += fmt::format(" {}", text);
   return out + "\n";
+}
+
+// Where a message belongs among others: texts in the order in which they were read, then files that are no text by
+// name, line and column ("train.csv:418:7"; what is said of the whole file follows), then what has no place at all.
+struct Place {
+  int group = 0;
+  uint32_t file = 0;
+  std::string path;
+  uint64_t line = 0, column = 0;
+  auto operator<=>(const Place&) const = default;
+};
+
+// Takes ":418" off the end.
+std::optional<uint64_t> take_number(std::string_view& text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, number);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  text = text.substr(0, colon);
+  return number;
+}
+
+Place place_of(const Diagnostic& d) {
+  if (d.span.valid()) return {0, d.span.file.index, {}, d.span.begin, d.span.end};
+  if (d.location.empty()) return {2, 0, {}, 0, 0};
+  std::string_view path = d.location;
+  const std::optional<uint64_t> last = take_number(path);
+  const std::optional<uint64_t> before = last ? take_number(path) : std::nullopt;
+  return {1, 0, std::string(path), before ? *before : last.value_or(UINT64_MAX), before ? *last : 0};
 }
 
 }  // namespace
@@ -160,7 +194,11 @@ std::string render(const Diagnostic& d, const Sources& sources, bool color) {
 
 std::string render_all(const Diagnostics& diagnostics, const Sources& sources, bool color) {
   std::string out;
-  for (const Diagnostic& d : diagnostics.all()) out += render(d, sources, color);
+  std::vector<std::pair<Place, const Diagnostic*>> sorted;
+  for (const Diagnostic& d : diagnostics.all()) sorted.emplace_back(place_of(d), &d);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [place, d] : sorted) out += render(*d, sources, color);
   if (diagnostics.error_count() > Diagnostics::kLimit)
     out += fmt::format("{} more errors are not shown\n", diagnostics.error_count() - Diagnostics::kLimit);
   return out;

@@ -92,6 +92,7 @@ class Diagnostics {
 //     help: linear(64, hidden)
 // Carets count double-width characters. `color` adds ANSI escapes.
 std::string render(const Diagnostic& diagnostic, const Sources& sources, bool color = false);
+// All of them, sorted by place: file, line, column.
 std::string render_all(const Diagnostics& diagnostics, const Sources& sources, bool color = false);
 
 }  // namespace nnc

@@ -345,6 +345,7 @@ constinit const OpDef k_op_pow = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_numbers<ops::powered>,
     .scalar = ops::sequence<scalar_pow>,
+    .ulps = 2.0,
     .math = ops::math_pow,
     .samples = ops::kPositiveSamples,
 };

@@ -297,6 +297,7 @@ constinit const OpDef k_op_erfinv = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_erfinv,
     .scalar = ops::scalar_erfinv,
+    .ulps = 4.0,
     .math = ops::math_erfinv,
     .samples = ops::kErfinvSamples,
 };

@@ -274,6 +274,7 @@ constinit const OpDef k_op_exp = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_unary<std::exp>,
     .scalar = ops::scalar_unary<nnc::scalar_exp>,
+    .ulps = 1.0,
     .math = ops::math_exp,
     .samples = ops::kExpSamples,
 };
@@ -289,6 +290,7 @@ constinit const OpDef k_op_log = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_unary<std::log>,
     .scalar = ops::scalar_unary<nnc::scalar_log>,
+    .ulps = 1.0,
     .math = ops::math_log,
     .samples = ops::kPositiveSamples,
 };
@@ -319,6 +321,7 @@ constinit const OpDef k_op_tanh = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_unary<std::tanh>,
     .scalar = ops::scalar_unary<nnc::scalar_tanh>,
+    .ulps = 2.5,
     .math = ops::math_tanh,
     .samples = ops::kF32Samples,
 };
@@ -334,6 +337,7 @@ constinit const OpDef k_op_erf = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_unary<std::erf>,
     .scalar = ops::scalar_unary<nnc::scalar_erf>,
+    .ulps = 2.0,
     .math = ops::math_erf,
     .samples = ops::kF32Samples,
 };
@@ -349,6 +353,7 @@ constinit const OpDef k_op_sigmoid = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_unary<ops::sigmoid>,
     .scalar = ops::scalar_unary<nnc::scalar_sigmoid>,
+    .ulps = 2.5,
     .math = ops::math_sigmoid,
     .samples = ops::kF32Samples,
 };
@@ -364,6 +369,7 @@ constinit const OpDef k_op_softplus = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_unary<ops::softplus>,
     .scalar = ops::scalar_unary<nnc::scalar_softplus>,
+    .ulps = 2.0,
     .math = ops::math_softplus,
     .samples = ops::kF32Samples,
 };

@@ -33,7 +33,7 @@ std::string of_config(const std::string& text, const std::vector<std::string>& o
 
 // Errors of data: the files by name, the rest of the run file, the model's columns.
 std::string of_data(const std::map<std::string, std::string>& files, const std::string& text,
-                    const std::vector<ModelColumn>& columns) {
+                    const std::vector<ModelColumn>& columns, bool loads = false) {
   const TemporaryFolder folder;
   for (const auto& [name, content] : files) folder.file(name, content);
   Sources sources;
@@ -43,7 +43,7 @@ std::string of_data(const std::map<std::string, std::string>& files, const std::
       parse_config(folder.path() + "/digits.toml", whole, {}, sources, diagnostics);
   INFO(render_all(diagnostics, sources));
   REQUIRE(config);
-  CHECK_FALSE(load_data(*config, columns, diagnostics));
+  CHECK(load_data(*config, columns, diagnostics).ok() == loads);
   return rendered(diagnostics, sources, folder.path());
 }
 
@@ -237,6 +237,15 @@ schedule = { kind = "linear", to = -1 }
                          {"train-labels-idx1-ubyte", idx(std::string("\0\0\x08\x01\0\0\0\x03", 8), 3)}},
                         "data = { format = \"idx\", dir = \".\" }\ninput.x.from = \"images\"\n",
                         {{"x", ElementType::f32, {4}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+       }},
+      {"data_scaled_twice",
+       [] {
+         return of_data({{"train-images-idx3-ubyte",
+                          idx(std::string("\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\x02", 16), 8)},
+                         {"train-labels-idx1-ubyte", idx(std::string("\0\0\x08\x01\0\0\0\x02", 8), 2)}},
+                        "data = { format = \"idx\", dir = \".\" }\ninput.x = { from = \"images\", scale = "
+                        "0.00392157 }\ninput.label.from = \"labels\"\n",
+                        {{"x", ElementType::f32, {4}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}}, true);
        }},
       {"several_at_once",
        [] {

@@ -1,0 +1,22 @@
+# within_bill.py NNC FOLDER WORKLOAD…: the peak of resident memory of `nnc bench` beside `nnc compile`'s bill.
+import json
+import subprocess
+import sys
+
+ALLOWED = 40e6  # bytes beyond the bill: the program itself, LLVM, the compiled code
+
+
+def facts(*command):
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+nnc, folder, *workloads = sys.argv[1:]
+too_much = False
+for name in workloads:
+    path = f"{folder}/{name}.toml"
+    threads = ["--threads", "2", "--json"]
+    bill = facts(nnc, "compile", path, *threads)["peak_bytes"]
+    resident = facts(nnc, "bench", path, *threads, "--max-seconds", "0.1")["peak_rss_mb"] * 2**20
+    print(f"{name}: bill {bill / 1e6:.1f} MB, resident {resident / 1e6:.1f} MB, beyond {(resident - bill) / 1e6:.1f} MB")
+    too_much |= resident > bill + ALLOWED
+sys.exit(too_much)
