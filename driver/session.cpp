@@ -1,5 +1,7 @@
 #include "driver/session.h"
 
+#include <malloc.h>
+
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -317,7 +319,10 @@ Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs
     if (!program) return Failure();
     programs.push_back(std::move(*program));
   }
-  return compile_programs(std::move(programs), codegen, session.diagnostics);
+  Result<Bundle> bundle = compile_programs(std::move(programs), codegen, session.diagnostics);
+  // What LLVM is done with goes back before the step's own memory is allocated, or it would stay resident beside it.
+  if (bundle && bundle->times.kernels_compiled > 0) malloc_trim(0);
+  return bundle;
 }
 
 Graph renamed(const Graph& graph, std::string name) {
