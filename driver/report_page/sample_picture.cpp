@@ -1,10 +1,10 @@
 #include "driver/report_page/sample_picture.h"
 
-#include <cairo.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+
+#include "driver/cairo.h"
 
 namespace nnc::driver {
 namespace {
@@ -28,6 +28,7 @@ bool is_side(int64_t n) {
 }  // namespace
 
 std::optional<PictureShape> picture_shape(std::span<const int64_t> shape) {
+  if (!has_cairo()) return std::nullopt;
   PictureShape picture;
   if (shape.size() == 1) {
     picture.height = picture.width = whole_root(shape[0]);
@@ -51,10 +52,10 @@ std::optional<PictureShape> picture_shape(std::span<const int64_t> shape) {
 }
 
 std::string picture_of_row(const PictureShape& shape, std::span<const float> values, float low, float high) {
-  cairo_surface_t* image = cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(shape.width),
-                                                      static_cast<int>(shape.height));
-  unsigned char* pixels = cairo_image_surface_get_data(image);
-  const int stride = cairo_image_surface_get_stride(image);
+  cairo_surface_t* image = cairo().image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(shape.width),
+                                                        static_cast<int>(shape.height));
+  unsigned char* pixels = cairo().image_surface_get_data(image);
+  const int stride = cairo().image_surface_get_stride(image);
   const float span = high > low ? high - low : 1;
   for (int64_t y = 0; y < shape.height; ++y)
     for (int64_t x = 0; x < shape.width; ++x) {
@@ -68,10 +69,10 @@ std::string picture_of_row(const PictureShape& shape, std::span<const float> val
       }
       std::memcpy(pixels + y * stride + x * 4, &pixel, sizeof pixel);
     }
-  cairo_surface_mark_dirty(image);
+  cairo().surface_mark_dirty(image);
   std::string png;
-  cairo_surface_write_to_png_stream(image, append, &png);
-  cairo_surface_destroy(image);
+  cairo().surface_write_to_png_stream(image, append, &png);
+  cairo().surface_destroy(image);
   return png;
 }
 

@@ -14,7 +14,7 @@ struct PictureShape {
 };
 
 // What picture a row of this shape may be: [h, w], [h, w, 3], [3, h, w], or flat h² or 3h² numbers from 8 x 8 on.
-// Nothing if it looks like none.
+// Nothing if it looks like none, or where Cairo is missing.
 std::optional<PictureShape> picture_shape(std::span<const int64_t> shape);
 
 // A PNG; the values from `low` to `high` become dark to light.
