@@ -36,7 +36,7 @@ bool Trainer::end_segment() {
   if (!log_.append(line, diagnostics_)) return false;
 
   if (phase().schedule.kind == Schedule::Kind::plateau)
-    see(phase().schedule, measured(phase().schedule.metric), at_.plateau);
+    see(phase().schedule, measured(phase().schedule.watch.metric), at_.plateau);
   const bool best = is_better(config_.best, at_.best, at_.best_step == 0);
   if (best) {
     at_.best = watched(config_.best);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "runtime/survival_config.h"
+
 namespace nnc::runtime {
 namespace {
 
@@ -10,13 +12,6 @@ using Kind = Setting::Kind;
 
 constexpr const char* kKeys[] = {"epochs",      "steps",  "optimizer", "schedule",
                                  "halve_every", "warmup", "clip_norm", "groups"};
-
-// Whether more is better, by a metric's name, where `better` does not say.
-bool rises(const std::string& metric) {
-  for (const char* word : {"loss", "error", "perplexity", "mse", "mae"})
-    if (metric.find(word) != std::string::npos) return false;
-  return true;
-}
 
 class PhaseReader {
  public:
@@ -69,7 +64,7 @@ class PhaseReader {
     const bool counts_steps = phase_.steps > 0;
     int64_t halve_every = 0;
     reader_.read("halve_every", halve_every, 0, kMost);
-    if (halve_every > 0) schedule = {Schedule::Kind::step, 0, halve_every, true, 0.5, 0, 0, "", false, {}};
+    if (halve_every > 0) schedule = {Schedule::Kind::step, 0, halve_every, true, 0.5};
     if (!has_data() && halve_every > 0)
       conflict("halve_every", "halve_every counts epochs; without data there are none")
           .suggest("schedule = { kind = \"step\", every = 100, factor = 0.5 }");
@@ -80,7 +75,6 @@ class PhaseReader {
       conflict("schedule", "halve_every and schedule exclude each other")
           .label(owner_.member("halve_every")->key_span, "the rate is halved here");
     schedule = {};
-    schedule.span = s->span;
     schedule.in_epochs = !counts_steps;
     reader_.record("schedule", s->text(), false);
     if (s->kind == Kind::string) {
@@ -134,7 +128,7 @@ class PhaseReader {
         if (schedule.to < 0) reader_.bad(*options.member("to"), "the rate a schedule goes to is not below 0");
         break;
       case Schedule::Kind::plateau:
-        read_plateau(table, options);
+        read_plateau(table, options, kind.span);
         break;
     }
     table.finish();
@@ -146,20 +140,13 @@ class PhaseReader {
       reader_.bad(*options.member("factor"), "a cut's factor is below 1: the rate is multiplied by it");
   }
 
-  void read_plateau(TableReader& table, const Setting& options) {
+  void read_plateau(TableReader& table, const Setting& options, Span kind_span) {
     Schedule& schedule = phase_.schedule;
     schedule.patience = 3;
-    schedule.metric = "train.loss";
+    schedule.watch = {"train.loss", false, kind_span};
     table.read("patience", schedule.patience, 1, kMost);
     read_factor(table, options);
-    table.read("metric", schedule.metric);
-    if (const Setting* s = options.member("metric")) schedule.span = s->span;
-    schedule.higher = rises(schedule.metric);
-    if (const Setting* s = table.typed("better", {Kind::string}, "\"higher\" or \"lower\"")) {
-      schedule.higher = s->string == "higher";
-      if (!schedule.higher && s->string != "lower")
-        reader_.bad(*s, fmt::format("better is \"higher\" or \"lower\", not {}", s->text()));
-    }
+    read_watch(table, options, schedule.watch);
   }
 
   void read_warmup() {

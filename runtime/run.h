@@ -13,6 +13,13 @@
 
 namespace nnc::runtime {
 
+// A value of each epoch that the run looks at: train.best, train.stop, a plateau schedule.
+struct Watch {
+  std::string metric;   // "loss", "accuracy"; "train.loss" and "test.loss" where both parts have it; "": none
+  bool higher = false;  // which way is better
+  Span span;            // of the name in the run file; may be invalid
+};
+
 // How the rate changes during a phase; runtime/schedule.h computes it.
 struct Schedule {
   enum class Kind { constant, step, cosine, linear, plateau };
@@ -23,9 +30,7 @@ struct Schedule {
   double factor = 0.1;    // step, plateau: what a cut multiplies the rate by
   double to = 0;          // cosine, linear: the rate at the phase's end
   int64_t patience = 0;   // plateau: a cut after so many epochs without a better value …
-  std::string metric;     // … of this: "train.loss", "accuracy"
-  bool higher = false;    // which way is better
-  Span span;              // of the metric's name, or the schedule; may be invalid
+  Watch watch{};          // … of this
 };
 
 // Parameters with arguments of the optimiser of their own.
@@ -50,13 +55,6 @@ struct Phase {
   Span clip_span;
   std::vector<ParameterGroup> groups;  // the first that fits a parameter counts
   Span span;                           // of the optimiser's text in the run file; may be invalid
-};
-
-// A value of each epoch that the run looks at: train.best, train.stop.
-struct Watch {
-  std::string metric;   // "loss", "accuracy"; "train.loss" and "test.loss" where both parts have it; "": none
-  bool higher = false;  // which way is better
-  Span span;            // of the name in the run file; may be invalid
 };
 
 // [input.NAME]

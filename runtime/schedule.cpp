@@ -48,7 +48,7 @@ PhaseLength phase_length(const Phase& phase, int64_t batches) {
 }
 
 void see(const Schedule& schedule, double value, Plateau& plateau) {
-  const bool better = schedule.higher ? value > plateau.best : value < plateau.best;
+  const bool better = schedule.watch.higher ? value > plateau.best : value < plateau.best;
   if (plateau.seen++ == 0 || better) {
     plateau.best = value;
     plateau.bad = 0;
@@ -108,7 +108,7 @@ std::string describe_schedule(const Phase& phase) {
       break;
     case Schedule::Kind::plateau:
       out = fmt::format("times {} after {} without a better {}", schedule.factor,
-                        count(static_cast<double>(schedule.patience), true), schedule.metric);
+                        count(static_cast<double>(schedule.patience), true), schedule.watch.metric);
       break;
   }
   if (schedule.warmup > 0)

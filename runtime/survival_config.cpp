@@ -44,20 +44,6 @@ void read_checkpoint_every(TableReader& train, RunConfig& config) {
   train.record("checkpoint_every", shown, false);
 }
 
-// { metric = "accuracy", better = "higher" }
-void read_watch(TableReader& table, const Setting& owner, Watch& watch) {
-  if (table.has("metric")) table.read("metric", watch.metric);
-  table.find("metric");
-  if (const Setting* s = owner.member("metric")) watch.span = s->span;
-  watch.higher = higher_is_better(watch.metric);
-  if (const Setting* s = table.typed("better", {Kind::string}, "\"higher\" or \"lower\"")) {
-    watch.higher = s->string == "higher";
-    if (!watch.higher && s->string != "lower")
-      table.bad(*s, fmt::format("{} is \"higher\" or \"lower\", not {}", table.name("better"), s->text()));
-    table.record("better", s->text(), false);
-  }
-}
-
 }  // namespace
 
 bool higher_is_better(const std::string& metric) {
@@ -70,6 +56,19 @@ bool higher_is_better(const std::string& metric) {
   for (const char* whole : {"mse", "mae", "rmse", "mape"})
     if (name == whole) return false;
   return true;
+}
+
+void read_watch(TableReader& table, const Setting& owner, Watch& watch) {
+  if (table.has("metric")) table.read("metric", watch.metric);
+  table.find("metric");
+  if (const Setting* s = owner.member("metric")) watch.span = s->span;
+  watch.higher = higher_is_better(watch.metric);
+  if (const Setting* s = table.typed("better", {Kind::string}, "\"higher\" or \"lower\"")) {
+    watch.higher = s->string == "higher";
+    if (!watch.higher && s->string != "lower")
+      table.bad(*s, fmt::format("{} is \"higher\" or \"lower\", not {}", table.name("better"), s->text()));
+    table.record("better", s->text(), false);
+  }
 }
 
 void read_survival(TableReader& train, RunConfig& config, Diagnostics& diagnostics) {
@@ -119,8 +118,10 @@ Status check_watches(const RunConfig& config, const std::vector<std::string>& lo
     known.push_back("train." + name);
   }
   bool good = true;
-  for (const auto& [key, watch] :
-       {std::pair("train.best", &config.best), std::pair("train.stop", &config.stop)}) {
+  std::vector<std::pair<const char*, const Watch*>> watches = {{"train.best", &config.best},
+                                                               {"train.stop", &config.stop}};
+  for (const Phase& phase : config.phases) watches.emplace_back("the schedule", &phase.schedule.watch);
+  for (const auto& [key, watch] : watches) {
     if (watch->metric.empty() || std::find(known.begin(), known.end(), watch->metric) != known.end())
       continue;
     good = false;

@@ -13,7 +13,10 @@ namespace nnc::runtime {
 // Reads them from [train] into `config`.
 void read_survival(TableReader& train, RunConfig& config, Diagnostics& diagnostics);
 
-// Whether the metrics that train.best and train.stop name are there; reports each that is not, with those that are.
+// What a value of each epoch is called and which way it is better: { metric = "accuracy", better = "higher" }.
+void read_watch(TableReader& table, const Setting& owner, Watch& watch);
+
+// Whether the metrics that train.best, train.stop and the phases' schedules name are there; reports each that is not, with those that are.
 // `losses` are the training part's values ("loss", "loss.penalty"), `metrics` the test part's, empty without one.
 Status check_watches(const RunConfig& config, const std::vector<std::string>& losses,
                      const std::vector<std::string>& metrics, Diagnostics& diagnostics);

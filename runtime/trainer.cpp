@@ -10,9 +10,7 @@
 #include "fmt/format.h"
 #include "runtime/file.h"
 #include "runtime/norms.h"
-#include "runtime/settings.h"
 #include "runtime/training_loop.h"
-#include "support/suggest.h"
 
 namespace nnc::runtime {
 namespace {
@@ -71,32 +69,12 @@ bool Trainer::prepare() {
   if (has_test())
     for (const TensorInfo& t : bundle().tensors)
       if (t.role == TensorRole::output && t.shape.empty()) columns.push_back("test." + t.name);
-  if (!check_plateaus(columns)) return false;
   norms_ = norm_columns(programs_);
   columns.insert(columns.end(), norms_.begin(), norms_.end());
   if (!log_.open(folder_.path + "/metrics.csv", columns, at_.step, diagnostics_)) return false;
   first_step_ = at_.step;
   progress_.start(total_steps(), at_.step);
   return true;
-}
-
-bool Trainer::check_plateaus(const std::vector<std::string>& columns) {
-  const std::vector<std::string> known(columns.begin() + 4, columns.end());
-  for (const Phase& p : config_.phases) {
-    const std::string& name = p.schedule.metric;
-    const auto is = [&](const std::string& k) {
-      return k == name || k == "test." + name || k == "train." + name;
-    };
-    if (p.schedule.kind != Schedule::Kind::plateau || std::any_of(known.begin(), known.end(), is)) continue;
-    const std::string message = fmt::format("the schedule watches {}, which this run does not measure", name);
-    Diagnostic& d = p.schedule.span.valid()
-                        ? diagnostics_.error(DiagnosticKind::bad_value, p.schedule.span, message)
-                        : diagnostics_.error_at(DiagnosticKind::bad_value, config_.path, message);
-    const auto near = suggest(name, known);
-    d.suggest(near ? fmt::format("did you mean {}?", quote(*near))
-                   : fmt::format("there are {}", fmt::join(known, ", ")));
-  }
-  return diagnostics_.error_count() == 0;
 }
 
 bool Trainer::begin() {

@@ -38,8 +38,6 @@ class Trainer {
   // The state at the beginning, or as the checkpoint to go on from has it. Writes nothing.
   bool begin();
   bool resume();
-  // A plateau schedule watches one of the values that metrics.csv holds.
-  bool check_plateaus(const std::vector<std::string>& columns);
   // Makes the session of at_.phase; from an earlier phase it takes over what both know.
   bool enter_phase();
 

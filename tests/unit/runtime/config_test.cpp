@@ -143,8 +143,8 @@ lr = "0.1 / 2"
   CHECK(plateau.kind == Schedule::Kind::plateau);
   CHECK(plateau.patience == 2);
   CHECK(plateau.factor == 0.5);
-  CHECK(plateau.metric == "train.loss.data");
-  CHECK_FALSE(plateau.higher);
+  CHECK(plateau.watch.metric == "train.loss.data");
+  CHECK_FALSE(plateau.watch.higher);
   REQUIRE(c->phases[2].groups.size() == 1);
   CHECK(c->phases[2].groups[0].arguments[0].value == "0.1 / 2");
   // What is saved reads back as the same.

@@ -76,7 +76,7 @@ TEST_CASE("cosine and linear decay against their formulas") {
 TEST_CASE("steps of the rate, by epochs and by steps") {
   Phase phase;
   phase.epochs = 20;
-  phase.schedule = {Schedule::Kind::step, 0, 5, true, 0.5, 0, 0, "", false, {}};
+  phase.schedule = {Schedule::Kind::step, 0, 5, true, 0.5};
   CHECK(rate(phase, 5 * 45 - 1, 0.3, 45) == 0.3);
   CHECK(rate(phase, 5 * 45, 0.3, 45) == 0.15);
   CHECK(rate(phase, 15 * 45, 0.3, 45) == 0.0375);
@@ -111,7 +111,7 @@ TEST_CASE("a plateau cuts after so many epochs without a better value") {
   CHECK(rate(phase, 7, 0.8, 0, 2) == 0.2);
 
   p = {};
-  schedule.higher = true;
+  schedule.watch.higher = true;
   CHECK(cuts_after({0.5, 0.6, 0.55, 0.6}) == 1);
   CHECK(p.best == 0.6);
 }
@@ -123,7 +123,7 @@ TEST_CASE("schedules in words") {
   CHECK(describe_schedule(phase) == "");
   CHECK(describe_rates(phase, 0.1, length) == "0.1");
   CHECK(describe_rates(phase, 0, length) == "–");
-  phase.schedule = {Schedule::Kind::step, 0, 5, true, 0.5, 0, 0, "", false, {}};
+  phase.schedule = {Schedule::Kind::step, 0, 5, true, 0.5};
   CHECK(describe_schedule(phase) == "halved every 5 epochs");
   CHECK(describe_rates(phase, 0.1, length) == "0.1 → 0.05");
   phase.schedule.kind = Schedule::Kind::linear;
