@@ -135,6 +135,7 @@ TEST_CASE("NPZ: members are fields, packed or not; standardising is fitted per n
   }
 }
 
+#if !defined(__SANITIZE_THREAD__)  // one thread, and damaged sizes ask that sanitizer for too much shadow memory
 TEST_CASE("NPZ and NPY: no bytes crash the readers") {
   const std::string arrays = npy(dictionary("<f4", "(2, 3)"), raw<float>({1, 2, 3, 4, 5, 6}));
   const std::string whole =
@@ -160,6 +161,7 @@ TEST_CASE("NPZ and NPY: no bytes crash the readers") {
   }
   CHECK(failed > 500);
 }
+#endif
 
 TEST_CASE("arrays that are mapped give the same rows and the same hash as arrays in memory") {
   std::vector<float> values(600);
