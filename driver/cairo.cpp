@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <optional>
+#include <string>
 #include <type_traits>
 
 #include "support/check.h"
@@ -39,6 +40,11 @@ bool has_cairo() {
 const Cairo& cairo() {
   NNC_CHECK(has_cairo(), "pictures without Cairo");
   return *loaded();
+}
+
+cairo_status_t append_bytes(void* string, const unsigned char* bytes, unsigned int count) {
+  static_cast<std::string*>(string)->append(reinterpret_cast<const char*>(bytes), count);
+  return CAIRO_STATUS_SUCCESS;
 }
 
 }  // namespace nnc::driver

@@ -23,11 +23,6 @@ constexpr Color kLow{0.651, 0.792, 0.914}, kHigh{0.988, 0.984, 0.973};
 constexpr std::string_view kWayColors[] = {"#2f7fd1", "#e0662c", "#2f9e5f", "#c8479b",
                                            "#8a6fd1", "#b08a1e", "#2aa3a8", "#d1495b"};
 
-cairo_status_t append(void* to, const unsigned char* bytes, unsigned int count) {
-  static_cast<std::string*>(to)->append(reinterpret_cast<const char*>(bytes), count);
-  return CAIRO_STATUS_SUCCESS;
-}
-
 class Painter {
  public:
   Painter(cairo_t* pen, const Picture& picture) : pen_(pen), picture_(picture), view_(picture.surface.view) {}
@@ -229,7 +224,7 @@ std::string way_color(size_t i) {
 
 std::string picture_svg(const Picture& picture) {
   std::string bytes;
-  cairo_surface_t* surface = cairo().svg_surface_create_for_stream(append, &bytes, kWidth, kHeight);
+  cairo_surface_t* surface = cairo().svg_surface_create_for_stream(append_bytes, &bytes, kWidth, kHeight);
   paint_on(surface, picture, 1);
   cairo().surface_finish(surface);
   cairo().surface_destroy(surface);
@@ -242,7 +237,7 @@ std::string picture_png(const Picture& picture) {
   cairo_surface_t* surface = cairo().image_surface_create(
       CAIRO_FORMAT_RGB24, static_cast<int>(kScale * kWidth), static_cast<int>(kScale * kHeight));
   paint_on(surface, picture, kScale);
-  cairo().surface_write_to_png_stream(surface, append, &bytes);
+  cairo().surface_write_to_png_stream(surface, append_bytes, &bytes);
   cairo().surface_destroy(surface);
   return bytes;
 }

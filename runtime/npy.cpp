@@ -143,6 +143,9 @@ FieldRole role_of(const Field& field) {
   return field.shape.size() >= 2 ? FieldRole::pictures : FieldRole::other;
 }
 
+// Deflate's shortest code stands for 258 bytes in two bits.
+constexpr uint64_t kDeflateRatio = 1032;
+
 Result<FieldSet> read_npz(const std::string& path, SharedBytes bytes, Diagnostics& diagnostics) {
   const auto fail = [&](std::string message) {
     diagnostics.error_at(DiagnosticKind::data_format, path, std::move(message));
@@ -171,11 +174,23 @@ Result<FieldSet> read_npz(const std::string& path, SharedBytes bytes, Diagnostic
     if (!name.ends_with(".npy")) continue;
     name.resize(name.size() - 4);
     const std::string where = path + ": " + name;
-    // A header may claim any size; what cannot be held is refused before it is asked for.
-    if (info.size > std::max<uint64_t>(available_memory(), uint64_t{1} << 30)) {
+    // A header may claim any size: more than these bytes can unpack to is refused before memory is asked for,
+    // and so is what cannot be held.
+    if (info.comp_method != ZIP_CM_STORE && info.comp_method != ZIP_CM_DEFLATE) {
       good = false;
       diagnostics.error_at(DiagnosticKind::data_format, where,
-                           fmt::format("unpacks to {} bytes, more than the memory that is free", info.size));
+                           "is neither stored nor deflated, as NumPy writes");
+      continue;
+    }
+    const uint64_t packed = std::min<uint64_t>(info.comp_size, bytes->size());
+    const uint64_t most = info.comp_method == ZIP_CM_STORE ? packed : packed * kDeflateRatio;
+    if (info.size > most || info.size > std::max<uint64_t>(available_memory(), uint64_t{1} << 30)) {
+      good = false;
+      diagnostics.error_at(
+          DiagnosticKind::data_format, where,
+          info.size > most
+              ? fmt::format("is damaged: it says that {} bytes unpack to {}", packed, info.size)
+              : fmt::format("unpacks to {} bytes, more than the memory that is free", info.size));
       continue;
     }
     std::vector<unsigned char> plain(info.size);

@@ -11,11 +11,6 @@ namespace {
 
 constexpr int64_t kSmallest = 8, kLargest = 512;
 
-cairo_status_t append(void* to, const unsigned char* bytes, unsigned int count) {
-  static_cast<std::string*>(to)->append(reinterpret_cast<const char*>(bytes), count);
-  return CAIRO_STATUS_SUCCESS;
-}
-
 int64_t whole_root(int64_t n) {
   const auto root = static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(n))));
   return root * root == n ? root : 0;
@@ -71,7 +66,7 @@ std::string picture_of_row(const PictureShape& shape, std::span<const float> val
     }
   cairo().surface_mark_dirty(image);
   std::string png;
-  cairo().surface_write_to_png_stream(image, append, &png);
+  cairo().surface_write_to_png_stream(image, append_bytes, &png);
   cairo().surface_destroy(image);
   return png;
 }
