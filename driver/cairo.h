@@ -5,18 +5,22 @@
 #include <cairo-svg.h>
 #include <cairo.h>
 
-#define NNC_CAIRO_FUNCTIONS(X)                                                                            \
-  X(arc)                                                                                                  \
-  X(clip)                                                                                                 \
-  X(close_path)                                                                                           \
-  X(create)                                                                                               \
-  X(destroy) X(fill) X(fill_preserve) X(get_source) X(image_surface_create) X(image_surface_get_data)     \
-      X(image_surface_get_stride) X(line_to) X(move_to) X(new_path) X(paint) X(pattern_set_extend)        \
-          X(rectangle) X(rel_line_to) X(restore) X(save) X(scale) X(select_font_face) X(set_font_size)    \
-              X(set_line_join) X(set_line_width) X(set_source_rgba) X(set_source_surface) X(show_text)    \
-                  X(stroke) X(stroke_preserve) X(surface_destroy) X(surface_finish) X(surface_mark_dirty) \
-                      X(surface_write_to_png_stream) X(svg_surface_create_for_stream) X(text_extents)     \
-                          X(translate)
+// clang-format off
+#define NNC_CAIRO_FUNCTIONS(X) \
+  X(arc) X(clip) X(close_path) \
+  X(create) X(destroy) X(fill) \
+  X(fill_preserve) X(get_source) X(image_surface_create) \
+  X(image_surface_get_data) X(image_surface_get_stride) X(line_to) \
+  X(move_to) X(new_path) X(paint) \
+  X(pattern_set_extend) X(rectangle) X(rel_line_to) \
+  X(restore) X(save) X(scale) \
+  X(select_font_face) X(set_font_size) X(set_line_join) \
+  X(set_line_width) X(set_source_rgba) X(set_source_surface) \
+  X(show_text) X(stroke) X(stroke_preserve) \
+  X(surface_destroy) X(surface_finish) X(surface_mark_dirty) \
+  X(surface_write_to_png_stream) X(svg_surface_create_for_stream) X(text_extents) \
+  X(translate)
+// clang-format on
 
 namespace nnc::driver {
 
