@@ -9,16 +9,19 @@
 #include <vector>
 
 #include "ir/attrs.h"
-#include "ir/graph_lexer.h"
+#include "ir/graph_text.h"
 #include "ir/op.h"
 #include "ir/type.h"
+#include "ir/words.h"
 
 namespace nnc::graph_text {
 
 class Reader {
  public:
   Reader(const Sources& sources, FileId file, Diagnostics& diagnostics)
-      : sources_(sources), diagnostics_(diagnostics), tokens_(lex(sources, file, diagnostics)) {}
+      : sources_(sources),
+        diagnostics_(diagnostics),
+        tokens_(lex(sources, file, kGraphDialect, diagnostics)) {}
 
   const Token& peek(size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
   Token take() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }

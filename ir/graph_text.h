@@ -1,5 +1,5 @@
-// The words of graph text, shared by printer, parser and verifier: how names, types, layouts and numbers are
-// spelled.
+// How graph text spells things, shared by printer, parser and verifier: names, types, layouts and
+// numbers.
 #pragma once
 
 #include <string>
@@ -7,8 +7,12 @@
 #include <vector>
 
 #include "ir/graph.h"
+#include "ir/words.h"
 
 namespace nnc {
+
+inline const Dialect kGraphDialect = {"graph text", DiagnosticKind::graph_syntax, "(){}[],:=", {"<-"}, true,
+                                      true};
 
 // What every value of a graph is called in its text: inputs by name, other nodes by number in order ("%3"),
 // results of a node with several as "%3.1". Values that do not exist are shown as such, so that the verifier
@@ -24,11 +28,7 @@ class ValueNames {
   std::vector<uint32_t> numbers_;
 };
 
-// A word of letters, digits, `_` and inner dots (any script) stands as it is; anything else in double quotes,
-// with
-// \" \\ and \x and two hexadecimal digits for bytes that would not print.
-bool is_bare_name(std::string_view name);
-std::string quoted(std::string_view text);
+// A plain name as it stands, any other in double quotes.
 std::string name_text(std::string_view name);
 
 std::string number_text(double value);          // shortest that reads back the same; inf, -inf, nan

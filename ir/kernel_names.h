@@ -8,8 +8,12 @@
 #include <string_view>
 
 #include "ir/kernel.h"
+#include "ir/words.h"
 
 namespace nnc::kernel {
+
+inline const Dialect kDialect = {
+    "kernel IR text", DiagnosticKind::kernel_syntax, "()[]{},:=+-*/<>?@", {"==", "!=", "<=", ">=", "+="}};
 
 // Binding strength of expressions in text; higher binds tighter.
 enum Precedence : int { kComparison = 0, kSum = 1, kProduct = 2, kUnary = 3, kPrimary = 4 };
@@ -65,14 +69,6 @@ inline bool is_reserved(std::string_view word) {
     if (w == word) return true;
   }
   return result_number(word).has_value() || parse_dtype(word).has_value();
-}
-
-inline bool is_name_start(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '%' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
-inline bool is_name_part(char c) {
-  return is_name_start(c) || (c >= '0' && c <= '9') || c == '.';
 }
 
 }  // namespace nnc::kernel

@@ -15,9 +15,10 @@ constexpr int kDeepestBlock = 32;
 
 }  // namespace
 
-Parser::Parser(const Sources& sources, FileId file, Diagnostics& diagnostics) : diagnostics_(diagnostics) {
+Parser::Parser(const Sources& sources, FileId file, Diagnostics& diagnostics)
+    : sources_(sources), diagnostics_(diagnostics) {
   size_t before = diagnostics.error_count();
-  tokens_ = lex(sources, file, diagnostics);
+  tokens_ = lex(sources, file, kDialect, diagnostics);
   if (diagnostics.error_count() != before) {
     failed_ = true;
     at_ = tokens_.size() - 1;

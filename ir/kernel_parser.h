@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "ir/kernel.h"
-#include "ir/kernel_lexer.h"
 #include "ir/kernel_names.h"
+#include "ir/words.h"
 #include "support/diagnostic.h"
 
 namespace nnc::kernel {
@@ -86,6 +86,9 @@ class Parser {
   void slot(Program& program);
   void launch(Program& program);
 
+  std::string describe(const Token& token) const { return nnc::describe(token, sources_); }
+
+  const Sources& sources_;
   Diagnostics& diagnostics_;
   Diagnostic dropped_{};
   std::vector<Token> tokens_;

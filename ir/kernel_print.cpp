@@ -18,26 +18,9 @@ constexpr int kDeepest = 12;
 
 // A name that could be taken for a word of the language, or for something else, stands in quotes. After an @
 // there are no words.
-std::string quoted(std::string_view name, bool after_at = false) {
-  bool plain = !name.empty() && is_name_start(name[0]) && (after_at || !is_reserved(name));
-  for (char c : name) plain = plain && is_name_part(c);
-  if (plain) return std::string(name);
-  std::string text = "\"";
-  constexpr char kHex[] = "0123456789abcdef";
-  for (char c : name) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      text += '\\';
-      text += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      text += "\\x";
-      text += kHex[byte >> 4];
-      text += kHex[byte & 15];
-    } else {
-      text += c;
-    }
-  }
-  return text + '"';
+std::string name_text(std::string_view name, bool after_at = false) {
+  const bool plain = is_plain_name(name, kDialect) && (after_at || !is_reserved(name));
+  return plain ? std::string(name) : quoted(name);
 }
 
 template <class T>
@@ -111,12 +94,12 @@ class Printer {
       std::string text;
       if (buffer.space == Space::out) text = "out ";
       if (buffer.space == Space::inout) text = "inout ";
-      text += quoted(buffer.name) + ": " + type_text(buffer.type) + layout_text(buffer.layout);
+      text += name_text(buffer.name) + ": " + type_text(buffer.type) + layout_text(buffer.layout);
       width += text.size() + 2;
       parameters.push_back(std::move(text));
     }
     bool wrapped = width > 96;
-    out_ += "kernel @" + quoted(k_.name, true) + '(';
+    out_ += "kernel @" + name_text(k_.name, true) + '(';
     for (size_t i = 0; i < parameters.size(); ++i) {
       if (i > 0) out_ += wrapped ? "," : ", ";
       if (wrapped) out_ += "\n        ";
@@ -133,18 +116,18 @@ class Printer {
   }
 
   void local(const Buffer& buffer) {
-    out_ += "  local " + quoted(buffer.name) + ": " + std::string(dtype_name(buffer.type.dtype)) + '[';
+    out_ += "  local " + name_text(buffer.name) + ": " + std::string(dtype_name(buffer.type.dtype)) + '[';
     for (size_t i = 0; i < buffer.type.shape.size(); ++i) {
       if (i > 0) out_ += ", ";
       bool follows = i < buffer.axes.size() && buffer.axes[i].valid();
-      out_ += follows ? quoted(k_.axes[buffer.axes[i]].name) : std::to_string(buffer.type.shape[i]);
+      out_ += follows ? name_text(k_.axes[buffer.axes[i]].name) : std::to_string(buffer.type.shape[i]);
     }
     out_ += ']' + layout_text(buffer.layout) + '\n';
   }
 
   // With its extent where it is named for the first time.
   std::string axis(AxisId id) {
-    std::string text = quoted(k_.axes[id].name);
+    std::string text = name_text(k_.axes[id].name);
     if (!declared_[id.index]) {
       declared_[id.index] = true;
       text += ':' + std::to_string(k_.axes[id].extent);
@@ -237,7 +220,7 @@ class Printer {
     if (s.empty()) return {};
     std::string text;
     auto field = [&](const std::string& what) { text += (text.empty() ? "" : ", ") + what; };
-    if (s.lanes.valid()) field("lanes " + quoted(k_.axes[s.lanes].name));
+    if (s.lanes.valid()) field("lanes " + name_text(k_.axes[s.lanes].name));
     if (s.rows != 0 || s.cols != 0) field("tile " + std::to_string(s.rows) + 'x' + std::to_string(s.cols));
     if (s.block != 0) field("block " + std::to_string(s.block));
     if (s.unroll != 0) field("unroll " + std::to_string(s.unroll));
@@ -262,7 +245,7 @@ class Printer {
     begin_region(roots, level, false);
     for (const Store& store : list) {
       begin_line(level);
-      out_ += quoted(k_.buffers[store.buffer].name) + subscripts(store.index);
+      out_ += name_text(k_.buffers[store.buffer].name) + subscripts(store.index);
       out_ += assign;
       out_ += expr(store.value, kComparison) + '\n';
     }
@@ -345,7 +328,7 @@ class Printer {
       case ExprKind::constant:
         return constant_text(e.dtype, e.value);
       case ExprKind::load:
-        return quoted(k_.buffers[e.buffer].name) + subscripts(e.subscripts);
+        return name_text(k_.buffers[e.buffer].name) + subscripts(e.subscripts);
       case ExprKind::axis:
         return "index(" + index_text(e.subscripts[0]) + ')';
       case ExprKind::result:
@@ -399,7 +382,7 @@ class Printer {
     };
     for (const Term& term : index.terms) {
       sign(term.coefficient < 0);
-      text += quoted(k_.axes[term.axis].name);
+      text += name_text(k_.axes[term.axis].name);
       uint64_t size = static_cast<uint64_t>(term.coefficient);
       if (term.coefficient < 0) size = -size;
       if (size != 1) text += '*' + std::to_string(size);
@@ -438,20 +421,20 @@ std::string print(const Program& program) {
     for (const Kernel& kernel : program.kernels) out += (out.empty() ? "" : "\n") + print(kernel);
     return out;
   }
-  out += "program @" + quoted(program.name, true) + " {\n";
+  out += "program @" + name_text(program.name, true) + " {\n";
   for (const Slot& slot : program.slots) {
-    out +=
-        "  slot " + quoted(slot.name) + ": " + std::string(kSlotKinds[static_cast<size_t>(slot.kind)]) + ' ';
+    out += "  slot " + name_text(slot.name) + ": " + std::string(kSlotKinds[static_cast<size_t>(slot.kind)]) +
+           ' ';
     out += type_text(slot.type) + layout_text(slot.layout);
     if (slot.gradient) out += " gradient";
-    if (slot.in_place_of.valid()) out += " in place of " + quoted(program.slots[slot.in_place_of].name);
+    if (slot.in_place_of.valid()) out += " in place of " + name_text(program.slots[slot.in_place_of].name);
     out += '\n';
   }
   for (const Item& item : program.items) {
     if (const Launch* launch = std::get_if<Launch>(&item)) {
-      out += "  launch @" + quoted(program.kernels[launch->kernel].name, true) + '(';
+      out += "  launch @" + name_text(program.kernels[launch->kernel].name, true) + '(';
       for (size_t i = 0; i < launch->arguments.size(); ++i) {
-        out += (i > 0 ? ", " : "") + quoted(program.slots[launch->arguments[i]].name);
+        out += (i > 0 ? ", " : "") + name_text(program.slots[launch->arguments[i]].name);
       }
       out += ")\n";
     } else {

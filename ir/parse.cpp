@@ -16,8 +16,6 @@ namespace nnc {
 namespace {
 
 using graph_text::Reader;
-using graph_text::Token;
-using graph_text::TokenKind;
 
 constexpr size_t kMaxNodes = 1'000'000;
 

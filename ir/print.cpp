@@ -31,38 +31,8 @@ std::string ValueNames::of(Value value) const {
   return fmt::format("{}.{}", of(value.node), value.result);
 }
 
-namespace {
-
-bool is_name_byte(char c, bool first) {
-  const auto byte = static_cast<unsigned char>(c);
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || byte >= 0x80) return true;
-  return !first && ((c >= '0' && c <= '9') || c == '.');
-}
-
-}  // namespace
-
-bool is_bare_name(std::string_view name) {
-  if (name.empty()) return false;
-  for (size_t i = 0; i < name.size(); ++i)
-    if (!is_name_byte(name[i], i == 0)) return false;
-  return true;
-}
-
-std::string quoted(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      result += fmt::format("\\{}", c);
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    else
-      result += c;
-  }
-  return result + "\"";
-}
-
 std::string name_text(std::string_view name) {
-  return is_bare_name(name) ? std::string(name) : quoted(name);
+  return is_plain_name(name, kGraphDialect) ? std::string(name) : quoted(name);
 }
 
 std::string number_text(double value) {

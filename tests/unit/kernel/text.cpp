@@ -180,7 +180,7 @@ TEST_CASE("errors name the place, what was expected and found, and the mend") {
   check_error(value("x[i - label[i],j]"), "expected an axis or a number in this subscript");
   check_error(value("x[i*1099511627776 + i*1099511627776,j]"), "add up to too much");
   check_error(value("x[i,j] $ 2"), "this character has no place in kernel IR text");
-  check_error(value("\"x[i,j]"), "this quoted name does not end");
+  check_error(value("\"x[i,j]"), "this quoted text does not end");
   check_error(value("x[i,j] < 1 < 2"), "expected");
   check_error("kernel f() {}", "expected `@` before the kernel's name, found `f`");
   check_error("kernel @f(x: f33[2]) {}", "expected a type, such as f32[16,4], found `f33`");

@@ -1,11 +1,11 @@
-// The lexer of graph text.
-#include "ir/graph_lexer.h"
+// The words of both text forms: what is quoted here is what the lexer below reads.
+#include "ir/words.h"
 
 #include <fmt/format.h>
 
-#include "ir/graph_text.h"
+#include <algorithm>
 
-namespace nnc::graph_text {
+namespace nnc {
 namespace {
 
 bool is_digit(char c) {
@@ -14,6 +14,10 @@ bool is_digit(char c) {
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
          static_cast<unsigned char>(c) >= 0x80;
+}
+
+bool begins_name(char c, const Dialect& dialect) {
+  return is_letter(c) || (c == '%' && !dialect.value_names);
 }
 
 int hex_digit(char c) {
@@ -25,8 +29,8 @@ int hex_digit(char c) {
 
 class Lexer {
  public:
-  Lexer(std::string_view text, FileId file, Diagnostics& diagnostics)
-      : text_(text), file_(file), diagnostics_(diagnostics) {}
+  Lexer(std::string_view text, FileId file, const Dialect& dialect, Diagnostics& diagnostics)
+      : text_(text), file_(file), dialect_(dialect), diagnostics_(diagnostics) {}
 
   std::vector<Token> run() {
     while (skip_blank(), at_ < text_.size()) {
@@ -61,35 +65,40 @@ class Lexer {
     }
   }
 
+  Diagnostic& error(std::string message) {
+    return diagnostics_.error(dialect_.error, span(), std::move(message));
+  }
+
   std::string_view word() {
     const size_t begin = at_;
-    while (is_letter(peek()) || is_digit(peek()) || peek() == '.') ++at_;
+    while (begins_name(peek(), dialect_) || is_digit(peek()) || peek() == '.') ++at_;
     return text_.substr(begin, at_ - begin);
   }
 
   void next() {
     const char c = peek();
-    if (is_letter(c)) return add(TokenKind::name, std::string(word()));
-    if (is_digit(c) || (c == '-' && (is_digit(peek(1)) || text_.substr(at_ + 1, 3) == "inf")))
+    if (begins_name(c, dialect_)) return add(TokenKind::name, std::string(word()));
+    const bool negative = dialect_.signed_numbers && c == '-';
+    if (is_digit(c) || (negative && (is_digit(peek(1)) || text_.substr(at_ + 1, 3) == "inf")))
       return number();
     if (c == '"') {
       std::string text;
       if (quoted_text(text)) add(TokenKind::quoted, std::move(text));
       return;
     }
-    if (c == '%' && (is_letter(peek(1)) || is_digit(peek(1)))) {
+    if (dialect_.value_names && c == '%' && (is_letter(peek(1)) || is_digit(peek(1)))) {
       ++at_;
       return add(TokenKind::value, std::string(word()));
     }
-    if (c == '@') return at_name();
-    if (c == '<' && peek(1) == '-') {
+    if (dialect_.value_names && c == '@') return at_name();
+    for (const std::string_view digraph : dialect_.digraphs) {
+      if (text_.substr(at_, 2) != digraph) continue;
       at_ += 2;
-      return add(TokenKind::symbol, "<-");
+      return add(TokenKind::symbol, std::string(digraph));
     }
     ++at_;
-    if (std::string_view("(){}[],:=").find(c) != std::string_view::npos)
-      return add(TokenKind::symbol, std::string(1, c));
-    diagnostics_.error(DiagnosticKind::graph_syntax, span(), "this character has no place in graph text")
+    if (dialect_.symbols.find(c) != std::string_view::npos) return add(TokenKind::symbol, std::string(1, c));
+    error(fmt::format("this character has no place in {}", dialect_.language))
         .suggest("names that are not plain words stand in double quotes");
   }
 
@@ -121,7 +130,7 @@ class Lexer {
     }
     std::string text(word());
     if (!text.empty()) return add(TokenKind::at, std::move(text));
-    diagnostics_.error(DiagnosticKind::graph_syntax, span(), "a name belongs after `@`");
+    error("a name belongs after `@`");
   }
 
   // Reports and gives false if the text does not end on its line or has an unknown escape.
@@ -138,18 +147,18 @@ class Lexer {
       } else {
         begin_ = at_;
         at_ = std::min(at_ + 2, text_.size());
-        diagnostics_.error(DiagnosticKind::graph_syntax, span(), "unknown escape in a quoted text")
+        error("unknown escape in a quoted text")
             .suggest("there are \\\", \\\\ and \\x with two hexadecimal digits");
         return false;
       }
     }
-    diagnostics_.error(DiagnosticKind::graph_syntax, span(), "this quoted text does not end")
-        .suggest("close it with a double quote on the same line");
+    error("this quoted text does not end").suggest("close it with a double quote on the same line");
     return false;
   }
 
   std::string_view text_;
   FileId file_;
+  const Dialect& dialect_;
   Diagnostics& diagnostics_;
   size_t at_ = 0;
   size_t begin_ = 0;
@@ -159,8 +168,28 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> lex(const Sources& sources, FileId file, Diagnostics& diagnostics) {
-  return Lexer(sources[file].text(), file, diagnostics).run();
+bool is_plain_name(std::string_view name, const Dialect& dialect) {
+  return !name.empty() && begins_name(name[0], dialect) && std::all_of(name.begin(), name.end(), [&](char c) {
+    return begins_name(c, dialect) || is_digit(c) || c == '.';
+  });
+}
+
+std::string quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      result += fmt::format("\\{}", c);
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    else
+      result += c;
+  }
+  return result + "\"";
+}
+
+std::vector<Token> lex(const Sources& sources, FileId file, const Dialect& dialect,
+                       Diagnostics& diagnostics) {
+  return Lexer(sources[file].text(), file, dialect, diagnostics).run();
 }
 
 std::string describe(const Token& token, const Sources& sources) {
@@ -173,4 +202,4 @@ std::string describe(const Token& token, const Sources& sources) {
   return "`" + shown + "`";
 }
 
-}  // namespace nnc::graph_text
+}  // namespace nnc
