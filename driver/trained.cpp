@@ -1,5 +1,7 @@
 #include "driver/trained.h"
 
+#include <set>
+
 namespace nnc::driver {
 namespace {
 
@@ -66,8 +68,17 @@ Status load_trained(Session& session, const Trained& trained, runtime::Session& 
   const Result<runtime::Checkpoint> checkpoint =
       runtime::read_checkpoint(trained.checkpoint, session.diagnostics);
   if (!checkpoint) return Failure();
-  return runtime::load_state(*checkpoint, memory.bundle(), memory.state(), {.optimizer = false},
-                             session.diagnostics);
+  // One output may need less than the whole model.
+  std::set<std::string> names;
+  for (const Graph& graph : trained.model.module.graphs) {
+    for (const Node& node : graph.nodes) {
+      const auto* input = std::get_if<InputAttrs>(&node.attrs);
+      if (input != nullptr && (input->role == Role::param || input->role == Role::state))
+        names.insert(input->name);
+    }
+  }
+  return runtime::load_state(*checkpoint, memory.bundle(), memory.state(),
+                             {.optimizer = false, .elsewhere = std::move(names)}, session.diagnostics);
 }
 
 }  // namespace nnc::driver

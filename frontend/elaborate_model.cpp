@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "frontend/elaborator.h"
 #include "frontend/type_match.h"
@@ -138,8 +139,9 @@ void Elaborator::collect_columns() {
   const auto find = [&](const std::string& name) {
     return std::find_if(columns.begin(), columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
   };
-  for (const Mention& mention :
-       mentions) {  // in the order of first mention, whether or not the type stands there
+  std::set<std::string> untyped;
+  // In the order of first mention, whether or not the type stands there.
+  for (const Mention& mention : mentions) {
     const ast::Parameter& parameter = *mention.parameter;
     if (find(parameter.name.text) != columns.end()) continue;
     const bool typed = std::any_of(mentions.begin(), mentions.end(), [&](const Mention& m) {
@@ -149,7 +151,7 @@ void Elaborator::collect_columns() {
       ColumnInfo column;
       column.name = parameter.name.text;
       columns.push_back(std::move(column));
-    } else if (mention.required) {
+    } else if (mention.required && untyped.insert(parameter.name.text).second) {
       error(DiagnosticKind::missing_type, Site{frame, parameter.name.span},
             fmt::format("nothing says what {} is", parameter.name.text))
           .suggest(fmt::format("{}: f32[batch, …], here or in another loss, metric, output or forward",

@@ -125,6 +125,7 @@ Status load_state(const Checkpoint& checkpoint, const Bundle& bundle, unsigned c
     const TensorInfo* tensor = bundle.find_tensor(stored.name);
     if (tensor != nullptr && is_saved(*tensor)) continue;
     if (is_optimizer_state(stored.name) && !options.optimizer) continue;
+    if (tensor == nullptr && options.elsewhere.contains(stored.name)) continue;
     if (stored.name == "num_batches_tracked" || stored.name.ends_with(".num_batches_tracked")) continue;
     const bool second_name = std::any_of(pairs.begin(), pairs.end(), [&](const auto& pair) {
       return pair.first->role == TensorRole::param && pair.second->shape == stored.shape &&
