@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "frontend/elaborator.h"
+#include "frontend/foreign_names.h"
 #include "support/suggest.h"
 
 namespace nnc::frontend {
@@ -176,7 +177,13 @@ Datum Elaborator::member_of(const Operand& object, const ast::Name& name, const 
   if (tensor && name.text == "T") return transpose(object, site);
   Diagnostic& diagnostic = error(DiagnosticKind::unknown_member, here,
                                  fmt::format("{} has no {}", describe(object.value), name.text));
-  if (tensor && name.text == "shape") diagnostic.suggest(fmt::format("shape({})", source_text(object.span)));
+  if (tensor) {  // x.mean() is mean(x)
+    const std::optional<std::string_view> way = way_here(name.text);
+    if (lookup(name.text, site))
+      diagnostic.suggest(fmt::format("{}({})", name.text, source_text(object.span)));
+    else if (way)
+      diagnostic.suggest(std::string(*way));
+  }
   if (object.value.as<ListPtr>())
     diagnostic.suggest(fmt::format("{}[0] is its first entry", source_text(object.span)));
   if (object.value.as<LayerRef>())

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "frontend/elaborator.h"
+#include "frontend/foreign_names.h"
 #include "support/suggest.h"
 
 namespace nnc::frontend {
@@ -131,7 +132,9 @@ Datum Elaborator::name_value(const std::string& name, const Site& site) {
     if (name == "max_pool2d" || name == "conv" || name == "cumsum") return not_built(site, name);
     Diagnostic& diagnostic = error(DiagnosticKind::unknown_name, site, fmt::format("unknown name {}", name));
     const std::vector<std::string> known = known_names(site.frame, false);
-    if (std::optional<std::string> near = suggest(name, known)) {
+    if (const std::optional<std::string_view> way = way_here(name)) {
+      diagnostic.suggest(std::string(*way));
+    } else if (std::optional<std::string> near = suggest(name, known)) {
       diagnostic.suggest(fmt::format("did you mean {}?", *near));
     }
     return Poison{};
