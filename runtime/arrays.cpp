@@ -10,7 +10,6 @@
 
 #include "fmt/format.h"
 #include "runtime/bind.h"
-#include "support/suggest.h"
 
 namespace nnc::runtime {
 namespace {
@@ -38,29 +37,6 @@ int64_t group_count(const Field& field) {
 
 double scaled(double x, const InputSpec& spec) {
   return (x * spec.scale - spec.mean) / spec.std;
-}
-
-bool named(const Field& field, const std::string& name) {
-  if (field.name == name) return true;
-  const auto among = [&](std::initializer_list<const char*> names) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  if (field.role == FieldRole::pictures) return among({"images", "image", "pixels"});
-  if (field.role == FieldRole::labels) return among({"labels", "label", "class"});
-  return false;
-}
-
-std::string list_fields(std::span<const Field> fields) {
-  std::string out;
-  for (size_t i = 0; i < fields.size(); ++i)
-    out += (i == 0 ? "" : i + 1 == fields.size() ? " and " : ", ") + fields[i].name;
-  return out;
-}
-
-Diagnostic& about_input(DiagnosticKind kind, const InputSpec& spec, const std::string& path,
-                        std::string message, Diagnostics& diagnostics) {
-  return spec.span.valid() ? diagnostics.error(kind, spec.span, std::move(message))
-                           : diagnostics.error_at(kind, path, std::move(message));
 }
 
 // Converts a field's numbers one by one; holds what its faults have in common.
@@ -180,7 +156,7 @@ bool check_keys(const Field& field, const ModelColumn& column, const InputSpec& 
         "input.{}.augment is for pictures [height, width] or [channels, height, width]; {} has {}",
         column.name, field.path, join_sizes(field.shape));
   if (message.empty()) return true;
-  about_input(DiagnosticKind::bad_value, spec, field.path, std::move(message), diagnostics);
+  input_error(DiagnosticKind::bad_value, spec, field.path, std::move(message), diagnostics);
   return false;
 }
 
@@ -214,8 +190,9 @@ bool is_whole(NumberType type) {
 
 double Field::element(int64_t row, int64_t index) const {
   const size_t size = number_size(type);
+  const int64_t number = pick.empty() ? index : pick[static_cast<size_t>(index)];
   const unsigned char* at =
-      bytes->data() + offset + static_cast<size_t>(row) * stride + static_cast<size_t>(index) * size;
+      bytes->data() + offset + static_cast<size_t>(row) * stride + static_cast<size_t>(number) * size;
   if (size == 1 && type != NumberType::i8) return type == NumberType::boolean ? *at != 0 : *at;
   const uint64_t raw = read_word(at, size, big_endian);
   switch (type) {
@@ -255,79 +232,6 @@ std::string join_sizes(std::span<const int64_t> shape) {
   return out;
 }
 
-Result<std::vector<size_t>> bind_arrays(const RunConfig& config, std::span<const ModelColumn> columns,
-                                        std::span<const Field> fields, const std::string& kind,
-                                        Diagnostics& diagnostics) {
-  constexpr size_t kNone = ~size_t{0};
-  std::vector<size_t> bound(columns.size(), kNone);
-  std::vector<bool> taken(fields.size(), false);
-  const auto find = [&](const std::string& name) {
-    for (size_t f = 0; f < fields.size(); ++f)
-      if (fields[f].name == name) return f;
-    for (size_t f = 0; f < fields.size(); ++f)
-      if (named(fields[f], name)) return f;
-    return kNone;
-  };
-  const auto take = [&](size_t column, size_t field) {
-    bound[column] = field;
-    taken[field] = true;
-  };
-  bool good = true;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const InputSpec& spec = input_spec(config, columns[i].name);
-    if (spec.from.empty()) continue;
-    const size_t field = spec.from.size() == 1 ? find(spec.from[0]) : kNone;
-    if (field != kNone) {
-      take(i, field);
-      continue;
-    }
-    good = false;
-    Diagnostic& d = about_input(
-        DiagnosticKind::data_columns, spec, config.path,
-        fmt::format("input.{}.from: {} offers the fields {}", columns[i].name, kind, list_fields(fields)),
-        diagnostics);
-    std::vector<std::string> names;
-    for (const Field& f : fields) names.push_back(f.name);
-    if (const auto near = suggest(spec.from[0], names)) d.suggest(fmt::format("did you mean {}?", *near));
-  }
-  if (!good) return Failure{};
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (bound[i] != kNone) continue;
-    const size_t field = find(columns[i].name);
-    if (field != kNone && !taken[field]) take(i, field);
-  }
-  // What is left: labels to the one column of whole numbers, pictures to the one of anything else, and the
-  // last field to the last column.
-  const auto only = [&](auto fits_column, auto fits_field) {
-    std::vector<size_t> free_columns, free_fields;
-    for (size_t i = 0; i < columns.size(); ++i)
-      if (bound[i] == kNone && fits_column(columns[i])) free_columns.push_back(i);
-    for (size_t f = 0; f < fields.size(); ++f)
-      if (!taken[f] && fits_field(fields[f])) free_fields.push_back(f);
-    if (free_columns.size() == 1 && free_fields.size() == 1) take(free_columns[0], free_fields[0]);
-  };
-  const auto labels = [](const ModelColumn& c) { return c.dtype == ElementType::i32 && c.shape.empty(); };
-  only(labels, [](const Field& f) { return f.role == FieldRole::labels; });
-  only([&](const ModelColumn& c) { return !labels(c); },
-       [](const Field& f) { return f.role == FieldRole::pictures; });
-  only([](const ModelColumn&) { return true; }, [](const Field&) { return true; });
-
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (bound[i] != kNone) continue;
-    good = false;
-    std::string likely;
-    for (size_t f = 0; f < fields.size(); ++f)
-      if (!taken[f] && (likely.empty() || element_count(fields[f].shape) == element_count(columns[i].shape)))
-        likely = fields[f].name;
-    Diagnostic& d = diagnostics.error_at(
-        DiagnosticKind::data_columns, config.data.source(),
-        fmt::format("no field for {}: {} offers {}", columns[i].name, kind, list_fields(fields)));
-    if (!likely.empty()) d.suggest(fmt::format("input.{}.from = \"{}\"", columns[i].name, likely));
-  }
-  if (!good) return Failure{};
-  return bound;
-}
-
 namespace {
 
 // Pixels that span less than 1/32 were brought from 0..255 to 0..1 once more: by scale = 1/255 or std = 78.
@@ -352,7 +256,8 @@ void warn_of_scale(const Field& field, const ModelColumn& column, const InputSpe
 void fit_field(const Field& field, std::span<const uint32_t> rows, const InputSpec& spec,
                FittedInput& input) {
   input.categories = field.classes;
-  if (!spec.missing.empty()) input.missing.assign(1, gap_number(spec.missing));
+  if (!spec.missing.empty())
+    input.missing.assign(std::max<size_t>(input.positions.size(), 1), gap_number(spec.missing));
   if (!spec.standardize || rows.empty()) return;
   const int64_t per_row = element_count(field.shape), groups = group_count(field);
   const auto each = [&](auto use) {
@@ -417,14 +322,14 @@ Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> ro
     const double x = scaled(static_cast<double>(byte) / 255.0, spec);
     return static_cast<float>(groups > 0 ? (x - input.mean[group]) / input.std[group] : x);
   };
-  if (field.pixels() && column.dtype == ElementType::f32) {
+  if (field.pixels() && column.dtype == ElementType::f32 && field.pick.empty()) {
     warn_of_scale(field, column, spec, diagnostics);
     data.packed = true;
     keep_bytes();
     for (size_t g = 0; g < std::max<size_t>(groups, 1); ++g)
       for (int64_t i = 0; i < 256; ++i) data.table.push_back(value(i, g));
   } else if (field.type == NumberType::f32 && !field.big_endian && column.dtype == ElementType::f32 &&
-             field.bytes->mapped() && is_plain(spec, input)) {
+             field.bytes->mapped() && field.pick.empty() && is_plain(spec, input)) {
     for (const uint32_t row : rows)
       for (int64_t e = 0; e < per_row; ++e)
         if (!std::isfinite(field.element(row, e))) {

@@ -27,6 +27,7 @@ struct Field {
   FieldRole role = FieldRole::other;
   int64_t rows = 0;
   std::vector<int64_t> shape;  // of one row
+  std::vector<int64_t> pick;   // which numbers of the row these are, in order; empty: the first, second, …
   SharedBytes bytes;
   size_t offset = 0;
   size_t stride = 0;
@@ -43,11 +44,33 @@ struct Field {
 // "28 x 28"; "1" for a scalar.
 std::string join_sizes(std::span<const int64_t> shape);
 
+// ---- which field goes where (bind_arrays.cpp) ----
+
+// The whole field, or these numbers of its rows: columns of an array [rows, columns].
+struct Binding {
+  size_t field = 0;
+  std::vector<int64_t> positions;
+};
+// The field itself, or what its binding cuts out of it, which is put into `cut`. No number is copied.
+const Field& bound_field(std::span<const Field> fields, const Binding& binding, Field& cut);
+
 // Which field each column takes, by `from`, by its name, and what is then left over by whether it is a label
-// or a picture. `kind` is how messages call the source: "an IDX folder".
-Result<std::vector<size_t>> bind_arrays(const RunConfig& config, std::span<const ModelColumn> columns,
-                                        std::span<const Field> fields, const std::string& kind,
-                                        Diagnostics& diagnostics);
+// or a picture. `from` may also name columns of a field. `kind` is how messages call the source: "an IDX folder".
+Result<std::vector<Binding>> bind_arrays(const RunConfig& config, std::span<const ModelColumn> columns,
+                                         std::span<const Field> fields, const std::string& kind,
+                                         Diagnostics& diagnostics);
+
+// What training bound, in another file: by name, those of IDX and pictures may have any name there; columns of the only
+// array. The columns of inputs that are not asked for may be missing.
+Result<std::vector<Binding>> rebind_arrays(std::span<const Field> fields, const Fitted& fitted,
+                                           const std::string& path, std::span<const ModelColumn> columns,
+                                           Diagnostics& diagnostics);
+
+// The names of all columns of the fields that are cut: what Fitted::file_columns holds.
+std::vector<std::string> cut_columns(std::span<const Field> fields, std::span<const Binding> bindings);
+
+// The one column of a field that `from` names, if that is what it does.
+bool find_cut_column(std::span<const Field> fields, const std::vector<std::string>& from, Binding& binding);
 
 // Mean and standard deviation over `rows`, after scaling, if the run file wants them: one per channel of
 // pictures, one per number of other rows; and the labels' names.

@@ -95,6 +95,8 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
   for (Feed& feed : feeds_)
     for (AlignedBytes& buffer : feed.staging)
       buffer.resize(static_cast<size_t>(most * feed.column->row_bytes()));
+  for (const Feed& feed : feeds_)
+    if (feed.column->file != nullptr) feed.column->file->expect_order(false);
   pointers_.resize(feeds_.size());
   return true;
 }
@@ -104,6 +106,22 @@ void Batches::set_order(std::span<const uint32_t> order, const AugmentKey* key) 
   augmented_ = key != nullptr;
   if (augmented_) key_ = *key;
   prepared_ = -1;
+  next_ask_ = 0;
+  for (const Feed& feed : feeds_)
+    if (feed.column->file != nullptr) feed.column->file->expect_order(!order_.empty());
+  if (order_.empty() || ahead_ != nullptr) return;
+  std::vector<const ColumnData*> columns;
+  for (const Feed& feed : feeds_) columns.push_back(feed.column);
+  ahead_ = std::make_unique<ReadAhead>(std::move(columns), std::max(full_ > 0 ? batch_ : 0, rest_));
+}
+
+void Batches::ask_ahead(int64_t batch) {
+  if (order_.empty() || !ahead_->works()) return;
+  // What is gathered now or next is too late to be asked for, except at the start.
+  next_ask_ = std::max(next_ask_, prepared_ == batch ? batch + 2 : batch);
+  const int64_t end = std::min(batches(), batch + 2 + ahead_->distance());
+  for (; next_ask_ < end; ++next_ask_)
+    if (!ahead_->ask(order_.data() + next_ask_ * batch_, rows_of(next_ask_))) return;
 }
 
 const unsigned char* Batches::in_place(const Feed& feed, int64_t batch) const {
@@ -135,6 +153,7 @@ void Batches::run(Session& session, int64_t batch) {
   const ThreadPool::Function share = [](void* raw, int32_t thread, int32_t threads) {
     static_cast<Batches*>(raw)->gather(thread, threads);
   };
+  ask_ahead(batch);
   if (prepared_ != batch && !feeds_.empty()) {
     gathering_ = batch;
     session.pool().run(share, this);

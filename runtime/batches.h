@@ -1,16 +1,18 @@
 // Feeding batches to an entry point: rows are gathered into two sets of staging buffers, by the threads of
-// the pool as they come out of the step before, or taken as they lie when their order allows it. Nothing is
-// allocated per batch.
+// the pool as they come out of the step before, or taken as they lie when their order allows it. Rows of mapped
+// files are brought into memory some batches ahead (read_ahead.h). Nothing is allocated per batch.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "codegen/program.h"
 #include "runtime/dataset.h"
+#include "runtime/read_ahead.h"
 #include "runtime/thread_pool.h"
 #include "support/diagnostic.h"
 
@@ -30,7 +32,7 @@ class Batches {
   int64_t rows_of(int64_t batch) const { return batch < full_ ? batch_ : rest_; }
   const EntryPoint& entry_of(int64_t batch) const { return batch < full_ ? *entry_ : *rest_entry_; }
 
-  // The rows' order from now on; empty: as they lie. Must stay alive. Throws away what was prepared. With a key,
+  // The rows' order from now on; empty: as they lie. Must stay alive. A first order of mapped rows allocates. Throws away what was prepared. With a key,
   // pictures are augmented as their column says.
   void set_order(std::span<const uint32_t> order, const AugmentKey* key = nullptr);
   // Runs batch `batch` (0 …), which is gathered first if the batch before did not do so, and prepares batch
@@ -57,6 +59,8 @@ class Batches {
                   Diagnostics& diagnostics);
   // The rows of a batch where they lie in the data set; null if they have to be gathered.
   const unsigned char* in_place(const Feed& feed, int64_t batch) const;
+  // Asks for the rows of the batches after `batch`, as many as the reading thread takes.
+  void ask_ahead(int64_t batch);
   // One thread's share of the rows of `gathering_`.
   void gather(int32_t thread, int32_t threads);
 
@@ -70,6 +74,8 @@ class Batches {
   std::vector<const unsigned char*> pointers_;
   int64_t prepared_ = -1;  // the batch whose rows are in staging[prepared_ % 2]
   int64_t gathering_ = -1;
+  std::unique_ptr<ReadAhead> ahead_;  // once there is an order, and only for mapped rows
+  int64_t next_ask_ = 0;
   std::chrono::steady_clock::duration running_time_{}, gathering_time_{};
 };
 

@@ -32,7 +32,8 @@ std::string as_written(const std::string& item) {
   return item.starts_with('#') ? "column " + item.substr(1) : item;
 }
 
-// "0..64": the half-open range of positions; false if the text is something else.
+}  // namespace
+
 bool read_range(const std::string& item, int64_t& begin, int64_t& end) {
   const size_t dots = item.find("..");
   if (dots == std::string::npos) return false;
@@ -42,14 +43,11 @@ bool read_range(const std::string& item, int64_t& begin, int64_t& end) {
   return first == std::errc() && second == std::errc() && a == text + dots && b == text + item.size();
 }
 
-// Where an error about an input stands: in the run file if it has a place there, else at the data file.
 Diagnostic& input_error(DiagnosticKind kind, const InputSpec& spec, const std::string& path,
                         std::string message, Diagnostics& diagnostics) {
   return spec.span.valid() ? diagnostics.error(kind, spec.span, std::move(message))
                            : diagnostics.error_at(kind, path, std::move(message));
 }
-
-}  // namespace
 
 const InputSpec& input_spec(const RunConfig& config, const std::string& name) {
   static const InputSpec kDefault;

@@ -14,6 +14,11 @@ namespace nnc::runtime {
 
 const InputSpec& input_spec(const RunConfig& config, const std::string& name);
 int64_t element_count(const std::vector<int64_t>& shape);
+// Where an error about an input stands: in the run file if it has a place there, else at the data file.
+Diagnostic& input_error(DiagnosticKind kind, const InputSpec& spec, const std::string& path,
+                        std::string message, Diagnostics& diagnostics);
+// "0..64": the half-open range of positions; false if the text is something else.
+bool read_range(const std::string& item, int64_t& begin, int64_t& end);
 // "f32[64]", "i32"
 std::string describe_column(const ModelColumn& column);
 

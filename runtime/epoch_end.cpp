@@ -33,7 +33,7 @@ bool Trainer::end_segment() {
   for (const NamedValue& v : outcome_.losses) line += fmt::format(",{}", v.value);
   for (const NamedValue& v : outcome_.metrics) line += fmt::format(",{}", v.value);
   line += measure_norms(*session_, norms_, data_.train);
-  if (!log_.append(line, diagnostics_)) return false;
+  if (!log_.append(line, step_times(), diagnostics_)) return false;
 
   if (phase().schedule.kind == Schedule::Kind::plateau)
     see(phase().schedule, measured(phase().schedule.watch.metric), at_.plateau);
@@ -55,6 +55,14 @@ bool Trainer::end_segment() {
   if (StopSignal::requested() || at_.step == options_.stop_after_steps)
     if (!last) return interrupted();
   return true;
+}
+
+StepTimes Trainer::step_times() {
+  const auto steps = static_cast<double>(std::max<int64_t>(1, at_.step - timed_.step));
+  const StepTimes times{1e3 * (batches_.seconds() - timed_.seconds) / steps,
+                        1e3 * (batches_.gathering_seconds() - timed_.gathering) / steps};
+  timed_ = {at_.step, batches_.seconds(), batches_.gathering_seconds()};
+  return times;
 }
 
 double Trainer::measured(const std::string& name) const {

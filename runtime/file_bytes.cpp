@@ -80,6 +80,17 @@ FileBytes::~FileBytes() {
   ::munmap(const_cast<unsigned char*>(data_), size_);
 }
 
+void FileBytes::expect_order(bool random) const {
+  if (mapped_) ::madvise(const_cast<unsigned char*>(data_), size_, random ? MADV_RANDOM : MADV_NORMAL);
+}
+
+void FileBytes::read_ahead(const unsigned char* at, size_t bytes) const {
+  static const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = static_cast<size_t>(at - data_) / page * page;
+  const size_t end = static_cast<size_t>(at - data_) + bytes;
+  ::madvise(const_cast<unsigned char*>(data_) + begin, end - begin, MADV_WILLNEED);
+}
+
 // Null if the file cannot or should not be mapped: reading it says why.
 class FileMapper {
  public:

@@ -24,6 +24,12 @@ class FileBytes {
   size_t size() const { return size_; }
   bool mapped() const { return mapped_; }
 
+  // How the pages of a mapped file will be asked for: in order, with the system reading on past what is touched, or here
+  // and there. Does nothing for bytes in memory.
+  void expect_order(bool random) const;
+  // Starts reading the pages of `bytes` bytes at `at` and returns at once. Of mapped files only.
+  void read_ahead(const unsigned char* at, size_t bytes) const;
+
  private:
   friend class FileMapper;
   FileBytes(const unsigned char* data, size_t size) : data_(data), size_(size), mapped_(true) {}

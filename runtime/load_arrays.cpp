@@ -72,8 +72,8 @@ bool has_test_part(const RunConfig& config) {
   return data.format == "cifar" && !data.directory.empty() && !find_cifar(data.directory, true).empty();
 }
 
-// The part's rows as columns; `bound` are indices of its fields.
-Result<Dataset> make_part(const RunConfig& config, const FieldSet& set, std::span<const size_t> bound,
+// The part's rows as columns; `bound` are its fields.
+Result<Dataset> make_part(const RunConfig& config, const FieldSet& set, std::span<const Binding> bound,
                           std::span<const uint32_t> rows, std::span<const ModelColumn> columns,
                           const Fitted& fitted, bool training, Diagnostics& diagnostics) {
   Dataset dataset;
@@ -82,7 +82,9 @@ Result<Dataset> make_part(const RunConfig& config, const FieldSet& set, std::spa
     const FittedInput* input = fitted.find(columns[i].name);
     InputSpec spec = input_spec(config, columns[i].name);
     if (!training) spec.flip = false, spec.crop = 0;
-    Result<ColumnData> data = array_column(set.fields[bound[i]], rows, columns[i], spec, *input, diagnostics);
+    Field cut;
+    Result<ColumnData> data =
+        array_column(bound_field(set.fields, bound[i], cut), rows, columns[i], spec, *input, diagnostics);
     if (data) dataset.columns.push_back(*std::move(data));
   }
   if (dataset.columns.size() != columns.size()) return Failure{};
@@ -90,41 +92,17 @@ Result<Dataset> make_part(const RunConfig& config, const FieldSet& set, std::spa
 }
 
 // All fields that are used have as many rows.
-bool same_rows(const FieldSet& set, std::span<const size_t> bound, Diagnostics& diagnostics) {
+bool same_rows(const FieldSet& set, std::span<const Binding> bound, Diagnostics& diagnostics) {
   bool good = true;
-  const Field& first = set.fields[bound[0]];
-  for (const size_t f : bound) {
-    const Field& field = set.fields[f];
+  const Field& first = set.fields[bound[0].field];
+  for (const Binding& binding : bound) {
+    const Field& field = set.fields[binding.field];
     if (field.rows == first.rows) continue;
     good = false;
     diagnostics.error_at(DiagnosticKind::data_row_counts, field.path,
                          fmt::format("has {} rows, but {} has {}", field.rows, first.path, first.rows));
   }
   return good;
-}
-
-// The fields of another file that training bound by name; those of IDX and pictures may have any name there.
-Result<std::vector<size_t>> rebind(const FieldSet& set, const Fitted& fitted, const std::string& path,
-                                   std::span<const ModelColumn> columns, Diagnostics& diagnostics) {
-  std::vector<size_t> bound;
-  for (const ModelColumn& column : columns) {
-    const FittedInput* input = fitted.find(column.name);
-    const std::string wanted = input == nullptr || input->fields.empty() ? column.name : input->fields[0];
-    size_t found = set.fields.size();
-    for (size_t f = 0; f < set.fields.size(); ++f)
-      if (set.fields[f].name == wanted) found = f;
-    if (input != nullptr && found < set.fields.size()) {
-      bound.push_back(found);
-      continue;
-    }
-    std::string names;
-    for (const Field& field : set.fields) names += (names.empty() ? "" : ", ") + field.name;
-    diagnostics.error_at(
-        DiagnosticKind::data_columns, path,
-        fmt::format("has no field {}, which {} takes; it has {}", wanted, column.name, names));
-  }
-  if (bound.size() != columns.size()) return Failure{};
-  return bound;
 }
 
 }  // namespace
@@ -173,12 +151,12 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
     loaded.fitted.inputs.clear();
   }
   if (!train) return Failure{};
-  const Result<std::vector<size_t>> bound =
+  const Result<std::vector<Binding>> bound =
       bind_arrays(config, columns, train->fields, train->kind, diagnostics);
   if (!bound || !same_rows(*train, *bound, diagnostics)) return Failure{};
 
   SplitRows rows;
-  const int64_t count = train->fields[(*bound)[0]].rows;
+  const int64_t count = train->fields[(*bound)[0].field].rows;
   if (config.data.split > 0) {
     Result<SplitRows> split = split_rows(config, count, diagnostics);
     if (!split) return Failure{};
@@ -186,14 +164,16 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
   } else {
     rows.train = all_rows(count);
   }
+  loaded.fitted.file_columns = cut_columns(train->fields, *bound);
   for (size_t i = 0; i < columns.size(); ++i) {
-    const Field& field = train->fields[(*bound)[i]];
-    FittedInput input{columns[i].name, {field.name}, {}, {}, {}, {}, {}};
+    Field cut;
+    const Field& field = bound_field(train->fields, (*bound)[i], cut);
+    FittedInput input{columns[i].name, {field.name}, (*bound)[i].positions, {}, {}, {}, {}};
     fit_field(field, rows.train, input_spec(config, columns[i].name), input);
     loaded.fitted.inputs.push_back(std::move(input));
   }
   bool good = true;
-  const auto fill = [&](const FieldSet& set, std::span<const size_t> fields, std::span<const uint32_t> part,
+  const auto fill = [&](const FieldSet& set, std::span<const Binding> fields, std::span<const uint32_t> part,
                         bool training, Dataset& to) {
     Result<Dataset> dataset =
         make_part(config, set, fields, part, columns, loaded.fitted, training, diagnostics);
@@ -207,9 +187,9 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
   if (has_test) {
     good = good && test.ok();
     if (test) {
-      const auto fields = rebind(*test, loaded.fitted, config.data.test, columns, diagnostics);
+      const auto fields = rebind_arrays(test->fields, loaded.fitted, config.data.test, columns, diagnostics);
       if (fields && same_rows(*test, *fields, diagnostics))
-        fill(*test, *fields, all_rows(test->fields[(*fields)[0]].rows), false, loaded.test);
+        fill(*test, *fields, all_rows(test->fields[(*fields)[0].field].rows), false, loaded.test);
       else
         good = false;
     }
@@ -248,10 +228,10 @@ Result<Dataset> load_array_rows(const RunConfig& config, const Fitted& fitted, c
     set = read_pictures(path, options, diagnostics);
   }
   if (!set) return Failure{};
-  const Result<std::vector<size_t>> bound = rebind(*set, fitted, path, columns, diagnostics);
+  const Result<std::vector<Binding>> bound = rebind_arrays(set->fields, fitted, path, columns, diagnostics);
   if (!bound || !same_rows(*set, *bound, diagnostics)) return Failure{};
-  return make_part(config, *set, *bound, all_rows(set->fields[(*bound)[0]].rows), columns, fitted, false,
-                   diagnostics);
+  return make_part(config, *set, *bound, all_rows(set->fields[(*bound)[0].field].rows), columns, fitted,
+                   false, diagnostics);
 }
 
 std::vector<std::pair<std::string, int64_t>> count_array_classes(const RunConfig& config,
@@ -286,6 +266,20 @@ std::vector<std::pair<std::string, int64_t>> count_array_classes(const RunConfig
     double highest = 0;
     for (int64_t row = 0; row < field.rows; ++row) highest = std::max(highest, field.element(row, 0));
     if (highest < 2e9) found.emplace_back(name, static_cast<int64_t>(highest) - first + 1);
+  }
+  for (const auto& [input, spec] : config.inputs) {  // a column of whole numbers may be the label
+    Binding binding;
+    if (spec.from.size() != 1 || !find_cut_column(set->fields, spec.from, binding)) continue;
+    Field cut;
+    const Field& field = bound_field(set->fields, binding, cut);
+    double highest = -1;
+    bool whole = true;
+    for (int64_t row = 0; row < field.rows && whole; ++row) {
+      const double value = field.element(row, 0);
+      whole = value == std::floor(value) && value >= 0 && value < 2e9;
+      highest = std::max(highest, value);
+    }
+    if (whole) found.emplace_back(input, static_cast<int64_t>(highest) - spec.first + 1);
   }
   return found;
 }

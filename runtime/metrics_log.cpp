@@ -60,11 +60,15 @@ Json entry_of(const std::vector<std::string>& columns, std::string_view line, do
   return entry;
 }
 
+// What differs from run to run and is no curve.
+bool is_time(const std::string& name) {
+  return name == "time" || name == "step_ms" || name == "data_ms";
+}
+
 std::string record_of(const Json& entry) {
   std::vector<EventValue> values;
   for (const auto& [name, value] : entry.items()) {
-    if (!value.is_number() || name == "time" || name == "epoch" || name == "step" || name == "phase")
-      continue;
+    if (!value.is_number() || is_time(name) || name == "epoch" || name == "step" || name == "phase") continue;
     std::string tag = name;
     if (const size_t dot = tag.find('.'); dot != std::string::npos) tag[dot] = '/';
     values.push_back({tag, value.get<double>()});
@@ -116,8 +120,11 @@ Status MetricsLog::open(const std::string& path, const std::vector<std::string>&
   return reopen(events_, records, diagnostics);
 }
 
-Status MetricsLog::append(const std::string& line, Diagnostics& diagnostics) {
-  const Json entry = entry_of(columns_, line, now());
+Status MetricsLog::append(const std::string& line, StepTimes times, Diagnostics& diagnostics) {
+  Json entry = entry_of(columns_, line, now());
+  const auto rounded = [](double ms) { return std::round(ms * 1e4) / 1e4; };
+  entry["step_ms"] = rounded(times.step_ms);
+  entry["data_ms"] = rounded(times.data_ms);
   if (!write(csv_, line + "\n", diagnostics)) return Failure{};
   if (!write(json_, entry.dump() + "\n", diagnostics)) return Failure{};
   return write(events_, record_of(entry), diagnostics);

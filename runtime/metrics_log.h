@@ -1,6 +1,6 @@
 // What a run leaves line by line, at the end of each epoch:
 //   metrics.csv     numbers only; holds no times, so that an interrupted and an uninterrupted run leave the same file
-//   metrics.jsonl   the same as objects, with the time of day
+//   metrics.jsonl   the same as objects, with the time of day, and what a step took on average: step_ms, of it data_ms
 //   events/         the same for TensorBoard (tensorboard.h)
 // At a resume, what lies past the checkpoint is dropped from all three.
 #pragma once
@@ -15,6 +15,11 @@
 
 namespace nnc::runtime {
 
+// Of the steps of an epoch that this session took: milliseconds of each, and of them waiting for its rows.
+struct StepTimes {
+  double step_ms = 0, data_ms = 0;
+};
+
 class MetricsLog {
  public:
   MetricsLog() = default;
@@ -27,7 +32,7 @@ class MetricsLog {
   Status open(const std::string& path, const std::vector<std::string>& columns, int64_t last_step,
               Diagnostics& diagnostics);
   // One line of metrics.csv, without its end: numbers in the order of the columns, empty for what is not known.
-  Status append(const std::string& line, Diagnostics& diagnostics);
+  Status append(const std::string& line, StepTimes times, Diagnostics& diagnostics);
 
  private:
   struct File {

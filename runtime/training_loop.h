@@ -56,6 +56,8 @@ class Trainer {
   // One step, and its losses. False if one of them is not finite. Allocates nothing.
   bool take_step();
   bool segment();
+  // Of the steps since the last call.
+  StepTimes step_times();
   // The means of an epoch weigh a step by its rows.
   bool add_losses(int64_t rows);
 
@@ -100,6 +102,10 @@ class Trainer {
   PhaseLength length_;
   Position at_;
   int64_t first_step_ = 0;  // of this session
+  struct {
+    int64_t step = 0;
+    double seconds = 0, gathering = 0;
+  } timed_;  // where the last epoch's times end
   double last_loss_ = 0, said_ = 0;
   TrainOutcome outcome_;
 };

@@ -55,7 +55,7 @@ function curve_sections() {
     chart("Norm of each weight", norms("weight."), "at the end of the epoch"));
 }
 function results() {
-  const { columns, rows, times } = run.curves;
+  const { columns, rows, times, steps } = run.curves;
   if (!rows.length) return section("Results", make("p", {}, "No epoch has ended yet."));
   const shown = columns.filter(c => c.startsWith("train.") || c.startsWith("test."));
   const lines = shown.map(c => {
@@ -67,8 +67,10 @@ function results() {
   const known = times.filter(t => t !== null);
   const took = known.length > 1 ? `, ${duration(known[known.length - 1] - known[0])} from the end of epoch ` +
     `${rows[times.findIndex(t => t !== null)][0]} to that of the last` : "";
-  const last = rows[rows.length - 1];
-  return section("Results", make("p", { class: "small faint" }, `${count(last[0])} epochs, ${count(last[1])} steps${took}`),
+  const last = rows[rows.length - 1], timed = steps.filter(s => s !== null).pop();
+  const step_time = timed ? `; in the last epoch a step took ${number(timed[0])} ms, of it ${number(timed[1])} ms for data` +
+    (timed[0] > 0 ? ` (${(100 * timed[1] / timed[0]).toFixed(1)} %)` : "") : "";
+  return section("Results", make("p", { class: "small faint" }, `${count(last[0])} epochs, ${count(last[1])} steps${took}${step_time}`),
     table(["", "last", "lowest (epoch)", "highest (epoch)"], lines, [1, 2, 3]));
 }
 

@@ -59,17 +59,23 @@ std::string last_part(const std::string& path) {
 }
 
 nlohmann::ordered_json curves_of(const std::string& folder) {
-  Json json = {{"columns", Json::array()}, {"rows", Json::array()}, {"times", Json::array()}};
+  Json json = {{"columns", Json::array()},
+               {"rows", Json::array()},
+               {"times", Json::array()},
+               {"steps", Json::array()}};
   const std::string csv = text_of(folder + "/metrics.csv");
   const std::vector<std::string_view> lines = lines_of(csv);
   if (lines.empty()) return json;
   for (const std::string_view name : split(lines[0], ',')) json["columns"].push_back(std::string(name));
   const std::string log = text_of(folder + "/metrics.jsonl");
-  std::map<int64_t, Json> times;
+  std::map<int64_t, Json> times, steps;
   for (const std::string_view line : lines_of(log)) {
     const Json entry = Json::parse(line, nullptr, false);
-    if (entry.is_object() && entry.contains("step") && entry["step"].is_number() && entry.contains("time"))
-      times[entry["step"].get<int64_t>()] = entry["time"];
+    const auto has = [&](const char* key) { return entry.contains(key) && entry[key].is_number(); };
+    if (!entry.is_object() || !has("step") || !has("time")) continue;
+    const auto step = entry["step"].get<int64_t>();
+    times[step] = entry["time"];
+    if (has("step_ms") && has("data_ms")) steps[step] = {entry["step_ms"], entry["data_ms"]};
   }
   for (size_t i = 1; i < lines.size(); ++i) {
     Json row = Json::array();
@@ -77,6 +83,7 @@ nlohmann::ordered_json curves_of(const std::string& folder) {
     if (row.size() != json["columns"].size()) continue;
     const int64_t step = row.size() > 1 && row[1].is_number() ? row[1].get<int64_t>() : -1;
     json["times"].push_back(times.contains(step) ? times[step] : Json(nullptr));
+    json["steps"].push_back(steps.contains(step) ? steps[step] : Json(nullptr));
     json["rows"].push_back(std::move(row));
   }
   return json;

@@ -71,7 +71,8 @@ assert (3, b"brain.Event:2") in list(fields(start))
 assert len(events) == epochs, len(events)
 for row, line, event in zip(rows, lines, events):
     numbers = {k: float(v) for k, v in row.items()}
-    assert {k: v for k, v in line.items() if k != "time"} == numbers
+    assert {k: v for k, v in line.items() if k not in ("time", "step_ms", "data_ms")} == numbers
+    assert 0 < line["data_ms"] < line["step_ms"] < 1e4
     parts = dict(fields(event))
     assert struct.unpack("<d", parts[1])[0] == line["time"] and parts[2] == int(row["step"])
     values = {}

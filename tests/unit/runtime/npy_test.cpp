@@ -113,6 +113,91 @@ TEST_CASE("NPY: what cannot be rows of numbers is refused with the reason") {
             .find("has a header that is not") != std::string::npos);
 }
 
+TEST_CASE("one array of rows and columns serves several inputs, as the columns of a table do") {
+  const TemporaryFolder folder;
+  folder.file("t.npy", npy(dictionary("<f4", "(4, 5)"), raw<float>({0,  1,  2,  3,  1, 10, 11, 12, 13, 2,
+                                                                    20, 21, 22, 23, 0, 30, 31, 32, 33, 1})));
+  folder.file("part.npy", npy(dictionary("<f4", "(1, 4)"), raw<float>({40, 41, 42, 43})));
+  folder.file("wide.npy", npy(dictionary("<f4", "(1, 9)"), raw<float>(std::vector<float>(9))));
+  const std::vector<ModelColumn> columns = {floats("u", {2}), floats("v", {2}), labels("y", 3)};
+  const std::string head = "model = 'm.nn'\ndata.train = 't.npy'\n";
+  for (const char* load : {"memory", "mapped"}) {
+    // `v` takes what is left: columns 0 and 3, which do not lie side by side.
+    RunConfig config =
+        good_config(folder.path() + "/r.toml", head + "data.load = '" + load +
+                                                   "'\nargs.classes = 'auto'\ninput.y.from = -1\n"
+                                                   "input.u = { from = '1..3', scale = 2 }\n");
+    Diagnostics diagnostics;
+    REQUIRE(resolve_auto_arguments(config, diagnostics));
+    CHECK(config.arguments["classes"] == "3");
+    const LoadedData data = good_data(config, columns);
+    CHECK(row_floats(data.train, "u", 3) == std::vector<float>{62, 64});
+    CHECK(row_floats(data.train, "v", 3) == std::vector<float>{30, 33});
+    CHECK(row_label(data.train, "y", 1) == 2);
+
+    // A file without the label, under another name; and one that is neither.
+    Result<Fitted> fitted = Fitted::from_json(data.fitted.to_json(), diagnostics);
+    REQUIRE(fitted);
+    const std::span<const ModelColumn> inputs(columns.data(), 2);
+    const auto rows = load_rows(config, *fitted, folder.path() + "/part.npy", inputs, diagnostics);
+    REQUIRE(rows);
+    CHECK(row_floats(*rows, "u", 0) == std::vector<float>{82, 84});
+    CHECK(row_floats(*rows, "v", 0) == std::vector<float>{40, 43});
+    CHECK_FALSE(load_rows(config, *fitted, folder.path() + "/wide.npy", inputs, diagnostics));
+    CHECK(rendered(diagnostics, Sources(), folder.path()) ==
+          "wide.npy: error: wide has rows of 9; the run was trained with 5 columns [data_columns]\n");
+  }
+
+  // Single columns out of order, standardised apart; gaps filled.
+  const LoadedData data =
+      good_data(good_config(folder.path() + "/r.toml",
+                            head + "input.y.from = 4\ninput.u = { from = [3, 0], "
+                                   "standardize = true, missing = 0 }\ninput.v.from = ['t[1..3]']\n"),
+                columns);
+  CHECK(data.fitted.find("u")->mean == std::vector<double>{18, 15});
+  CHECK(row_floats(data.train, "u", 0)[1] == Approx(-15 / std::sqrt(125.0)));
+  CHECK(row_floats(data.train, "v", 2) == std::vector<float>{21, 22});
+
+  const auto said = [&](const std::string& from) {
+    const RunConfig config =
+        good_config(folder.path() + "/r.toml", head + "input.y.from = -1\ninput.u.from = " + from + "\n");
+    Diagnostics diagnostics;
+    CHECK_FALSE(load_data(config, columns, diagnostics));
+    const std::string text = diagnostics.all().front().message;
+    CHECK(diagnostics.exit_code() == 4);
+    return text;
+  };
+  CHECK(said("[1, 5]") ==
+        "input.u.from: 5 is none of the columns 0..4 of t; an NPY file offers the fields t");
+  CHECK(said("'2..9'") ==
+        "input.u.from: 2..9 is none of the columns 0..4 of t; an NPY file offers the fields t");
+  CHECK(said("'s[1]'") ==
+        "input.u.from: there is no array [rows, columns] named s; an NPY file offers the fields t");
+  CHECK(said("'tt'") == "input.u.from: an NPY file offers the fields t");
+  CHECK(said("[1, 't']") == "input.u.from: t names no columns of an array; an NPY file offers the fields t");
+}
+
+TEST_CASE("NPZ: columns of one of several arrays are named with it") {
+  const TemporaryFolder folder;
+  folder.file("t.npz",
+              npz({{"a.npy", npy(dictionary("|u1", "(2, 3)"), raw<unsigned char>({0, 51, 1, 102, 153, 0}))},
+                   {"b.npy", npy(dictionary("<f8", "(2, 2)"), raw<double>({7, 8, 9, 10}))}},
+                  true));
+  const std::string head = "model = 'm.nn'\ndata.train = 't.npz'\n";
+  const std::vector<ModelColumn> columns = {floats("u", {2}), floats("v", {}), labels("y", 2)};
+  const LoadedData data = good_data(
+      good_config(folder.path() + "/r.toml",
+                  head + "input.u.from = 'a[0..2]'\ninput.y.from = 'a[2]'\ninput.v.from = 'b[-1]'\n"),
+      columns);
+  CHECK(row_floats(data.train, "u", 1) == std::vector<float>{102 / 255.0F, 153 / 255.0F});
+  CHECK(row_label(data.train, "y", 0) == 1);
+  CHECK(row_floats(data.train, "v", 1) == std::vector<float>{10});
+  Diagnostics diagnostics;
+  CHECK_FALSE(load_data(good_config(folder.path() + "/r.toml", head + "input.u.from = '0..2'\n"), columns,
+                        diagnostics));
+  CHECK(diagnostics.all().front().help == "input.u.from = \"b[0..2]\"");
+}
+
 TEST_CASE("NPZ: members are fields, packed or not; standardising is fitted per number") {
   const std::map<std::string, std::string> members = {
       {"x.npy", npy(dictionary("<f8", "(4, 2)"), raw<double>({1, 10, 3, 20, 5, 30, 7, 40}))},

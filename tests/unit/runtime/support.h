@@ -46,7 +46,7 @@ inline std::string slurp(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-// The names and bytes of all files below a folder, but the lock. The time of day is cut out of metrics.jsonl; of events,
+// The names and bytes of all files below a folder, but the lock. Times are cut out of metrics.jsonl; of events,
 // whose records hold it in 8 bytes, only the size counts.
 inline std::map<std::string, std::string> files_below(const std::string& folder) {
   std::map<std::string, std::string> out;
@@ -55,7 +55,7 @@ inline std::map<std::string, std::string> files_below(const std::string& folder)
       std::string& bytes = out[std::filesystem::relative(entry.path(), folder).string()];
       bytes = slurp(entry.path().string());
       if (entry.path().filename() == "metrics.jsonl")
-        bytes = std::regex_replace(bytes, std::regex("\"time\":[0-9.e+]+"), "\"time\":0");
+        bytes = std::regex_replace(bytes, std::regex("\"(time|step_ms|data_ms)\":[0-9.e+-]+"), "\"$1\":0");
       if (entry.path().filename().string().find("tfevents") != std::string::npos)
         bytes = std::to_string(bytes.size());
     }

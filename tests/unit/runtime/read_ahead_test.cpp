@@ -1,0 +1,97 @@
+// Rows of mapped files are in memory before they are gathered, and nothing waits for the thread that sees to it.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "catch2/catch.hpp"
+#include "runtime/read_ahead.h"
+#include "support.h"
+
+using namespace nnc;
+using namespace nnc::runtime;
+using namespace nnc::runtime::test;
+
+namespace {
+
+constexpr int64_t kRows = 2000;
+constexpr size_t kRow = 4096;
+
+// A file of pages, row i of bytes i & 255, which is on the disk and not in memory.
+ColumnData cold_column(const TemporaryFolder& folder) {
+  std::string bytes;
+  for (int64_t i = 0; i < kRows; ++i) bytes.append(kRow, static_cast<char>(i));
+  const std::string path = folder.file("rows.bin", bytes);
+  const int file = ::open(path.c_str(), O_RDONLY);
+  REQUIRE(::fsync(file) == 0);
+  ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+  ::close(file);
+  Diagnostics diagnostics;
+  Result<SharedBytes> mapped = open_bytes(path, DataPlace::mapped, diagnostics);
+  REQUIRE(mapped);
+  REQUIRE((*mapped)->mapped());
+  ColumnData column;
+  column.column = {"x", ElementType::f32, {static_cast<int64_t>(kRow)}, 0, {}};
+  column.row_elements = kRow;
+  column.packed = true;
+  column.table.resize(256);
+  column.file = *mapped;
+  column.stride = kRow;
+  return column;
+}
+
+bool in_memory(const ColumnData& column, int64_t row) {
+  unsigned char found = 0;
+  REQUIRE(::mincore(const_cast<unsigned char*>(column.row(row)), 1, &found) == 0);
+  return (found & 1) != 0;
+}
+
+bool wait_for(const ReadAhead& ahead, uint64_t batches) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (ahead.done() < batches && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  return ahead.done() == batches;
+}
+
+}  // namespace
+
+TEST_CASE("rows that are asked for come into memory, and no others") {
+  const TemporaryFolder folder;
+  const ColumnData column = cold_column(folder);
+  column.file->expect_order(true);
+  const std::vector<uint32_t> rows = {1900, 3, 700, 1200};
+  // Where temporary files lie in memory themselves, nothing can be seen.
+  const bool cold = !in_memory(column, 700);
+  ReadAhead ahead({&column}, 4);
+  REQUIRE(ahead.works());
+  REQUIRE(ahead.ask(rows.data(), 4));
+  REQUIRE(wait_for(ahead, 1));
+  for (const uint32_t row : rows) CHECK(in_memory(column, row));
+  if (cold) CHECK_FALSE(in_memory(column, 1000));
+  if (!cold) WARN("the temporary folder lies in memory: only half of this is tested");
+}
+
+TEST_CASE("asking never waits: what is too much is refused, and the rest is done") {
+  const TemporaryFolder folder;
+  const ColumnData column = cold_column(folder);
+  ReadAhead ahead({&column}, 500);
+  std::vector<uint32_t> rows(500);
+  uint64_t taken = 0;
+  for (uint32_t batch = 0; batch < 400; ++batch) {
+    for (uint32_t i = 0; i < 500; ++i) rows[i] = (batch * 37 + i * 4) % kRows;
+    if (ahead.ask(rows.data(), 500)) ++taken;
+    CHECK(ahead.asked() - ahead.done() <= static_cast<uint64_t>(ahead.distance()) + 2);
+  }
+  CHECK(taken > 0);
+  CHECK(ahead.asked() == taken);
+  CHECK(wait_for(ahead, taken));
+  CHECK(ahead.ask(rows.data(), 500));  // the destructor does not wait for this one to be read
+}
+
+TEST_CASE("rows in memory have no reading thread") {
+  ColumnData column;
+  column.column = {"x", ElementType::f32, {}, 0, {}};
+  column.bytes.resize(400);
+  CHECK_FALSE(ReadAhead({&column}, 10).works());
+}
