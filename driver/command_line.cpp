@@ -42,7 +42,9 @@ constexpr CommandRow kCommands[] = {
      "compile times.",
      kModel | kOptimizer | kBuild | kPasses | kJson, compile},
     {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
-     "Prints any stage of a model as text, or lists a checkpoint's tensors.",
+     "Prints any stage of a model as text, lists a checkpoint's tensors, or shows one of them: its numbers, "
+     "or "
+     "its rows as pictures.",
      kModel | kOptimizer | kBuild | kPasses | kGraph | kJson, inspect},
     {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
      "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
@@ -153,10 +155,21 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
 }
 
 void add_own_flags(CLI::App& app, std::string_view name, Options& o) {
-  if (name == "inspect")
+  if (name == "inspect") {
     app.add_option("--stage", o.stage, "ast, graph, grad, fused, kernels, llvm or asm (default graph)")
         ->type_name("STAGE")
         ->check(CLI::IsMember({"ast", "graph", "grad", "fused", "kernels", "llvm", "asm"}));
+    app.add_option("--tensor", o.tensor, "Show this tensor of a checkpoint or of a trained run")
+        ->type_name("NAME");
+    app.add_option("-o", o.output, "Draw the tensor's rows as pictures into FILE.png")->type_name("FILE.png");
+    app.add_option("--pictures", o.pictures,
+                   "The shape of one of them: 28x28 or 3x32x32 (default: square, grey or in three colours)")
+        ->type_name("CxHxW");
+    app.add_option("--names", o.names, "What to write under them (default: categories, or numbers from 0)")
+        ->type_name("A,B,...")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+  }
   if (name == "opt") {
     app.add_option("--passes", o.passes, "Exactly these, in this order (default: the whole pipeline)")
         ->type_name("A,B,...");

@@ -1,5 +1,6 @@
 // nnc inspect FILE --stage=…: any stage of a model as text that reads back, or the tensors of a checkpoint.
 #include "driver/commands.h"
+#include "driver/inspect_tensor.h"
 #include "driver/session.h"
 #include "frontend/parser.h"
 #include "ir/kernel_text.h"
@@ -75,6 +76,7 @@ int inspect(const Options& options, Console& console) {
   const std::string& path = options.arguments.front();
   const Result<FileKind> kind = kind_of(session, path);
   if (!kind) return session.leave();
+  if (asks_for_tensor(options)) return show_tensor(session, path, *kind);
   switch (*kind) {
     case FileKind::checkpoint:
       return list_checkpoint(session, path);

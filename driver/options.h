@@ -35,6 +35,9 @@ struct Options {
 
   // Of one command each.
   std::string stage = "graph";          // inspect
+  std::string tensor;                   // inspect: the tensor of a checkpoint to show
+  std::string pictures;                 // inspect: the shape of a row drawn as a picture
+  std::vector<std::string> names;       // inspect: what to write under the pictures
   std::string graph = "train";          // inspect, opt: which of the model's graphs
   std::string passes;                   // opt
   bool print_changed = false;           // opt
@@ -48,7 +51,7 @@ struct Options {
   std::vector<std::string> optimizers;  // paths: one way each
   int64_t path_steps = 200;             // paths
   std::vector<std::string> outputs;     // paths: the files to draw
-  std::string output;                   // predict: which output; compile -o
+  std::string output;                   // predict: which output; -o of compile, inspect, report …
   std::string checkpoint;               // eval, predict: best, latest, or a file; empty: as trained.h says
   bool live = false;                    // report
   int port = 7878;                      // report --live

@@ -3,7 +3,6 @@
 #include <set>
 
 namespace nnc::driver {
-namespace {
 
 // Overrides say which folder (train.out) and which data; the model is the one that was trained.
 Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, FileKind kind) {
@@ -35,8 +34,6 @@ Result<std::string> choose_checkpoint(Session& session, const runtime::TrainedRu
       .suggest("nnc train makes one at the end of each epoch");
   return Failure();
 }
-
-}  // namespace
 
 Result<Trained> open_trained(Session& session, const std::string& path) {
   const Result<FileKind> kind = kind_of(session, path);

@@ -16,6 +16,11 @@ struct Trained {
   std::string checkpoint;  // path of the one to use
 };
 
+// The run folder that a run file (with --set train.out) or a folder means.
+Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, FileKind kind);
+// The path of the run's checkpoint to use: as above.
+Result<std::string> choose_checkpoint(Session& session, const runtime::TrainedRun& run);
+
 // `path` is a run folder or a run file. Sizes and arguments are those that were trained.
 Result<Trained> open_trained(Session& session, const std::string& path);
 

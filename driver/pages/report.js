@@ -147,6 +147,17 @@ function prediction_sections() {
   return all;
 }
 
+function template_section() {
+  const t = run.templates;
+  if (!t) return [];
+  const classes = t.are_classes && run.predictions?.classes?.length === t.of ? run.predictions.classes : null;
+  const shown = t.pictures.map((uri, k) => make("figure", {}, make("img", { src: uri, alt: `row ${k} of ${t.parameter}` }),
+    make("figcaption", {}, classes ? classes[k] : String(k))));
+  return [section("Templates", make("p", { class: "small faint" }, `${t.pictures.length < t.of ? `the first ${shown.length} of ` : ""}` +
+    `the ${t.of} rows of ${t.parameter}, drawn as pictures of ${t.input}: light raises the score, dark lowers it, grey is 0`),
+    make("div", { class: "gallery" }, ...shown))];
+}
+
 // ---- the model, its cost, where it comes from ----
 
 function model_sections() {
@@ -190,6 +201,7 @@ function render() {
     e.parameters !== undefined && `${count(e.parameters)} parameters`, e.processor].filter(Boolean).join(" · ");
   const notes = run.notes.map(text => make("section", { class: "note" }, make("pre", {}, text)));
   document.getElementById("main").replaceChildren(...notes, results(), curve_sections(), ...prediction_sections(),
+    ...template_section(),
     ...model_sections(), ...origin_sections());
   for (const draw of charts) draw();
 }

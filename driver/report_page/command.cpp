@@ -10,6 +10,7 @@
 #include "driver/report_page/predictions.h"
 #include "driver/report_page/run_facts.h"
 #include "driver/report_page/serve.h"
+#include "driver/report_page/templates.h"
 #include "nlohmann/json.hpp"
 #include "runtime/file.h"
 
@@ -58,6 +59,8 @@ int add_model(Session& session, const std::string& path, Json& json) {
       if (rows) {
         Result<Json> predictions = predictions_of(session, *trained, *rows);
         if (predictions) json["predictions"] = std::move(*predictions);
+        Result<Json> templates = templates_of(session, *trained, rows->data);
+        if (templates) json["templates"] = std::move(*templates);
       }
     }
   }
@@ -85,11 +88,8 @@ std::string text_of_json(const Json& json) {
 }
 
 Json empty_model() {
-  return {{"notes", Json::array()},
-          {"model", nullptr},
-          {"compiled", nullptr},
-          {"predictions", nullptr},
-          {"checkpoint", nullptr}};
+  return {{"notes", Json::array()}, {"model", nullptr},     {"compiled", nullptr},
+          {"predictions", nullptr}, {"templates", nullptr}, {"checkpoint", nullptr}};
 }
 
 // The page's data while a run goes on. The expensive part is made again when there is a new checkpoint, at most every

@@ -46,7 +46,8 @@ std::optional<PictureShape> picture_shape(std::span<const int64_t> shape) {
   return picture;
 }
 
-std::string picture_of_row(const PictureShape& shape, std::span<const float> values, float low, float high) {
+cairo_surface_t* surface_of_row(const PictureShape& shape, std::span<const float> values, float low,
+                                float high) {
   cairo_surface_t* image = cairo().image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(shape.width),
                                                         static_cast<int>(shape.height));
   unsigned char* pixels = cairo().image_surface_get_data(image);
@@ -65,6 +66,11 @@ std::string picture_of_row(const PictureShape& shape, std::span<const float> val
       std::memcpy(pixels + y * stride + x * 4, &pixel, sizeof pixel);
     }
   cairo().surface_mark_dirty(image);
+  return image;
+}
+
+std::string picture_of_row(const PictureShape& shape, std::span<const float> values, float low, float high) {
+  cairo_surface_t* image = surface_of_row(shape, values, low, high);
   std::string png;
   cairo().surface_write_to_png_stream(image, append_bytes, &png);
   cairo().surface_destroy(image);

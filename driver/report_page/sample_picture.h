@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "driver/cairo.h"
+
 namespace nnc::driver {
 
 struct PictureShape {
@@ -17,7 +19,10 @@ struct PictureShape {
 // Nothing if it looks like none, or where Cairo is missing.
 std::optional<PictureShape> picture_shape(std::span<const int64_t> shape);
 
-// A PNG; the values from `low` to `high` become dark to light.
+// The pixels of a row, for the caller to destroy; the values from `low` to `high` become dark to light.
+cairo_surface_t* surface_of_row(const PictureShape& shape, std::span<const float> values, float low,
+                                float high);
+// The same as a PNG; the values from `low` to `high` become dark to light.
 std::string picture_of_row(const PictureShape& shape, std::span<const float> values, float low, float high);
 
 // "data:image/png;base64,…"

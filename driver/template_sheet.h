@@ -1,0 +1,24 @@
+// Rows of a weight as pictures: what a unit's weights look for in the picture that it is given.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "driver/report_page/sample_picture.h"
+
+namespace nnc::driver {
+
+struct Template {
+  std::string name;  // written under it
+  std::vector<float> weights;
+};
+
+// The weight that is drawn white, and whose negative is drawn black: three times the root of the mean square, so that a
+// few large weights do not leave the rest grey. 0 is the grey between.
+float template_reach(std::span<const float> weights);
+
+// A PNG with all of them side by side, each drawn over its own reach and made larger without smoothing.
+std::string template_sheet(const PictureShape& shape, std::span<const Template> templates);
+
+}  // namespace nnc::driver
