@@ -219,9 +219,12 @@ void add_own_flags(CLI::App& app, std::string_view name, Options& o) {
     app.add_option("-o", o.output, "Write NAME.nn and NAME.toml (default: named after the data)")
         ->type_name("NAME");
   }
-  if (name == "predict")
+  if (name == "predict") {
     app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")
         ->type_name("NAME");
+    app.add_flag("--values", o.values,
+                 "Every output of all rows together, laid out as nnc run does, not CSV");
+  }
   if (name == "eval" || name == "predict")
     app.add_option(
            "--checkpoint", o.checkpoint,

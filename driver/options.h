@@ -52,6 +52,7 @@ struct Options {
   int64_t path_steps = 200;             // paths
   std::vector<std::string> outputs;     // paths: the files to draw
   std::string output;                   // predict: which output; -o of compile, inspect, report …
+  bool values = false;                  // predict: every output, for people
   std::string checkpoint;               // eval, predict: best, latest, or a file; empty: as trained.h says
   bool live = false;                    // report
   int port = 7878;                      // report --live

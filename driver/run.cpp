@@ -13,12 +13,8 @@ namespace {
 
 constexpr std::string_view kExpressionName = "value";
 
-// name: f32[2, 3] = … on one line where it fits.
 void show(Console& console, std::string_view name, const DenseTensor& tensor) {
-  const std::string head = fmt::format("{}: {} =", name, to_string(tensor.type));
-  const std::string text = tensor_text(tensor, 2);
-  const bool one_line = text.find('\n') == std::string::npos && display_width(head) + text.size() < 100;
-  console.print("{}{}{}\n", head, one_line ? " " : "\n  ", text);
+  console.write(named_tensor_text(name, tensor));
 }
 
 // `-e EXPR` is a file with one member.

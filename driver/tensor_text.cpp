@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fmt/format.h"
+#include "support/source.h"
 
 namespace nnc::driver {
 namespace {
@@ -142,6 +143,13 @@ std::string number_text(double value, DType dtype) {
 std::string tensor_text(const DenseTensor& tensor, size_t indent) {
   if (tensor.type.shape.empty()) return number_text(tensor.data.at(0), tensor.type.dtype);
   return Printer(tensor, indent).text();
+}
+
+std::string named_tensor_text(std::string_view name, const DenseTensor& tensor) {
+  const std::string head = fmt::format("{}: {} =", name, to_string(tensor.type));
+  const std::string text = tensor_text(tensor, 2);
+  const bool one_line = text.find('\n') == std::string::npos && display_width(head) + text.size() < 100;
+  return fmt::format("{}{}{}\n", head, one_line ? " " : "\n  ", text);
 }
 
 }  // namespace nnc::driver

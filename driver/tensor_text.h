@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "ir/op.h"
 
@@ -14,5 +15,8 @@ std::string number_text(double value, DType dtype);
 
 // The elements, without name and type. Lines after the first start with `indent` spaces.
 std::string tensor_text(const DenseTensor& tensor, size_t indent = 0);
+
+// `name: f32[2, 3] = …` and a newline; the elements stand on the same line where they fit.
+std::string named_tensor_text(std::string_view name, const DenseTensor& tensor);
 
 }  // namespace nnc::driver
