@@ -1,4 +1,7 @@
-"""Runs a command on a terminal of its own for two seconds, then presses Ctrl-C; prints what it drew: terminal.py COLUMNS COMMAND..."""
+"""Runs a command on a terminal of its own, presses Ctrl-C once its bar was drawn ten times; prints all it drew.
+
+    terminal.py COLUMNS COMMAND...
+"""
 import fcntl
 import os
 import pty
@@ -14,9 +17,9 @@ if child == 0:
     os.environ.update(TERM="xterm", LC_ALL="C.UTF-8")
     os.execvp(command[0], command)
 fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-until, pressed, drawn = time.monotonic() + 2, False, b""
+until, pressed, drawn = time.monotonic() + 60, False, b""
 while True:
-    if time.monotonic() > until and not pressed:
+    if not pressed and (drawn.count(b"\repoch ") >= 10 or time.monotonic() > until):
         os.write(terminal, b"\x03")
         pressed = True
     if select.select([terminal], [], [], 0.1)[0]:
