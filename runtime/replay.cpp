@@ -37,7 +37,7 @@ void Trainer::describe_step(FailingStep& found) const {
   found.step_in_epoch = at_.step_in_epoch;
   found.t = at_.t;
   found.lr = session_->read_scalar("lr");
-  found.seed = static_cast<int64_t>(config_.seed);
+  found.seed = draw_seed();
   const int64_t batch = data_.train.columns.empty() ? 0 : at_.step_in_epoch - 1;
   const EntryPoint& entry = batches_.entry_of(batch);
   found.entry = entry.name;

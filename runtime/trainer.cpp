@@ -103,6 +103,7 @@ bool Trainer::resume() {
   checkpoints_.start(folder_.resume_from, at_.step);
   if (!enter_phase()) return false;
   initialize(*session_, config_.seed);
+  session_->set_scalar("seed", draw_seed());
   if (!load_state(*checkpoint, bundle(), session_->state(), {}, diagnostics_)) return false;
   if (at_.losses.size() != losses_.size()) at_.losses.assign(losses_.size(), 0);
   return true;
@@ -125,7 +126,7 @@ bool Trainer::enter_phase() {
     return false;
   }
   at_.losses.resize(losses_.size(), 0);
-  session_->set_scalar("seed", static_cast<int64_t>(config_.seed));
+  session_->set_scalar("seed", draw_seed());
   const TensorInfo* count = bundle().find_tensor("t");
   count_ = count != nullptr && count->role == TensorRole::scalar && count->dtype == ElementType::i64
                ? session_->state() + count->offset
@@ -137,6 +138,12 @@ bool Trainer::enter_phase() {
   if (!batches_.bind(bundle(), "train", data_.train, diagnostics_)) return false;
   length_ = phase_length(phase(), data_.train.columns.empty() ? 0 : batches_.batches());
   return true;
+}
+
+int64_t Trainer::draw_seed() const {
+  const int64_t restart = at_.step - at_.t;
+  return static_cast<int64_t>(restart == 0 ? config_.seed
+                                           : splitmix_word(config_.seed, static_cast<uint64_t>(restart)));
 }
 
 bool Trainer::phase_done() const {
