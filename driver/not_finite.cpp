@@ -5,25 +5,29 @@
 #include <cmath>
 
 #include "driver/dense.h"
+#include "driver/probe_step.h"
 #include "fmt/format.h"
 #include "ir/nonfinite.h"
 
 namespace nnc::driver {
 namespace {
 
-// What is computed op by op: about half a minute, and memory that any machine which trains has.
+// What the interpreter computes op by op: about half a minute, and memory that any machine which trains has. What is
+// larger is compiled again with a look at every value (probe_step.h).
 constexpr double kMostOperations = 1e9;
 constexpr double kMostBytes = 4e9;
 
 // The training step's graph as the code generator gets it, fused ops written out again: what the machine code computes,
 // and not what the text would be without its algebra. For a batch of `rows`.
-Result<Graph> step_graph(Session& session, const LoadedModel& loaded, int64_t rows) {
+enum class StepForm { kernels, before_layout };
+Result<Graph> step_graph(Session& session, const LoadedModel& loaded, int64_t rows, StepForm form) {
   frontend::BuildOptions options = loaded.options;
   options.batch = rows;
   Diagnostics quiet;  // said when the model was built for training
   const Result<frontend::Model> model = frontend::build_model(loaded.tree, session.sources, options, quiet);
   const Graph* graph = model ? model->module.find("train") : nullptr;
   if (graph == nullptr) return Failure();
+  if (form == StepForm::before_layout) return step_before_layout(session, *graph);
   return run_pipeline(session, *graph, passes::Stage::kernels);
 }
 
@@ -293,22 +297,28 @@ void explain_not_finite(Session& session, const LoadedModel& loaded, const Bundl
                         const runtime::FailingStep& step, Diagnostics& diagnostics) {
   const auto rows = static_cast<int64_t>(step.rows.size());
   const int64_t batch = rows > 0 ? rows : loaded.options.batch;
-  const Result<Graph> graph = step_graph(session, loaded, batch);
+  StepForm form = StepForm::kernels;
+  Result<Graph> graph = step_graph(session, loaded, batch, form);
   if (!graph) return report_step(step, "the model could not be built again", diagnostics);
-  const InterpretationCost cost = interpretation_cost(*graph);
-  if (cost.operations > kMostOperations || cost.bytes > kMostBytes)
-    return report_step(
-        step,
-        fmt::format("its op is not looked for: computing the step op by op takes {:.2g} operations "
-                    "and {:.2g} bytes, the limits are {:.2g} and {:.2g}",
-                    cost.operations, cost.bytes, kMostOperations, kMostBytes),
-        diagnostics);
-  const std::optional<NonFinite> found =
-      find_nonfinite(*graph, inputs_of(*graph, bundle, step), targets(step));
-  if (!found)
-    return report_step(step, "computed op by op it stays finite: a sum overflows on its way, or just does",
-                       diagnostics);
-  const Result<Graph> wider = rows > 0 ? step_graph(session, loaded, batch + 1) : Result<Graph>(Failure());
+  std::optional<NonFinite> found;
+  if (const InterpretationCost cost = interpretation_cost(*graph);
+      cost.operations > kMostOperations || cost.bytes > kMostBytes) {
+    form = StepForm::before_layout;
+    graph = step_graph(session, loaded, batch, form);
+    if (!graph) return report_step(step, "the model could not be built again", diagnostics);
+    Result<std::optional<NonFinite>> probed =
+        probe_step(session, *graph, bundle, step, targets(step), diagnostics);
+    if (!probed) return report_step(step, "its op is not looked for: see above", diagnostics);
+    found = *std::move(probed);
+    if (!found) return report_step(step, "no single op could be found where it begins", diagnostics);
+  } else {
+    found = find_nonfinite(*graph, inputs_of(*graph, bundle, step), targets(step));
+    if (!found)
+      return report_step(step, "computed op by op it stays finite: a sum overflows on its way, or just does",
+                         diagnostics);
+  }
+  const Result<Graph> wider =
+      rows > 0 ? step_graph(session, loaded, batch + 1, form) : Result<Graph>(Failure());
   Explanation(session, *graph, wider ? &*wider : nullptr, step, *found).report(diagnostics);
 }
 

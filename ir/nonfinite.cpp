@@ -98,6 +98,24 @@ class Search {
     return earliest(outputs);
   }
 
+  // What a node's values show.
+  Record look(NodeId id, const Results& operands, const Results& results) const {
+    Record record;
+    const Node& node = graph_.nodes[id];
+    int64_t count = 0;
+    for (const DenseTensor& tensor : results)
+      for (size_t at = 0; at < tensor.data.size(); ++at) {
+        if (finite(tensor, at)) continue;
+        ++count;
+        record.not_finite = true;
+        if (record.origin || node.op == Op::constant || &tensor != &results[0]) continue;
+        NonFinite found{id, unravel(static_cast<int64_t>(at), tensor.type.shape), tensor.data[at], {}, 1, 0};
+        if (begins_here(node, operands, found)) record.origin = std::move(found);
+      }
+    if (record.origin) record.origin->count = count;
+    return record;
+  }
+
  private:
   void compute(NodeId id) {
     const Node& node = graph_.nodes[id];
@@ -117,7 +135,7 @@ class Search {
         if (tensor.type.dtype == DType::f32)
           for (double& value : tensor.data) value = rounded(value, DType::f32);
     }
-    look(id, operands, results);
+    records_[id.index] = look(id, operands, results);
   }
 
   // The scalar rule: to the bit what the compiled op computes, and not what the real numbers would give.
@@ -132,22 +150,6 @@ class Search {
       out.data[at] = double_of(def.scalar(builder, scalars, out.type.dtype));
     }
     return out;
-  }
-
-  void look(NodeId id, const Results& operands, const Results& results) {
-    Record& record = records_[id.index];
-    const Node& node = graph_.nodes[id];
-    int64_t count = 0;
-    for (const DenseTensor& tensor : results)
-      for (size_t at = 0; at < tensor.data.size(); ++at) {
-        if (finite(tensor, at)) continue;
-        ++count;
-        record.not_finite = true;
-        if (record.origin || node.op == Op::constant || &tensor != &results[0]) continue;
-        NonFinite found{id, unravel(static_cast<int64_t>(at), tensor.type.shape), tensor.data[at], {}, 1, 0};
-        if (begins_here(node, operands, found)) record.origin = std::move(found);
-      }
-    if (record.origin) record.origin->count = count;
   }
 
   // Whether everything that this element was computed from is finite, or it is a NaN and none of that was. Fills in
@@ -239,20 +241,13 @@ class Search {
     });
   }
 
-  // Back from the outputs through values that are not finite; of the places where it begins, the first computed.
+  // Of the places where it begins, the first computed.
   std::optional<NonFinite> earliest(std::span<const std::string> outputs) {
-    std::vector<bool> reached(graph_.nodes.size(), false);
-    for (const Output& output : graph_.outputs)
-      if (std::find(outputs.begin(), outputs.end(), output.name) != outputs.end())
-        reached[output.value.node.index] = records_[output.value.node.index].not_finite;
-    std::optional<NonFinite> first;
-    for (uint32_t i = static_cast<uint32_t>(graph_.nodes.size()); i-- > 0;) {
-      if (!reached[i]) continue;
-      if (records_[i].origin) first = records_[i].origin;
-      for (const Value& operand : graph_.nodes[NodeId{i}].operands)
-        if (records_[operand.node.index].not_finite) reached[operand.node.index] = true;
-    }
-    return first;
+    std::vector<bool> not_finite;
+    for (const Record& record : records_) not_finite.push_back(record.not_finite);
+    for (const NodeId id : nonfinite_path(graph_, not_finite, outputs))
+      if (records_[id.index].origin) return records_[id.index].origin;
+    return std::nullopt;
   }
 
   const Graph& graph_;
@@ -266,6 +261,29 @@ class Search {
 std::optional<NonFinite> find_nonfinite(const Graph& graph, const TensorMap& inputs,
                                         std::span<const std::string> outputs) {
   return Search(graph, inputs).run(outputs);
+}
+
+std::optional<NonFinite> nonfinite_at(const Graph& graph, NodeId id, const std::vector<DenseTensor>& operands,
+                                      const std::vector<DenseTensor>& results) {
+  static const TensorMap kNone;
+  return Search(graph, kNone).look(id, operands, results).origin;
+}
+
+std::vector<NodeId> nonfinite_path(const Graph& graph, const std::vector<bool>& not_finite,
+                                   std::span<const std::string> outputs) {
+  std::vector<bool> reached(graph.nodes.size(), false);
+  for (const Output& output : graph.outputs)
+    if (std::find(outputs.begin(), outputs.end(), output.name) != outputs.end())
+      reached[output.value.node.index] = not_finite[output.value.node.index];
+  std::vector<NodeId> path;
+  for (uint32_t i = static_cast<uint32_t>(graph.nodes.size()); i-- > 0;) {
+    if (!reached[i]) continue;
+    path.push_back(NodeId{i});
+    for (const Value& operand : graph.nodes[NodeId{i}].operands)
+      if (not_finite[operand.node.index]) reached[operand.node.index] = true;
+  }
+  std::reverse(path.begin(), path.end());
+  return path;
 }
 
 InterpretationCost interpretation_cost(const Graph& graph) {

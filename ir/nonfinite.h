@@ -36,6 +36,16 @@ struct NonFinite {
 std::optional<NonFinite> find_nonfinite(const Graph& graph, const TensorMap& inputs,
                                         std::span<const std::string> outputs);
 
+// The same for one node whose values are known from elsewhere: where it begins among its results. Nothing if every element
+// that is not finite was computed from one that is not.
+std::optional<NonFinite> nonfinite_at(const Graph& graph, NodeId id, const std::vector<DenseTensor>& operands,
+                                      const std::vector<DenseTensor>& results);
+
+// The nodes that are not finite and lead to one of the named outputs through nodes that are not, in their order. One
+// entry of `not_finite` per node.
+std::vector<NodeId> nonfinite_path(const Graph& graph, const std::vector<bool>& not_finite,
+                                   std::span<const std::string> outputs);
+
 // What computing this graph that way takes: scalar operations (a product counts each of its terms), and the bytes of
 // all values that are alive at once, at their peak.
 struct InterpretationCost {
