@@ -34,6 +34,9 @@ class CheckpointWriter {
   // Removes what `train.keep` does not ask for.
   void prune();
 
+  // Reports what of the run folder could not be written, and where the run stands on the disk.
+  bool fail(const Diagnostics& problems, Diagnostics& diagnostics) const;
+
   const std::string& newest() const { return newest_; }
   // The run begins, or goes on, at this step.
   void start(const std::string& resumed_from, int64_t step) {
@@ -42,9 +45,6 @@ class CheckpointWriter {
   }
 
  private:
-  // Reports what could not be written, and where the run stands on the disk.
-  bool fail(const Diagnostics& problems, Diagnostics& diagnostics) const;
-
   using Clock = std::chrono::steady_clock;
   const RunConfig& config_;
   const RunFolder& folder_;

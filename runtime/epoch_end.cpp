@@ -33,7 +33,8 @@ bool Trainer::end_segment() {
   for (const NamedValue& v : outcome_.losses) line += fmt::format(",{}", v.value);
   for (const NamedValue& v : outcome_.metrics) line += fmt::format(",{}", v.value);
   line += measure_norms(*session_, norms_, data_.train);
-  if (!log_.append(line, step_times(), diagnostics_)) return false;
+  Diagnostics problems;
+  if (!log_.append(line, step_times(), problems)) return checkpoints_.fail(problems, diagnostics_);
 
   if (phase().schedule.kind == Schedule::Kind::plateau)
     see(phase().schedule, measured(phase().schedule.watch.metric), at_.plateau);
