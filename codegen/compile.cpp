@@ -2,8 +2,10 @@
 // cache, and everything is linked into this process.
 #include "codegen/compile.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <thread>
 
@@ -102,13 +104,32 @@ std::string step_text(const Program& program, const MemoryPlan::PerProgram& plan
   return text;
 }
 
+// Roughly how long a unit takes to compile, in instructions: what is done last should be short, so that no
+// thread waits long for another.
+int64_t size_of(const Unit& unit, const std::vector<Program>& programs) {
+  if (!unit.kernel) return 100 * static_cast<int64_t>(programs[unit.program].items.size());
+  int64_t size = 50 * static_cast<int64_t>(unit.kernel->exprs.size());
+  const std::function<void(const std::vector<kernel::Statement>&)> add = [&](const auto& body) {
+    for (const kernel::Statement& s : body) {
+      if (const auto* contract = std::get_if<kernel::Contract>(&s.body))
+        size += 500 + 50 * contract->schedule.rows * (contract->schedule.cols / 16 + 1);
+      if (const auto* loop = std::get_if<kernel::For>(&s.body)) add(loop->body);
+    }
+  };
+  add(unit.kernel->body);
+  return size;
+}
+
 void compile_units(std::vector<Unit>& units, const std::vector<Program>& programs, const MemoryPlan& plan,
                    const std::vector<std::vector<std::string>>& symbols, const Target& target,
                    const ObjectCache* cache, const Sources* sources) {
+  std::vector<std::pair<int64_t, size_t>> order;  // largest first
+  for (size_t i = 0; i < units.size(); ++i) order.emplace_back(-size_of(units[i], programs), i);
+  std::sort(order.begin(), order.end());
   std::atomic<size_t> next{0};
   const auto work = [&] {
     for (size_t i = next++; i < units.size(); i = next++) {
-      Unit& unit = units[i];
+      Unit& unit = units[order[i].second];
       if (cache)
         if (std::optional<Object> found = cache->load(unit.key)) {
           unit.object = std::move(*found);

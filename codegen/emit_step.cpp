@@ -25,6 +25,16 @@ constexpr uint64_t kClaimsPerThread = 16;
 static_assert(kClaimsPerThread * sizeof(uint32_t) == NNC_CLAIM_BYTES);
 constexpr uint64_t kSchedYield = 24;  // system call number on x86-64 Linux
 
+// Where the share of `thread` begins.
+llvm::Value* share(IrBuilder& b, llvm::Value* thread, llvm::Value* tasks, llvm::Value* threads) {
+  return b.CreateUDiv(b.CreateMul(thread, tasks), threads);
+}
+
+// How far a thread's counters of claims lie behind the first thread's, in bytes.
+llvm::Value* claim_line(IrBuilder& b, llvm::Value* thread) {
+  return b.CreateMul(thread, b.getInt64(NNC_CLAIM_BYTES));
+}
+
 class StepEmitter {
  public:
   StepEmitter(llvm::Module& module, const std::string& name, const Target& target)
@@ -43,6 +53,7 @@ class StepEmitter {
     arena_ = field(offsetof(nnc_context, arena));
     inputs_ = field(offsetof(nnc_context, inputs));
     claims_ = field(offsetof(nnc_context, claims));
+    helped_ = b_.CreateAlloca(b_.getInt64Ty(), nullptr, "helped");
   }
 
   void flush_to_zero() {
@@ -76,150 +87,74 @@ class StepEmitter {
     llvm::Value* scratch = b_.CreateMul(thread_, i64(plan.scratch_bytes));
     scratch = b_.CreateAdd(scratch, i64(plan.arena_bytes));
     arguments.push_back(b_.CreateGEP(b_.getInt8Ty(), arena_, scratch));
-    const Call call{symbol, std::move(arguments), static_cast<uint64_t>(k.task_count())};
-    auto* alone = block("alone");
-    auto* several = block("several");
-    auto* done = block("done");
-    b_.CreateCondBr(b_.CreateICmpUGT(threads_, i64(1)), several, alone);
-    b_.SetInsertPoint(alone);
-    emit(call, i64(0), i64(call.tasks));
-    b_.CreateBr(done);
-    b_.SetInsertPoint(several);
+    const auto tasks = static_cast<uint64_t>(k.task_count());
     // Threads take turns at being the first one, so that launches of a single task do not all fall to one
     // thread.
     llvm::Value* turn = thread_;
     if (rotation != 0) turn = b_.CreateURem(b_.CreateAdd(thread_, i64(rotation)), threads_);
     if (claimed_launches_ < kClaimsPerThread) {
-      share_out(call, turn, claimed_launches_++, done);
+      claim_all(symbol, arguments, turn, tasks, claimed_launches_++);
     } else {
-      emit(call, share(turn, call.tasks), share(b_.CreateAdd(turn, i64(1)), call.tasks));
-      b_.CreateBr(done);
+      emit(symbol, arguments, share(b_, turn, i64(tasks), threads_),
+           share(b_, b_.CreateAdd(turn, i64(1)), i64(tasks), threads_));
     }
-    b_.SetInsertPoint(done);
   }
 
-  // A central barrier: the last to arrive opens the next generation, the others wait for it. Waiting spins
-  // for a while, then yields the processor, so that more threads than processors still get on.
   void barrier() {
-    auto* several = block("several");
-    auto* last = block("last");
-    auto* wait = block("wait");
-    auto* again = block("again");
-    auto* yield = block("yield");
-    auto* done = block("done");
-    llvm::Value* arrived = at(offsetof(nnc_context, arrived));
-    llvm::Value* generation = at(offsetof(nnc_context, generation));
-    b_.CreateCondBr(b_.CreateICmpUGT(threads_, i64(1)), several, done);
-
-    b_.SetInsertPoint(several);
-    const auto load_generation = [&] {
-      llvm::LoadInst* load = b_.CreateAlignedLoad(b_.getInt32Ty(), generation, llvm::Align(4));
-      load->setAtomic(llvm::AtomicOrdering::Acquire);
-      return load;
-    };
-    llvm::Value* before = load_generation();
-    llvm::Value* count = b_.CreateAtomicRMW(llvm::AtomicRMWInst::Add, arrived, b_.getInt32(1), llvm::Align(4),
-                                            llvm::AtomicOrdering::AcquireRelease);
-    llvm::Value* is_last = b_.CreateICmpEQ(b_.CreateAdd(count, b_.getInt32(1)), function_->getArg(2));
-    b_.CreateCondBr(is_last, last, wait);
-
-    b_.SetInsertPoint(last);
-    clear_claims();
-    b_.CreateAlignedStore(b_.getInt32(0), arrived, llvm::Align(4))
-        ->setAtomic(llvm::AtomicOrdering::Monotonic);
-    b_.CreateAlignedStore(b_.CreateAdd(before, b_.getInt32(1)), generation, llvm::Align(4))
-        ->setAtomic(llvm::AtomicOrdering::Release);
-    b_.CreateBr(done);
-
-    b_.SetInsertPoint(wait);
-    llvm::PHINode* spins = b_.CreatePHI(b_.getInt64Ty(), 3);
-    spins->addIncoming(i64(0), several);
-    llvm::Value* same = b_.CreateICmpEQ(load_generation(), before);
-    b_.CreateCondBr(same, again, done);
-    b_.SetInsertPoint(again);
-    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse2_pause, llvm::ArrayRef<llvm::Type*>(),
-                       llvm::ArrayRef<llvm::Value*>());
-    llvm::Value* more = b_.CreateAdd(spins, i64(1));
-    spins->addIncoming(more, again);
-    b_.CreateCondBr(b_.CreateICmpULT(more, i64(kSpins)), wait, yield);
-    b_.SetInsertPoint(yield);
-    auto* call_type = llvm::FunctionType::get(b_.getInt64Ty(), {b_.getInt64Ty()}, false);
-    auto* system_call = llvm::InlineAsm::get(call_type, "syscall", "={rax},{rax},~{rcx},~{r11},~{memory}",
-                                             /*hasSideEffects=*/true);
-    b_.CreateCall(call_type, system_call, {i64(kSchedYield)});
-    spins->addIncoming(more, yield);
-    b_.CreateBr(wait);
-
-    b_.SetInsertPoint(done);
+    if (!barrier_) barrier_ = emit_barrier();
+    b_.CreateCall(barrier_, {context_, function_->getArg(2)});
     claimed_launches_ = 0;
   }
 
  private:
-  struct Call {
-    std::string symbol;
-    std::vector<llvm::Value*> arguments;  // without the range of tasks
-    uint64_t tasks = 0;
-  };
-
   llvm::BasicBlock* block(const char* name) {
     return llvm::BasicBlock::Create(module_.getContext(), name, function_);
   }
 
-  void emit(const Call& call, llvm::Value* begin, llvm::Value* end) {
-    std::vector<llvm::Value*> arguments = call.arguments;
+  void emit(const std::string& symbol, std::vector<llvm::Value*> arguments, llvm::Value* begin,
+            llvm::Value* end) {
     arguments.push_back(begin);
     arguments.push_back(end);
     std::vector<llvm::Type*> types;
     for (llvm::Value* v : arguments) types.push_back(v->getType());
-    b_.CreateCall(
-        module_.getOrInsertFunction(call.symbol, llvm::FunctionType::get(b_.getVoidTy(), types, false)),
-        arguments);
+    b_.CreateCall(module_.getOrInsertFunction(symbol, llvm::FunctionType::get(b_.getVoidTy(), types, false)),
+                  arguments);
   }
 
-  // Where the share of `thread` begins.
-  llvm::Value* share(llvm::Value* thread, uint64_t tasks) {
-    return b_.CreateUDiv(b_.CreateMul(thread, i64(tasks)), threads_);
-  }
-
-  // Every thread has a share of the tasks, the same in every step, so that its part of the weights stays in
-  // its cache; it claims them one by one, then helps the others with what is left of theirs: a thread that
-  // the system disturbs holds up one task, not its whole share.
-  void share_out(const Call& call, llvm::Value* turn, uint64_t launch, llvm::BasicBlock* done) {
-    auto* owner_loop = block("owner");
-    auto* claim = block("claim");
-    auto* work = block("work");
+  // Calls the kernel with one range of tasks after the other, until the helper has no more.
+  void claim_all(const std::string& symbol, const std::vector<llvm::Value*>& arguments, llvm::Value* turn,
+                 uint64_t tasks, uint64_t launch) {
+    if (!claim_) claim_ = emit_claim();
     auto* next = block("next");
-    auto* entered_from = b_.GetInsertBlock();
-    b_.CreateBr(owner_loop);
-
-    b_.SetInsertPoint(owner_loop);
-    llvm::PHINode* helped = b_.CreatePHI(b_.getInt64Ty(), 2);
-    helped->addIncoming(i64(0), entered_from);
-    llvm::Value* owner = b_.CreateURem(b_.CreateAdd(turn, helped), threads_);
-    llvm::Value* first = share(owner, call.tasks);
-    llvm::Value* end = share(b_.CreateAdd(owner, i64(1)), call.tasks);
-    llvm::Value* count =
-        b_.CreateConstGEP1_64(b_.getInt8Ty(), b_.CreateGEP(b_.getInt8Ty(), claims_, line(owner)), 4 * launch);
-    b_.CreateBr(claim);
-
-    b_.SetInsertPoint(claim);
-    llvm::Value* taken = b_.CreateAtomicRMW(llvm::AtomicRMWInst::Add, count, b_.getInt32(1), llvm::Align(4),
-                                            llvm::AtomicOrdering::Monotonic);
-    llvm::Value* task = b_.CreateAdd(first, b_.CreateZExt(taken, b_.getInt64Ty()));
-    b_.CreateCondBr(b_.CreateICmpULT(task, end), work, next);
-
-    b_.SetInsertPoint(work);
-    emit(call, task, b_.CreateAdd(task, i64(1)));
-    b_.CreateBr(claim);
-
+    auto* work = block("work");
+    auto* done = block("done");
+    b_.CreateStore(i64(0), helped_);
+    llvm::Value* counts = b_.CreateConstGEP1_64(b_.getInt8Ty(), claims_, 4 * launch);
+    b_.CreateBr(next);
     b_.SetInsertPoint(next);
-    llvm::Value* more = b_.CreateAdd(helped, i64(1));
-    helped->addIncoming(more, next);
-    b_.CreateCondBr(b_.CreateICmpULT(more, threads_), owner_loop, done);
+    llvm::Value* range = b_.CreateCall(claim_, {counts, turn, i64(tasks), threads_, helped_});
+    llvm::Value* begin = b_.CreateExtractValue(range, 0);
+    b_.CreateCondBr(b_.CreateICmpSGE(begin, i64(0)), work, done);
+    b_.SetInsertPoint(work);
+    emit(symbol, arguments, begin, b_.CreateExtractValue(range, 1));
+    b_.CreateBr(next);
+    b_.SetInsertPoint(done);
   }
 
-  // The next launches start with every task unclaimed. Run by one thread, while nobody claims.
-  void clear_claims() { b_.CreateMemSet(claims_, b_.getInt8(0), line(threads_), llvm::MaybeAlign(64)); }
+  // A function of this module's own that the step calls from many places; being emitted once keeps the step
+  // small, and so quick to compile.
+  llvm::Function* helper(const char* name, llvm::Type* result, llvm::ArrayRef<llvm::Type*> parameters) {
+    auto* type = llvm::FunctionType::get(result, parameters, false);
+    auto* f = llvm::Function::Create(type, llvm::Function::InternalLinkage, name, module_);
+    for (const char* key : {"target-cpu", "target-features"})
+      f->addFnAttr(key, function_->getFnAttribute(key).getValueAsString());
+    f->addFnAttr(llvm::Attribute::NoUnwind);
+    f->addFnAttr(llvm::Attribute::NoInline);
+    return f;
+  }
+
+  llvm::Function* emit_barrier();
+  llvm::Function* emit_claim();
 
   // The last thread to leave puts the claims back to zero, for whatever entry comes next.
   void leave() {
@@ -234,13 +169,12 @@ class StepEmitter {
                                             llvm::AtomicOrdering::AcquireRelease);
     b_.CreateCondBr(b_.CreateICmpEQ(b_.CreateAdd(count, b_.getInt32(1)), function_->getArg(2)), last, done);
     b_.SetInsertPoint(last);
-    clear_claims();
+    b_.CreateMemSet(claims_, b_.getInt8(0), claim_line(b_, threads_), llvm::MaybeAlign(64));
     b_.CreateAlignedStore(b_.getInt32(0), left, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
     b_.CreateBr(done);
     b_.SetInsertPoint(done);
   }
 
-  llvm::Value* line(llvm::Value* thread) { return b_.CreateMul(thread, i64(4 * kClaimsPerThread)); }
   llvm::Value* i64(uint64_t value) { return b_.getInt64(value); }
   llvm::Value* at(uint64_t offset) { return b_.CreateConstGEP1_64(b_.getInt8Ty(), context_, offset); }
   llvm::Value* field(uint64_t offset) { return b_.CreateLoad(context_->getType(), at(offset)); }
@@ -267,11 +201,149 @@ class StepEmitter {
   llvm::Value* arena_ = nullptr;
   llvm::Value* inputs_ = nullptr;
   llvm::Value* claims_ = nullptr;
+  llvm::Value* helped_ = nullptr;  // how far the current launch's claims have come round the threads
+  llvm::Function* barrier_ = nullptr;
+  llvm::Function* claim_ = nullptr;
   uint64_t claimed_launches_ = 0;  // since the last barrier
   llvm::Value* saved_ = nullptr;
   llvm::Value* changed_ = nullptr;
   std::optional<DebugLines> lines_;
 };
+
+// A central barrier, void barrier(context, threads): the last to arrive opens the next generation, the others
+// wait for it. Waiting spins for a while, then yields the processor, so that more threads than processors
+// still get on.
+llvm::Function* StepEmitter::emit_barrier() {
+  llvm::LLVMContext& llvm_context = module_.getContext();
+  IrBuilder b(llvm_context);
+  llvm::Function* f = helper("barrier", b.getVoidTy(), {context_->getType(), b.getInt32Ty()});
+  llvm::Value* context = f->getArg(0);
+  llvm::Value* threads = f->getArg(1);
+  const auto new_block = [&](const char* name) { return llvm::BasicBlock::Create(llvm_context, name, f); };
+  auto* entry = new_block("entry");
+  auto* several = new_block("several");
+  auto* last = new_block("last");
+  auto* wait = new_block("wait");
+  auto* again = new_block("again");
+  auto* yield = new_block("yield");
+  auto* done = new_block("done");
+  const auto at = [&](uint64_t offset) { return b.CreateConstGEP1_64(b.getInt8Ty(), context, offset); };
+
+  b.SetInsertPoint(entry);
+  llvm::Value* arrived = at(offsetof(nnc_context, arrived));
+  llvm::Value* generation = at(offsetof(nnc_context, generation));
+  b.CreateCondBr(b.CreateICmpUGT(threads, b.getInt32(1)), several, done);
+
+  b.SetInsertPoint(several);
+  const auto load_generation = [&] {
+    llvm::LoadInst* load = b.CreateAlignedLoad(b.getInt32Ty(), generation, llvm::Align(4));
+    load->setAtomic(llvm::AtomicOrdering::Acquire);
+    return load;
+  };
+  llvm::Value* before = load_generation();
+  llvm::Value* count = b.CreateAtomicRMW(llvm::AtomicRMWInst::Add, arrived, b.getInt32(1), llvm::Align(4),
+                                         llvm::AtomicOrdering::AcquireRelease);
+  b.CreateCondBr(b.CreateICmpEQ(b.CreateAdd(count, b.getInt32(1)), threads), last, wait);
+
+  b.SetInsertPoint(last);
+  // The next launches start with every task unclaimed; nobody claims now.
+  llvm::Value* claims = b.CreateLoad(context->getType(), at(offsetof(nnc_context, claims)));
+  b.CreateMemSet(claims, b.getInt8(0), claim_line(b, b.CreateZExt(threads, b.getInt64Ty())),
+                 llvm::MaybeAlign(64));
+  b.CreateAlignedStore(b.getInt32(0), arrived, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
+  b.CreateAlignedStore(b.CreateAdd(before, b.getInt32(1)), generation, llvm::Align(4))
+      ->setAtomic(llvm::AtomicOrdering::Release);
+  b.CreateBr(done);
+
+  b.SetInsertPoint(wait);
+  llvm::PHINode* spins = b.CreatePHI(b.getInt64Ty(), 3);
+  spins->addIncoming(b.getInt64(0), several);
+  b.CreateCondBr(b.CreateICmpEQ(load_generation(), before), again, done);
+  b.SetInsertPoint(again);
+  b.CreateIntrinsic(llvm::Intrinsic::x86_sse2_pause, llvm::ArrayRef<llvm::Type*>(),
+                    llvm::ArrayRef<llvm::Value*>());
+  llvm::Value* more = b.CreateAdd(spins, b.getInt64(1));
+  spins->addIncoming(more, again);
+  b.CreateCondBr(b.CreateICmpULT(more, b.getInt64(kSpins)), wait, yield);
+  b.SetInsertPoint(yield);
+  auto* call_type = llvm::FunctionType::get(b.getInt64Ty(), {b.getInt64Ty()}, false);
+  auto* system_call = llvm::InlineAsm::get(call_type, "syscall", "={rax},{rax},~{rcx},~{r11},~{memory}",
+                                           /*hasSideEffects=*/true);
+  b.CreateCall(call_type, system_call, {b.getInt64(kSchedYield)});
+  spins->addIncoming(more, yield);
+  b.CreateBr(wait);
+
+  b.SetInsertPoint(done);
+  b.CreateRetVoid();
+  return f;
+}
+
+// The next tasks of a launch for this thread, {begin, end} = claim(counts, turn, tasks, threads, helped), or a
+// negative begin when none is left. A thread alone gets them all at once. Of several, every one has a share of
+// the tasks, the same in every step, so that its part of the weights stays in its cache; it claims them one by
+// one, then helps the others with what is left of theirs: a thread that the system disturbs holds up one task,
+// not its whole share. `helped` (zero at first) says whose share is being claimed.
+llvm::Function* StepEmitter::emit_claim() {
+  llvm::LLVMContext& llvm_context = module_.getContext();
+  IrBuilder b(llvm_context);
+  llvm::Type* i64_type = b.getInt64Ty();
+  llvm::Type* pointer_type = context_->getType();
+  llvm::StructType* range_type = llvm::StructType::get(i64_type, i64_type);
+  llvm::Function* f = helper("claim", range_type, {pointer_type, i64_type, i64_type, i64_type, pointer_type});
+  llvm::Value* counts = f->getArg(0);
+  llvm::Value* turn = f->getArg(1);
+  llvm::Value* tasks = f->getArg(2);
+  llvm::Value* threads = f->getArg(3);
+  llvm::Value* helped = f->getArg(4);
+  const auto new_block = [&](const char* name) { return llvm::BasicBlock::Create(llvm_context, name, f); };
+  auto* entry = new_block("entry");
+  auto* alone = new_block("alone");
+  auto* owners = new_block("owners");
+  auto* claim = new_block("claim");
+  auto* found = new_block("found");
+  auto* next = new_block("next");
+  auto* none = new_block("none");
+  const auto give = [&](llvm::Value* begin, llvm::Value* end) {
+    llvm::Value* range = b.CreateInsertValue(llvm::PoisonValue::get(range_type), begin, 0);
+    b.CreateRet(b.CreateInsertValue(range, end, 1));
+  };
+
+  b.SetInsertPoint(entry);
+  llvm::Value* first_helped = b.CreateLoad(i64_type, helped);
+  b.CreateCondBr(b.CreateICmpUGT(threads, b.getInt64(1)), owners, alone);
+
+  b.SetInsertPoint(alone);
+  b.CreateStore(b.getInt64(1), helped);
+  llvm::Value* is_new = b.CreateICmpEQ(first_helped, b.getInt64(0));
+  give(b.CreateSelect(is_new, b.getInt64(0), llvm::ConstantInt::getSigned(i64_type, -1)), tasks);
+
+  b.SetInsertPoint(owners);
+  llvm::PHINode* whose = b.CreatePHI(i64_type, 2);
+  whose->addIncoming(first_helped, entry);
+  b.CreateCondBr(b.CreateICmpULT(whose, threads), claim, none);
+
+  b.SetInsertPoint(claim);
+  llvm::Value* owner = b.CreateURem(b.CreateAdd(turn, whose), threads);
+  llvm::Value* first = share(b, owner, tasks, threads);
+  llvm::Value* end = share(b, b.CreateAdd(owner, b.getInt64(1)), tasks, threads);
+  llvm::Value* count = b.CreateGEP(b.getInt8Ty(), counts, claim_line(b, owner));
+  llvm::Value* taken = b.CreateAtomicRMW(llvm::AtomicRMWInst::Add, count, b.getInt32(1), llvm::Align(4),
+                                         llvm::AtomicOrdering::Monotonic);
+  llvm::Value* task = b.CreateAdd(first, b.CreateZExt(taken, i64_type));
+  b.CreateCondBr(b.CreateICmpULT(task, end), found, next);
+
+  b.SetInsertPoint(found);
+  b.CreateStore(whose, helped);
+  give(task, b.CreateAdd(task, b.getInt64(1)));
+
+  b.SetInsertPoint(next);
+  whose->addIncoming(b.CreateAdd(whose, b.getInt64(1)), next);
+  b.CreateBr(owners);
+
+  b.SetInsertPoint(none);
+  give(llvm::ConstantInt::getSigned(i64_type, -1), b.getInt64(0));
+  return f;
+}
 
 }  // namespace
 

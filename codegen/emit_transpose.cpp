@@ -37,6 +37,14 @@ void KernelEmitter::emit_transposed(const kernel::Map& map, const Transposition&
   const int64_t target_stride = *stride_along(k_, s.buffer, s.index, t.source);
   lanes_ = {};
 
+  // LLVM would look, for most of a move's compile time, for ways to merge each shuffle with those before it. The
+  // fence costs no instruction and ends the search.
+  auto* float_vector = llvm::FixedVectorType::get(b_.getFloatTy(), kLanes);
+  const auto opaque = [&](llvm::Value* v) {
+    llvm::Value* floats = b_.CreateBitCast(v, float_vector);
+    return b_.CreateBitCast(b_.CreateArithmeticFence(floats, float_vector), vector_type);
+  };
+
   // Rows of the block run along `source` when read and along `target` when written.
   const auto block = [&](llvm::Value* source_mask, llvm::Value* target_mask) {
     llvm::Value* from = pointer(e.buffer, address(e.buffer, e.subscripts).offset);
@@ -64,8 +72,8 @@ void KernelEmitter::emit_transposed(const kernel::Map& map, const Transposition&
         if (r & size) continue;
         llvm::Value* a = rows[r];
         llvm::Value* b = rows[r + size];
-        rows[r] = b_.CreateShuffleVector(a, b, first);
-        rows[r + size] = b_.CreateShuffleVector(a, b, second);
+        rows[r] = opaque(b_.CreateShuffleVector(a, b, first));
+        rows[r + size] = opaque(b_.CreateShuffleVector(a, b, second));
       }
     }
     for (unsigned r = 0; r < kLanes; ++r) {
