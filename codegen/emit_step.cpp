@@ -107,8 +107,9 @@ class StepEmitter {
   }
 
  private:
-  llvm::BasicBlock* block(const char* name) {
-    return llvm::BasicBlock::Create(module_.getContext(), name, function_);
+  llvm::BasicBlock* block(const char* name) { return block(name, function_); }
+  llvm::BasicBlock* block(const char* name, llvm::Function* of) {
+    return llvm::BasicBlock::Create(module_.getContext(), name, of);
   }
 
   void emit(const std::string& symbol, std::vector<llvm::Value*> arguments, llvm::Value* begin,
@@ -214,19 +215,17 @@ class StepEmitter {
 // wait for it. Waiting spins for a while, then yields the processor, so that more threads than processors
 // still get on.
 llvm::Function* StepEmitter::emit_barrier() {
-  llvm::LLVMContext& llvm_context = module_.getContext();
-  IrBuilder b(llvm_context);
+  IrBuilder b(module_.getContext());
   llvm::Function* f = helper("barrier", b.getVoidTy(), {context_->getType(), b.getInt32Ty()});
   llvm::Value* context = f->getArg(0);
   llvm::Value* threads = f->getArg(1);
-  const auto new_block = [&](const char* name) { return llvm::BasicBlock::Create(llvm_context, name, f); };
-  auto* entry = new_block("entry");
-  auto* several = new_block("several");
-  auto* last = new_block("last");
-  auto* wait = new_block("wait");
-  auto* again = new_block("again");
-  auto* yield = new_block("yield");
-  auto* done = new_block("done");
+  auto* entry = block("entry", f);
+  auto* several = block("several", f);
+  auto* last = block("last", f);
+  auto* wait = block("wait", f);
+  auto* again = block("again", f);
+  auto* yield = block("yield", f);
+  auto* done = block("done", f);
   const auto at = [&](uint64_t offset) { return b.CreateConstGEP1_64(b.getInt8Ty(), context, offset); };
 
   b.SetInsertPoint(entry);
@@ -284,8 +283,7 @@ llvm::Function* StepEmitter::emit_barrier() {
 // one, then helps the others with what is left of theirs: a thread that the system disturbs holds up one task,
 // not its whole share. `helped` (zero at first) says whose share is being claimed.
 llvm::Function* StepEmitter::emit_claim() {
-  llvm::LLVMContext& llvm_context = module_.getContext();
-  IrBuilder b(llvm_context);
+  IrBuilder b(module_.getContext());
   llvm::Type* i64_type = b.getInt64Ty();
   llvm::Type* pointer_type = context_->getType();
   llvm::StructType* range_type = llvm::StructType::get(i64_type, i64_type);
@@ -295,14 +293,13 @@ llvm::Function* StepEmitter::emit_claim() {
   llvm::Value* tasks = f->getArg(2);
   llvm::Value* threads = f->getArg(3);
   llvm::Value* helped = f->getArg(4);
-  const auto new_block = [&](const char* name) { return llvm::BasicBlock::Create(llvm_context, name, f); };
-  auto* entry = new_block("entry");
-  auto* alone = new_block("alone");
-  auto* owners = new_block("owners");
-  auto* claim = new_block("claim");
-  auto* found = new_block("found");
-  auto* next = new_block("next");
-  auto* none = new_block("none");
+  auto* entry = block("entry", f);
+  auto* alone = block("alone", f);
+  auto* owners = block("owners", f);
+  auto* claim = block("claim", f);
+  auto* found = block("found", f);
+  auto* next = block("next", f);
+  auto* none = block("none", f);
   const auto give = [&](llvm::Value* begin, llvm::Value* end) {
     llvm::Value* range = b.CreateInsertValue(llvm::PoisonValue::get(range_type), begin, 0);
     b.CreateRet(b.CreateInsertValue(range, end, 1));

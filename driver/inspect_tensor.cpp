@@ -47,11 +47,12 @@ Result<Source> open_checkpoint(Session& session, const std::string& path, FileKi
 }
 
 template <class T>
-void widen(const unsigned char* bytes, std::vector<double>& to) {
-  for (size_t i = 0; i < to.size(); ++i) {
+void widen(const unsigned char* bytes, DType dtype, DenseTensor& to) {
+  to.type.dtype = dtype;
+  for (size_t i = 0; i < to.data.size(); ++i) {
     T value;
     std::memcpy(&value, bytes + i * sizeof value, sizeof value);
-    to[i] = static_cast<double>(value);
+    to.data[i] = static_cast<double>(value);
   }
 }
 
@@ -64,21 +65,16 @@ Result<DenseTensor> values_of(Session& session, const runtime::Checkpoint& check
       std::accumulate(stored.shape.begin(), stored.shape.end(), int64_t{1}, std::multiplies<>())));
   const unsigned char* bytes = checkpoint.data.data() + stored.begin;
   const std::string& dtype = stored.dtype;
-  tensor.type.dtype = DType::f32;
   if (dtype == "F32") {
-    widen<float>(bytes, tensor.data);
+    widen<float>(bytes, DType::f32, tensor);
   } else if (dtype == "F64") {
-    widen<double>(bytes, tensor.data);
-    tensor.type.dtype = DType::f64;
+    widen<double>(bytes, DType::f64, tensor);
   } else if (dtype == "I32") {
-    widen<int32_t>(bytes, tensor.data);
-    tensor.type.dtype = DType::i32;
+    widen<int32_t>(bytes, DType::i32, tensor);
   } else if (dtype == "I64") {
-    widen<int64_t>(bytes, tensor.data);
-    tensor.type.dtype = DType::i64;
+    widen<int64_t>(bytes, DType::i64, tensor);
   } else if (dtype == "U8") {
-    widen<uint8_t>(bytes, tensor.data);
-    tensor.type.dtype = DType::u8;
+    widen<uint8_t>(bytes, DType::u8, tensor);
   } else {
     session.diagnostics.error_at(
         DiagnosticKind::checkpoint_mismatch, checkpoint.path,

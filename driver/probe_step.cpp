@@ -63,15 +63,7 @@ class Probe {
 
   void run(const Bundle& bundle, const runtime::FailingStep& step) {
     std::memset(memory_.state(), 0, compiled_.state_bytes);
-    for (const TensorInfo& to : compiled_.tensors) {
-      const TensorInfo* from = bundle.find_tensor(to.name);
-      if (from == nullptr || (to.role != TensorRole::param && to.role != TensorRole::state)) continue;
-      uint64_t bytes = runtime::element_size(to.dtype);
-      for (const int64_t extent : to.shape) bytes *= static_cast<uint64_t>(extent);
-      std::vector<unsigned char> values(bytes);
-      runtime::read_tensor(*from, step.state.data(), values.data());
-      runtime::write_tensor(to, memory_.state(), values.data());
-    }
+    runtime::move_state(bundle, step.state.data(), compiled_, memory_.state(), true);
     memory_.set_scalar("lr", step.lr);
     memory_.set_scalar("t", step.t);
     memory_.set_scalar("seed", step.seed);
