@@ -1,5 +1,4 @@
-// Which graphs a run compiles: what runtime/trainer.h asks of a bundle, from a model and the rows of its
-// data.
+// Which graphs a run compiles: what runtime/trainer.h asks of a bundle, from a model and the rows of its data.
 #pragma once
 
 #include <span>
@@ -18,8 +17,9 @@ std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model);
 Result<runtime::LoadedData> read_data(Session& session, const runtime::RunConfig& config,
                                       const frontend::Model& model);
 
-// train, init, norms (runtime/norms.h), eval and finish, and the remainder batches' own programs: "train.rest" for train_rows % batch
-// rows, "eval.rest" for test_rows % batch. The model is built anew where a batch has another size.
+// train, init, norms (runtime/norms.h), eval and finish, and the remainder batches' own programs: "train.rest"
+// for train_rows % batch rows, "eval.rest" for test_rows % batch. The model is built anew where a batch has
+// another size.
 Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& loaded,
                                            const frontend::Model& model, int64_t train_rows,
                                            int64_t test_rows);

@@ -13,8 +13,7 @@ namespace {
 
 using Arguments = BuiltinArguments;
 
-// ---- elementwise
-// -------------------------------------------------------------------------------------------------
+// ---- elementwise -----------------------------------------------------------------------------------------
 
 Datum run_where(Elaborator& e, Arguments a, const Site& site) {
   return e.where(*a[0], *a[1], *a[2], site);
@@ -44,8 +43,7 @@ Datum convert(Elaborator& e, Arguments a, const Site& site) {
   return cast ? Datum(*cast) : Datum(Poison{});
 }
 
-// ---- reductions
-// --------------------------------------------------------------------------------------------------
+// ---- reductions ------------------------------------------------------------------------------------------
 
 struct Reduction {
   std::optional<Tensor> tensor;
@@ -168,8 +166,7 @@ Datum run_argmax(Elaborator& e, Arguments a, const Site& site) {
   return result;
 }
 
-// ---- positions
-// ---------------------------------------------------------------------------------------------------
+// ---- positions -------------------------------------------------------------------------------------------
 
 void note_classes(Elaborator& e, const Tensor& label, int64_t classes) {
   const auto at = e.column_nodes.find(label.value.node);
@@ -230,8 +227,7 @@ Datum run_one_hot(Elaborator& e, Arguments a, const Site& site) {
   return e.emit(Op::one_hot, {label->value}, ClassesAttrs{classes->whole}, std::move(dims), DType::f32, site);
 }
 
-// ---- distributions and gradients
-// -----------------------------------------------------------------------------------
+// ---- distributions and gradients -------------------------------------------------------------------------
 
 std::optional<double> real_argument(Elaborator& e, const Operand& operand, const Site& site) {
   if (const Number* number = operand.value.as<Number>()) return number->value();
@@ -321,8 +317,7 @@ Datum run_grad(Elaborator& e, Arguments a, const Site& site) {
 
 }  // namespace
 
-// ---- the table
-// ---------------------------------------------------------------------------------------------------
+// ---- the table -------------------------------------------------------------------------------------------
 
 Datum run_reshape(Elaborator& e, Arguments a, const Site& site);
 Datum run_permute(Elaborator& e, Arguments a, const Site& site);

@@ -26,8 +26,7 @@ inline constexpr int64_t kMostTurns = 100'000;  // of a `for`, entries of a list
 inline constexpr size_t kMostListed = 1'000'000;
 inline constexpr size_t kMostNesting = 40;  // layers in layers
 
-// ---- files
-// -------------------------------------------------------------------------------------------------------
+// ---- files -----------------------------------------------------------------------------------------------
 
 // A top-level function, layer or optimiser, and the file whose names it sees.
 struct GlobalName {
@@ -57,8 +56,7 @@ struct Library {
 Status load_library(Library& library, const ast::File& main, Sources& sources, const BuildOptions& options,
                     Diagnostics& diagnostics);
 
-// ---- instances and parameters
-// ------------------------------------------------------------------------------------
+// ---- instances and parameters ----------------------------------------------------------------------------
 
 struct Local {
   Datum value;
@@ -116,8 +114,7 @@ struct Instance {
   std::string display_name() const;  // "net.0", or the kind while it has no name
 };
 
-// ---- frames
-// ------------------------------------------------------------------------------------------------------
+// ---- frames ----------------------------------------------------------------------------------------------
 
 // What an optimiser's update may change with `<-`: p and its states.
 struct Updatable {
@@ -167,8 +164,7 @@ struct Elementwise {
 const Elementwise& elementwise_of(ast::BinaryOp op);
 const Elementwise& elementwise_of(Op named);  // an op that the language calls by its name
 
-// ---- built-in functions
-// ------------------------------------------------------------------------------------------
+// ---- built-in functions ----------------------------------------------------------------------------------
 
 struct Elaborator;
 using BuiltinArguments = std::span<const std::optional<Operand>>;
@@ -362,8 +358,7 @@ struct Elaborator {
   std::map<NodeId, size_t> column_nodes;
 };
 
-// ---- numbers while compiling (numbers.cpp)
-// -----------------------------------------------------------------------
+// ---- numbers while compiling (numbers.cpp) ---------------------------------------------------------------
 
 // The result, or what is wrong ("division by zero").
 std::variant<Number, bool, std::string> compute(Op op, const Number& a, const Number& b);
@@ -377,8 +372,7 @@ Span body_span(const ast::Body& body);
 std::optional<std::vector<Tensor>> gradients(Elaborator& e, const Tensor& loss,
                                              std::span<Parameter* const> of);
 
-// ---- what is done with a finished graph (finish_graph.cpp)
-// ---------------------------------------------------------
+// ---- what is done with a finished graph (finish_graph.cpp) -----------------------------------------------
 
 // Only what the outputs need, with the inputs first in signature order: columns, parameters, states, scalars.
 Graph cleaned(const Graph& graph, std::string name);
@@ -394,8 +388,7 @@ struct Split {
 std::optional<Split> split_metrics(const Graph& graph, std::span<const MetricGoal> goals,
                                    Diagnostics& diagnostics);
 
-// ---- optimisers (optimizer.cpp)
-// ------------------------------------------------------------------------------------
+// ---- optimisers (optimizer.cpp) --------------------------------------------------------------------------
 
 struct OptimizerState {
   std::string name;  // "optimizer.m.fc1.weight"
@@ -409,8 +402,7 @@ struct OptimizerResult {
 // Appends the update of every parameter as outputs of the elaborator's graph.
 std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& call, const Tensor& loss);
 
-// ---- checks on the text alone (lint.cpp)
-// ---------------------------------------------------------------------------
+// ---- checks on the text alone (lint.cpp) -----------------------------------------------------------------
 void lint(const ast::File& file, Diagnostics& diagnostics);
 
 }  // namespace nnc::frontend

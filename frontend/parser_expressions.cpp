@@ -389,8 +389,9 @@ ExprPtr Parser::if_expression(bool is_statement) {
       ExprPtr inner = if_expression(true);
       if (inner == nullptr) return nullptr;
       node.otherwise->span = inner->span;
-      const Span place = inner->span;
-      node.otherwise->statements.push_back({std::move(inner), place});
+      ast::Statement& chained = node.otherwise->statements.emplace_back();
+      chained.span = inner->span;
+      chained.node = std::move(inner);
     } else {
       std::optional<ast::Block> otherwise = block("else");
       if (!otherwise) return nullptr;

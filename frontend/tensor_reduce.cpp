@@ -1,5 +1,5 @@
 // Reductions. While a metric is elaborated, one over the batch means the whole set: the sum of this batch
-// goes into an `accumulate` node, at which frontend/split_metrics.cpp cuts the graph.
+// goes into an `accumulate` node, at which frontend/finish_graph.cpp cuts the graph.
 #include <fmt/format.h>
 
 #include <algorithm>

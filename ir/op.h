@@ -53,9 +53,9 @@ using InferFn = Inferred (*)(std::span<const TensorType> operands, const Attrs& 
 // the builder of the graph that both live in.
 struct VjpContext {
   Builder& builder;
-  NodeId
-      node;  // in builder.graph(); its results are Value{node, i}. Making nodes may move the graph's table, so
-             // rules copy what they need of the node before they build.
+  // In builder.graph(); its results are Value{node, i}. Making nodes may move the graph's table, so rules copy what
+  // they need of the node before they build.
+  NodeId node;
   std::vector<std::optional<Value>> adjoints;
 };
 // One adjoint per operand; absent where none flows (an integer operand, or a zero derivative).

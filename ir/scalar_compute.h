@@ -1,6 +1,6 @@
 // Scalar operations that compute: each returns at once the number that the emitted instruction would give, to
-// the bit. The kernel interpreter, constant folding and the accuracy tests run on it. (NaNs are NaNs in both,
-// but their payloads may differ.)
+// the bit. The kernel interpreter, the search for what is not finite (ir/nonfinite.h), the reference draws of
+// ops/random.cpp and the accuracy tests run on it. (NaNs are NaNs in both, but their payloads may differ.)
 #pragma once
 
 #include <bit>

@@ -38,10 +38,10 @@ struct TensorType {
 std::string to_string(const TensorType& type);  // "f32[64, 784]", "f32[]"
 
 // How a tensor lies in memory. Users, checkpoints and random numbers only ever see the logical shape; passes choose
-// layouts (internals: "Layout and memory").
+// layouts (passes/assign_layout.cpp).
 struct Layout {
-  std::vector<int64_t>
-      order;          // logical axes from outermost to innermost in memory; empty: as written (row-major)
+  // Logical axes from outermost to innermost in memory; empty: as written (row-major).
+  std::vector<int64_t> order;
   int64_t pitch = 0;  // elements from one run of the innermost axis to the next; 0: no padding
 
   bool is_default() const { return order.empty() && pitch == 0; }

@@ -1,10 +1,8 @@
 // Physical layouts. A contraction's vectors run along one axis of its output, and the operand that has this
 // axis must hold it innermost; the other operand is read one number at a time, in any layout. So:
 //  - a product with a parameter runs its vectors along the other operand's free axis (the batch): activations
-//  lie
-//    batch-innermost, and weights are never packed;
-//  - any other product (a weight gradient) runs them along the last axis of its output, as the parameter
-//  lies;
+//    lie batch-innermost, and weights are never packed;
+//  - any other product (a weight gradient) runs them along the last axis of its output, as the parameter lies;
 //  - a narrow output of a long sum whose operands both have the sum innermost runs them along the sum.
 // Where an operand lies otherwise, a `relayout` node is put before it; equal ones are one node. Elementwise
 // results lie as their first operand of the same shape does. Rows of tensors of rank two and more are padded

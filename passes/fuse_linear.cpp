@@ -103,8 +103,7 @@ Activation common_activation(const Graph& graph, const Readers& readers, Value p
 Graph fuse_linear(const Graph& graph) {
   Readers readers(graph);
   std::unordered_map<NodeId, Fusion> fusions;  // by the node of the sum
-  std::unordered_map<NodeId, Value>
-      activated;  // activations and masks, by the sum whose fused value they take
+  std::unordered_map<NodeId, Value> activated;  // activations and masks → the sum whose fused value they take
   for (NodeId id : node_ids(graph)) {
     auto fusion = match(graph, readers, id);
     if (!fusion) continue;

@@ -29,8 +29,7 @@ std::optional<Scaled> scaled(const Simplifier& s, Value value) {
   return node ? scaled(s, node->operands) : std::nullopt;
 }
 
-// ---- sums
-// --------------------------------------------------------------------------------------------------------
+// ---- sums ------------------------------------------------------------------------------------------------
 
 Rewrite add_zero(Simplifier& s, const Candidate& c) {
   if (s.is_number(c.x[1], 0)) return c.x[0];
@@ -76,8 +75,7 @@ Rewrite negate(Simplifier& s, const Candidate& c) {
   return std::nullopt;
 }
 
-// ---- products
-// ----------------------------------------------------------------------------------------------------
+// ---- products --------------------------------------------------------------------------------------------
 
 // x * 1, x * -1, and chains with a constant before it.
 Rewrite mul_constant(Simplifier& s, const Candidate& c) {
@@ -156,8 +154,7 @@ Rewrite pow_constant(Simplifier& s, const Candidate& c) {
   return std::nullopt;
 }
 
-// ---- choices
-// -----------------------------------------------------------------------------------------------------
+// ---- choices ---------------------------------------------------------------------------------------------
 
 Rewrite choose(Simplifier& s, const Candidate& c) {
   if (auto condition = s.number(c.x[0])) return *condition != 0 ? c.x[1] : c.x[2];

@@ -19,8 +19,7 @@ Shape without_ones(const Shape& shape) {
   return result;
 }
 
-// ---- broadcast
-// ---------------------------------------------------------------------------------------------------
+// ---- broadcast -------------------------------------------------------------------------------------------
 
 // One that changes no element is a reshape; one whose operand has extents of 1 leaves them out.
 Rewrite broadcast_ones(Simplifier& s, const Candidate& c) {
@@ -53,8 +52,7 @@ Rewrite repeated_number(Simplifier& s, const Candidate& c) {
   return s.broadcast(x, c.type.shape, {});
 }
 
-// ---- reshape, permute
-// ----------------------------------------------------------------------------------------
+// ---- reshape, permute ------------------------------------------------------------------------------------
 
 Rewrite reshape_rules(Simplifier& s, const Candidate& c) {
   if (s.type(c.x[0]).shape == c.type.shape) return c.x[0];
@@ -90,8 +88,7 @@ Rewrite permute_rules(Simplifier& s, const Candidate& c) {
   return s.make(Op::permute, {x}, PermuteAttrs{both});
 }
 
-// ---- slice, concat, pad
-// ------------------------------------------------------------------------------------------
+// ---- slice, concat, pad ----------------------------------------------------------------------------------
 
 Rewrite slice_whole_or_again(Simplifier& s, const Candidate& c) {
   if (c.type.shape == s.type(c.x[0]).shape) return c.x[0];

@@ -258,8 +258,7 @@ Form SoftmaxAlgebra::at_label(const Form& a) const {
   return normal(std::move(result));
 }
 
-// ---- values
-// ------------------------------------------------------------------------------------------------------
+// ---- values ----------------------------------------------------------------------------------------------
 
 std::optional<Form> SoftmaxAlgebra::compute_moved(const Graph& graph, const Node& node) const {
   Value x = node.operands[0];
@@ -370,8 +369,7 @@ std::optional<Form> SoftmaxAlgebra::compute(const Graph& graph, NodeId id) const
   }
 }
 
-// ---- what is looked for
-// ------------------------------------------------------------------------------------------
+// ---- what is looked for ----------------------------------------------------------------------------------
 
 std::optional<double> SoftmaxAlgebra::cross_entropy(const Form& form) const {
   if (form.size() != 3) return std::nullopt;

@@ -53,8 +53,8 @@ Status write_checkpoint(const std::string& path, const Bundle& bundle, const uns
 // `num_batches_tracked`, and a second name of a loaded tensor with equal bytes (tied weights).
 struct LoadOptions {
   bool optimizer = true;  // false: leave the optimiser's state as it is (eval, predict, a later phase)
-  std::set<std::string> elsewhere =
-      {};  // the model has these too, the bundle may do without: predict's encoder
+  // The model has these too, the bundle may do without: predict's encoder.
+  std::set<std::string> elsewhere = {};
 };
 Status load_state(const Checkpoint& checkpoint, const Bundle& bundle, unsigned char* state,
                   const LoadOptions& options, Diagnostics& diagnostics);

@@ -66,8 +66,8 @@ struct InputSpec {
   bool standardize = false;  // fitted on the training part
   std::string missing;       // "", "mean", or a number: what an empty field becomes
   int64_t first = 0;         // label of the first class
-  std::vector<std::string>
-      categories;  // names in order; empty with `auto_categories`: found in the training part
+  // Names in order; empty with `auto_categories`: found in the training part.
+  std::vector<std::string> categories;
   bool auto_categories = false;
   std::vector<int64_t> resize;  // of pictures: height and width; empty: as they are
   bool flip = false;            // augmentation, in training only: mirrored left to right, half of the time
@@ -79,8 +79,8 @@ struct InputSpec {
 
 struct DataSpec {
   std::string format;  // "csv", "idx", "cifar", "images", "splitmix"; "" only when there is no data at all
-  std::string train, test,
-      directory;  // paths as opened: relative ones already start at the run file's folder
+  // Paths as opened: relative ones already start at the run file's folder.
+  std::string train, test, directory;
   DataPlace place = DataPlace::automatic;
   double split = 0;                  // > 0: this share of the training file trains, the rest tests
   std::vector<std::string> ignore;   // columns by name, or "#3"
@@ -114,8 +114,8 @@ struct RunConfig {
   bool explicit_out = false;     // `train.out` was given: never replaced by a numbered sister
   int64_t keep = 3;              // checkpoints
   int64_t checkpoint_steps = 0;  // a checkpoint after so many steps since the last one; 0: not by steps
-  double checkpoint_seconds =
-      600;               // the same by time; 0: not by time. One is made at each epoch's end anyway
+  // The same by time; 0: not by time. One is made at each epoch's end anyway.
+  double checkpoint_seconds = 600;
   Watch best;            // what the best checkpoint is judged by; metric "" stands for the loss
   Watch stop;            // early stopping, if its metric is not empty …
   int64_t patience = 0;  // … after so many epochs without a better value

@@ -45,8 +45,8 @@ class ThreadPool {
   void* data_ = nullptr;
   bool stop_ = false;
   int threads_ = 1;
-  int64_t spin_ns_ =
-      0;  // 0 when there are more threads than processors: spinning would take time from the others
+  // 0 when there are more threads than processors: spinning would take time from the others.
+  int64_t spin_ns_ = 0;
   std::vector<std::thread> workers_;
 };
 

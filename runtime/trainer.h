@@ -5,11 +5,13 @@
 // Data comes before compiling because the remainder batches (rows % batch) are programs of their own.
 //
 // What a bundle must hold, by entry name (frontend/model.h):
-//   train                inputs: a subset of the columns, batch first; scalars lr, t, seed; outputs loss,
-//   loss.NAME train.rest           the same for train.rows % batch rows; absent: the remainder is left out of
-//   each epoch init                 scalar seed (first phase only); fills parameters and states under their
-//   own names eval, eval.rest      adds to the states sum.K;  finish: sum.K → outputs loss, metrics
-//   predict.NAME         → output NAME; the last rows are filled up to a batch with copies of the last one
+//   train            inputs: a subset of the columns, batch first; scalars lr, t, seed; outputs loss, loss.NAME
+//   train.rest       the same for train.rows % batch rows; absent: each epoch leaves the remainder out
+//   init             scalar seed (first phase only); fills parameters and states under their own names
+//   eval, eval.rest  add to the states sum.K
+//   finish           sum.K → outputs loss, metrics
+//   norms            what runtime/norms.h measures at an epoch's end; may be absent
+//   predict.NAME     → output NAME; the last rows are filled up to a batch with copies of the last one
 #pragma once
 
 #include <cstdint>

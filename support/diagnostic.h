@@ -15,7 +15,7 @@
 
 namespace nnc {
 
-// Which exit code an error leads to (docs/design: 2 usage, 3 source, 4 data, 5 diverged, 6 checkpoint, 1 run).
+// Which exit code an error leads to (2 usage, 3 source, 4 data, 6 checkpoint, 1 run).
 enum class DiagnosticClass { usage, source, data, checkpoint, run };
 
 enum class DiagnosticKind {
