@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "frontend/elaborator.h"
+#include "ir/scalar_compute.h"
 
 namespace nnc::frontend {
 namespace {
@@ -26,78 +27,30 @@ std::string batch_name(Op op, const Number& a, const Number& b) {
   return op_def(op).math(sides, NoAttrs{}).text;
 }
 
-std::variant<Number, bool, std::string> whole_result(Op op, int64_t a, int64_t b) {
-  int64_t r = 0;
-  bool overflow = false;
-  switch (op) {
-    case Op::add:
-      overflow = __builtin_add_overflow(a, b, &r);
-      break;
-    case Op::sub:
-      overflow = __builtin_sub_overflow(a, b, &r);
-      break;
-    case Op::mul:
-      overflow = __builtin_mul_overflow(a, b, &r);
-      break;
-    case Op::maximum:
-      r = std::max(a, b);
-      break;
-    case Op::minimum:
-      r = std::min(a, b);
-      break;
-    case Op::floordiv:
-    case Op::div: {
-      if (b == 0) return std::string("division by zero");
-      if (b == -1) {
-        overflow = __builtin_sub_overflow(int64_t{0}, a, &r);
-        break;
-      }
-      const int64_t rest = a % b;
-      if (op == Op::div && rest != 0) return real_number(static_cast<double>(a) / static_cast<double>(b));
-      r = a / b - ((rest != 0 && (rest < 0) != (b < 0)) ? 1 : 0);
-      break;
-    }
-    case Op::pow: {
-      if (b < 0) {
-        if (a == 0) return std::string("division by zero");
-        return real_number(std::pow(static_cast<double>(a), static_cast<double>(b)));
-      }
-      r = 1;
-      if (a == 0 || a == 1 || a == -1) {
-        r = b == 0 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : a;
-        break;
-      }
-      for (int64_t i = 0; i < b && !overflow; ++i) overflow = __builtin_mul_overflow(r, a, &r);
-      break;
-    }
-    default: {
-      const Number x = whole_number(a), y = whole_number(b);
-      return compute_op(op, std::array{&x, &y});
-    }
-  }
-  if (overflow) return std::string("a whole number beyond 2^63");
-  return whole_number(r);
+// What a comparison says, computed as a compiled one would: of whole numbers in i64, which a double beyond 2^53 cannot
+// tell apart. Nothing for other ops.
+std::optional<bool> compared(Op op, const Number& a, const Number& b) {
+  const OpDef& def = op_def(op);
+  const bool whole = a.is_whole && b.is_whole;
+  const TensorType type{whole ? DType::i64 : DType::f64, {}};
+  const Inferred result = infer_types(op, std::array{type, type}, def.attrs);
+  if (!result.error.empty() || result.types[0].dtype != DType::boolean) return std::nullopt;
+  ComputingScalars scalars;
+  const auto scalar = [&](const Number& n) { return whole ? scalar_i64(n.whole) : scalar_f64(n.value()); };
+  return bool_of(def.scalar(scalars, std::array{scalar(a), scalar(b)}, DType::boolean));
 }
 
-std::variant<Number, bool, std::string> real_result(Op op, double a, double b) {
-  switch (op) {
-    case Op::add:
-      return real_number(a + b);
-    case Op::sub:
-      return real_number(a - b);
-    case Op::mul:
-      return real_number(a * b);
-    case Op::div:
-      if (b == 0) return std::string("division by zero");
-      return real_number(a / b);
-    case Op::floordiv:
-      if (b == 0) return std::string("division by zero");
-      return real_number(std::floor(a / b));
-    default: {
-      const Number x = real_number(a), y = real_number(b);
-      return compute_op(op, std::array{&x, &y});
-    }
+// The result as a number alone: what it has to do with the batch is for compute() to say.
+std::variant<Number, std::string> result_of(Op op, const Number& a, const Number& b) {
+  const OpDef& def = op_def(op);
+  if (a.is_whole && b.is_whole && def.whole != nullptr) {
+    const WholeResult result = def.whole(a.whole, b.whole);
+    if (const int64_t* whole = std::get_if<int64_t>(&result)) return whole_number(*whole);
+    if (const double* real = std::get_if<double>(&result)) return real_number(*real);
+    return std::get<std::string>(result);
   }
+  if (b.value() == 0 && (op == Op::div || op == Op::floordiv)) return std::string("division by zero");
+  return compute_op(op, std::array{&a, &b});
 }
 
 }  // namespace
@@ -126,30 +79,13 @@ Number compute_op(Op op, std::span<const Number* const> numbers) {
 }
 
 std::variant<Number, bool, std::string> compute(Op op, const Number& a, const Number& b) {
-  const bool whole = a.is_whole && b.is_whole;
-  const double x = a.value(), y = b.value();
-  switch (op) {
-    case Op::eq:
-      return whole ? a.whole == b.whole : x == y;
-    case Op::ne:
-      return whole ? a.whole != b.whole : x != y;
-    case Op::lt:
-      return whole ? a.whole < b.whole : x < y;
-    case Op::le:
-      return whole ? a.whole <= b.whole : x <= y;
-    case Op::gt:
-      return whole ? a.whole > b.whole : x > y;
-    case Op::ge:
-      return whole ? a.whole >= b.whole : x >= y;
-    default:
-      break;
-  }
-  auto result = whole ? whole_result(op, a.whole, b.whole) : real_result(op, x, y);
-  if (Number* number = std::get_if<Number>(&result)) {
-    number->batch = batch_of(op, a, b);
-    if (number->batch != BatchKind::none) number->name = batch_name(op, a, b);
-  }
-  return result;
+  if (const std::optional<bool> truth = compared(op, a, b)) return *truth;
+  std::variant<Number, std::string> result = result_of(op, a, b);
+  if (std::string* wrong = std::get_if<std::string>(&result)) return std::move(*wrong);
+  Number& number = std::get<Number>(result);
+  number.batch = batch_of(op, a, b);
+  if (number.batch != BatchKind::none) number.name = batch_name(op, a, b);
+  return std::move(number);
 }
 
 }  // namespace nnc::frontend

@@ -117,6 +117,13 @@ struct DenseTensor {
 using EvalFn = std::vector<DenseTensor> (*)(std::span<const DenseTensor> operands, const Attrs& attrs,
                                             std::span<const TensorType> types);
 
+// ---- numbers while compiling -------------------------------------------------------------------------------------
+
+// What an op makes of two whole numbers of a model's text: a whole number, exactly; a real one where the result is none
+// (1 / 3); or, in a few words, why there is no result ("division by zero").
+using WholeResult = std::variant<int64_t, double, std::string>;
+using WholeFn = WholeResult (*)(int64_t a, int64_t b);
+
 // ---- notation ----------------------------------------------------------------------------------------------------
 
 // How people write the op; precedence as in the language (higher binds tighter, 100 for an atom).
@@ -163,6 +170,9 @@ struct OpDef {
   LowerRule lower;
   EvalFn eval;
   ScalarFn scalar = nullptr;  // elementwise ops: the op on scalars, from primitive operations (ir/scalar.h)
+  // Ops of two operands that must be exact on whole numbers while a model is compiled (sizes, counts), where i64 wraps and
+  // double rounds; null: `eval` says it all.
+  WholeFn whole = nullptr;
   double ulps = 0.5;  // how far `scalar` may be from `eval`, in units in the last place: 0.5 rounds once
   MathFn math;
   std::span<const Sample> samples = {};

@@ -1,4 +1,4 @@
-// Elementwise ops of two operands: arithmetic, comparisons, logic; and where and fma of three. Operands have
+// Elementwise arithmetic of two operands, and fma of three (comparisons, logic and where: compare.cpp). Operands have
 // one shape: whoever builds the graph has broadcast them. The arithmetic exists for i32 and i64 too, where it
 // wraps.
 #include <algorithm>
@@ -197,6 +197,61 @@ std::vector<DenseTensor> eval_floordiv(std::span<const DenseTensor> x, const Att
                                   : eval_numbers<floor_divided_integers>(x, attrs, types);
 }
 
+// ---- whole numbers of a model's text ----------------------------------------------------------------------
+
+constexpr const char* kTooLarge = "a whole number beyond 2^63";
+constexpr const char* kByZero = "division by zero";
+
+WholeResult whole_add(int64_t a, int64_t b) {
+  int64_t r = 0;
+  if (__builtin_add_overflow(a, b, &r)) return kTooLarge;
+  return r;
+}
+
+WholeResult whole_sub(int64_t a, int64_t b) {
+  int64_t r = 0;
+  if (__builtin_sub_overflow(a, b, &r)) return kTooLarge;
+  return r;
+}
+
+WholeResult whole_mul(int64_t a, int64_t b) {
+  int64_t r = 0;
+  if (__builtin_mul_overflow(a, b, &r)) return kTooLarge;
+  return r;
+}
+
+// The remainder by -1 would overflow for the least number, though it is 0.
+WholeResult whole_floordiv(int64_t a, int64_t b) {
+  if (b == 0) return kByZero;
+  if (b == -1) return whole_sub(0, a);
+  const bool inexact = a % b != 0;
+  return a / b - (inexact && (a < 0) != (b < 0) ? 1 : 0);
+}
+
+WholeResult whole_div(int64_t a, int64_t b) {
+  if (b != 0 && b != -1 && a % b != 0) return static_cast<double>(a) / static_cast<double>(b);
+  return whole_floordiv(a, b);
+}
+
+WholeResult whole_pow(int64_t a, int64_t b) {
+  if (b < 0 && a == 0) return kByZero;
+  if (b < 0) return std::pow(static_cast<double>(a), static_cast<double>(b));
+  // These stay small however often they are multiplied; anything else overflows within 63 turns.
+  if (a == 0 || a == 1) return b == 0 ? 1 : a;
+  if (a == -1) return b % 2 == 0 ? int64_t{1} : int64_t{-1};
+  int64_t r = 1;
+  for (int64_t i = 0; i < b; ++i)
+    if (__builtin_mul_overflow(r, a, &r)) return kTooLarge;
+  return r;
+}
+
+WholeResult whole_maximum(int64_t a, int64_t b) {
+  return std::max(a, b);
+}
+WholeResult whole_minimum(int64_t a, int64_t b) {
+  return std::min(a, b);
+}
+
 // ---- scalars ----------------------------------------------------------------------------------------------
 
 template <ScalarValue (ScalarBuilder::*operation)(ScalarValue, ScalarValue)>
@@ -265,6 +320,7 @@ constinit const OpDef k_op_add = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_numbers<ops::added>,
     .scalar = ops::primitive<&ScalarBuilder::add>,
+    .whole = ops::whole_add,
     .math = ops::math_add,
     .samples = ops::kNumberSamples,
 };
@@ -281,6 +337,7 @@ constinit const OpDef k_op_sub = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_numbers<ops::subtracted>,
     .scalar = ops::primitive<&ScalarBuilder::sub>,
+    .whole = ops::whole_sub,
     .math = ops::math_sub,
     .samples = ops::kNumberSamples,
 };
@@ -297,6 +354,7 @@ constinit const OpDef k_op_mul = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_numbers<ops::multiplied>,
     .scalar = ops::primitive<&ScalarBuilder::mul>,
+    .whole = ops::whole_mul,
     .math = ops::math_mul,
     .samples = ops::kNumberSamples,
 };
@@ -313,6 +371,7 @@ constinit const OpDef k_op_div = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_numbers<ops::divided>,
     .scalar = ops::primitive<&ScalarBuilder::div>,
+    .whole = ops::whole_div,
     .math = ops::math_div,
     .samples = ops::kPositiveSamples,
 };
@@ -329,6 +388,7 @@ constinit const OpDef k_op_floordiv = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_floordiv,
     .scalar = ops::scalar_floordiv,
+    .whole = ops::whole_floordiv,
     .math = ops::math_floordiv,
     .samples = ops::kFloorSamples,
 };
@@ -345,6 +405,7 @@ constinit const OpDef k_op_pow = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_numbers<ops::powered>,
     .scalar = ops::sequence<scalar_pow>,
+    .whole = ops::whole_pow,
     .ulps = 2.0,
     .math = ops::math_pow,
     .samples = ops::kPositiveSamples,
@@ -363,6 +424,7 @@ constinit const OpDef k_op_maximum = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_numbers<ops::greater_of>,
     .scalar = ops::sequence<scalar_maximum>,
+    .whole = ops::whole_maximum,
     .math = ops::math_maximum,
     .samples = ops::kNumberSamples,
 };
@@ -380,6 +442,7 @@ constinit const OpDef k_op_minimum = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_numbers<ops::smaller_of>,
     .scalar = ops::sequence<scalar_minimum>,
+    .whole = ops::whole_minimum,
     .math = ops::math_minimum,
     .samples = ops::kNumberSamples,
 };

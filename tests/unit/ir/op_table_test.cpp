@@ -225,6 +225,61 @@ TEST_CASE("fused ops compute what they expand to") {
   CHECK(tested >= 7);
 }
 
+TEST_CASE("whole numbers of a model's text: exact, and as the reference has it where a double is exact") {
+  const TensorType scalar{DType::f64, {}};
+  int rows = 0;
+  for (const OpDef* def : all_ops()) {
+    if (def->whole == nullptr) continue;
+    ++rows;
+    CHECK(def->has(kElementwise));
+    CHECK(def->min_operands == 2);
+    CHECK(def->max_operands == 2);
+    for (int64_t a = -9; a <= 9; ++a) {
+      for (int64_t b = -9; b <= 9; ++b) {
+        INFO(def->name << " of " << a << " and " << b);
+        const std::vector<DenseTensor> x = {{scalar, {static_cast<double>(a)}},
+                                            {scalar, {static_cast<double>(b)}}};
+        const double reference = def->eval(x, def->attrs, std::span(&scalar, 1))[0].data[0];
+        const WholeResult result = def->whole(a, b);
+        if (const int64_t* whole = std::get_if<int64_t>(&result)) {
+          CHECK(static_cast<double>(*whole) == reference);
+        } else if (const double* real = std::get_if<double>(&result)) {
+          CHECK(*real == reference);
+        } else {
+          CHECK(!std::isfinite(reference));
+        }
+      }
+    }
+  }
+  CHECK(rows == 8);
+}
+
+TEST_CASE("whole numbers of a model's text: at their limits") {
+  constexpr int64_t kLeast = INT64_MIN, kGreatest = INT64_MAX, kOdd = (int64_t{1} << 53) + 1;
+  const auto of = [](Op op, int64_t a, int64_t b) { return op_def(op).whole(a, b); };
+  const WholeResult too_large = "a whole number beyond 2^63", by_zero = "division by zero";
+  CHECK(of(Op::add, kGreatest, 0) == WholeResult(kGreatest));
+  CHECK(of(Op::add, kGreatest, 1) == too_large);
+  CHECK(of(Op::sub, kLeast, 1) == too_large);
+  CHECK(of(Op::mul, kOdd, 3) == WholeResult(kOdd * 3));
+  CHECK(of(Op::mul, kGreatest, 2) == too_large);
+  CHECK(of(Op::div, kOdd * 3, 3) == WholeResult(kOdd));
+  CHECK(of(Op::div, 1, 4) == WholeResult(0.25));
+  for (const Op division : {Op::div, Op::floordiv}) {
+    CHECK(of(division, kLeast, -1) == too_large);
+    CHECK(of(division, kGreatest, -1) == WholeResult(-kGreatest));
+    CHECK(of(division, kLeast, 0) == by_zero);
+  }
+  CHECK(of(Op::floordiv, -kOdd, 2) == WholeResult(-(kOdd / 2) - 1));
+  CHECK(of(Op::pow, 3, 39) == WholeResult(int64_t{4052555153018976267}));
+  CHECK(of(Op::pow, -2, 63) == WholeResult(kLeast));
+  CHECK(of(Op::pow, 2, 63) == too_large);
+  CHECK(of(Op::pow, -1, kGreatest) == WholeResult(int64_t{-1}));
+  CHECK(of(Op::pow, 0, -1) == by_zero);
+  CHECK(of(Op::maximum, kOdd, kOdd - 1) == WholeResult(kOdd));
+  CHECK(of(Op::minimum, kOdd, kOdd - 1) == WholeResult(kOdd - 1));
+}
+
 TEST_CASE("the notation of an op reads like mathematics") {
   const auto math = [](Op op, std::vector<MathText> operands, const Attrs& attrs = NoAttrs()) {
     return op_def(op).math(operands, attrs).text;
