@@ -25,6 +25,25 @@ std::string names_text(std::span<const ast::Parameter> parameters) {
   return out.empty() ? "no arguments" : "(" + out + ")";
 }
 
+// A call as it is remembered, still without its result.
+Elaborator::Remembered call_with(const std::vector<std::pair<std::string, Local>>& arguments, bool in_grad) {
+  Elaborator::Remembered call;
+  call.in_grad = in_grad;
+  for (const auto& [name, local] : arguments) call.arguments.push_back(local.value);
+  return call;
+}
+
+// What the same call gave before; null if there was none.
+const Datum* recall(const std::vector<Elaborator::Remembered>& memory, const Elaborator::Remembered& call) {
+  for (const Elaborator::Remembered& known : memory) {
+    if (known.in_grad == call.in_grad && std::equal(known.arguments.begin(), known.arguments.end(),
+                                                    call.arguments.begin(), call.arguments.end(), same)) {
+      return &known.result;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Datum Elaborator::eval_call(const ast::Call& call_expr, const ast::Expr& expr, const Operand* piped,
@@ -60,9 +79,7 @@ Datum Elaborator::eval_call(const ast::Call& call_expr, const ast::Expr& expr, c
   if (failed) return Poison{};
   const Site site{frame, expr.span};
   if (piped != nullptr && callee.value.as<LayerRef>()) {
-    const std::string name = callee_text(callee.value);
-    error(DiagnosticKind::unnamed_layer, Site{frame, callee.span},
-          fmt::format("{} is a layer and needs a name for its weights", name))
+    unnamed_layer(callee_text(callee.value), Site{frame, callee.span})
         .suggest(fmt::format("layer1 = {} as a member, then x |> layer1", source_text(expr.span)));
     return Poison{};
   }
@@ -99,57 +116,61 @@ Datum Elaborator::call(const Operand& callee, std::vector<Actual> actuals, const
   if (const auto* list = callee.value.as<ListPtr>(); list != nullptr && is_layer_list(**list)) {
     return call_list(**list, std::move(actuals), callee, site);
   }
-  if (const auto* held = callee.value.as<std::shared_ptr<const Partial>>()) {
-    const Partial& partial = **held;
-    std::vector<Actual> filled = partial.arguments;
-    size_t next = 0;
-    for (Actual& a : filled) {
-      if (!a.hole || next >= actuals.size() || actuals[next].name) continue;
-      a.value = actuals[next].value;
-      a.span = actuals[next].span;
-      a.hole = false;
-      ++next;
-    }
-    const bool open = std::any_of(filled.begin(), filled.end(), [](const Actual& a) { return a.hole; });
-    if (open || next < actuals.size()) {
-      const auto holes = std::count_if(partial.arguments.begin(), partial.arguments.end(),
-                                       [](const Actual& a) { return a.hole; });
-      error(DiagnosticKind::wrong_argument, site,
-            fmt::format("{} with {} open takes {}, {} given", partial.callee_name,
-                        holes == 1 ? "one `_`" : "`_`s",
-                        holes == 1 ? std::string("one argument") : fmt::format("{} arguments", holes),
-                        actuals.size()));
-      return Poison{};
-    }
-    ++depth;
-    const Datum result =
-        depth > kMostDepth ? Datum(Poison{}) : call({partial.callee, callee.span}, std::move(filled), site);
-    --depth;
-    return result;
-  }
-  if (Instance* const* held = callee.value.as<Instance*>()) {
-    Instance& instance = **held;
-    if (!is_anchored(instance)) {
-      error(DiagnosticKind::unnamed_layer, Site{site.frame, callee.span},
-            fmt::format("{} is a layer and needs a name for its weights", instance.kind))
-          .suggest(fmt::format("layer1 = {} as a member, then x |> layer1", source_text(instance.call_span)));
-      return Poison{};
-    }
-    const std::optional<Datum> forward = own_slot(instance, "forward", site);
-    const FunctionRef* function = forward ? forward->as<FunctionRef>() : nullptr;
-    if (function == nullptr) {
-      error(DiagnosticKind::wrong_kind, Site{site.frame, callee.span},
-            fmt::format("{} is a {} and has no forward to call", instance.display_name(), instance.kind));
-      return Poison{};
-    }
-    return call_function(*function, std::move(actuals), callee, site);
-  }
+  if (const auto* partial = callee.value.as<std::shared_ptr<const Partial>>())
+    return call_partial(**partial, std::move(actuals), callee.span, site);
+  if (Instance* const* instance = callee.value.as<Instance*>())
+    return call_layer(**instance, std::move(actuals), callee, site);
   Diagnostic& diagnostic = error(DiagnosticKind::wrong_kind, Site{site.frame, callee.span},
                                  fmt::format("{} cannot be called", describe(callee.value)));
   if (callee.value.as<Number>() || callee.value.as<Tensor>()) {
     diagnostic.suggest(source_text(callee.span) + " * (…) multiplies");
   }
   return Poison{};
+}
+
+Datum Elaborator::call_partial(const Partial& partial, std::vector<Actual> actuals, Span callee_span,
+                               const Site& site) {
+  std::vector<Actual> filled = partial.arguments;
+  size_t next = 0;
+  for (Actual& a : filled) {
+    if (!a.hole || next >= actuals.size() || actuals[next].name) continue;
+    a.value = actuals[next].value;
+    a.span = actuals[next].span;
+    a.hole = false;
+    ++next;
+  }
+  const auto is_hole = [](const Actual& a) { return a.hole; };
+  if (std::any_of(filled.begin(), filled.end(), is_hole) || next < actuals.size()) {
+    const auto holes = std::count_if(partial.arguments.begin(), partial.arguments.end(), is_hole);
+    error(DiagnosticKind::wrong_argument, site,
+          fmt::format(
+              "{} with {} open takes {}, {} given", partial.callee_name, holes == 1 ? "one `_`" : "`_`s",
+              holes == 1 ? std::string("one argument") : fmt::format("{} arguments", holes), actuals.size()));
+    return Poison{};
+  }
+  ++depth;
+  const Datum result =
+      depth > kMostDepth ? Datum(Poison{}) : call({partial.callee, callee_span}, std::move(filled), site);
+  --depth;
+  return result;
+}
+
+Datum Elaborator::call_layer(Instance& instance, std::vector<Actual> actuals, const Operand& callee,
+                             const Site& site) {
+  const Site here{site.frame, callee.span};
+  if (!is_anchored(instance)) {
+    unnamed_layer(instance.kind, here)
+        .suggest(fmt::format("layer1 = {} as a member, then x |> layer1", source_text(instance.call_span)));
+    return Poison{};
+  }
+  const std::optional<Datum> forward = own_slot(instance, "forward", site);
+  const FunctionRef* function = forward ? forward->as<FunctionRef>() : nullptr;
+  if (function == nullptr) {
+    error(DiagnosticKind::wrong_kind, here,
+          fmt::format("{} is a {} and has no forward to call", instance.display_name(), instance.kind));
+    return Poison{};
+  }
+  return call_function(*function, std::move(actuals), callee, site);
 }
 
 Datum Elaborator::call_list(const List& layers, std::vector<Actual> actuals, const Operand& callee,
@@ -265,17 +286,9 @@ Datum Elaborator::call_function(const FunctionRef& ref, std::vector<Actual> actu
   if (!bind_arguments(function.parameters, actuals, frame, name, site, &order)) return Poison{};
 
   std::vector<Remembered>* memory = own ? &remembered[{&function, ref.self}] : nullptr;
-  Remembered entry;
-  entry.in_grad = in_grad > 0;
-  for (auto& [argument_name, local] : order) entry.arguments.push_back(local.value);
+  Remembered entry = call_with(order, in_grad > 0);
   if (memory != nullptr) {
-    for (const Remembered& known : *memory) {
-      if (known.in_grad == entry.in_grad &&
-          std::equal(known.arguments.begin(), known.arguments.end(), entry.arguments.begin(),
-                     entry.arguments.end(), same)) {
-        return known.result;
-      }
-    }
+    if (const Datum* known = recall(*memory, entry)) return *known;
   }
   if (ref.scope->is_standard && name == "cross_entropy" && !entry.arguments.empty()) {
     const Tensor* z = entry.arguments[0].as<Tensor>();
@@ -289,15 +302,7 @@ Datum Elaborator::call_function(const FunctionRef& ref, std::vector<Actual> actu
   active_calls.emplace_back(&function, ref.self);
   Datum result = eval_body(function.body, frame, name);
   active_calls.pop_back();
-  if (function.result) {
-    const auto* expr = std::get_if<ast::ExprPtr>(&function.body);
-    Span value_span = expr ? (*expr)->span : std::get<ast::Block>(function.body).span;
-    if (expr == nullptr) {
-      const ast::Block& block = std::get<ast::Block>(function.body);
-      if (!block.statements.empty()) value_span = block.statements.back().span;
-    }
-    result = check_result(result, *function.result, name, value_span, frame);
-  }
+  if (function.result) result = check_result(result, *function.result, name, body_span(function.body), frame);
   if (Tensor* tensor = std::get_if<Tensor>(&result.is)) {
     if (is_forward && !actuals.empty()) note_origin(*tensor, entry.arguments, name);
     if (ref.scope->is_standard && name == "softmax") tensor->is_softmax = true;
@@ -340,16 +345,9 @@ Datum Elaborator::call_goal(const GoalRef& ref, std::vector<Actual> actuals, con
   frame.user_span = user_span(site);
   std::vector<std::pair<std::string, Local>> order;
   if (!bind_arguments(goal.parameters, actuals, frame, name, site, &order)) return Poison{};
-  Remembered entry;
-  entry.in_grad = in_grad > 0;
-  for (auto& [argument_name, local] : order) entry.arguments.push_back(local.value);
+  Remembered entry = call_with(order, in_grad > 0);
   std::vector<Remembered>& memory = remembered[{&goal, ref.self}];
-  for (const Remembered& known : memory) {
-    if (known.in_grad == entry.in_grad && std::equal(known.arguments.begin(), known.arguments.end(),
-                                                     entry.arguments.begin(), entry.arguments.end(), same)) {
-      return known.result;
-    }
-  }
+  if (const Datum* known = recall(memory, entry)) return *known;
   if (!match_arguments(goal.parameters, frame, callee, name, site)) return Poison{};
   active_calls.emplace_back(&goal, ref.self);
   entry.result = eval_body(goal.body, frame, name);

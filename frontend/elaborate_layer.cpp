@@ -115,12 +115,12 @@ Datum Elaborator::instantiate(const LayerRef& ref, std::vector<Actual> actuals, 
   if (!match_arguments(declaration.parameters, frame, callee, kind, site)) return Poison{};
   for (auto& [name, local] : order) instance.arguments.emplace_back(name, frame.locals[name]);
   add_slots(instance);
-  for (auto& [name, local] : instance.arguments) place(local.value, instance, name, name, local.span);
+  for (auto& [name, local] : instance.arguments) place(local.value, instance, name, name);
   return &instance;
 }
 
 void Elaborator::place(const Datum& value, Instance& parent, const std::string& segment,
-                       const std::string& saved, Span span) {
+                       const std::string& saved) {
   if (Instance* const* held = value.as<Instance*>()) {
     Instance& instance = **held;
     if (instance.placed || &instance == &parent) return;
@@ -134,8 +134,7 @@ void Elaborator::place(const Datum& value, Instance& parent, const std::string& 
   if (list == nullptr || !is_layer_list(**list)) return;
   for (size_t i = 0; i < (*list)->size(); ++i) {
     const std::string position = fmt::format("{}", i);
-    place((**list)[i], parent, joined(segment, position), saved.empty() ? saved : joined(saved, position),
-          span);
+    place((**list)[i], parent, joined(segment, position), saved.empty() ? saved : joined(saved, position));
   }
 }
 
@@ -143,6 +142,11 @@ bool Elaborator::is_anchored(const Instance& instance) const {
   const Instance* i = &instance;
   while (i != nullptr && !i->is_model) i = i->placed ? i->parent : nullptr;
   return i != nullptr;
+}
+
+Diagnostic& Elaborator::unnamed_layer(const std::string& layer, const Site& site) {
+  return error(DiagnosticKind::unnamed_layer, site,
+               fmt::format("{} is a layer and needs a name for its weights", layer));
 }
 
 std::string Elaborator::saved_path(const Instance& instance) const {
@@ -157,8 +161,7 @@ Datum Elaborator::member_of(const Operand& object, const ast::Name& name, const 
   if (Instance* const* held = object.value.as<Instance*>()) {
     Instance& instance = **held;
     if (!is_anchored(instance)) {
-      error(DiagnosticKind::unnamed_layer, Site{site.frame, object.span},
-            fmt::format("{} is a layer and needs a name for its weights", instance.kind));
+      unnamed_layer(instance.kind, Site{site.frame, object.span});
       return Poison{};
     }
     if (const std::optional<Datum> value = own_slot(instance, name.text, here)) return *value;
@@ -268,7 +271,7 @@ void Elaborator::define(Instance& instance, const ast::MemberItem& item, const a
     Datum part = binding.type ? coerce(parts[i], *binding.type, name, value.span, frame) : parts[i];
     std::string saved = name;
     if (member.saved_as) saved = interpolate(*member.saved_as, frame).value_or(name);
-    place(part, instance, name, saved, value.span);
+    place(part, instance, name, saved);
     finish(i, std::move(part));
   }
 }

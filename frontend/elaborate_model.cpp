@@ -17,15 +17,9 @@ std::string stem_of(const std::string& path) {
   return name;
 }
 
-bool is_model(const ast::Item& item) {
-  const auto* declaration = std::get_if<ast::Declaration>(&item.node);
-  return declaration != nullptr && declaration->kind == ast::DeclarationKind::model;
-}
-
-}  // namespace
-
-bool Elaborator::open_model() {
-  const ast::File& file = *library.main;
+// The model that a file declares: `model NAME { … }`, or null where its members stand at top level. Nothing, and why
+// reported, if it has two, or members outside the one.
+std::optional<const ast::Declaration*> declared_model(const ast::File& file, Diagnostics& diagnostics) {
   const ast::Declaration* model = nullptr;
   const ast::MemberItem* loose = nullptr;
   for (const ast::Item& item : file.items) {
@@ -33,13 +27,13 @@ bool Elaborator::open_model() {
         member != nullptr && !std::holds_alternative<ast::Function>(member->node) && loose == nullptr) {
       loose = member;
     }
-    if (!is_model(item)) continue;
     const auto* declaration = std::get_if<ast::Declaration>(&item.node);
+    if (declaration == nullptr || declaration->kind != ast::DeclarationKind::model) continue;
     if (model != nullptr) {
       diagnostics
           .error(DiagnosticKind::duplicate_name, declaration->name.span, "a file has at most one model")
           .label(model->name.span, "the first");
-      return false;
+      return std::nullopt;
     }
     model = declaration;
   }
@@ -47,8 +41,18 @@ bool Elaborator::open_model() {
     diagnostics.error(DiagnosticKind::misplaced_member, loose->span, "this stands outside the model")
         .label(model->name.span, "the model")
         .suggest("move it between the braces of the model");
-    return false;
+    return std::nullopt;
   }
+  return model;
+}
+
+}  // namespace
+
+bool Elaborator::open_model() {
+  const ast::File& file = *library.main;
+  const std::optional<const ast::Declaration*> declaration = declared_model(file, diagnostics);
+  if (!declaration) return false;
+  const ast::Declaration* model = *declaration;
   instances.emplace_back();
   root = &instances.back();
   root->scope = library.main_scope;
@@ -96,7 +100,7 @@ bool Elaborator::open_model() {
   if (!match_arguments(declared, frame, Operand{Datum(root), site.span}, root->kind, site)) return false;
   for (auto& [name, local] : order) root->arguments.emplace_back(name, frame.locals[name]);
   add_slots(*root);
-  for (auto& [name, local] : root->arguments) place(local.value, *root, name, name, local.span);
+  for (auto& [name, local] : root->arguments) place(local.value, *root, name, name);
   collect_columns();  // a column with an error is poison and stops nothing else
   return true;
 }
@@ -177,9 +181,7 @@ void Elaborator::collect_columns() {
       column.span = parameter.type->span;
       continue;
     }
-    bool equal = column.dtype == *dtype && column.dims.size() == dims->size();
-    for (size_t i = 0; equal && i < dims->size(); ++i) equal = unify(column.dims[i], (*dims)[i]);
-    if (equal) continue;
+    if (column.dtype == *dtype && unify(column.dims, *dims)) continue;
     column.wrong = true;
     error(DiagnosticKind::column_type, site, fmt::format("column {} has another type elsewhere", column.name))
         .label(column.span, "there");

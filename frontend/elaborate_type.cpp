@@ -149,9 +149,7 @@ Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::s
         .suggest(fmt::format("{}({})", dtype_name(*dtype), source_text(value_span)));
     return Poison{};
   }
-  bool fits = tensor->dims.size() == dims->size();
-  for (size_t i = 0; fits && i < dims->size(); ++i) fits = unify(tensor->dims[i], (*dims)[i]);
-  if (!fits) {
+  if (!unify(tensor->dims, *dims)) {
     error(DiagnosticKind::shape_mismatch, site,
           fmt::format("{} is {} but its value is {}", what, text_of(*dims), text_of(tensor->dims)))
         .label(type.span, "its type");
@@ -187,9 +185,7 @@ Datum Elaborator::check_result(const Datum& value, const ast::Type& type, const 
   std::optional<Tensor> tensor = as_tensor(Operand{value, value_span}, *dtype, callee, site);
   if (!tensor) return Poison{};
   const bool rate = tensor->dtype == DType::f64 && *dtype == DType::f32;  // a run-time number stays double
-  bool fits = tensor->dims.size() == dims->size() && (tensor->dtype == *dtype || rate);
-  for (size_t i = 0; fits && i < dims->size(); ++i) fits = unify(tensor->dims[i], (*dims)[i]);
-  if (!fits) {
+  if (!unify(tensor->dims, *dims) || (tensor->dtype != *dtype && !rate)) {
     Tensor promised = *tensor;
     promised.dtype = *dtype;
     promised.dims = *dims;

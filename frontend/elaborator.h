@@ -8,12 +8,18 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "frontend/model.h"
+#include "frontend/builtin.h"
+#include "frontend/elementwise.h"
+#include "frontend/instance.h"
+#include "frontend/library.h"
 #include "frontend/value.h"
 #include "ir/builder.h"
 
@@ -26,161 +32,11 @@ inline constexpr int64_t kMostTurns = 100'000;  // of a `for`, entries of a list
 inline constexpr size_t kMostListed = 1'000'000;
 inline constexpr size_t kMostNesting = 40;  // layers in layers
 
-// ---- files -----------------------------------------------------------------------------------------------
-
-// A top-level function, layer or optimiser, and the file whose names it sees.
-struct GlobalName {
-  std::variant<const ast::Function*, const ast::Declaration*> is;
-  const FileScope* scope = nullptr;
-};
-struct FileScope {
-  bool is_standard = false;
-  std::map<std::string, GlobalName, std::less<>> names;  // its own and those it imports
-  const FileScope* standard = nullptr;                   // null in the standard library itself
-};
-
-// The syntax trees of one model: its file, the files that imports name, and the standard library.
-struct Library {
-  const ast::File* main = nullptr;
-  std::deque<ast::File> files;
-  std::deque<FileScope> scopes;
-  const FileScope* standard = nullptr;
-  const FileScope* main_scope = nullptr;
-  std::set<FileId> standard_files;
-  std::map<std::string, ast::ExprPtr> arguments;  // -D name=value
-  ast::ExprPtr optimizer;                         // null for none
-  std::vector<std::vector<ast::ExprPtr>> groups;  // the values of BuildOptions::groups
-
-  bool is_standard(Span span) const { return standard_files.count(span.file) > 0; }
-};
-Status load_library(Library& library, const ast::File& main, Sources& sources, const BuildOptions& options,
-                    Diagnostics& diagnostics);
-
-// ---- instances and parameters ----------------------------------------------------------------------------
-
-struct Local {
-  Datum value;
-  Span span;
-};
-
-struct Frame;
-
-// `weight = …` or `weight ~ …` at the making of a layer.
-struct Override {
-  Datum value;
-  bool draws = false;
-  Span span;
-};
-
-// What keeps a number from step to step: a learned parameter, or a tensor drawn once at the start (role
-// state).
-struct Parameter {
-  std::string name;  // as saved
-  Role role = Role::param;
-  Dims dims;
-  Span span;                   // the declared name
-  Datum start;                 // Draws, Number or Constant
-  std::string type_text;       // "[out, in]"
-  std::optional<Value> input;  // its node, once read
-};
-
-struct Slot {  // one name a body declares
-  const ast::MemberItem* item = nullptr;
-  size_t which = 0;  // among the names of `a, b = …`
-  Span span;
-  enum class State { fresh, running, done } state = State::fresh;
-  Datum value;
-};
-
-// The body of a model or a layer with its arguments bound.
-struct Instance {
-  std::string kind;  // "linear"
-  const FileScope* scope = nullptr;
-  bool is_model = false;
-  std::vector<const ast::MemberItem*> items;
-  std::vector<std::pair<std::string, Local>> arguments;
-  std::map<std::string, Override, std::less<>> overrides;
-  std::vector<std::string> order;  // of the slots
-  std::map<std::string, Slot, std::less<>> slots;
-  std::vector<Parameter*> parameters;  // in the order they were made
-  Instance* parent = nullptr;
-  std::string segment;  // the path from the parent, "net.0"; saved names leave out what `as ""` hides
-  std::string saved_segment;
-  bool placed = false;
-  Span call_span;  // where it was made, in the user's text
-  int nesting = 0;
-
-  const Datum* argument(std::string_view name) const;
-  std::string display_name() const;  // "net.0", or the kind while it has no name
-};
-
-// ---- frames ----------------------------------------------------------------------------------------------
-
-// What an optimiser's update may change with `<-`: p and its states.
-struct Updatable {
-  Dims dims;
-  Datum value;
-  std::string state_name;      // "m"; empty for p
-  std::optional<Value> input;  // the state's node, once touched
-  Datum start;                 // a state's initial value
-  bool written = false;
-  Span span;
-};
-
-struct Frame {
-  const FileScope* scope = nullptr;
-  Instance* self = nullptr;
-  std::map<std::string, Local, std::less<>> locals;
-  std::optional<Dims> run;  // what `...` stands for
-  std::string run_text;
-  std::string path;                                   // names the draws
-  const std::vector<ast::Name>* own_names = nullptr;  // of the member being defined
-  Span user_span;                                     // where the user called the standard library from
-  std::string callee;                                 // for messages: "in softmax"
-  bool closed_sizes = false;  // an unknown size is an error (goals and forward of a model)
-  std::map<std::string, Updatable>* updatable = nullptr;
-};
-
-// Where something happens: in which frame, at which words.
-struct Site {
-  Frame& frame;
-  Span span;
-};
-
-struct Operand {
-  Datum value;
-  Span span;
-};
-
-// An elementwise operation, on numbers while compiling and on tensors.
-struct Elementwise {
-  Op op;
-  std::string_view name;  // "maximum", "-"
-  std::string_view verb;  // "cannot VERB a JOINER b"
-  std::string_view joiner;
-  bool swapped = false;  // "subtract b from a"
-  bool compares = false;
-};
-const Elementwise& elementwise_of(ast::BinaryOp op);
-const Elementwise& elementwise_of(Op named);  // an op that the language calls by its name
-
-// ---- built-in functions ----------------------------------------------------------------------------------
-
-struct Elaborator;
-using BuiltinArguments = std::span<const std::optional<Operand>>;
-struct Builtin {
-  std::string_view name;
-  std::string_view parameters;  // "x axis keep"
-  size_t required = 1;
-  size_t positional = 1;
-  Datum (*run)(Elaborator&, BuiltinArguments, const Site&);  // null: elementwise, by the op table
-  std::optional<Op> op = std::nullopt;
-};
-std::span<const Builtin> builtin_table();
-std::string goal_name(const ast::Goal& goal);
-
+// What the graph is for. `evaluate`: a metric, in which sums over the batch mean the whole set (finish_graph.h).
 enum class Mode { init, train, evaluate, predict };
 
+// One class, because evaluation is one mutual recursion; its parts stand in the files that the headings name. What may
+// fail reports the reason at `site` (or at the words of an operand) and gives Poison, nothing, or false.
 struct Elaborator {
   Elaborator(const Library& library, Sources& sources, const BuildOptions& options, Diagnostics& diagnostics,
              Mode mode);
@@ -193,101 +49,145 @@ struct Elaborator {
   Graph graph;
   Builder builder;
 
-  std::deque<Instance> instances;
-  std::deque<Parameter> parameters;
-  Instance* root = nullptr;
-  bool stopped = false;  // a limit was passed: everything evaluates to Poison
+  std::deque<Instance> instances;    // deques, because both are pointed at
+  std::deque<Parameter> parameters;  // in the order they were made
+  Instance* root = nullptr;          // the model
+  bool stopped = false;              // a limit was passed: everything evaluates to Poison
+
+  // ---- reporting (elaborate.cpp). A place in the standard library becomes the user's call, with a label.
+  Diagnostic& error(DiagnosticKind kind, const Site& site, std::string message);
+  Diagnostic& warning(DiagnosticKind kind, const Site& site, std::string message);
+  // The user's words behind a place: itself, or where the standard library was called from.
+  Span user_span(const Site& site) const;
+  // "WHAT is not built yet"
+  Datum not_built(const Site& site, std::string what);
+  bool step(const Site& site);  // counts; false once a limit is passed
+  std::string source_text(Span span) const { return std::string(sources.text(span)); }
+
+  // ---- explanations for `nnc run` (explain.cpp)
   bool explaining = false;
   std::vector<std::string> explanations;
-  // Says how a product came about (explain.cpp).
+  // Says how a product came about.
   void explain(const ast::Binary& binary, const ast::Expr& expr, const Datum& left, const Datum& right,
                const Datum& result, Frame& frame);
   const ast::Expr* explained = nullptr;  // the last one explained, and its words
   std::string explained_text;
   std::string explained_notes;
 
-  // ---- reporting (elaborate.cpp). A place in the standard library becomes the user's call, with a label.
-  Diagnostic& error(DiagnosticKind kind, const Site& site, std::string message);
-  Diagnostic& warning(DiagnosticKind kind, const Site& site, std::string message);
-  Span user_span(const Site& site) const;
-  Datum not_built(const Site& site, std::string what);
-  bool step(const Site& site);  // counts; false once a limit is passed
-  std::string source_text(Span span) const { return std::string(sources.text(span)); }
-
   // ---- names (elaborate_names.cpp)
+  // What a name means at a place; nothing, and nothing reported, if it has no meaning there.
   std::optional<Datum> lookup(const std::string& name, const Site& site);
+  // The same where it must have one. A whole number takes the user's word for it along.
   Datum name_value(const std::string& name, const Site& site);
+  // `loss` where the parts have names: their sum, if they take no data. Nothing if there is no loss.
   std::optional<Datum> summed_losses(const Site& site);
+  // For "did you mean": every name with a meaning in the frame, or only those of whole numbers (sizes).
   std::vector<std::string> known_names(const Frame& frame, bool numbers_only);
+  // Evaluates a member when it is first asked for; a circle of members is an error.
   Datum force(Instance& instance, Slot& slot, const Site& site);
-  void force_all(Instance& instance);
+  void force_all(Instance& instance);  // but losses, metrics and outputs
+  // An argument or a member of the instance itself.
   std::optional<Datum> own_slot(Instance& instance, const std::string& name, const Site& site);
 
-  // ---- expressions (elaborate_expr.cpp)
+  // ---- expressions (elaborate_expr.cpp; parts and draws: elaborate_parts.cpp)
   Datum eval(const ast::Expr& expr, Frame& frame);
+  // `of`: whose body it is, for messages.
   Datum eval_body(const ast::Body& body, Frame& frame, const std::string& of);
   // Runs a block; its last expression goes to `value` when wanted. False when the value is missing.
   bool run_block(const ast::Block& block, Frame& frame, Datum* value);
   void run_binding(const ast::Binding& binding, Frame& frame);
   void run_for(const ast::ForLoop& loop, Frame& frame);
+  // A let: hides an earlier one of the frame, but no member and no state of an optimiser.
   void assign(const ast::Name& name, Datum value, Frame& frame);
+  // A list, constant or tensor as the `count` parts along its first axis; a number is each of them.
   std::optional<std::vector<Datum>> take_apart(const Operand& operand, size_t count, const Site& site);
+  // The parts that a `for` goes through.
   std::optional<std::vector<Datum>> turns_of(const Operand& operand, const Site& site);
   Datum list(std::vector<Datum> items, const Site& site);
+  // f32[dims], drawn anew in each step. `name` and the frame's path make the stream: two draws never share numbers.
   Datum draw(const Datum& from, const Dims& dims, const std::string& name, const Site& site);
+  // Settled while compiling: a tensor is an error.
   std::optional<bool> condition(const ast::Expr& expr, Frame& frame);
 
   // ---- calls (elaborate_call.cpp)
+  // `piped` stands before the written arguments (left |> f(…)); null for none.
   Datum eval_call(const ast::Call& call, const ast::Expr& expr, const Operand* piped, Frame& frame);
+  // Whatever can be called, with arguments that are evaluated; a hole among them gives a Partial.
   Datum call(const Operand& callee, std::vector<Actual> actuals, const Site& site);
+  Datum call_partial(const Partial& partial, std::vector<Actual> actuals, Span callee_span, const Site& site);
+  Datum call_layer(Instance& instance, std::vector<Actual> actuals, const Operand& callee, const Site& site);
+  // A model's own function and a goal are computed once for the same arguments.
   Datum call_function(const FunctionRef& ref, std::vector<Actual> actuals, const Operand& callee,
                       const Site& site);
   Datum call_goal(const GoalRef& ref, std::vector<Actual> actuals, const Operand& callee, const Site& site);
   // Marks the axes a layer brought in as its output, for messages.
   void note_origin(Tensor& result, const std::vector<Datum>& arguments, const std::string& layer);
   Datum call_builtin(const BuiltinRef& ref, std::vector<Actual> actuals, const Site& site);
+  // Each layer on what the one before it gives.
   Datum call_list(const List& layers, std::vector<Actual> actuals, const Operand& callee, const Site& site);
-  // Puts arguments into `frame.locals`; false after an error.
+  // Puts arguments into `frame.locals`, in the order of the parameters into `order`; false after an error.
   bool bind_arguments(std::span<const ast::Parameter> parameters, std::vector<Actual>& actuals, Frame& frame,
                       const std::string& callee, const Site& site,
                       std::vector<std::pair<std::string, Local>>* order = nullptr);
 
-  // ---- types (elaborate_type.cpp)
+  // ---- types (elaborate_type.cpp; match_arguments: type_match.cpp)
+  // Unifies the arguments in `frame.locals` with their types: sizes that are named for the first time become locals, and
+  // numbers become tensors of the shape that their type has by then.
   bool match_arguments(std::span<const ast::Parameter> parameters, Frame& frame, const Operand& callee,
                        const std::string& callee_name, const Site& site);
+  // A written type whose sizes are all known: f32[batch, 2 * hidden].
   std::optional<Dims> resolve_dims(const ast::Type& type, Frame& frame);
-  std::optional<Number> resolve_size(const ast::Expr& expr, Frame& frame);
+  std::optional<Number> resolve_size(const ast::Expr& expr, Frame& frame);  // whole, from 1 to 2^31
   std::optional<DType> resolve_dtype(const ast::Type& type, Frame& frame);
+  // `value` as the written type says: checked, a number made a tensor of that shape. `what` names it in messages.
   Datum coerce(const Datum& value, const ast::Type& type, const std::string& what, Span value_span,
                Frame& frame);
+  // The same for what a function gives; the dims keep the names that the value has.
   Datum check_result(const Datum& value, const ast::Type& type, const std::string& callee, Span value_span,
                      Frame& frame);
 
   // ---- layers (elaborate_layer.cpp)
+  // linear(64, 32): an instance with its arguments bound and its members still to be evaluated.
   Datum instantiate(const LayerRef& ref, std::vector<Actual> actuals, const Operand& callee,
                     const Site& site);
-  void add_slots(Instance& instance);
-  void place(const Datum& value, Instance& parent, const std::string& segment, const std::string& saved,
-             Span span);
+  void add_slots(Instance& instance);  // one per name that its body declares
+  // Names the layers in `value` (one, or lists of them) by where they end up: the first place counts.
+  void place(const Datum& value, Instance& parent, const std::string& segment, const std::string& saved);
+  // Whether the model owns it, directly or through others: then its parameters have names.
   bool is_anchored(const Instance& instance) const;
-  std::string saved_path(const Instance& instance) const;
+  // Reports a layer that is not anchored but used.
+  Diagnostic& unnamed_layer(const std::string& layer, const Site& site);
+  std::string saved_path(const Instance& instance) const;  // "net.0"
   Datum member_of(const Operand& object, const ast::Name& name, const Site& site);
+  // Evaluates a member binding into its slots.
   void define(Instance& instance, const ast::MemberItem& item, const ast::MemberBinding& member);
-  Datum make_parameter(Instance& instance, const ast::MemberBinding& member, size_t which, Frame& frame);
-  Datum read_parameter(Parameter& parameter, const Site& site);
+  // as "block{i}" with the numbers put in.
   std::optional<std::string> interpolate(const ast::Name& text, Frame& frame);
+
+  // ---- parameters (parameters.cpp)
+  // Name number `which` of `param a, b: f32[…] ~ …`: a new parameter, or what was given in its place when the layer was
+  // made (`bias = 0`, `weight = tok.weight`).
+  Datum make_parameter(Instance& instance, const ast::MemberBinding& member, size_t which, Frame& frame);
+  // f32 of the parameter's dims; makes its input node when first read.
+  Datum read_parameter(Parameter& parameter, const Site& site);
   // Every parameter and drawn member that is owned below the model, in declaration order.
   std::vector<Parameter*> all_parameters();
+  // Appends those behind `value` that are not in `seen`. `owned_only`: of layers that `owner` owns, not of those it
+  // only names.
   void collect_parameters(const Datum& value, std::vector<Parameter*>& out, std::set<const void*>& seen,
                           bool owned_only, Instance* owner);
 
-  // ---- tensors (tensor_ops.cpp, tensor_shape.cpp, tensor_reduce.cpp)
+  // ---- tensors (tensor_ops.cpp, tensor_logic.cpp, tensor_shape.cpp, tensor_reduce.cpp)
+  // A node with one result, whose type must come out as dims and dtype say.
   Datum emit(Op op, std::vector<Value> operands, Attrs attrs, Dims dims, DType dtype, const Site& site);
   Tensor constant_tensor(const Constant& constant, DType dtype, const Site& site);
+  // Filled with the number. In a metric a number that depends on the batch is summed over the batches.
   Tensor number_tensor(const Number& number, DType dtype, const Dims& dims, const Site& site);
+  // Any value that can be a tensor; one without a dtype of its own takes the wanted one, or f32. `what` takes it.
   std::optional<Tensor> as_tensor(const Operand& operand, std::optional<DType> wanted,
                                   const std::string& what, const Site& site);
   std::optional<Tensor> cast_to(const Tensor& tensor, DType dtype, const Site& site);
+  // Written 1s stretch and leading axes are added; other axes must be equal.
   std::optional<Tensor> broadcast_to(const Tensor& tensor, const Dims& dims, const Site& site);
   Datum elementwise(const Elementwise& op, const Operand& left, const Operand& right, const Site& site);
   Datum unary_minus(const Operand& operand, const Site& site);
@@ -296,23 +196,31 @@ struct Elaborator {
   // An elementwise op by its own name: of numbers its reference semantics, of tensors a node.
   Datum call_op(Op op, BuiltinArguments arguments, const Site& site);
   Datum where(const Operand& c, const Operand& a, const Operand& b, const Site& site);
+  // f32[…, m, k] @ f32[…, k, n] → f32[…, m, n]; a vector is a row to the left and a column to the right, and that axis
+  // is dropped again.
   Datum matmul(const Operand& left, const Operand& right, const Site& site);
-  Datum transpose(const Operand& x, const Site& site);
+  Datum transpose(const Operand& x, const Site& site);  // the last two axes
   Datum index(const Operand& object, const std::vector<ast::IndexItem>& items, const Site& site);
-  Datum index_tensor(const Tensor& tensor, const std::vector<ast::IndexItem>& items, const Operand& object,
-                     const Site& site);
+  Datum index_tensor(const Tensor& tensor, const std::vector<ast::IndexItem>& items, const Site& site);
+  // Indices begin … end - 1 of one axis.
   Datum slice_axis(const Tensor& tensor, int64_t axis, int64_t begin, int64_t end, const Site& site);
-  Datum drop_axis(const Tensor& tensor, int64_t axis, const Site& site);
+  Datum drop_axis(const Tensor& tensor, int64_t axis, const Site& site);  // an axis of extent 1
   Datum reshape_to(const Tensor& tensor, Dims dims, const Site& site);
+  // A list of n equal tensors as one with a new first axis of n.
   Datum stack(const List& items, std::optional<DType> wanted, const Site& site);
+  // Over `axes` (ascending); with `keep` they stay as written 1s.
   Datum reduce(Op op, const Tensor& tensor, const std::vector<int64_t>& axes, bool keep, const Site& site);
   Datum mean(const Tensor& tensor, const std::vector<int64_t>& axes, bool keep, const Site& site);
+  // A sum over one batch as the sum over the whole set.
   Datum accumulated(const Tensor& sum, const Site& site);
+  // From 0; negative ones count from the end.
   std::optional<int64_t> axis_of(const Operand& operand, int64_t rank, const Site& site);
+  // One or a list of them, ascending; all where none is given.
   std::optional<std::vector<int64_t>> axes_of(const std::optional<Operand>& operand, int64_t rank,
                                               const Site& site);
 
   // ---- the model (elaborate_model.cpp)
+  // Makes `root` from the file's model and the -D arguments, and its columns. To be called first.
   bool open_model();
   struct ColumnInfo {
     std::string name;
@@ -320,8 +228,8 @@ struct Elaborator {
     DType dtype = DType::f32;
     Span span;
     std::optional<Value> input;
-    int64_t classes = 0;
-    bool wrong = false;  // its type was reported
+    int64_t classes = 0;  // as Column::classes
+    bool wrong = false;   // its type was reported
   };
   std::vector<ColumnInfo> columns;  // in the order of first mention
   void collect_columns();
@@ -331,6 +239,7 @@ struct Elaborator {
   Datum run_forward(const ast::Function& forward);
   std::vector<const ast::Goal*> goals(ast::GoalKind kind) const;
   const ast::Function* forward_function() const;
+  // A loss or metric as one real number, f32[] or f64[].
   std::optional<Tensor> as_scalar(const Datum& value, const std::string& what, Span span, bool is_loss,
                                   Frame& frame);
   // The sum of all losses and its parts (name "" for the unnamed one), as f32[] or f64[].
@@ -339,6 +248,7 @@ struct Elaborator {
     std::vector<std::pair<std::string, Tensor>> parts;
   };
   Loss run_losses();
+  // The graph's scalar of that name: lr, t, seed.
   Value scalar_input(const std::string& name, DType dtype);
 
   // State of the walk.
@@ -352,57 +262,20 @@ struct Elaborator {
     bool in_grad = false;
     Datum result;
   };
-  std::map<std::pair<const void*, Instance*>, std::vector<Remembered>> remembered;
+  std::map<std::pair<const void*, Instance*>, std::vector<Remembered>> remembered;  // by function or goal
   std::map<std::string, int> stream_counts;
   std::map<std::string, Value> scalars;
-  std::map<NodeId, size_t> column_nodes;
+  std::map<NodeId, size_t> column_nodes;  // of the columns' inputs: their place in `columns`
 };
 
-// ---- numbers while compiling (numbers.cpp) ---------------------------------------------------------------
-
-// The result, or what is wrong ("division by zero").
-std::variant<Number, bool, std::string> compute(Op op, const Number& a, const Number& b);
-// Any elementwise op by its reference semantics; whole numbers stay whole where the op takes integers.
-Number compute_op(Op op, std::span<const Number* const> numbers);
+// "loss", "accuracy": its name, or its kind where it has none.
+std::string goal_name(const ast::Goal& goal);
 
 // The last line of a body: where its value stands.
 Span body_span(const ast::Body& body);
 
-// d loss / d parameter for each parameter, by one `grad` node.
+// d loss / d parameter for each parameter, by one `grad` node: f32 of the parameter's dims. `loss`: f32[].
 std::optional<std::vector<Tensor>> gradients(Elaborator& e, const Tensor& loss,
                                              std::span<Parameter* const> of);
-
-// ---- what is done with a finished graph (finish_graph.cpp) -----------------------------------------------
-
-// Only what the outputs need, with the inputs first in signature order: columns, parameters, states, scalars.
-Graph cleaned(const Graph& graph, std::string name);
-// Splits a graph with `accumulate` nodes into the part run per batch and the part run once at the end.
-struct MetricGoal {
-  std::string name;  // as people write it: "metric accuracy"
-  Span span;
-};
-struct Split {
-  Graph eval;
-  Graph finish;
-};
-std::optional<Split> split_metrics(const Graph& graph, std::span<const MetricGoal> goals,
-                                   Diagnostics& diagnostics);
-
-// ---- optimisers (optimizer.cpp) --------------------------------------------------------------------------
-
-struct OptimizerState {
-  std::string name;  // "optimizer.m.fc1.weight"
-  TensorType type;
-  double start = 0;
-};
-struct OptimizerResult {
-  double default_lr = 0;
-  std::vector<OptimizerState> states;
-};
-// Appends the update of every parameter as outputs of the elaborator's graph.
-std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& call, const Tensor& loss);
-
-// ---- checks on the text alone (lint.cpp) -----------------------------------------------------------------
-void lint(const ast::File& file, Diagnostics& diagnostics);
 
 }  // namespace nnc::frontend

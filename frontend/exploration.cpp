@@ -5,7 +5,10 @@
 #include <algorithm>
 
 #include "frontend/elaborator.h"
+#include "frontend/finish_graph.h"
 #include "frontend/init_graph.h"
+#include "frontend/lint.h"
+#include "frontend/optimizer.h"
 
 namespace nnc::frontend {
 namespace {

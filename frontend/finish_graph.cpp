@@ -8,10 +8,21 @@
 
 #include <algorithm>
 
-#include "frontend/elaborator.h"
+#include "frontend/finish_graph.h"
+#include "ir/builder.h"
 
 namespace nnc::frontend {
 namespace {
+
+// Marks what the marked nodes are made from; behind the sums over the batch only if asked.
+std::vector<bool> with_operands(const Graph& graph, std::vector<bool> marked, bool behind_sums = true) {
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    const Node& node = graph.nodes[NodeId{static_cast<uint32_t>(i)}];
+    if (!marked[i] || (node.op == Op::accumulate && !behind_sums)) continue;
+    for (const Value& operand : node.operands) marked[operand.node.index] = true;
+  }
+  return marked;
+}
 
 std::vector<bool> needed_nodes(const Graph& graph) {
   std::vector<bool> needed(graph.nodes.size(), false);
@@ -19,12 +30,7 @@ std::vector<bool> needed_nodes(const Graph& graph) {
     needed[output.value.node.index] = true;
     if (output.replaces) needed[output.replaces->index] = true;
   }
-  for (size_t i = graph.nodes.size(); i-- > 0;) {
-    if (!needed[i]) continue;
-    for (const Value& operand : graph.nodes[NodeId{static_cast<uint32_t>(i)}].operands)
-      needed[operand.node.index] = true;
-  }
-  return needed;
+  return with_operands(graph, std::move(needed));
 }
 
 // Copies nodes of one graph into another, remembering where each went.
@@ -87,16 +93,22 @@ Graph cleaned(const Graph& graph, std::string name) {
   return out;
 }
 
-std::optional<Split> split_metrics(const Graph& graph, std::span<const MetricGoal> goals,
-                                   Diagnostics& diagnostics) {
+namespace {
+
+// Where a graph is cut: its sums over the batch, in order, each the value of an `accumulate` node.
+struct Cut {
+  std::vector<NodeId> sums;
+  bool good = true;  // false: no such split exists, and why is reported
+};
+
+Cut find_cut(const Graph& graph, std::span<const MetricGoal> goals, Diagnostics& diagnostics) {
   const std::vector<bool> needed = needed_nodes(graph);
   // Per node: whether a data column reaches it without a sum over the batch between, and whether such a sum
   // does.
   std::vector<bool> per_batch(graph.nodes.size(), false), has_sum(graph.nodes.size(), false);
-  std::vector<NodeId> sums;
-  bool good = true;
+  Cut cut;
   const auto blame = [&](const Node& node, const std::string& message, const std::string& help) {
-    good = false;
+    cut.good = false;
     const Span span = node.spans.empty() ? Span() : node.spans.front();
     diagnostics.error(DiagnosticKind::metric_not_exact, span, message).suggest(help);
   };
@@ -118,65 +130,71 @@ std::optional<Split> split_metrics(const Graph& graph, std::span<const MetricGoa
     }
     per_batch[i] = false;
     has_sum[i] = true;
-    sums.push_back(NodeId{i});
+    cut.sums.push_back(NodeId{i});
   }
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     if (!per_batch[graph.outputs[i].value.node.index]) continue;
-    good = false;
+    cut.good = false;
     diagnostics
         .error(DiagnosticKind::metric_not_exact, goals[i].span,
                fmt::format("{} depends on single examples after the sums over the batch", goals[i].name))
         .suggest("sum or mean over the batch last, then plain arithmetic");
   }
-  if (!good) return std::nullopt;
+  return cut;
+}
 
-  Split split;
-  Graph eval, finish;
-  {
-    Copier copier(graph, eval);
-    std::vector<bool> wanted(graph.nodes.size(), false);
-    for (const NodeId id : sums) wanted[graph.nodes[id].operands[0].node.index] = true;
-    for (size_t i = graph.nodes.size(); i-- > 0;) {
-      if (!wanted[i]) continue;
-      for (const Value& operand : graph.nodes[NodeId{static_cast<uint32_t>(i)}].operands)
-        wanted[operand.node.index] = true;
-    }
-    for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
-      if (wanted[i]) copier.copy(NodeId{i});
-    }
-    for (size_t k = 0; k < sums.size(); ++k) {
-      const Node& node = graph.nodes[sums[k]];
-      copier.builder.set_spans(node.spans);
-      const std::string name = fmt::format("sum.{}", k);
-      const Value old = copier.builder.input(name, Role::state, node.types[0]);
-      copier.builder.output(name, copier.builder.add(old, copier.at(node.operands[0])), old.node);
-    }
-    split.eval = cleaned(eval, "eval");
+std::string sum_name(size_t k) {
+  return fmt::format("sum.{}", k);
+}
+
+// sum.K <- sum.K + what enters sum K, for each of them.
+Graph before_cut(const Graph& graph, const Cut& cut) {
+  std::vector<bool> wanted(graph.nodes.size(), false);
+  for (const NodeId id : cut.sums) wanted[graph.nodes[id].operands[0].node.index] = true;
+  wanted = with_operands(graph, std::move(wanted));
+  Graph eval;
+  Copier copier(graph, eval);
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
+    if (wanted[i]) copier.copy(NodeId{i});
   }
-  {
-    Copier copier(graph, finish);
-    std::vector<bool> wanted(graph.nodes.size(), false);
-    for (const Output& output : graph.outputs) wanted[output.value.node.index] = true;
-    for (size_t i = graph.nodes.size(); i-- > 0;) {
-      const Node& node = graph.nodes[NodeId{static_cast<uint32_t>(i)}];
-      if (!wanted[i] || node.op == Op::accumulate) continue;
-      for (const Value& operand : node.operands) wanted[operand.node.index] = true;
-    }
-    for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
-      if (!wanted[i]) continue;
-      const Node& node = graph.nodes[NodeId{i}];
-      if (node.op == Op::accumulate) {
-        const auto k = std::find(sums.begin(), sums.end(), NodeId{i}) - sums.begin();
-        copier.builder.set_spans(node.spans);
-        copier.copied[i] = {copier.builder.input(fmt::format("sum.{}", k), Role::state, node.types[0])};
-      } else {
-        copier.copy(NodeId{i});
-      }
-    }
-    for (const Output& output : graph.outputs) copier.builder.output(output.name, copier.at(output.value));
-    split.finish = cleaned(finish, "finish");
+  for (size_t k = 0; k < cut.sums.size(); ++k) {
+    const Node& node = graph.nodes[cut.sums[k]];
+    copier.builder.set_spans(node.spans);
+    const Value old = copier.builder.input(sum_name(k), Role::state, node.types[0]);
+    copier.builder.output(sum_name(k), copier.builder.add(old, copier.at(node.operands[0])), old.node);
   }
-  return split;
+  return cleaned(eval, "eval");
+}
+
+// The outputs, with an input sum.K in the place of sum K.
+Graph after_cut(const Graph& graph, const Cut& cut) {
+  std::vector<bool> wanted(graph.nodes.size(), false);
+  for (const Output& output : graph.outputs) wanted[output.value.node.index] = true;
+  wanted = with_operands(graph, std::move(wanted), false);
+  Graph finish;
+  Copier copier(graph, finish);
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!wanted[i]) continue;
+    const Node& node = graph.nodes[NodeId{i}];
+    if (node.op != Op::accumulate) {
+      copier.copy(NodeId{i});
+      continue;
+    }
+    const auto k = std::find(cut.sums.begin(), cut.sums.end(), NodeId{i}) - cut.sums.begin();
+    copier.builder.set_spans(node.spans);
+    copier.copied[i] = {copier.builder.input(sum_name(static_cast<size_t>(k)), Role::state, node.types[0])};
+  }
+  for (const Output& output : graph.outputs) copier.builder.output(output.name, copier.at(output.value));
+  return cleaned(finish, "finish");
+}
+
+}  // namespace
+
+std::optional<Split> split_metrics(const Graph& graph, std::span<const MetricGoal> goals,
+                                   Diagnostics& diagnostics) {
+  const Cut cut = find_cut(graph, goals, diagnostics);
+  if (!cut.good) return std::nullopt;
+  return Split{before_cut(graph, cut), after_cut(graph, cut)};
 }
 
 }  // namespace nnc::frontend

@@ -1,7 +1,7 @@
 // The graph that starts a run, and values as text for reports.
 #pragma once
 
-#include "frontend/elaborator.h"
+#include "frontend/optimizer.h"
 
 namespace nnc::frontend {
 

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "frontend/elaborator.h"
+#include "frontend/library.h"
 #include "frontend/parser.h"
 
 namespace nnc::frontend {

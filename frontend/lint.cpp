@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "frontend/elaborator.h"
+#include "frontend/lint.h"
 
 namespace nnc::frontend {
 namespace {

@@ -5,7 +5,7 @@
 #include <array>
 #include <cmath>
 
-#include "frontend/elaborator.h"
+#include "frontend/elementwise.h"
 #include "ir/scalar_compute.h"
 
 namespace nnc::frontend {

@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "frontend/elaborator.h"
+#include "frontend/optimizer.h"
 
 namespace nnc::frontend {
 

@@ -13,133 +13,164 @@ bool is_start(const Datum& value) {
   return value.as<Draws>() || value.as<Number>() || constant_of(value).has_value();
 }
 
+// One name of a `param` or drawn member on its way to being a parameter: what the declaration says, and what was given
+// in its place when the layer was made. What is wrong is reported by each step.
+struct Declared {
+  Elaborator& e;
+  Instance& instance;
+  const ast::MemberBinding& member;
+  const ast::Name& name;
+  Frame& frame;
+  const Override* over;  // null for none
+
+  const ast::Binding& binding() const { return member.binding; }
+  bool is_param() const { return member.role == ast::BindingRole::param; }
+  Site site() const { return {frame, name.span}; }
+  Site value_site() const { return {frame, over ? over->span : binding().value->span}; }
+
+  Diagnostic& wrong_value(std::string message) const {
+    return e.error(DiagnosticKind::parameter_value, value_site(), std::move(message));
+  }
+
+  // The shape where no type gives it: that of the numbers it starts from.
+  std::optional<Dims> dims_of(const Datum& start) const {
+    if (const std::optional<Constant> constant = constant_of(start)) return constant->dims;
+    e.error(DiagnosticKind::missing_type, site(), fmt::format("{} needs its type", name.text))
+        .suggest(fmt::format("{}{}: f32[…] ~ …", is_param() ? "param " : "", name.text));
+    return std::nullopt;
+  }
+
+  // `bias = 0`, `weight = tok.weight`: the value that stands for the parameter, of its shape.
+  Datum replacement(const Datum& value, const Dims& dims) const {
+    if (value.as<Draws>()) {
+      wrong_value(fmt::format("{} is a parameter, `=` gives it a value once and for all", name.text))
+          .suggest(fmt::format("{} ~ {} says how it starts", name.text, e.source_text(value_site().span)));
+      return Poison{};
+    }
+    const Tensor* tensor = value.as<Tensor>();
+    if (tensor == nullptr && !is_start(value)) {
+      Diagnostic& d =
+          wrong_value(fmt::format("{} is a parameter, {} is no value for it", name.text, describe(value)));
+      if (value.as<Flag>()) d.suggest(fmt::format("{} = 0 leaves it out", name.text));
+      return Poison{};
+    }
+    if (const Number* number = value.as<Number>())
+      return e.number_tensor(*number, DType::f32, dims, value_site());
+    if (tensor == nullptr) return e.coerce(value, *binding().type, name.text, value_site().span, frame);
+    if (tensor->dtype == DType::f32 && unify(tensor->dims, dims)) return *tensor;
+    e.error(DiagnosticKind::shape_mismatch, value_site(),
+            fmt::format("{} of {} is {} but is given {}", name.text, instance.display_name(), text_of(dims),
+                        text_of(*tensor)));
+    return Poison{};
+  }
+
+  // Whether it may start so, written with this operator.
+  bool starts_well(const Datum& start, const Dims& dims) const {
+    const bool as_declared = over == nullptr;
+    if (!is_start(start)) {
+      wrong_value(fmt::format("{} starts from a distribution or written numbers, this is {}", name.text,
+                              describe(start)))
+          .suggest(is_param() ? "a value that is computed is no param: leave the word out" : "");
+      return false;
+    }
+    if (as_declared && binding().kind == ast::BindingKind::draw && !start.as<Draws>() && !is_param()) {
+      wrong_value(fmt::format("a distribution is wanted here, this is {}", describe(start)))
+          .suggest("= gives a name a value");
+      return false;
+    }
+    if (as_declared && binding().kind == ast::BindingKind::define && start.as<Draws>()) {
+      wrong_value("a distribution is drawn from with ~")
+          .suggest(fmt::format("{} ~ {}", name.text, e.source_text(value_site().span)));
+      return false;
+    }
+    const std::optional<Constant> constant = constant_of(start);
+    if (constant && !start.as<Number>() && shape_of(constant->dims) != shape_of(dims)) {
+      e.error(DiagnosticKind::shape_mismatch, value_site(),
+              fmt::format("{} is {} but starts as {}", name.text, text_of(dims), text_of(constant->dims)));
+      return false;
+    }
+    return true;
+  }
+
+  // Whether a tensor of this shape can be kept from step to step.
+  bool can_be_kept(const Dims& dims) const {
+    if (std::any_of(dims.begin(), dims.end(), [](const Dim& dim) { return dim.is_batch(); })) {
+      e.error(DiagnosticKind::bad_size, site(),
+              fmt::format("{} is kept from step to step and cannot have a batch axis", name.text));
+      return false;
+    }
+    if (element_count(shape_of(dims)) < 0) {
+      e.error(DiagnosticKind::too_large, site(),
+              fmt::format("{} is too large: {}", name.text, text_of(dims)));
+      return false;
+    }
+    return true;
+  }
+
+  // "net.0.weight": where the layer is, then the member's own name or the one it is saved as.
+  std::optional<std::string> saved_name() const {
+    std::string saved = name.text;
+    if (member.saved_as) saved = e.interpolate(*member.saved_as, frame).value_or(name.text);
+    if (saved.empty()) {
+      e.error(DiagnosticKind::bad_saved_name, Site{frame, member.saved_as->span},
+              fmt::format("{} needs a saved name: as \"\" is for layers", name.text));
+      return std::nullopt;
+    }
+    const std::string path = e.saved_path(instance);
+    return path.empty() ? saved : path + "." + saved;
+  }
+
+  // "[out, in]", as written; empty without a type.
+  std::string type_text() const {
+    if (!binding().type) return "";
+    const std::string text = e.source_text(binding().type->span);
+    const size_t open = text.find('[');
+    return open == std::string::npos ? "" : text.substr(open);
+  }
+};
+
 }  // namespace
 
 Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& member, size_t which,
                                  Frame& frame) {
   const ast::Binding& binding = member.binding;
   const ast::Name& name = binding.names[which];
-  const Site site{frame, name.span};
-  const bool is_param = member.role == ast::BindingRole::param;
   const auto at = instance.overrides.find(name.text);
   const Override* over = at == instance.overrides.end() ? nullptr : &at->second;
-  const Span value_span = over ? over->span : binding.value->span;
-  const Site value_site{frame, value_span};
+  const Declared declared{*this, instance, member, name, frame, over};
   if (!is_anchored(instance)) {
-    error(DiagnosticKind::unnamed_layer, site,
-          fmt::format("{} is a layer and needs a name for its weights", instance.kind));
+    unnamed_layer(instance.kind, declared.site());
     return Poison{};
   }
   std::optional<Dims> dims;
   if (binding.type) {
     if (binding.type->name.text != "f32") {
       error(DiagnosticKind::unknown_type, Site{frame, binding.type->span},
-            fmt::format("{} is f32[…]: only real numbers are {}", name.text, is_param ? "learned" : "drawn"));
+            fmt::format("{} is f32[…]: only real numbers are {}", name.text,
+                        declared.is_param() ? "learned" : "drawn"));
       return Poison{};
     }
     dims = resolve_dims(*binding.type, frame);
     if (!dims) return Poison{};
   }
   const Datum start = over ? over->value : eval(*binding.value, frame);
-  const bool replaced = over != nullptr && !over->draws;
   if (start.poisoned()) return Poison{};
-  if (!dims) {
-    const std::optional<Constant> constant = constant_of(start);
-    if (!constant) {
-      error(DiagnosticKind::missing_type, site, fmt::format("{} needs its type", name.text))
-          .suggest(fmt::format("{}{}: f32[…] ~ …", is_param ? "param " : "", name.text));
-      return Poison{};
-    }
-    dims = constant->dims;
-  }
-  if (replaced) {
-    const Tensor* tensor = start.as<Tensor>();
-    if (start.as<Flag>()) {
-      error(DiagnosticKind::parameter_value, value_site,
-            fmt::format("{} is a parameter, {} is no value for it", name.text, describe(start)))
-          .suggest(fmt::format("{} = 0 leaves it out", name.text));
-      return Poison{};
-    }
-    if (start.as<Draws>()) {
-      error(DiagnosticKind::parameter_value, value_site,
-            fmt::format("{} is a parameter, `=` gives it a value once and for all", name.text))
-          .suggest(fmt::format("{} ~ {} says how it starts", name.text, source_text(value_span)));
-      return Poison{};
-    }
-    if (tensor == nullptr && !is_start(start)) {
-      error(DiagnosticKind::parameter_value, value_site,
-            fmt::format("{} is a parameter, {} is no value for it", name.text, describe(start)));
-      return Poison{};
-    }
-    if (tensor == nullptr)
-      return start.as<Number>() ? Datum(number_tensor(*start.as<Number>(), DType::f32, *dims, value_site))
-                                : coerce(start, *binding.type, name.text, value_span, frame);
-    bool fits = tensor->dims.size() == dims->size() && tensor->dtype == DType::f32;
-    for (size_t i = 0; fits && i < dims->size(); ++i) fits = unify(tensor->dims[i], (*dims)[i]);
-    if (fits) return *tensor;
-    error(DiagnosticKind::shape_mismatch, value_site,
-          fmt::format("{} of {} is {} but is given {}", name.text, instance.display_name(), text_of(*dims),
-                      text_of(*tensor)));
-    return Poison{};
-  }
-  const std::optional<Constant> constant = constant_of(start);
-  if (!is_start(start)) {
-    error(DiagnosticKind::parameter_value, value_site,
-          fmt::format("{} starts from a distribution or written numbers, this is {}", name.text,
-                      describe(start)))
-        .suggest(is_param ? "a value that is computed is no param: leave the word out" : "");
-    return Poison{};
-  }
-  if (binding.kind == ast::BindingKind::draw && over == nullptr && !start.as<Draws>() && !is_param) {
-    error(DiagnosticKind::parameter_value, value_site,
-          fmt::format("a distribution is wanted here, this is {}", describe(start)))
-        .suggest("= gives a name a value");
-    return Poison{};
-  }
-  if (start.as<Draws>() && binding.kind == ast::BindingKind::define && over == nullptr) {
-    error(DiagnosticKind::parameter_value, value_site, "a distribution is drawn from with ~")
-        .suggest(fmt::format("{} ~ {}", name.text, source_text(value_span)));
-    return Poison{};
-  }
-  if (constant && !start.as<Number>() && shape_of(constant->dims) != shape_of(*dims)) {
-    error(DiagnosticKind::shape_mismatch, value_site,
-          fmt::format("{} is {} but starts as {}", name.text, text_of(*dims), text_of(constant->dims)));
-    return Poison{};
-  }
-  for (const Dim& dim : *dims) {
-    if (!dim.is_batch()) continue;
-    error(DiagnosticKind::bad_size, site,
-          fmt::format("{} is kept from step to step and cannot have a batch axis", name.text));
-    return Poison{};
-  }
-  if (element_count(shape_of(*dims)) < 0) {
-    error(DiagnosticKind::too_large, site, fmt::format("{} is too large: {}", name.text, text_of(*dims)));
-    return Poison{};
-  }
-  std::string saved = name.text;
-  if (member.saved_as) {
-    saved = interpolate(*member.saved_as, frame).value_or(name.text);
-    if (saved.empty()) {
-      error(DiagnosticKind::bad_saved_name, Site{frame, member.saved_as->span},
-            fmt::format("{} needs a saved name: as \"\" is for layers", name.text));
-      return Poison{};
-    }
-  }
-  parameters.emplace_back();
-  Parameter& parameter = parameters.back();
-  const std::string path = saved_path(instance);
-  parameter.name = path.empty() ? saved : path + "." + saved;
-  parameter.role = is_param ? Role::param : Role::state;
+  if (!dims) dims = declared.dims_of(start);
+  if (!dims) return Poison{};
+  if (over != nullptr && !over->draws) return declared.replacement(start, *dims);
+  if (!declared.starts_well(start, *dims) || !declared.can_be_kept(*dims)) return Poison{};
+  const std::optional<std::string> saved = declared.saved_name();
+  if (!saved) return Poison{};
+
+  Parameter& parameter = parameters.emplace_back();
+  parameter.name = *saved;
+  parameter.role = declared.is_param() ? Role::param : Role::state;
   parameter.dims = *dims;
-  parameter.span = user_span(site);
+  parameter.span = user_span(declared.site());
   parameter.start = start;
-  if (binding.type) {
-    const std::string text = source_text(binding.type->span);
-    const size_t open = text.find('[');
-    if (open != std::string::npos) parameter.type_text = text.substr(open);
-  }
+  parameter.type_text = declared.type_text();
   instance.parameters.push_back(&parameter);
-  return read_parameter(parameter, site);
+  return read_parameter(parameter, declared.site());
 }
 
 Datum Elaborator::read_parameter(Parameter& parameter, const Site& site) {

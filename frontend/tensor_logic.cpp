@@ -88,93 +88,103 @@ Datum Elaborator::transpose(const Operand& x, const Site& site) {
               site);
 }
 
+namespace {
+
+// Whether @ takes this operand; reports if not.
+bool can_multiply(Elaborator& e, const Tensor& tensor, const Operand& operand, const Site& site) {
+  const Site here{site.frame, operand.span};
+  if (tensor.rank() == 0) {
+    e.error(DiagnosticKind::shape_mismatch, here,
+            fmt::format("@ sums over an axis, {} has none", text_of(tensor)))
+        .suggest("* multiplies by a number");
+    return false;
+  }
+  if (tensor.dtype != DType::f32) {
+    e.error(DiagnosticKind::dtype_mismatch, here, fmt::format("@ works on f32, this is {}", text_of(tensor)))
+        .suggest(fmt::format("f32({})", e.source_text(operand.span)));
+    return false;
+  }
+  return true;
+}
+
+std::optional<Tensor> reshaped(Elaborator& e, const Tensor& tensor, Dims dims, const Site& site) {
+  const Datum out = e.reshape_to(tensor, std::move(dims), site);
+  return out.as<Tensor>() ? std::optional<Tensor>(*out.as<Tensor>()) : std::nullopt;
+}
+
+// One product of a[…, m, k] and b[…, k, n] whose leading axes make `lead`: of equal stacks of matrices, or, where only
+// `a` is a stack, of all its rows at once.
+Datum product(Elaborator& e, Tensor a, Tensor b, const Dims& lead, const Site& site) {
+  const Dim rows = a.dims[a.dims.size() - 2], across = b.dims.back();
+  Dims dims{rows, across};
+  if (b.rank() == 2 && a.rank() > 2) {
+    Dim all = fresh_dim(1);
+    for (size_t i = 0; i + 1 < a.dims.size(); ++i) {
+      all.extent *= a.dims[i].extent;
+      if (a.dims[i].is_batch()) all.batch = BatchKind::scaled;
+    }
+    const std::optional<Tensor> flat = reshaped(e, a, {all, a.dims.back()}, site);
+    if (!flat) return Poison{};
+    a = *flat;
+    dims = {all, across};
+  } else if (!lead.empty()) {
+    const auto wide = [&](const Tensor& tensor) {
+      Dims stacked = lead;
+      stacked.insert(stacked.end(), tensor.dims.end() - 2, tensor.dims.end());
+      return e.broadcast_to(tensor, stacked, site);
+    };
+    const std::optional<Tensor> wide_a = wide(a), wide_b = wide(b);
+    if (!wide_a || !wide_b) return Poison{};
+    a = *wide_a;
+    b = *wide_b;
+    dims.insert(dims.begin(), lead.begin(), lead.end());
+  }
+  return e.emit(Op::matmul, {a.value, b.value}, MatmulAttrs{}, std::move(dims), DType::f32, site);
+}
+
+}  // namespace
+
 Datum Elaborator::matmul(const Operand& left, const Operand& right, const Site& site) {
   std::optional<Tensor> a = as_tensor(left, std::nullopt, "@", site);
   std::optional<Tensor> b = as_tensor(right, std::nullopt, "@", site);
-  if (!a || !b) return Poison{};
-  for (const auto& [tensor, operand] : {std::pair{&*a, &left}, std::pair{&*b, &right}}) {
-    if (tensor->rank() == 0) {
-      error(DiagnosticKind::shape_mismatch, Site{site.frame, operand->span},
-            fmt::format("@ sums over an axis, {} has none", text_of(*tensor)))
-          .suggest("* multiplies by a number");
-      return Poison{};
-    }
-    if (tensor->dtype != DType::f32) {
-      error(DiagnosticKind::dtype_mismatch, Site{site.frame, operand->span},
-            fmt::format("@ works on f32, this is {}", text_of(*tensor)))
-          .suggest(fmt::format("f32({})", source_text(operand->span)));
-      return Poison{};
-    }
-  }
+  if (!a || !b || !can_multiply(*this, *a, left, site) || !can_multiply(*this, *b, right, site))
+    return Poison{};
   const Dims full_a = a->dims, full_b = b->dims;
-  const Dim& inner_a = a->dims.back();
-  const Dim& inner_b = b->rank() == 1 ? b->dims[0] : b->dims[b->dims.size() - 2];
-  if (!unify(inner_a, inner_b)) {
-    const std::string why = inner_a.extent == inner_b.extent
-                                ? "a batch axis equals only itself"
-                                : fmt::format("{} and {} differ", text_of(inner_a), text_of(inner_b));
-    Diagnostic& diagnostic =
-        error(DiagnosticKind::shape_mismatch, site,
-              fmt::format("cannot multiply {} @ {}: {}", text_of(full_a), text_of(full_b), why));
-    if (b->rank() >= 2 && unify(inner_a, b->dims.back())) {
-      diagnostic.suggest(source_text(right.span) + ".T");
-    }
-    return Poison{};
-  }
-  const bool over_batch = mode == Mode::evaluate && in_grad == 0 && inner_a.is_batch();
-
-  // Everything becomes a product of matrices or of equal stacks of them.
-  Dims result;
-  const bool left_vector = a->rank() == 1, right_vector = b->rank() == 1;
-  const auto reshaped = [&](std::optional<Tensor>& t, Dims dims) {
-    if (!t) return;
-    const Datum out = reshape_to(*t, std::move(dims), site);
-    t = out.as<Tensor>() ? std::optional<Tensor>(*out.as<Tensor>()) : std::nullopt;
+  const Dim inner_a = a->dims.back();
+  const Dim inner_b = b->rank() == 1 ? b->dims[0] : b->dims[b->dims.size() - 2];
+  const auto cannot = [&](const std::string& why) -> Diagnostic& {
+    return error(DiagnosticKind::shape_mismatch, site,
+                 fmt::format("cannot multiply {} @ {}: {}", text_of(full_a), text_of(full_b), why));
   };
-  if (left_vector) reshaped(a, {fresh_dim(1), inner_a});
-  if (right_vector) reshaped(b, {inner_b, fresh_dim(1)});
-  if (!a || !b) return Poison{};
-  const Dim rows = a->dims[a->dims.size() - 2], across = b->dims.back();
-  Dims lead_a(a->dims.begin(), a->dims.end() - 2), lead_b(b->dims.begin(), b->dims.end() - 2);
-  const std::optional<Dims> lead = broadcast_dims(lead_a, lead_b);
-  if (!lead) {
-    error(DiagnosticKind::shape_mismatch, site,
-          fmt::format("cannot multiply {} @ {}: the leading axes differ", text_of(full_a), text_of(full_b)));
+  if (!unify(inner_a, inner_b)) {
+    Diagnostic& diagnostic =
+        cannot(inner_a.extent == inner_b.extent
+                   ? "a batch axis equals only itself"
+                   : fmt::format("{} and {} differ", text_of(inner_a), text_of(inner_b)));
+    if (b->rank() >= 2 && unify(inner_a, b->dims.back())) diagnostic.suggest(source_text(right.span) + ".T");
     return Poison{};
   }
-  Dims product_dims{rows, across};
-  const bool flat = lead_b.empty() && !lead_a.empty();
-  if (flat) {
-    // [n, t, in] @ [in, out] is one product of n·t rows.
-    Dim all = fresh_dim(1);
-    for (size_t i = 0; i + 1 < a->dims.size(); ++i) {
-      all.extent *= a->dims[i].extent;
-      if (a->dims[i].is_batch()) all.batch = BatchKind::scaled;
-    }
-    reshaped(a, {all, a->dims.back()});
-    product_dims = {all, across};
-  } else if (!lead->empty()) {
-    Dims wide_a = *lead, wide_b = *lead;
-    wide_a.insert(wide_a.end(), a->dims.end() - 2, a->dims.end());
-    wide_b.insert(wide_b.end(), b->dims.end() - 2, b->dims.end());
-    a = broadcast_to(*a, wide_a, site);
-    if (b) b = broadcast_to(*b, wide_b, site);
-    product_dims = *lead;
-    product_dims.push_back(rows);
-    product_dims.push_back(across);
-  }
+  // A vector is a matrix of one row or column, whose axis goes again in the end.
+  const bool left_vector = a->rank() == 1, right_vector = b->rank() == 1;
+  if (left_vector) a = reshaped(*this, *a, {fresh_dim(1), inner_a}, site);
+  if (right_vector) b = reshaped(*this, *b, {inner_b, fresh_dim(1)}, site);
   if (!a || !b) return Poison{};
-  const Datum multiplied =
-      emit(Op::matmul, {a->value, b->value}, MatmulAttrs{}, product_dims, DType::f32, site);
+  const std::optional<Dims> lead =
+      broadcast_dims(Dims(a->dims.begin(), a->dims.end() - 2), Dims(b->dims.begin(), b->dims.end() - 2));
+  if (!lead) {
+    cannot("the leading axes differ");
+    return Poison{};
+  }
+  const Datum multiplied = product(*this, *a, *b, *lead, site);
   const Tensor* made = multiplied.as<Tensor>();
   if (made == nullptr) return Poison{};
-  result = *lead;
-  if (!left_vector) result.push_back(rows);
-  if (!right_vector) result.push_back(across);
-  const Datum shaped = reshape_to(*made, result, site);
-  const Tensor* out = shaped.as<Tensor>();
-  if (out == nullptr || !over_batch) return shaped;
-  return accumulated(*out, site);
+  Dims dims = *lead;
+  if (!left_vector) dims.push_back(a->dims[a->dims.size() - 2]);
+  if (!right_vector) dims.push_back(b->dims.back());
+  const std::optional<Tensor> out = reshaped(*this, *made, std::move(dims), site);
+  if (!out) return Poison{};
+  const bool over_batch = mode == Mode::evaluate && in_grad == 0 && inner_a.is_batch();
+  return over_batch ? accumulated(*out, site) : Datum(*out);
 }
 
 }  // namespace nnc::frontend

@@ -193,10 +193,10 @@ Datum Elaborator::index(const Operand& object, const std::vector<ast::IndexItem>
   }
   const std::optional<Tensor> tensor = as_tensor(object, std::nullopt, "an index", site);
   if (!tensor) return Poison{};
-  return index_tensor(*tensor, items, object, site);
+  return index_tensor(*tensor, items, site);
 }
 
-Datum Elaborator::index_tensor(const Tensor& tensor, const std::vector<ast::IndexItem>& items, const Operand&,
+Datum Elaborator::index_tensor(const Tensor& tensor, const std::vector<ast::IndexItem>& items,
                                const Site& site) {
   const std::optional<std::vector<AxisStep>> planned = plan(*this, items, tensor.dims, site);
   if (!planned) return Poison{};

@@ -193,13 +193,9 @@ struct Matcher {
         const Dims own(first, first + static_cast<std::ptrdiff_t>(run_length));
         if (!frame.run) {
           frame.run = own;
-        } else {
-          bool fits = frame.run->size() == own.size();
-          for (size_t k = 0; fits && k < own.size(); ++k) fits = unify((*frame.run)[k], own[k]);
-          if (!fits) {
-            clash(argument);
-            return false;
-          }
+        } else if (!unify(*frame.run, own)) {
+          clash(argument);
+          return false;
         }
         axis += run_length;
         continue;

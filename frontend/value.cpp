@@ -31,6 +31,11 @@ bool unify(const Dim& a, const Dim& b) {
   return a.extent == b.extent && a.is_batch() == b.is_batch();
 }
 
+bool unify(const Dims& a, const Dims& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Dim& x, const Dim& y) { return unify(x, y); });
+}
+
 Dim fresh_dim(int64_t extent) {
   Dim dim;
   dim.extent = extent;

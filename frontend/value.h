@@ -59,6 +59,7 @@ using Dims = std::vector<Dim>;
 
 // A batch axis equals only itself: 32 = 32 never passes by luck.
 bool unify(const Dim& a, const Dim& b);
+bool unify(const Dims& a, const Dims& b);  // axis by axis
 Dim fresh_dim(int64_t extent);
 Dim written_one();
 Dim dim_of(const Number& number);
