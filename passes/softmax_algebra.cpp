@@ -310,63 +310,101 @@ std::optional<Form> SoftmaxAlgebra::compute_reduced(const Graph& graph, const No
   return over_rows(*row);
 }
 
+// How an op makes a form of its operands' forms. An op that is not in the table makes none.
+struct SoftmaxAlgebra::Rules {
+  using Made = std::optional<Form>;
+
+  // The node in question.
+  struct At {
+    const SoftmaxAlgebra& algebra;
+    const Graph& graph;
+    NodeId id;
+    const Node& node;
+
+    const Made& operand(size_t i) const { return algebra.form(node.operands[i]); }
+    // Sums of many unknown scalars (a penalty over all parameters) are of no interest term by term.
+    bool both() const {
+      return operand(0) && operand(1) && operand(0)->size() + operand(1)->size() <= kMaxTerms;
+    }
+    // 0 times a 0 or 1, whatever the form of that: the largest logit's own derivative, which is of no consequence.
+    bool zero_by_mask(size_t zero) const {
+      return operand(zero) && operand(zero)->empty() && is_mask(graph, node.operands[1 - zero]);
+    }
+  };
+
+  static Made constant(const At& at) {
+    const auto x = uniform_value(at.graph, {at.id, 0});
+    if (!x) return std::nullopt;
+    return *x == 0 ? Form() : Form{number(*x)};
+  }
+  static Made same(const At& at) { return at.operand(0); }
+  static Made moved(const At& at) { return at.algebra.compute_moved(at.graph, at.node); }
+  static Made reduced(const At& at) { return at.algebra.compute_reduced(at.graph, at.node); }
+  static Made one_hot(const At& at) {
+    if (at.node.operands[0] != at.algebra.label_ || !at.algebra.is_full(at.node.types[0].shape))
+      return std::nullopt;
+    Term term;
+    term.one_hot = true;
+    return Form{term};
+  }
+  static Made pick(const At& at) {
+    const bool of_full = at.algebra.is_full(at.graph.type(at.node.operands[0]).shape);
+    if (at.node.operands[1] != at.algebra.label_ || !at.operand(0) || !of_full) return std::nullopt;
+    return at.algebra.at_label(*at.operand(0));
+  }
+  static Made neg(const At& at) {
+    return at.operand(0) ? Made(at.algebra.sum({}, *at.operand(0), -1)) : std::nullopt;
+  }
+  static Made exp(const At& at) {
+    return at.operand(0) ? at.algebra.exponential(*at.operand(0)) : std::nullopt;
+  }
+  static Made log(const At& at) {
+    return at.operand(0) ? at.algebra.logarithm(*at.operand(0)) : std::nullopt;
+  }
+  static Made add(const At& at) {
+    return at.both() ? Made(at.algebra.sum(*at.operand(0), *at.operand(1))) : std::nullopt;
+  }
+  static Made sub(const At& at) {
+    return at.both() ? Made(at.algebra.sum(*at.operand(0), *at.operand(1), -1)) : std::nullopt;
+  }
+  static Made mul(const At& at) {
+    if (at.zero_by_mask(0) || at.zero_by_mask(1)) return Form();
+    return at.both() ? at.algebra.product(*at.operand(0), *at.operand(1)) : std::nullopt;
+  }
+  static Made div(const At& at) {
+    if (at.zero_by_mask(0)) return Form();
+    return at.both() ? at.algebra.quotient(*at.operand(0), *at.operand(1)) : std::nullopt;
+  }
+
+  struct Row {
+    Op op;
+    Made (*form)(const At& at);
+  };
+  static constexpr Row kTable[] = {
+      {Op::constant, constant},
+      {Op::detach, same},
+      {Op::broadcast, moved},
+      {Op::reshape, moved},
+      {Op::reduce_sum, reduced},
+      {Op::reduce_max, reduced},
+      {Op::one_hot, one_hot},
+      {Op::pick, pick},
+      {Op::neg, neg},
+      {Op::exp, exp},
+      {Op::log, log},
+      {Op::add, add},
+      {Op::sub, sub},
+      {Op::mul, mul},
+      {Op::div, div},
+  };
+};
+
 std::optional<Form> SoftmaxAlgebra::compute(const Graph& graph, NodeId id) const {
   const Node& node = graph.nodes[id];
   if (node.types[0].dtype != DType::f32 || kind_of(node.types[0].shape) == Kind::other) return std::nullopt;
-  auto operand = [&](size_t i) -> const std::optional<Form>& { return form(node.operands[i]); };
-  // Sums of many unknown scalars (a penalty over all parameters) are of no interest term by term.
-  auto both = [&] {
-    return operand(0) && operand(1) && operand(0)->size() + operand(1)->size() <= kMaxTerms;
-  };
-  auto is_zero = [&](size_t i) { return operand(i) && operand(i)->empty(); };
-  switch (node.op) {
-    case Op::constant: {
-      auto x = uniform_value(graph, {id, 0});
-      if (!x) return std::nullopt;
-      return *x == 0 ? Form() : Form{number(*x)};
-    }
-    case Op::detach:
-      return operand(0);
-    case Op::broadcast:
-    case Op::reshape:
-      return compute_moved(graph, node);
-    case Op::reduce_sum:
-    case Op::reduce_max:
-      return compute_reduced(graph, node);
-    case Op::one_hot: {
-      if (node.operands[0] != label_ || node.types[0].shape != full_) return std::nullopt;
-      Term term;
-      term.one_hot = true;
-      return Form{term};
-    }
-    case Op::pick:
-      if (node.operands[1] != label_ || !operand(0) || graph.type(node.operands[0]).shape != full_) {
-        return std::nullopt;
-      }
-      return at_label(*operand(0));
-    case Op::neg:
-      return operand(0) ? std::optional(sum({}, *operand(0), -1)) : std::nullopt;
-    case Op::exp:
-      return operand(0) ? exponential(*operand(0)) : std::nullopt;
-    case Op::log:
-      return operand(0) ? logarithm(*operand(0)) : std::nullopt;
-    case Op::add:
-      return both() ? std::optional(sum(*operand(0), *operand(1))) : std::nullopt;
-    case Op::sub:
-      return both() ? std::optional(sum(*operand(0), *operand(1), -1)) : std::nullopt;
-    case Op::mul:
-      // The largest logit's own derivative is 0 times a mask: of no consequence.
-      if ((is_zero(0) && is_mask(graph, node.operands[1])) ||
-          (is_zero(1) && is_mask(graph, node.operands[0]))) {
-        return Form();
-      }
-      return both() ? product(*operand(0), *operand(1)) : std::nullopt;
-    case Op::div:
-      if (is_zero(0) && is_mask(graph, node.operands[1])) return Form();
-      return both() ? quotient(*operand(0), *operand(1)) : std::nullopt;
-    default:
-      return std::nullopt;
-  }
+  for (const Rules::Row& row : Rules::kTable)
+    if (row.op == node.op) return row.form({*this, graph, id, node});
+  return std::nullopt;
 }
 
 // ---- what is looked for ----------------------------------------------------------------------------------

@@ -53,10 +53,9 @@ class SoftmaxAlgebra {
   Value label() const { return label_; }
   double rows() const { return static_cast<double>(row_count_); }
 
-  // k, if the value is k * Σ over rows (log softmax(z) at the label), negated: k times the summed cross
-  // entropy.
+  // The number k, if the form is k * Σ over rows of -log softmax(z) at the label: k times the summed cross entropy.
   std::optional<double> cross_entropy(const Form& form) const;
-  // What multiplies softmax(z) - one_hot(label), or softmax(z) alone, in the value.
+  // What multiplies softmax(z) - one_hot(label), or softmax(z) alone, if the form is nothing else.
   std::optional<Term> residual(const Form& form) const;
   std::optional<double> probabilities(const Form& form) const;
 
@@ -65,6 +64,7 @@ class SoftmaxAlgebra {
   bool is_full(const Shape& shape) const { return shape == full_; }
 
  private:
+  struct Rules;
   enum class Kind { scalar, row, full, other };
   Kind kind_of(const Shape& shape) const;
   std::optional<Form> compute(const Graph& graph, NodeId id) const;
