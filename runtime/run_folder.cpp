@@ -236,6 +236,100 @@ bool more_patience(const Keys& was, const RunConfig& config) {
   return before > 0 && config.patience >= before;
 }
 
+// What tells the run in a folder from this one.
+struct Comparison {
+  std::vector<std::string> changed;  // for messages; empty: it is this run
+  bool extends = false;              // this one is longer and nothing else: it goes on where the other ends
+  bool only_length = false;          // they differ in length alone
+  int64_t done = 0;  // epochs or steps of the last phase that the folder's newest checkpoint has
+};
+
+Comparison compare(const std::string& path, const Keys& was, const Keys& keys, const RunConfig& config) {
+  Comparison found;
+  std::vector<std::string> names;
+  found.changed = differences(was, keys, config.origins, names);
+  if (found.changed.empty()) return found;
+  Metadata newest;
+  Diagnostics ignored;  // no checkpoint that reads: said where the folder is entered
+  static_cast<void>(newest_good(path, newest, ignored));
+  const Extent extent = last_extent(config);
+  if (metadata_number(newest, "phase") == static_cast<int64_t>(config.phases.size()) - 1)
+    found.done = metadata_number(newest, extent.progress);
+  found.extends = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    return (name == extent.key && extent.wanted >= found.done) ||
+           (name == "train.stop.patience" && more_patience(was, config));
+  });
+  found.only_length = names.size() == 1 && names[0] == extent.key;
+  return found;
+}
+
+// The folder that a run goes to.
+struct Choice {
+  std::string path;
+  std::optional<Keys> was;  // the identity that it holds
+  bool same = false;        // which is this run's
+  std::vector<std::string> notes;
+};
+
+// The one that the configuration names, if this run may write there; else, unless the user insists on it, the first of
+// its numbered sisters where it may.
+Result<Choice> choose_folder(const RunConfig& config, const Keys& keys, bool fresh,
+                             Diagnostics& diagnostics) {
+  Choice choice;
+  std::string reason;
+  for (int number = 1; number < 10000; ++number) {
+    choice.was.reset();
+    choice.path = number == 1 ? config.out : fmt::format("{}-{}", config.out, number);
+    if (!file_exists(choice.path)) break;
+    const std::string foreign = foreign_file(choice.path);
+    if (!foreign.empty()) {
+      diagnostics
+          .error_at(DiagnosticKind::run_folder_differs, choice.path,
+                    fmt::format("is no run folder: it holds {}, which no run makes", foreign))
+          .suggest("choose another folder: --set train.out=…");
+      return Failure{};
+    }
+    choice.was = read_identity(choice.path);
+    if (!choice.was || fresh) break;
+    const Comparison found = compare(choice.path, *choice.was, keys, config);
+    choice.same = found.changed.empty();
+    if (choice.same) break;
+    if (found.extends) {
+      choice.notes.push_back(fmt::format("{}: {}", choice.path, join(found.changed)));
+      break;
+    }
+    if (config.explicit_out) {
+      Diagnostic& d = diagnostics.error_at(DiagnosticKind::run_folder_differs, choice.path,
+                                           "holds another run: " + join(found.changed));
+      if (found.only_length) d.note(fmt::format("{} are already done", found.done));
+      d.suggest("--fresh starts over in it, another train.out keeps both");
+      return Failure{};
+    }
+    if (reason.empty()) reason = fmt::format("{} holds another run ({})", choice.path, join(found.changed));
+  }
+  if (!reason.empty()) choice.notes.push_back(fmt::format("{}: this one goes to {}", reason, choice.path));
+  return choice;
+}
+
+// Makes the folder if need be, locks it, and removes what no run goes on from.
+Result<FolderLock> enter_folder(const Choice& choice, bool fresh, Diagnostics& diagnostics) {
+  if (!make_folder(choice.path + "/ckpt", diagnostics)) return Failure{};
+  Result<FolderLock> lock = lock_folder(choice.path, diagnostics);
+  if (!lock) return Failure{};
+  if (!fresh && read_identity(choice.path) != choice.was) {
+    diagnostics
+        .error_at(DiagnosticKind::run_folder_busy, choice.path, "another process has just trained here")
+        .suggest("give the command again");
+    return Failure{};
+  }
+  remove_unfinished(choice.path);
+  if (fresh || !choice.was) {  // without its identity nothing in the folder can be trusted
+    remove_ours(choice.path);
+    if (!make_folder(choice.path + "/ckpt", diagnostics)) return Failure{};
+  }
+  return lock;
+}
+
 }  // namespace
 
 FolderLock& FolderLock::operator=(FolderLock&& other) noexcept {
@@ -282,78 +376,23 @@ void prune_checkpoints(const std::string& folder, int64_t keep) {
 Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& identity, bool fresh,
                                   Diagnostics& diagnostics) {
   const Keys keys = identity_keys(config, identity);
-  const Extent extent = last_extent(config);
-  RunFolder folder;
-  folder.model_hash = hash_text(identity.model_text);
-  std::string reason;
-  std::optional<Keys> was;
-  for (int number = 1; number < 10000; ++number) {
-    was.reset();
-    folder.path = number == 1 ? config.out : fmt::format("{}-{}", config.out, number);
-    if (!file_exists(folder.path)) break;
-    const std::string foreign = foreign_file(folder.path);
-    if (!foreign.empty()) {
-      diagnostics
-          .error_at(DiagnosticKind::run_folder_differs, folder.path,
-                    fmt::format("is no run folder: it holds {}, which no run makes", foreign))
-          .suggest("choose another folder: --set train.out=…");
-      return Failure{};
-    }
-    was = read_identity(folder.path);
-    if (!was || fresh) break;
-    std::vector<std::string> names;
-    const std::vector<std::string> changed = differences(*was, keys, config.origins, names);
-    if (changed.empty()) break;
-    Metadata newest;
-    Diagnostics ignored;
-    static_cast<void>(newest_good(folder.path, newest,
-                                  ignored));  // none that reads: said below, where the folder is entered
-    const bool in_last_phase =
-        metadata_number(newest, "phase") == static_cast<int64_t>(config.phases.size()) - 1;
-    const int64_t done = in_last_phase ? metadata_number(newest, extent.progress) : 0;
-    const bool extends = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-      return (name == extent.key && extent.wanted >= done) ||
-             (name == "train.stop.patience" && more_patience(*was, config));
-    });
-    if (extends) {
-      folder.notes.push_back(fmt::format("{}: {}", folder.path, join(changed)));
-      break;
-    }
-    if (config.explicit_out) {
-      Diagnostic& d = diagnostics.error_at(DiagnosticKind::run_folder_differs, folder.path,
-                                           "holds another run: " + join(changed));
-      if (names.size() == 1 && names[0] == extent.key) d.note(fmt::format("{} are already done", done));
-      d.suggest("--fresh starts over in it, another train.out keeps both");
-      return Failure{};
-    }
-    if (reason.empty()) reason = fmt::format("{} holds another run ({})", folder.path, join(changed));
-  }
-  if (!reason.empty()) folder.notes.push_back(fmt::format("{}: this one goes to {}", reason, folder.path));
-
-  if (!make_folder(folder.path + "/ckpt", diagnostics)) return Failure{};
-  Result<FolderLock> lock = lock_folder(folder.path, diagnostics);
+  Result<Choice> choice = choose_folder(config, keys, fresh, diagnostics);
+  if (!choice) return Failure{};
+  Result<FolderLock> lock = enter_folder(*choice, fresh, diagnostics);
   if (!lock) return Failure{};
+  RunFolder folder;
+  folder.path = choice->path;
   folder.lock = *std::move(lock);
-  if (!fresh && read_identity(folder.path) != was) {
-    diagnostics
-        .error_at(DiagnosticKind::run_folder_busy, folder.path, "another process has just trained here")
-        .suggest("give the command again");
-    return Failure{};
-  }
-  remove_unfinished(folder.path);
-  if (fresh || !was) {  // without its identity nothing in the folder can be trusted
-    remove_ours(folder.path);
-    if (!make_folder(folder.path + "/ckpt", diagnostics)) return Failure{};
-  }
+  folder.model_hash = hash_text(identity.model_text);
+  folder.notes = choice->notes;
+
   Metadata newest;
   Result<std::string> checkpoint = newest_good(folder.path, newest, diagnostics);
   if (!checkpoint) return Failure{};
   folder.resume_from = *checkpoint;
 
   const std::string mark = folder.path + "/finished";
-  std::vector<std::string> names;
-  if (!fresh && was && differences(*was, keys, config.origins, names).empty() && file_exists(mark) &&
-      !folder.resume_from.empty()) {
+  if (choice->same && file_exists(mark) && !folder.resume_from.empty()) {
     folder.finished = true;
     folder.notes.push_back(fmt::format("{} is already finished ({} steps{}); --fresh starts over",
                                        folder.path, metadata_number(newest, "step"),
