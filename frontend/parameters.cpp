@@ -32,9 +32,11 @@ struct Declared {
     return e.error(DiagnosticKind::parameter_value, value_site(), std::move(message));
   }
 
-  // The shape where no type gives it: that of the numbers it starts from.
-  std::optional<Dims> dims_of(const Datum& start) const {
-    if (const std::optional<Constant> constant = constant_of(start)) return constant->dims;
+  // The shape where no type gives it: that of the numbers declared, whatever stands in their place.
+  std::optional<Dims> dims_without_type(const Datum& start) const {
+    const Datum declared = over != nullptr ? e.eval(*binding().value, frame) : start;
+    if (declared.poisoned()) return std::nullopt;
+    if (const std::optional<Constant> constant = constant_of(declared)) return constant->dims;
     e.error(DiagnosticKind::missing_type, site(), fmt::format("{} needs its type", name.text))
         .suggest(fmt::format("{}{}: f32[…] ~ …", is_param() ? "param " : "", name.text));
     return std::nullopt;
@@ -47,8 +49,7 @@ struct Declared {
           .suggest(fmt::format("{} ~ {} says how it starts", name.text, e.source_text(value_site().span)));
       return Poison{};
     }
-    const Tensor* tensor = value.as<Tensor>();
-    if (tensor == nullptr && !is_start(value)) {
+    if (value.as<Tensor>() == nullptr && !is_start(value)) {
       Diagnostic& d =
           wrong_value(fmt::format("{} is a parameter, {} is no value for it", name.text, describe(value)));
       if (value.as<Flag>()) d.suggest(fmt::format("{} = 0 leaves it out", name.text));
@@ -56,7 +57,11 @@ struct Declared {
     }
     if (const Number* number = value.as<Number>())
       return e.number_tensor(*number, DType::f32, dims, value_site());
-    if (tensor == nullptr) return e.coerce(value, *binding().type, name.text, value_site().span, frame);
+    if (value.as<Tensor>() == nullptr && binding().type)
+      return e.coerce(value, *binding().type, name.text, value_site().span, frame);
+    const Operand given{value, value_site().span};
+    const std::optional<Tensor> tensor = e.as_tensor(given, DType::f32, name.text, value_site());
+    if (!tensor) return Poison{};
     if (tensor->dtype == DType::f32 && unify(tensor->dims, dims)) return *tensor;
     e.error(DiagnosticKind::shape_mismatch, value_site(),
             fmt::format("{} of {} is {} but is given {}", name.text, instance.display_name(), text_of(dims),
@@ -155,7 +160,7 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
   }
   const Datum start = over ? over->value : eval(*binding.value, frame);
   if (start.poisoned()) return Poison{};
-  if (!dims) dims = declared.dims_of(start);
+  if (!dims) dims = declared.dims_without_type(start);
   if (!dims) return Poison{};
   if (over != nullptr && !over->draws) return declared.replacement(start, *dims);
   if (!declared.starts_well(start, *dims) || !declared.can_be_kept(*dims)) return Poison{};
