@@ -33,10 +33,6 @@ namespace nnc::kernel {
 
 namespace {
 
-std::string tick(std::string_view name) {
-  return "`" + std::string(name) + "`";
-}
-
 class Verifier {
  public:
   explicit Verifier(const Kernel& kernel)

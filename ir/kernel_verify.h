@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ir/kernel.h"
@@ -24,6 +25,11 @@ std::vector<ProgramFinding> check_items(const Program& program);
 
 // Names, grid, buffers (K1 to K4). Expressions and statements may only be looked at when this found nothing.
 std::vector<Finding> check_tables(const Kernel& kernel);
+
+// `name`, for messages.
+inline std::string tick(std::string_view name) {
+  return "`" + std::string(name) + "`";
+}
 
 // Whether a constant of this dtype can have this value: floats any, integers those they can hold, bool 0
 // and 1.

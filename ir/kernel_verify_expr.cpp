@@ -14,10 +14,6 @@ constexpr int64_t kLargest = int64_t{1} << 40;
 constexpr size_t kMostAxes = 1000;
 constexpr size_t kMostDimensions = 64;
 
-std::string tick(std::string_view name) {
-  return "`" + std::string(name) + "`";
-}
-
 class TableChecker {
  public:
   explicit TableChecker(const Kernel& kernel) : k_(kernel) {}

@@ -18,10 +18,6 @@ namespace nnc::kernel {
 
 namespace {
 
-std::string tick(std::string_view name) {
-  return "`" + std::string(name) + "`";
-}
-
 class ProgramVerifier {
  public:
   explicit ProgramVerifier(const Program& program)

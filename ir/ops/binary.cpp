@@ -11,13 +11,9 @@ namespace nnc {
 namespace ops {
 namespace {
 
-using Scalars = std::span<const ScalarValue>;
 using Numbers = std::span<const double>;
 using Texts = std::span<const MathText>;
 
-Sample two(DType dtype, const Shape& shape, double low, double high) {
-  return {{{dtype, shape}, {dtype, shape}}, NoAttrs{}, low, high};
-}
 // Shapes that matter: a scalar, one element, no multiple of the lanes, two axes; f64 and i64 are for scalars.
 const Sample kNumberSamples[] = {two(DType::f32, {}, -2, 2),   two(DType::f32, {1}, -2, 2),
                                  two(DType::f32, {17}, -2, 2), two(DType::f32, {3, 5}, -2, 2),
@@ -253,11 +249,6 @@ WholeResult whole_minimum(int64_t a, int64_t b) {
 }
 
 // ---- scalars ----------------------------------------------------------------------------------------------
-
-template <ScalarValue (ScalarBuilder::*operation)(ScalarValue, ScalarValue)>
-ScalarValue primitive(ScalarBuilder& builder, Scalars x, DType) {
-  return (builder.*operation)(x[0], x[1]);
-}
 
 template <ScalarValue (*f)(ScalarBuilder&, ScalarValue, ScalarValue)>
 ScalarValue sequence(ScalarBuilder& builder, Scalars x, DType) {

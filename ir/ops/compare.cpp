@@ -7,13 +7,9 @@ namespace nnc {
 namespace ops {
 namespace {
 
-using Scalars = std::span<const ScalarValue>;
 using Numbers = std::span<const double>;
 using Texts = std::span<const MathText>;
 
-Sample two(DType dtype, const Shape& shape, double low, double high) {
-  return {{{dtype, shape}, {dtype, shape}}, NoAttrs{}, low, high};
-}
 // Few different numbers, so that equal ones occur.
 const Sample kCompareSamples[] = {two(DType::f32, {}, -2, 2),     two(DType::f32, {17}, -2, 2),
                                   two(DType::f32, {3, 5}, -2, 2), two(DType::f64, {}, -2, 2),
@@ -88,11 +84,6 @@ double chosen(Numbers x) {
 template <Compare how>
 ScalarValue comparison(ScalarBuilder& builder, Scalars x, DType) {
   return builder.compare(how, x[0], x[1]);
-}
-
-template <ScalarValue (ScalarBuilder::*operation)(ScalarValue, ScalarValue)>
-ScalarValue primitive(ScalarBuilder& builder, Scalars x, DType) {
-  return (builder.*operation)(x[0], x[1]);
 }
 
 ScalarValue scalar_where(ScalarBuilder& builder, Scalars x, DType) {

@@ -113,11 +113,6 @@ ScalarValue scalar_erfinv(ScalarBuilder& b, std::span<const ScalarValue> operand
   return b.mul(b.select(is_end, number(std::numeric_limits<double>::infinity()), p), x);
 }
 
-Inferred infer_erfinv(std::span<const TensorType> operands, const Attrs&) {
-  if (operands[0].dtype != DType::f32) return failed("takes f32, found " + to_string(operands[0]));
-  return typed(operands[0]);
-}
-
 // dy/dx = sqrt(pi) / 2 * exp(y^2)
 Adjoints vjp_erfinv(const VjpContext& context) {
   Vjp v(context);
@@ -292,7 +287,7 @@ constinit const OpDef k_op_erfinv = {
     .doc = "The inverse of erf; turns uniform numbers into normal ones.",
     .traits = kElementwise | kSmooth | kExpensive,
     .attrs = NoAttrs{},
-    .infer = ops::infer_erfinv,
+    .infer = ops::infer_f32,
     .derivative = {ops::vjp_erfinv, {}},
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_erfinv,

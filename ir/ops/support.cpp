@@ -35,6 +35,11 @@ Inferred infer_same(std::span<const TensorType> operands, bool allowed, std::str
 
 }  // namespace
 
+Inferred infer_f32(std::span<const TensorType> operands, const Attrs&) {
+  if (operands[0].dtype != DType::f32) return failed("takes f32, found " + to_string(operands[0]));
+  return typed(operands[0]);
+}
+
 Inferred infer_float(std::span<const TensorType> operands, const Attrs&) {
   return infer_same(operands, is_float(operands[0].dtype), "f32 or f64");
 }

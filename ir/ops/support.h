@@ -40,6 +40,8 @@ std::string list_types(std::span<const TensorType> types);
 // "the operands differ: f32[2, 3] and f32[3]" if they are not all of one type; else empty.
 std::string same_types(std::span<const TensorType> operands);
 
+// One f32 operand, whose type is the result's.
+Inferred infer_f32(std::span<const TensorType> operands, const Attrs& attrs);
 // All operands of one type, which is the result's: floats only; floats, i32 and i64; bool only.
 Inferred infer_float(std::span<const TensorType> operands, const Attrs& attrs);
 Inferred infer_number(std::span<const TensorType> operands, const Attrs& attrs);
@@ -108,6 +110,16 @@ std::vector<DenseTensor> map_elements(std::span<const DenseTensor> operands, con
 std::vector<int64_t> coordinates(int64_t position, const Shape& shape);
 int64_t position(std::span<const int64_t> coordinates, const Shape& shape);
 
+// ---- scalars ----------------------------------------------------------------------------------------------
+
+using Scalars = std::span<const ScalarValue>;
+
+// The ScalarFn of an op of two operands that is a primitive operation.
+template <ScalarValue (ScalarBuilder::*operation)(ScalarValue, ScalarValue)>
+ScalarValue primitive(ScalarBuilder& builder, Scalars x, DType) {
+  return (builder.*operation)(x[0], x[1]);
+}
+
 // ---- notation ---------------------------------------------------------------------------------------------
 
 // The language's levels, low to high.
@@ -120,6 +132,13 @@ std::string at_least(const MathText& operand, int precedence);
 MathText infix(const MathText& a, std::string_view sign, const MathText& b, int precedence);
 MathText call(std::string_view function, std::span<const MathText> operands);
 MathText call(std::string_view function, std::initializer_list<std::string> arguments);
+
+// ---- samples ----------------------------------------------------------------------------------------------
+
+// Two operands of one type.
+inline Sample two(DType dtype, const Shape& shape, double low, double high) {
+  return {{{dtype, shape}, {dtype, shape}}, NoAttrs{}, low, high};
+}
 
 // ---- small things -----------------------------------------------------------------------------------------
 

@@ -13,13 +13,6 @@ namespace nnc {
 namespace ops {
 namespace {
 
-using Scalars = std::span<const ScalarValue>;
-
-Inferred infer_f32(std::span<const TensorType> operands, const Attrs&) {
-  if (operands[0].dtype != DType::f32) return failed("takes f32, found " + to_string(operands[0]));
-  return typed(operands[0]);
-}
-
 // eval of `f` at each element.
 template <double (*f)(double)>
 std::vector<DenseTensor> eval_unary(std::span<const DenseTensor> x, const Attrs&,
