@@ -296,6 +296,34 @@ void Elaborator::assign(const ast::Name& name, Datum value, Frame& frame) {
   frame.locals[name.text] = {std::move(value), name.span};
 }
 
+void Elaborator::update(const ast::Name& name, const Operand& value, const Site& site) {
+  Frame& frame = site.frame;
+  const bool in_rule = frame.updatable != nullptr;
+  if (!in_rule || !frame.updatable->contains(name.text)) {
+    error(DiagnosticKind::state_change, Site{frame, name.span},
+          fmt::format("`<-` changes a state{}, and {} is none", in_rule ? " or the parameter p" : "",
+                      name.text))
+        .suggest(fmt::format("{} = … gives a name a new value", name.text));
+    frame.locals.try_emplace(name.text, Local{Poison{}, name.span});
+    return;
+  }
+  Updatable& u = frame.updatable->find(name.text)->second;
+  if (value.value.poisoned()) return;
+  std::optional<Tensor> tensor = as_tensor(value, DType::f32, name.text, site);
+  if (tensor) tensor = cast_to(*tensor, DType::f32, site);
+  if (!tensor) return;
+  if (tensor->rank() != static_cast<int64_t>(u.dims.size()) && tensor->rank() != 0) {
+    error(DiagnosticKind::shape_mismatch, Site{frame, value.span},
+          fmt::format("{} is {} and cannot become {}", name.text, text_of(u.dims), text_of(*tensor)));
+    return;
+  }
+  tensor = broadcast_to(*tensor, u.dims, Site{frame, value.span});
+  if (!tensor) return;
+  if (!u.state_name.empty()) lookup(name.text, site);  // its old value enters the graph
+  u.value = *tensor;
+  u.written = true;
+}
+
 void Elaborator::run_binding(const ast::Binding& binding, Frame& frame) {
   const Span all = join(binding.names.front().span, binding.names.back().span);
   const Site site{frame, all};
@@ -325,34 +353,7 @@ void Elaborator::run_binding(const ast::Binding& binding, Frame& frame) {
   }
   const Operand value{eval(*binding.value, frame), binding.value->span};
   if (binding.kind == ast::BindingKind::update) {
-    for (const ast::Name& name : binding.names) {
-      const auto at =
-          frame.updatable ? frame.updatable->find(name.text) : std::map<std::string, Updatable>::iterator();
-      if (frame.updatable == nullptr || at == frame.updatable->end()) {
-        error(DiagnosticKind::state_change, Site{frame, name.span},
-              fmt::format("`<-` changes a state{}, and {} is none",
-                          frame.updatable ? " or the parameter p" : "", name.text))
-            .suggest(fmt::format("{} = … gives a name a new value", name.text));
-        frame.locals.try_emplace(name.text, Local{Poison{}, name.span});
-        continue;
-      }
-      Updatable& u = at->second;
-      if (value.value.poisoned()) continue;
-      std::optional<Tensor> tensor = as_tensor(value, DType::f32, name.text, site);
-      if (tensor) tensor = cast_to(*tensor, DType::f32, site);
-      if (tensor) {
-        if (tensor->rank() != static_cast<int64_t>(u.dims.size()) && tensor->rank() != 0) {
-          error(DiagnosticKind::shape_mismatch, Site{frame, value.span},
-                fmt::format("{} is {} and cannot become {}", name.text, text_of(u.dims), text_of(*tensor)));
-          continue;
-        }
-        tensor = broadcast_to(*tensor, u.dims, Site{frame, value.span});
-      }
-      if (!tensor) continue;
-      if (!u.state_name.empty()) lookup(name.text, site);  // its old value enters the graph
-      u.value = *tensor;
-      u.written = true;
-    }
+    for (const ast::Name& name : binding.names) update(name, value, site);
     return;
   }
   if (value.value.poisoned()) return poison();

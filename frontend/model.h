@@ -27,6 +27,7 @@ struct ParameterGroup {
   Span span;  // may be invalid
 };
 
+// What a model is built with besides its text.
 struct BuildOptions {
   // -D name=value: model arguments as expressions in .nn syntax ("64", "[64, 32, 10]", "true").
   std::map<std::string, std::string> arguments;
@@ -50,6 +51,7 @@ struct Column {
   Span span;  // where its type is given
 };
 
+// A learned parameter.
 struct ParameterInfo {
   std::string name;  // as saved: "fc1.weight"
   TensorType type;
@@ -78,6 +80,8 @@ struct Model {
   std::map<std::string, std::string> bound;  // every model argument as bound, for reports
 };
 
+// Elaborates the file, which parse() gave, once per graph; what it imports and the standard library are added to
+// `sources`. Fails with everything that is wrong reported; warnings alone do not fail it.
 Result<Model> build_model(const ast::File& file, Sources& sources, const BuildOptions& options,
                           Diagnostics& diagnostics);
 
@@ -92,6 +96,7 @@ struct Exploration {
   std::map<std::string, std::string> no_gradient;  // value name → reason, for what is not differentiated
   std::vector<std::string> explanations;           // "x[10,3] @ weight.T[3,2] + bias[2] → [10,2] (…)"
 };
+// Like build_model(); data columns are an error (needs_data).
 Result<Exploration> build_exploration(const ast::File& file, Sources& sources, const BuildOptions& options,
                                       Diagnostics& diagnostics);
 

@@ -38,6 +38,7 @@ struct Number {
   double value() const { return is_whole ? static_cast<double>(whole) : real; }
 };
 
+// Without a name and independent of the batch.
 Number whole_number(int64_t value, Span origin = {});
 Number real_number(double value);
 // "32", "0.5"
@@ -69,6 +70,7 @@ Shape shape_of(const Dims& dims);
 std::string text_of(const Dim& dim);
 std::string text_of(const Dims& dims);  // "[batch, hidden = 32]"
 
+// A value of the graph.
 struct Tensor {
   Value value;
   DType dtype = DType::f32;
@@ -99,6 +101,7 @@ struct Draws {  // a distribution
   double a = 0;
   double b = 1;
 };
+// What can be called, or named in a call: a declaration, and what its body sees.
 struct FunctionRef {
   const ast::Function* function = nullptr;
   Instance* self = nullptr;  // null for a function outside any body
@@ -122,6 +125,7 @@ struct BuiltinRef {
 struct List;
 using ListPtr = std::shared_ptr<const List>;
 
+// Any value of the language.
 struct Datum {
   std::variant<Poison, NoneValue, Number, Flag, Constant, Draws, FunctionRef, GoalRef, LayerRef, OptimizerRef,
                BuiltinRef, std::shared_ptr<const Partial>, Instance*, ListPtr, Tensor>
@@ -167,7 +171,7 @@ struct Partial {
   Span span;
 };
 
-ListPtr make_list(std::vector<Datum> items);
+ListPtr make_list(std::vector<Datum> items);  // with `total` counted
 // "a number", "f32[batch, 10]", "the layer linear": for messages.
 std::string describe(const Datum& datum);
 // Deep equality, for evaluating a function once for the same arguments. Never true of poison.

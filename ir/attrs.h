@@ -28,6 +28,7 @@ struct NoAttrs {
   bool operator==(const NoAttrs&) const = default;
 };
 
+// The name is that of the graph's signature.
 struct InputAttrs {
   std::string name;
   Role role = Role::input;
@@ -111,18 +112,21 @@ struct MatmulAttrs {
   bool operator==(const MatmulAttrs&) const = default;
 };
 
+// activation(x @ wᵀ + b)
 struct LinearAttrs {
   Activation activation = Activation::none;
   static void fields(auto& self, auto&& f) { f("activation", self.activation); }
   bool operator==(const LinearAttrs&) const = default;
 };
 
+// The extent of the new last axis.
 struct ClassesAttrs {
   int64_t classes = 0;
   static void fields(auto& self, auto&& f) { f("classes", self.classes); }
   bool operator==(const ClassesAttrs&) const = default;
 };
 
+// A tensor of that shape and dtype whose elements are their index along `axis`.
 struct IotaAttrs {
   Shape shape;
   int64_t axis = 0;
@@ -152,7 +156,8 @@ using Attrs = std::variant<NoAttrs, InputAttrs, ConstantAttrs, CastAttrs, Reduce
                            ReshapeAttrs, BroadcastAttrs, PermuteAttrs, SliceAttrs, PadAttrs, MatmulAttrs,
                            LinearAttrs, ClassesAttrs, IotaAttrs, RandomAttrs>;
 
-size_t hash_of(const Attrs& attrs);
+size_t hash_of(const Attrs& attrs);  // equal attributes have equal hashes
+// As graph text spells them.
 std::string_view name_of(Role role);
 std::string_view name_of(Activation activation);
 std::string_view name_of(Distribution distribution);

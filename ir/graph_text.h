@@ -41,6 +41,7 @@ struct Finding {
   NodeId node;
   std::string sentence;
 };
+// What verify() lists, with the nodes; for readers that know where each node stands.
 std::vector<Finding> find_faults(const Graph& graph);
 
 }  // namespace nnc
