@@ -38,8 +38,8 @@ bool is_prefix(const Shape& prefix, const Shape& shape) {
   return prefix.size() <= shape.size() && std::equal(prefix.begin(), prefix.end(), shape.begin());
 }
 
-// Moves elements without computing: computed again by each reader.
-bool is_view(const Node& node) {
+// Costs nothing to compute again, which each reader does: it moves elements, or makes them from their index or a list.
+bool is_free(const Node& node) {
   const OpDef& def = op_def(node.op);
   return std::holds_alternative<ElementRule>(def.lower) && !def.has(kElementwise) && !def.has(kRandom) &&
          node.operands.size() <= 1 && node.op != Op::relayout;
@@ -146,7 +146,7 @@ class Grouping {
       return start(id, true);
     }
     if (node.op == Op::relayout) return start(id, false);
-    if (is_view(node)) return;
+    if (is_free(node)) return;
     const std::vector<Read> what = reads(id);
     const std::vector<uint32_t> from = candidates(what);
     if (std::holds_alternative<ReduceRule>(lower)) return place_reduction(id, what, from);
@@ -189,7 +189,7 @@ class Grouping {
     start(id, false);
   }
 
-  // A contraction reads its operands with plain subscripts: anything else is stored first.
+  // A contraction reads its operands with plain subscripts, which these ops leave plain: anything else is stored first.
   void store_operand(Value value) {
     const Node& node = g_.node(value);
     if (node.op == Op::input || node.group != kNoGroup) return;
@@ -223,7 +223,7 @@ class Grouping {
       // Contractions read stored operands only.
       const bool feeds_contraction = std::any_of(users[i].begin(), users[i].end(), [&](NodeId user) {
         return std::holds_alternative<ContractRule>(op_def(g_.nodes[user].op).lower) ||
-               is_view(g_.nodes[user]);
+               is_free(g_.nodes[user]);
       });
       if (!feeds_contraction) node.group = kNoGroup;
     }
@@ -239,7 +239,7 @@ Graph with_own_outputs(const Graph& graph) {
   std::set<Value> taken;
   for (Output& output : out.outputs) {
     const Node& node = out.node(output.value);
-    if (node.op == Op::input || is_view(node) || !taken.insert(output.value).second) {
+    if (node.op == Op::input || is_free(node) || !taken.insert(output.value).second) {
       const Layout layout = out.layout(output.value);
       Builder builder(out);
       builder.set_spans(node.spans);
