@@ -9,7 +9,7 @@
 #include "driver/session.h"
 #include "ir/eval.h"
 #include "nlohmann/json.hpp"
-#include "runtime/dataset.h"
+#include "runtime/splitmix.h"
 
 namespace nnc::driver {
 namespace {

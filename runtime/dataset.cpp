@@ -1,4 +1,4 @@
-// Arrays in memory, their order, and the benchmark's splitmix64 data; see dataset.h.
+// Arrays in memory and their order; see dataset.h.
 #include "runtime/dataset.h"
 
 #include <cmath>
@@ -9,17 +9,10 @@
 #include "runtime/augment.h"
 #include "runtime/checkpoint.h"
 #include "runtime/file.h"
+#include "runtime/splitmix.h"
 
 namespace nnc::runtime {
 namespace {
-
-constexpr uint64_t kGolden = 0x9E3779B97F4A7C15ULL;
-
-uint64_t mix(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-  return z ^ (z >> 31);
-}
 
 // The high half of the 128-bit product: maps a random word to 0 … bound-1. Its bias is below bound / 2^64.
 uint64_t below(uint64_t word, uint64_t bound) {
@@ -135,41 +128,9 @@ uint64_t LoadedData::content_hash() const {
 
 void shuffled_order(uint64_t seed, ShufflePurpose purpose, uint64_t epoch, std::span<uint32_t> order) {
   std::iota(order.begin(), order.end(), 0U);
-  const uint64_t key = mix(mix(mix(seed + kGolden) + static_cast<uint64_t>(purpose)) + epoch);
+  const uint64_t key =
+      splitmix_mix(splitmix_mix(splitmix_mix(seed + kSplitmixStep) + static_cast<uint64_t>(purpose)) + epoch);
   for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[below(splitmix_word(key, i), i)]);
-}
-
-uint64_t splitmix_word(uint64_t seed, uint64_t i) {
-  return mix(seed + i * kGolden);
-}
-
-float splitmix_uniform(uint64_t seed, double lo, double hi, uint64_t i) {
-  return static_cast<float>(lo +
-                            (hi - lo) * static_cast<double>(splitmix_word(seed, i + 1) >> 40) / 16777216.0);
-}
-
-int32_t splitmix_integer(uint64_t seed, int64_t k, uint64_t i) {
-  return static_cast<int32_t>((splitmix_word(seed, i + 1) >> 33) % static_cast<uint64_t>(k));
-}
-
-Status splitmix_parameters(const Bundle& bundle, std::span<const SplitmixRange> ranges, unsigned char* state,
-                           Diagnostics& diagnostics) {
-  bool good = true;
-  for (size_t k = 0; k < ranges.size(); ++k) {
-    const TensorInfo* tensor = bundle.find_tensor(ranges[k].parameter);
-    if (tensor == nullptr || tensor->role != TensorRole::param || tensor->dtype != ElementType::f32) {
-      diagnostics.error_at(DiagnosticKind::missing_program, "",
-                           fmt::format("the model has no f32 parameter {}", ranges[k].parameter));
-      good = false;
-      continue;
-    }
-    each_element(*tensor, [&](int64_t i, int64_t offset) {
-      const float value = splitmix_uniform(100 + k, ranges[k].lo, ranges[k].hi, static_cast<uint64_t>(i));
-      std::memcpy(state + tensor->offset + offset * 4, &value, 4);
-    });
-  }
-  if (!good) return Failure{};
-  return Done{};
 }
 
 }  // namespace nnc::runtime

@@ -5,31 +5,18 @@
 
 #include <cstdint>
 #include <map>
-#include <new>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "codegen/program.h"
 #include "runtime/file_bytes.h"
+#include "runtime/memory.h"
 #include "runtime/run.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
 
 namespace nnc::runtime {
-
-// Memory that starts at a multiple of 64, so that a batch of it may be handed to compiled code as it lies.
-template <class T>
-struct Aligned64 {
-  using value_type = T;
-  Aligned64() = default;
-  template <class U>
-  Aligned64(const Aligned64<U>&) {}
-  T* allocate(size_t n) { return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64})); }
-  void deallocate(T* p, size_t) { ::operator delete (p, std::align_val_t{64}); }
-  bool operator==(const Aligned64&) const = default;
-};
-using AlignedBytes = std::vector<unsigned char, Aligned64<unsigned char>>;
 
 // A column the model asks for; driver fills it from frontend::Column.
 struct ModelColumn {
@@ -143,23 +130,5 @@ Status resolve_auto_arguments(RunConfig& config, Diagnostics& diagnostics);
 // so that a resumed run shuffles as the uninterrupted one. order must hold n entries; nothing is allocated.
 enum class ShufflePurpose : uint64_t { split = 1, epoch = 2 };
 void shuffled_order(uint64_t seed, ShufflePurpose purpose, uint64_t epoch, std::span<uint32_t> order);
-
-// ---- benchmark data (the peers' workloads) ----
-
-// Word number i (from 1) of the splitmix64 sequence with this seed.
-uint64_t splitmix_word(uint64_t seed, uint64_t i);
-// Element i (from 0, in row-major order) of an array of U(lo, hi), and of whole numbers below k: one at a time, so that
-// an array is made where it stays and never lies in memory twice.
-float splitmix_uniform(uint64_t seed, double lo, double hi, uint64_t i);
-int32_t splitmix_integer(uint64_t seed, int64_t k, uint64_t i);
-
-// Initial values of the benchmark: parameter number k of `ranges` takes seed 100 + k and U(lo, hi); lo == hi
-// fills. `state` is the bundle's state buffer. Fails if a name is not a parameter of the bundle.
-struct SplitmixRange {
-  std::string parameter;
-  double lo = 0, hi = 0;
-};
-Status splitmix_parameters(const Bundle& bundle, std::span<const SplitmixRange> ranges, unsigned char* state,
-                           Diagnostics& diagnostics);
 
 }  // namespace nnc::runtime

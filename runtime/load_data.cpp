@@ -8,6 +8,7 @@
 #include "runtime/bind.h"
 #include "runtime/file.h"
 #include "runtime/load_arrays.h"
+#include "runtime/splitmix.h"
 
 namespace nnc::runtime {
 namespace {
@@ -107,7 +108,7 @@ Result<LoadedData> make_splitmix(const RunConfig& config, std::span<const ModelC
       }
     };
     if (c.dtype == ElementType::f32) {
-      fill([](size_t i) { return splitmix_uniform(1, -std::sqrt(3.0), std::sqrt(3.0), i); });
+      splitmix_uniform(1, -std::sqrt(3.0), std::sqrt(3.0), 0, count, data.bytes.data());
     } else if (c.dtype == ElementType::i32 && classes > 0 && tokens) {
       const size_t shift = &c == &columns[0] ? 0 : 1;
       const auto time = static_cast<size_t>(c.shape[0]);

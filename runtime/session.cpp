@@ -1,6 +1,4 @@
 // A bundle with its memory, and what runs on it besides training: init and evaluation; see trainer.h.
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -9,22 +7,11 @@
 
 #include "fmt/format.h"
 #include "runtime/batches.h"
+#include "runtime/memory.h"
 #include "runtime/trainer.h"
 
 namespace nnc::runtime {
 namespace {
-
-// Large buffers start at a huge page, and the kernel is asked to use them: matrix products touch many pages
-// at once.
-unsigned char* allocate(uint64_t bytes) {
-  constexpr uint64_t kHuge = 2 << 20;
-  const uint64_t alignment = bytes >= 2 * kHuge ? kHuge : 64;
-  if (bytes > std::numeric_limits<uint64_t>::max() / 2) return nullptr;
-  const uint64_t size = (std::max<uint64_t>(bytes, 64) + alignment - 1) / alignment * alignment;
-  void* memory = std::aligned_alloc(alignment, size);
-  if (memory != nullptr && alignment == kHuge) madvise(memory, size, MADV_HUGEPAGE);
-  return static_cast<unsigned char*>(memory);
-}
 
 // Zeroes memory that nothing has touched yet, each thread a part: the system takes as long to hand out fresh
 // pages as a small model needs to compile.
@@ -74,13 +61,13 @@ Session::Session(const Bundle& bundle, ThreadPool& pool) : bundle_(bundle), pool
   for (const EntryPoint& e : bundle.entries)
     arena =
         std::max(arena, e.arena_bytes + e.scratch_bytes_per_thread * static_cast<uint64_t>(pool.threads()));
-  state_ = allocate(bundle.state_bytes);
-  arena_ = allocate(arena);
+  state_ = allocate_aligned(bundle.state_bytes);
+  arena_ = allocate_aligned(arena);
   if (state_ != nullptr) clear(state_, bundle.state_bytes, pool);
   context_.state = state_;
   context_.arena = arena_;
   const uint64_t claims = NNC_CLAIM_BYTES * static_cast<uint64_t>(pool.threads());
-  context_.claims = allocate(claims);
+  context_.claims = allocate_aligned(claims);
   if (context_.claims != nullptr) std::memset(context_.claims, 0, claims);
 }
 

@@ -10,6 +10,7 @@
 #include "fmt/format.h"
 #include "runtime/file.h"
 #include "runtime/norms.h"
+#include "runtime/splitmix.h"
 #include "runtime/training_loop.h"
 
 namespace nnc::runtime {

@@ -9,7 +9,7 @@
 #include "codegen/compile.h"
 #include "fmt/format.h"
 #include "passes/pass.h"
-#include "runtime/dataset.h"
+#include "runtime/splitmix.h"
 
 namespace nnc::test {
 namespace {

@@ -8,6 +8,7 @@
 #include "data_support.h"
 #include "runtime/dataset.h"
 #include "runtime/idx.h"
+#include "runtime/splitmix.h"
 
 using namespace nnc;
 using namespace nnc::runtime;
