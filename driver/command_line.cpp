@@ -22,86 +22,6 @@ enum FlagGroup : uint32_t {
   kSet = 1 << 7,    // --set alone
 };
 
-struct CommandRow {
-  const char* name;
-  const char* arguments;  // as shown in the usage line
-  size_t fewest, most;    // how many
-  const char* example;
-  const char* about;
-  uint32_t groups;
-  CommandFn run;
-};
-
-constexpr size_t kAny = 1000;
-constexpr CommandRow kCommands[] = {
-    {"check", "FILE", 1, 1, "nnc check examples/digits/digits.nn",
-     "Reports what is wrong with a model or run file; builds nothing.", kModel | kOptimizer | kJson, check},
-    {"compile", "FILE", 1, 1, "nnc compile examples/digits/digits.nn -D batch=64",
-     "Compiles a model's training step and prints parameters, FLOPs per step, the exact memory bill, kernels "
-     "and "
-     "compile times.",
-     kModel | kOptimizer | kBuild | kPasses | kJson, compile},
-    {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
-     "Prints any stage of a model as text, lists a checkpoint's tensors, or shows one of them: its numbers, "
-     "or "
-     "its rows as pictures.",
-     kModel | kOptimizer | kBuild | kPasses | kGraph | kJson, inspect},
-    {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
-     "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
-     kModel | kOptimizer | kPasses | kGraph, opt},
-    {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
-     "Runs a small program: every value, the loss, each gradient, and what a step changes.",
-     kModel | kOptimizer | kSeed | kBuild | kPasses, run},
-    {"paths", "FILE", 1, 1,
-     "nnc paths examples/surfaces/beale.nn --optimizer 'sgd(lr = 0.01)' --optimizer 'adagrad(lr = 0.3)' -o "
-     "beale.html",
-     "Draws the ways of optimisers over a loss of two parameters, as a page with contours and moving points.",
-     kModel | kSeed | kBuild | kPasses | kJson, paths},
-    {"init", "digits | csv FILE | images DIR", 1, 2, "nnc init csv iris.csv",
-     "Writes a model and a run file that train at once: for the digits that come with nnc, for a table, or "
-     "for a "
-     "folder of pictures. Says what it guessed; overwrites nothing.",
-     0, init},
-    {"config", "RUN.toml", 1, 1, "nnc config examples/digits/digits.toml --set train.epochs=5",
-     "Prints every setting of a run with the value that holds and where it comes from.", kModel | kSeed,
-     config},
-    {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
-     "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild | kPasses, train},
-    {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
-     "Loss and metrics of a trained run (run file or folder) on its test data.",
-     kSet | kBuild | kPasses | kJson, eval},
-    {"predict", "RUN INPUT", 2, 2, "nnc predict examples/digits/digits.toml new.csv",
-     "Prints what a trained run's model gives for each row of a data file.", kSet | kBuild | kPasses,
-     predict},
-    {"report", "RUN", 1, 1, "nnc report examples/digits/digits.toml -o digits.html",
-     "Writes one page about a run: curves, norms, mistakes, the model, its cost and where it comes from.",
-     kBuild | kPasses, report},
-    {"compare", "RUN...", 1, kAny, "nnc compare runs/digits runs/digits-2 -o compared.html",
-     "Puts runs side by side: what they reached, and in which settings they differ.", kJson, compare},
-    {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
-     "Compares each parameter's gradient with central differences, in double precision.",
-     kModel | kSeed | kPasses | kJson, gradcheck},
-    {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
-     "Times training steps on generated data that lies in memory.", kModel | kBuild | kPasses | kJson, bench},
-    {"ops", "[NAME]", 0, 1, "nnc ops softmax_xent", "The operations of the graph, from the op table.", 0,
-     ops},
-    {"std", "[NAME]", 0, 1, "nnc std linear", "The standard library, written in the language itself.", 0,
-     std_library},
-    {"fmt", "FILE...", 1, kAny, "nnc fmt --check examples/digits/digits.nn",
-     "Prints .nn files in the one style; - reads standard input.", 0, fmt_files},
-};
-
-// Usage lines in our words; everything else of the help text is CLI11's.
-class HelpFormatter : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App* app, std::string) const override {
-    for (const CommandRow& row : kCommands)
-      if (app->get_name() == row.name)
-        return fmt::format("Usage: nnc {} {} [FLAGS]\n", row.name, row.arguments);
-    return "Usage: nnc COMMAND ...\n";
-  }
-};
-
 // Checks "none" and "random:SEED".
 std::string valid_schedule(const std::string& text) {
   if (text == "none") return {};
@@ -154,93 +74,197 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
   if ((groups & kJson) != 0) app.add_flag("--json", o.json, "Machine-readable output");
 }
 
-void add_own_flags(CLI::App& app, std::string_view name, Options& o) {
-  if (name == "inspect") {
-    app.add_option("--stage", o.stage, "ast, graph, grad, fused, kernels, llvm or asm (default graph)")
-        ->type_name("STAGE")
-        ->check(CLI::IsMember({"ast", "graph", "grad", "fused", "kernels", "llvm", "asm"}));
-    app.add_option("--tensor", o.tensor, "Show this tensor of a checkpoint or of a trained run")
-        ->type_name("NAME");
-    app.add_option("-o", o.output, "Draw the tensor's rows as pictures into FILE.png")->type_name("FILE.png");
-    app.add_option("--pictures", o.pictures,
-                   "The shape of one of them: 28x28 or 3x32x32 (default: square, grey or in three colours)")
-        ->type_name("CxHxW");
-    app.add_option("--names", o.names, "What to write under them (default: categories, or numbers from 0)")
-        ->type_name("A,B,...")
-        ->delimiter(',')
-        ->allow_extra_args(false);
-  }
-  if (name == "opt") {
-    app.add_option("--passes", o.passes, "Exactly these, in this order (default: the whole pipeline)")
-        ->type_name("A,B,...");
-    app.add_flag("--print-changed", o.print_changed, "Print the graph after each pass that changes it");
-  }
-  if (name == "run") {
-    app.add_option("-e", o.expression, "Evaluate an expression instead of a file")->type_name("EXPR");
-    app.add_option("--steps", o.steps, "Steps of the optimiser to take (default 1)")
-        ->type_name("N")
-        ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
-    app.add_flag("--interpret", o.interpret,
-                 "Use the reference interpreter, in double, instead of compiled code");
-  }
-  if (name == "paths") {
-    app.add_option("--optimizer", o.optimizers, "An optimiser call; each one is a way (default: sgd)")
-        ->type_name("CALL")
-        ->allow_extra_args(false);
-    app.add_option("--steps", o.path_steps, "Steps of each optimiser (default 200)")
-        ->type_name("N")
-        ->check(CLI::Range(int64_t{1}, int64_t{20'000}));
-    app.add_option("-o", o.outputs, "FILE.html, .svg or .png; may be repeated (default: FILE-paths.html)")
-        ->type_name("FILE")
-        ->allow_extra_args(false);
-  }
-  if (name == "gradcheck") {
-    app.add_option("--step", o.step_size, "The h of (f(x + h) - f(x - h)) / 2h (default: chosen per entry)")
-        ->type_name("H")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--tolerance", o.tolerance, "Largest relative error that passes (default 1e-6)")
-        ->type_name("T")
-        ->check(CLI::PositiveNumber);
-  }
-  if (name == "train") app.add_flag("--fresh", o.fresh, "Start over instead of resuming");
-  if (name == "report") {
-    app.add_option("-o", o.output, "Where to write the page (default: report.html in the run's folder)")
-        ->type_name("FILE");
-    app.add_flag("--live", o.live, "Serve the page to this machine while the run goes on");
-    app.add_option("--port", o.port, "Where --live listens (default 7878; 0: any free port)")
-        ->type_name("N")
-        ->check(CLI::Range(0, 65535));
-  }
-  if (name == "compare") app.add_option("-o", o.output, "Write the curves as a page")->type_name("FILE.html");
-  if (name == "init") {
-    app.add_option("--label", o.label,
-                   "The column of the table to predict, by name or number (default: guessed)")
-        ->type_name("COLUMN");
-    app.add_option("-o", o.output, "Write NAME.nn and NAME.toml (default: named after the data)")
-        ->type_name("NAME");
-  }
-  if (name == "predict") {
-    app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")
-        ->type_name("NAME");
-    app.add_flag("--values", o.values,
-                 "Every output of all rows together, laid out as nnc run does, not CSV");
-  }
-  if (name == "eval" || name == "predict")
-    app.add_option(
-           "--checkpoint", o.checkpoint,
-           "best, latest, or a checkpoint's path (default: the best if the run has train.best, else the "
-           "latest)")
-        ->type_name("WHICH");
-  if (name == "bench")
-    app.add_option("--max-seconds", o.max_seconds, "Limit of the timed part (default 60)")
-        ->type_name("S")
-        ->check(CLI::PositiveNumber);
-  if (name == "ops") app.add_flag("--markdown", o.markdown, "The whole reference, as docs/ops.md");
-  if (name == "fmt") {
-    app.add_flag("--check", o.check_only, "Change nothing; exit 1 and name the files that are not in style");
-    app.add_flag("--write", o.write, "Rewrite the files in place");
-  }
+// ---- flags of one command each ----------------------------------------------------------------------------
+
+void checkpoint_flag(CLI::App& app, Options& o) {
+  app.add_option(
+         "--checkpoint", o.checkpoint,
+         "best, latest, or a checkpoint's path (default: the best if the run has train.best, else the "
+         "latest)")
+      ->type_name("WHICH");
 }
+
+void inspect_flags(CLI::App& app, Options& o) {
+  app.add_option("--stage", o.stage, "ast, graph, grad, fused, kernels, llvm or asm (default graph)")
+      ->type_name("STAGE")
+      ->check(CLI::IsMember({"ast", "graph", "grad", "fused", "kernels", "llvm", "asm"}));
+  app.add_option("--tensor", o.tensor, "Show this tensor of a checkpoint or of a trained run")
+      ->type_name("NAME");
+  app.add_option("-o", o.output, "Draw the tensor's rows as pictures into FILE.png")->type_name("FILE.png");
+  app.add_option("--pictures", o.pictures,
+                 "The shape of one of them: 28x28 or 3x32x32 (default: square, grey or in three colours)")
+      ->type_name("CxHxW");
+  app.add_option("--names", o.names, "What to write under them (default: categories, or numbers from 0)")
+      ->type_name("A,B,...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+}
+
+void opt_flags(CLI::App& app, Options& o) {
+  app.add_option("--passes", o.passes, "Exactly these, in this order (default: the whole pipeline)")
+      ->type_name("A,B,...");
+  app.add_flag("--print-changed", o.print_changed, "Print the graph after each pass that changes it");
+}
+
+void run_flags(CLI::App& app, Options& o) {
+  app.add_option("-e", o.expression, "Evaluate an expression instead of a file")->type_name("EXPR");
+  app.add_option("--steps", o.steps, "Steps of the optimiser to take (default 1)")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
+  app.add_flag("--interpret", o.interpret,
+               "Use the reference interpreter, in double, instead of compiled code");
+}
+
+void paths_flags(CLI::App& app, Options& o) {
+  app.add_option("--optimizer", o.optimizers, "An optimiser call; each one is a way (default: sgd)")
+      ->type_name("CALL")
+      ->allow_extra_args(false);
+  app.add_option("--steps", o.path_steps, "Steps of each optimiser (default 200)")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, int64_t{20'000}));
+  app.add_option("-o", o.outputs, "FILE.html, .svg or .png; may be repeated (default: FILE-paths.html)")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+}
+
+void gradcheck_flags(CLI::App& app, Options& o) {
+  app.add_option("--step", o.step_size, "The h of (f(x + h) - f(x - h)) / 2h (default: chosen per entry)")
+      ->type_name("H")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--tolerance", o.tolerance, "Largest relative error that passes (default 1e-6)")
+      ->type_name("T")
+      ->check(CLI::PositiveNumber);
+}
+
+void train_flags(CLI::App& app, Options& o) {
+  app.add_flag("--fresh", o.fresh, "Start over instead of resuming");
+}
+
+void report_flags(CLI::App& app, Options& o) {
+  app.add_option("-o", o.output, "Where to write the page (default: report.html in the run's folder)")
+      ->type_name("FILE");
+  app.add_flag("--live", o.live, "Serve the page to this machine while the run goes on");
+  app.add_option("--port", o.port, "Where --live listens (default 7878; 0: any free port)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 65535));
+}
+
+void compare_flags(CLI::App& app, Options& o) {
+  app.add_option("-o", o.output, "Write the curves as a page")->type_name("FILE.html");
+}
+
+void init_flags(CLI::App& app, Options& o) {
+  app.add_option("--label", o.label,
+                 "The column of the table to predict, by name or number (default: guessed)")
+      ->type_name("COLUMN");
+  app.add_option("-o", o.output, "Write NAME.nn and NAME.toml (default: named after the data)")
+      ->type_name("NAME");
+}
+
+void predict_flags(CLI::App& app, Options& o) {
+  app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")
+      ->type_name("NAME");
+  app.add_flag("--values", o.values, "Every output of all rows together, laid out as nnc run does, not CSV");
+  checkpoint_flag(app, o);
+}
+
+void bench_flags(CLI::App& app, Options& o) {
+  app.add_option("--max-seconds", o.max_seconds, "Limit of the timed part (default 60)")
+      ->type_name("S")
+      ->check(CLI::PositiveNumber);
+}
+
+void ops_flags(CLI::App& app, Options& o) {
+  app.add_flag("--markdown", o.markdown, "The whole reference, as docs/ops.md");
+}
+
+void fmt_flags(CLI::App& app, Options& o) {
+  app.add_flag("--check", o.check_only, "Change nothing; exit 1 and name the files that are not in style");
+  app.add_flag("--write", o.write, "Rewrite the files in place");
+}
+
+// ---- the table --------------------------------------------------------------------------------------------
+
+struct CommandRow {
+  const char* name;
+  const char* arguments;  // as shown in the usage line
+  size_t fewest, most;    // how many
+  const char* example;
+  const char* about;
+  uint32_t groups;
+  CommandFn run;
+  void (*own_flags)(CLI::App& app, Options& o) = nullptr;
+};
+
+constexpr size_t kAny = 1000;
+constexpr CommandRow kCommands[] = {
+    {"check", "FILE", 1, 1, "nnc check examples/digits/digits.nn",
+     "Reports what is wrong with a model or run file; builds nothing.", kModel | kOptimizer | kJson, check},
+    {"compile", "FILE", 1, 1, "nnc compile examples/digits/digits.nn -D batch=64",
+     "Compiles a model's training step and prints parameters, FLOPs per step, the exact memory bill, kernels "
+     "and compile times.",
+     kModel | kOptimizer | kBuild | kPasses | kJson, compile},
+    {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
+     "Prints any stage of a model as text, lists a checkpoint's tensors, or shows one of them: its numbers, "
+     "or its rows as pictures.",
+     kModel | kOptimizer | kBuild | kPasses | kGraph | kJson, inspect, inspect_flags},
+    {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
+     "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
+     kModel | kOptimizer | kPasses | kGraph, opt, opt_flags},
+    {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
+     "Runs a small program: every value, the loss, each gradient, and what a step changes.",
+     kModel | kOptimizer | kSeed | kBuild | kPasses, run, run_flags},
+    {"paths", "FILE", 1, 1,
+     "nnc paths examples/surfaces/beale.nn --optimizer 'sgd(lr = 0.01)' --optimizer 'adagrad(lr = 0.3)' -o "
+     "beale.html",
+     "Draws the ways of optimisers over a loss of two parameters, as a page with contours and moving points.",
+     kModel | kSeed | kBuild | kPasses | kJson, paths, paths_flags},
+    {"init", "digits | csv FILE | images DIR", 1, 2, "nnc init csv iris.csv",
+     "Writes a model and a run file that train at once: for the digits that come with nnc, for a table, or "
+     "for a folder of pictures. Says what it guessed; overwrites nothing.",
+     0, init, init_flags},
+    {"config", "RUN.toml", 1, 1, "nnc config examples/digits/digits.toml --set train.epochs=5",
+     "Prints every setting of a run with the value that holds and where it comes from.", kModel | kSeed,
+     config},
+    {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
+     "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild | kPasses, train,
+     train_flags},
+    {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
+     "Loss and metrics of a trained run (run file or folder) on its test data.",
+     kSet | kBuild | kPasses | kJson, eval, checkpoint_flag},
+    {"predict", "RUN INPUT", 2, 2, "nnc predict examples/digits/digits.toml new.csv",
+     "Prints what a trained run's model gives for each row of a data file.", kSet | kBuild | kPasses, predict,
+     predict_flags},
+    {"report", "RUN", 1, 1, "nnc report examples/digits/digits.toml -o digits.html",
+     "Writes one page about a run: curves, norms, mistakes, the model, its cost and where it comes from.",
+     kBuild | kPasses, report, report_flags},
+    {"compare", "RUN...", 1, kAny, "nnc compare runs/digits runs/digits-2 -o compared.html",
+     "Puts runs side by side: what they reached, and in which settings they differ.", kJson, compare,
+     compare_flags},
+    {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
+     "Compares each parameter's gradient with central differences, in double precision.",
+     kModel | kSeed | kPasses | kJson, gradcheck, gradcheck_flags},
+    {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
+     "Times training steps on generated data that lies in memory.", kModel | kBuild | kPasses | kJson, bench,
+     bench_flags},
+    {"ops", "[NAME]", 0, 1, "nnc ops softmax_xent", "The operations of the graph, from the op table.", 0, ops,
+     ops_flags},
+    {"std", "[NAME]", 0, 1, "nnc std linear", "The standard library, written in the language itself.", 0,
+     std_library},
+    {"fmt", "FILE...", 1, kAny, "nnc fmt --check examples/digits/digits.nn",
+     "Prints .nn files in the one style; - reads standard input.", 0, fmt_files, fmt_flags},
+};
+
+// Usage lines in our words; everything else of the help text is CLI11's.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* app, std::string) const override {
+    for (const CommandRow& row : kCommands)
+      if (app->get_name() == row.name)
+        return fmt::format("Usage: nnc {} {} [FLAGS]\n", row.name, row.arguments);
+    return "Usage: nnc COMMAND ...\n";
+  }
+};
 
 int usage_error(Console& console, DiagnosticKind kind, std::string message, std::string help) {
   Diagnostics diagnostics;
@@ -297,7 +321,7 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
     CLI::App* command = app.add_subcommand(row.name, row.about);
     command->add_option("arguments", options.arguments)->group("");
     add_groups(*command, row.groups, options);
-    add_own_flags(*command, row.name, options);
+    if (row.own_flags != nullptr) row.own_flags(*command, options);
     command->add_flag("-q,--quiet", console.quiet, "Only errors on stderr");
     command->add_flag("-v,--verbose", console.verbose, "Say more");
     commands.push_back(command);

@@ -15,7 +15,7 @@ using TensorMap = std::map<std::string, DenseTensor, std::less<>>;
 // `grad` nodes (passes/differentiate removes them).
 TensorMap evaluate(const Graph& graph, const TensorMap& inputs);
 
-// Every value of the graph, in node order: for tests of single nodes and for `nnc run`.
+// Every value of the graph, in node order: for tests of single nodes.
 std::vector<std::vector<DenseTensor>> evaluate_all(const Graph& graph, const TensorMap& inputs);
 
 }  // namespace nnc

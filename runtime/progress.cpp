@@ -44,27 +44,13 @@ int columns_of(std::FILE* stream) {
   return 80;
 }
 
-}  // namespace
-
-bool wants_color(std::FILE* stream) {
-  if (is_set("NO_COLOR")) return false;
-  if (is_set("CLICOLOR_FORCE") && std::strcmp(std::getenv("CLICOLOR_FORCE"), "0") != 0) return true;
-  return isatty(fileno(stream)) != 0 && !is_dumb();
-}
-
+// `automatic` becomes bar on a terminal, else plain.
 ProgressMode resolve_mode(ProgressMode mode, std::FILE* stream) {
   if (mode != ProgressMode::automatic) return mode;
   return isatty(fileno(stream)) != 0 && !is_dumb() ? ProgressMode::bar : ProgressMode::plain;
 }
 
-std::string describe_seconds(double seconds) {
-  if (!(seconds < 360000)) return "long";
-  const auto whole = static_cast<int64_t>(std::llround(std::max(0.0, seconds)));
-  if (seconds < 9.95) return fmt::format("{:.1f} s", std::max(0.0, seconds));
-  if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
-}
+}  // namespace
 
 size_t sparkline(std::span<const double> values, char* to) {
   double low = INFINITY, high = -INFINITY;

@@ -11,16 +11,8 @@
 
 namespace nnc::runtime {
 
+// `automatic`: a bar on a terminal that can redraw a line, else plain lines.
 enum class ProgressMode { automatic, bar, plain, none };
-
-// Whether to write colours to this stream: a terminal, unless NO_COLOR is set or TERM is dumb; CLICOLOR_FORCE
-// forces.
-bool wants_color(std::FILE* stream);
-// `automatic` becomes bar on a terminal, else plain.
-ProgressMode resolve_mode(ProgressMode mode, std::FILE* stream);
-
-// "12 s", "3 min 20 s", "2 h 05 min"
-std::string describe_seconds(double seconds);
 
 // The values as a row of blocks from the lowest (▁) to the highest (█), spaced by logarithm where all are positive; a
 // space for what is not finite. `to` needs 3 bytes per value and one for the end. Returns how many bytes were written.
