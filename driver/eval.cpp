@@ -43,7 +43,7 @@ int eval(const Options& options, Console& console) {
   runtime::Session memory(*bundle, pool);
   if (!load_trained(session, *trained, memory)) return session.leave();
   const auto values = runtime::evaluate(memory, rows->data, session.diagnostics);
-  if (!values) return session.leave();
+  if (!values || !runtime::check_unchanged({&rows->data}, session.diagnostics)) return session.leave();
   if (options.json) {
     console.write(json_report(*trained, *rows, *values));
   } else {

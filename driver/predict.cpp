@@ -92,6 +92,7 @@ int show_values(Session& session, Trained& trained) {
       if (tensor.role == TensorRole::output && tensor.name == output)
         session.console.write(named_tensor_text(output, dense(tensor, memory.state())));
   }
+  static_cast<void>(runtime::check_unchanged({&*data}, session.diagnostics));  // leave() reports it
   return session.leave();
 }
 
@@ -116,6 +117,7 @@ int predict(const Options& options, Console& console) {
   if (!load_trained(session, *trained, memory)) return session.leave();
   const Status done = runtime::predict(memory, *output, *data, stdout, session.diagnostics);
   if (!done && Console::reader_gone()) return 0;
+  static_cast<void>(runtime::check_unchanged({&*data}, session.diagnostics));  // leave() reports it
   return session.leave();
 }
 

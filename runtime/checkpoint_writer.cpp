@@ -45,15 +45,17 @@ bool CheckpointWriter::keep_as_best(const std::string& from, Diagnostics& diagno
   return (bytes && write_file(best, *bytes, problems, false)) || fail(problems, diagnostics);
 }
 
-bool CheckpointWriter::fail(const Diagnostics& problems, Diagnostics& diagnostics) const {
+bool CheckpointWriter::fail(const Diagnostics& problems, Diagnostics& diagnostics,
+                            std::string_view mended) const {
   for (const Diagnostic& d : problems.all()) {
     Diagnostic& said = diagnostics.error_at(d.kind, d.location, d.message);
     for (const std::string& note : d.notes) said.note(note);
     if (newest_.empty())
-      said.note("no checkpoint was made before").suggest("the same command starts again once there is room");
+      said.note("no checkpoint was made before")
+          .suggest(fmt::format("{}, the same command starts again", mended));
     else
       said.note(fmt::format("the newest checkpoint is {}", newest_))
-          .suggest("once it can be written, the same command goes on from there");
+          .suggest(fmt::format("{}, the same command goes on from there", mended));
   }
   return false;
 }

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "codegen/program.h"
 #include "runtime/position.h"
@@ -34,8 +35,9 @@ class CheckpointWriter {
   // Removes what `train.keep` does not ask for.
   void prune();
 
-  // Reports what of the run folder could not be written, and where the run stands on the disk.
-  bool fail(const Diagnostics& problems, Diagnostics& diagnostics) const;
+  // Reports what ended the run and where it stands on the disk; `mended`, half a sentence, says when it can go on.
+  bool fail(const Diagnostics& problems, Diagnostics& diagnostics,
+            std::string_view mended = "once it can be written") const;
 
   const std::string& newest() const { return newest_; }
   // The run begins, or goes on, at this step.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <set>
 
 #include "fmt/format.h"
 #include "runtime/augment.h"
@@ -88,6 +89,17 @@ const ColumnData* Dataset::find(const std::string& name) const {
   for (const ColumnData& c : columns)
     if (c.column.name == name) return &c;
   return nullptr;
+}
+
+Status check_unchanged(std::initializer_list<const Dataset*> parts, Diagnostics& diagnostics) {
+  std::set<const FileBytes*> seen;
+  bool good = true;
+  for (const Dataset* part : parts)
+    for (const ColumnData& column : part->columns)
+      if (column.file != nullptr && seen.insert(column.file.get()).second)
+        good = bool(column.file->check_unchanged(diagnostics)) && good;
+  if (!good) return Failure{};
+  return Done{};
 }
 
 void gather_rows(const ColumnData& column, const uint32_t* order, int64_t count, unsigned char* to,

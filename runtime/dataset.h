@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <span>
 #include <string>
@@ -68,6 +69,10 @@ struct Dataset {
 
   const ColumnData* find(const std::string& name) const;
 };
+
+// Fails, with an error for each, if mapped files of these parts are no longer as they were when they were opened: what
+// was computed from them since then is of no use.
+Status check_unchanged(std::initializer_list<const Dataset*> parts, Diagnostics& diagnostics);
 
 size_t element_size(ElementType type);
 std::string_view element_name(ElementType type);

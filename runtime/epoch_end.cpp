@@ -21,6 +21,7 @@ bool Trainer::end_segment() {
     if (!values) return false;
     outcome_.metrics = *std::move(values);
   }
+  if (!data_is_unchanged()) return false;
   ++at_.epoch;
   ++at_.epoch_in_phase;
   at_.step_in_epoch = 0;
@@ -95,7 +96,14 @@ bool Trainer::state_is_finite() {
   return bad.empty() || diverged(bad.front());
 }
 
+bool Trainer::data_is_unchanged() {
+  Diagnostics problems;
+  if (check_unchanged({&data_.train, &data_.test}, problems)) return true;
+  return checkpoints_.fail(problems, diagnostics_, "with the file as it was");
+}
+
 bool Trainer::diverged(const std::string& parameter) {
+  if (!data_is_unchanged()) return false;  // it is not the model's fault, then
   std::string what = parameter;
   if (parameter.empty()) {
     for (const LossReader& loss : losses_)
@@ -129,7 +137,7 @@ bool Trainer::save(bool must_sync) {
 }
 
 bool Trainer::write(bool must_sync) {
-  return checkpoints_.save(at_, bundle(), session_->state(), must_sync, diagnostics_);
+  return data_is_unchanged() && checkpoints_.save(at_, bundle(), session_->state(), must_sync, diagnostics_);
 }
 
 void Trainer::say_epoch(bool last) {

@@ -1,10 +1,11 @@
-// Mapping files, and what happens when one is cut short under the mapping; see file_bytes.h.
+// Mapping files, and what happens when one is cut short or written to under the mapping; see file_bytes.h.
 #include "runtime/file_bytes.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,7 +13,9 @@
 #include <cstdio>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
+#include "fmt/format.h"
 #include "runtime/file.h"
 
 namespace nnc::runtime {
@@ -22,11 +25,13 @@ namespace {
 struct Mapping {
   std::atomic<const unsigned char*> begin{nullptr};
   size_t size = 0;
-  char message[512] = {};
+  int descriptor = -1;
+  char cut[768] = {}, unreadable[768] = {};  // what is to be said
 };
 std::array<Mapping, 64> mappings;
 std::mutex mappings_mutex;
 struct sigaction previous_action;
+std::atomic_flag is_saying;
 
 // A page of a mapped file is gone: say which file, and stop. Only what a signal handler may call.
 void page_is_gone(int signal, siginfo_t* info, void*) {
@@ -34,14 +39,29 @@ void page_is_gone(int signal, siginfo_t* info, void*) {
   for (const Mapping& mapping : mappings) {
     const unsigned char* begin = mapping.begin.load();
     if (begin == nullptr || address < begin || address >= begin + mapping.size) continue;
-    [[maybe_unused]] const ssize_t written =
-        ::write(STDERR_FILENO, mapping.message, std::strlen(mapping.message));
+    while (is_saying.test_and_set()) ::pause();  // another thread is saying it, and ends this one
+    struct stat info_now {};
+    const bool cut =
+        ::fstat(mapping.descriptor, &info_now) == 0 && static_cast<size_t>(info_now.st_size) < mapping.size;
+    termios terminal{};  // may have a bar in its last line
+    const char* line_end = ::tcgetattr(STDERR_FILENO, &terminal) == 0 ? "\n" : "";
+    for (const char* text : {line_end, cut ? mapping.cut : mapping.unreadable})
+      if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) break;
     ::_exit(4);
   }
   ::sigaction(signal, &previous_action, nullptr);  // not ours: as if this handler did not exist
 }
 
-bool remember(const unsigned char* begin, size_t size, const std::string& path) {
+template <size_t size>
+void compose(char (&to)[size], const std::string& path, std::string_view what) {
+  *fmt::format_to_n(to, size - 1,
+                    "{:.400}: error: {}\n  note: the checkpoints of a run are kept\n"
+                    "  help: with the file as it was, the same command goes on\n",
+                    path, what)
+       .out = '\0';
+}
+
+bool remember(const unsigned char* begin, size_t size, const std::string& path, int descriptor) {
   const std::lock_guard lock(mappings_mutex);
   static const bool installed = [] {
     struct sigaction action {};
@@ -54,9 +74,11 @@ bool remember(const unsigned char* begin, size_t size, const std::string& path) 
   for (Mapping& mapping : mappings) {
     if (mapping.begin.load() != nullptr) continue;
     mapping.size = size;
-    std::snprintf(mapping.message, sizeof mapping.message,
-                  "%.400s: error: was cut short while it was read; the last checkpoint is kept\n",
-                  path.c_str());
+    mapping.descriptor = descriptor;
+    compose(mapping.cut, path,
+            fmt::format("was cut short while it was in use: it had {} bytes [data_changed]", size));
+    compose(mapping.unreadable, path,
+            "cannot be read any more: the disk fails, or is full [data_unreadable]");
     mapping.begin.store(begin);
     return true;
   }
@@ -69,19 +91,40 @@ void forget(const unsigned char* begin) {
     if (mapping.begin.load() == begin) mapping.begin.store(nullptr);
 }
 
+int64_t written_ns(const struct stat& info) {
+  return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+
 }  // namespace
 
 FileBytes::FileBytes(std::vector<unsigned char> bytes)
     : owned_(std::move(bytes)), data_(owned_.data()), size_(owned_.size()) {}
 
 FileBytes::~FileBytes() {
-  if (!mapped_) return;
+  if (!mapped()) return;
   forget(data_);
   ::munmap(const_cast<unsigned char*>(data_), size_);
+  ::close(descriptor_);
+}
+
+Status FileBytes::check_unchanged(Diagnostics& diagnostics) const {
+  if (!mapped()) return Done{};
+  struct stat info {};
+  const bool there = ::fstat(descriptor_, &info) == 0;
+  if (there && static_cast<size_t>(info.st_size) == size_ && written_ns(info) == written_ns_) return Done{};
+  Diagnostic& said = diagnostics.error_at(DiagnosticKind::data_changed, path_,
+                                          "was changed while it was in use: what came of it is not kept");
+  if (!there)
+    said.note("it cannot be asked for any more");
+  else if (static_cast<size_t>(info.st_size) != size_)
+    said.note(fmt::format("it had {} bytes, now it has {}", size_, info.st_size));
+  else
+    said.note(fmt::format("it was written to; its size is still {} bytes", size_));
+  return Failure{};
 }
 
 void FileBytes::expect_order(bool random) const {
-  if (mapped_) ::madvise(const_cast<unsigned char*>(data_), size_, random ? MADV_RANDOM : MADV_NORMAL);
+  if (mapped()) ::madvise(const_cast<unsigned char*>(data_), size_, random ? MADV_RANDOM : MADV_NORMAL);
 }
 
 void FileBytes::read_ahead(const unsigned char* at, size_t bytes) const {
@@ -99,7 +142,7 @@ class FileMapper {
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (file < 0) return nullptr;
     SharedBytes bytes = map(file, path, place);
-    ::close(file);
+    if (bytes == nullptr) ::close(file);
     return bytes;
   }
 
@@ -114,11 +157,17 @@ class FileMapper {
     void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0);
     if (at == MAP_FAILED) return nullptr;
     const auto* begin = static_cast<const unsigned char*>(at);
-    if (!remember(begin, size, path)) {
+    if (!remember(begin, size, path, file)) {
       ::munmap(at, size);
       return nullptr;
     }
-    return SharedBytes(new FileBytes(begin, size));
+    std::shared_ptr<FileBytes> bytes(new FileBytes());
+    bytes->data_ = begin;
+    bytes->size_ = size;
+    bytes->descriptor_ = file;
+    bytes->written_ns_ = written_ns(info);
+    bytes->path_ = path;
+    return bytes;
   }
 };
 

@@ -78,6 +78,8 @@ class Trainer {
   bool save(bool must_sync);
   bool write(bool must_sync);
   bool state_is_finite();
+  // What was learned from rows that another program has written to must not get into a checkpoint.
+  bool data_is_unchanged();
   bool diverged(const std::string& parameter = "");
   bool interrupted();
 

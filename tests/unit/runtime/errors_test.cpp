@@ -315,6 +315,17 @@ schedule = { kind = "linear", to = -1 }
          std::string text = rendered(diagnostics, Sources(), folder.path());
          return text;
        }},
+      {"data_changed",
+       [] {
+         const TemporaryFolder folder;
+         const std::string path = folder.file("train-images-idx3-ubyte", "sixteen bytes...");
+         Diagnostics diagnostics;
+         const Result<SharedBytes> bytes = open_bytes(path, DataPlace::mapped, diagnostics);
+         REQUIRE(bytes);
+         folder.file("train-images-idx3-ubyte", "six");
+         CHECK_FALSE((*bytes)->check_unchanged(diagnostics));
+         return rendered(diagnostics, Sources(), folder.path());
+       }},
       {"write_failed",
        [] {
          Diagnostics diagnostics;
