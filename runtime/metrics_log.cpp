@@ -140,12 +140,18 @@ Status MetricsLog::reopen(File& file, const std::string& kept, Diagnostics& diag
 }
 
 Status MetricsLog::write(const File& file, std::string_view text, Diagnostics& diagnostics) {
-  const ssize_t count = ::write(file.descriptor, text.data(), text.size());
-  if (count == static_cast<ssize_t>(text.size())) return Done{};
-  diagnostics.error_at(
-      DiagnosticKind::write_failed, file.path,
-      fmt::format("cannot be written: {}", count < 0 ? std::strerror(errno) : "the disk is full"));
-  return Failure{};
+  while (
+      !text.empty()) {  // where the disk gets full, a part is taken first and only the rest refused, with the reason
+    const ssize_t count = ::write(file.descriptor, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      diagnostics.error_at(DiagnosticKind::write_failed, file.path,
+                           fmt::format("cannot be written: {}", std::strerror(errno)));
+      return Failure{};
+    }
+    text.remove_prefix(static_cast<size_t>(count));
+  }
+  return Done{};
 }
 
 }  // namespace nnc::runtime
