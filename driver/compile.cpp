@@ -36,8 +36,10 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   bill.row({"scratch", bytes_text(memory.scratch), ""});
   bill.row({"one batch", bytes_text(memory.inputs), ""});
   if (c.data_bytes > 0) bill.row({"data", bytes_text(c.data_bytes), "resident"});
+  if (c.feeding_bytes > 0)
+    bill.row({"feeding", bytes_text(c.feeding_bytes), "batches gathered ahead, the rows' order"});
   bill.row({"epoch end", bytes_text(c.epoch_end_bytes()), "more, to measure the gradients"});
-  bill.row({"peak", bytes_text(peak_bytes(c.bundle) + c.data_bytes), "what is allocated at most"});
+  bill.row({"peak", bytes_text(c.peak_bytes()), "what is allocated at most"});
   out += bill.text("  ") + "\nstep\n";
   Table kernels("lrrl");
   for (const KernelInfo& kernel : step.kernels)
@@ -63,6 +65,10 @@ uint64_t Compiled::epoch_end_bytes() const {
   return of_norms > of_step ? of_norms - of_step : 0;
 }
 
+uint64_t Compiled::peak_bytes() const {
+  return driver::peak_bytes(bundle) + data_bytes + feeding_bytes;
+}
+
 int64_t Compiled::parameter_count() const {
   int64_t count = 0;
   for (const frontend::ParameterInfo& parameter : model.parameters) count += parameter.type.elements();
@@ -81,9 +87,11 @@ Result<Compiled> compile_all(Session& session, const std::string& path) {
   int64_t train_rows = 0;
   int64_t test_rows = c.loaded.options.batch;
   double data_ms = 0;
-  if (c.loaded.run && c.loaded.run->data.present()) {
+  Result<runtime::LoadedData> data = Failure();
+  const bool has_data = c.loaded.run && c.loaded.run->data.present();
+  if (has_data) {
     const double before = now_ms();
-    const Result<runtime::LoadedData> data = read_data(session, *c.loaded.run, c.model);
+    data = read_data(session, *c.loaded.run, c.model);
     if (!data) return Failure();
     train_rows = data->train.rows;
     test_rows = data->test.rows;
@@ -97,6 +105,7 @@ Result<Compiled> compile_all(Session& session, const std::string& path) {
   Result<Bundle> bundle = compile_graphs(session, *graphs, &c.passes_ms);
   if (!bundle) return Failure();
   c.bundle = std::move(*bundle);
+  if (has_data) c.feeding_bytes = feeding_bytes(c.bundle, *data, c.loaded.run->whole_batch);
   c.total_ms = now_ms() - start - data_ms;
   if (c.bundle.find("train") != nullptr) return c;
   session.diagnostics
@@ -120,7 +129,7 @@ nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sourc
   json["kernels"] = step.kernels.size();
   json["barriers"] = step.barriers;
   json["epoch_end_bytes"] = c.epoch_end_bytes();
-  json["peak_bytes"] = peak_bytes(c.bundle) + c.data_bytes;
+  json["peak_bytes"] = c.peak_bytes();
   json["parameter_bytes"] = memory.parameters;
   json["gradient_bytes"] = memory.gradients;
   json["optimizer_bytes"] = memory.optimizer;
@@ -130,6 +139,7 @@ nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sourc
   json["arena_bytes"] = memory.arena;
   json["state_bytes"] = c.bundle.state_bytes;
   json["data_bytes"] = c.data_bytes;
+  json["feeding_bytes"] = c.feeding_bytes;
   json["compile_ms"] = {{"frontend", c.frontend_ms}, {"passes", c.passes_ms}, {"lower", times.lower_ms},
                         {"emit", times.emit_ms},     {"link", times.link_ms}, {"total", c.total_ms}};
   json["kernels_compiled"] = times.kernels_compiled;

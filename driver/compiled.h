@@ -12,13 +12,15 @@ struct Compiled {
   LoadedModel loaded;
   frontend::Model model;
   Bundle bundle;
-  uint64_t data_bytes = 0;
+  uint64_t data_bytes = 0, feeding_bytes = 0;
   double frontend_ms = 0;
   double passes_ms = 0;
   double total_ms = 0;
 
   const EntryPoint& step() const { return *bundle.find("train"); }
   int64_t parameter_count() const;
+  // What is allocated at most.
+  uint64_t peak_bytes() const;
   // What the program that measures gradients at an epoch's end (runtime/norms.h) needs beyond the step.
   uint64_t epoch_end_bytes() const;
 };

@@ -4,6 +4,7 @@
 
 #include "driver/norms.h"
 #include "driver/report.h"
+#include "runtime/batches.h"
 
 namespace nnc::driver {
 namespace {
@@ -105,13 +106,21 @@ Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel
   return graphs;
 }
 
-Status check_memory(Session& session, const Bundle& bundle) {
+uint64_t feeding_bytes(const Bundle& bundle, const runtime::LoadedData& data, bool whole_batch) {
+  const EntryPoint* step = bundle.find("train");
+  if (step == nullptr) return 0;
+  uint64_t bytes = runtime::Batches::memory(bundle, "train", data.train, data.shuffle && !whole_batch);
+  if (data.test.rows > 0) bytes += runtime::Batches::memory(bundle, "eval", data.test, false);
+  return bytes - std::min(bytes, step->memory.inputs);
+}
+
+Status check_memory(Session& session, const Bundle& bundle, uint64_t more) {
   const uint64_t available = runtime::available_memory();
-  if (available == 0 || peak_bytes(bundle) <= available) return Done();
+  const uint64_t needed = peak_bytes(bundle) + more;
+  if (available == 0 || needed <= available) return Done();
   session.diagnostics
-      .error_at(
-          DiagnosticKind::out_of_memory, "nnc",
-          fmt::format("this needs {}, {} are free", bytes_text(peak_bytes(bundle)), bytes_text(available)))
+      .error_at(DiagnosticKind::out_of_memory, "nnc",
+                fmt::format("this needs {}, {} are free", bytes_text(needed), bytes_text(available)))
       .suggest("a smaller batch, or nnc compile to see what takes it");
   return Failure();
 }

@@ -28,8 +28,12 @@ Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& 
 Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded,
                                              const frontend::Model& model, int64_t rows);
 
-// Whether the bundle's peak fits into what the system says is available; reports both numbers if not. Asking
+// Bytes that feeding a training run takes beyond the data and the one batch that is in the bill of its step: the batches
+// gathered ahead, in training and in evaluation, the order of the rows, and what reading ahead of a mapped file keeps.
+uint64_t feeding_bytes(const Bundle& bundle, const runtime::LoadedData& data, bool whole_batch);
+
+// Whether the bundle's peak and `more` fit into what the system says is available; reports both numbers if not. Asking
 // first, because a system that overcommits would give the memory and end the process later.
-Status check_memory(Session& session, const Bundle& bundle);
+Status check_memory(Session& session, const Bundle& bundle, uint64_t more = 0);
 
 }  // namespace nnc::driver

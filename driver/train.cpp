@@ -70,9 +70,12 @@ std::string identity_text(const Plan& plan) {
   return text;
 }
 
-// Memory and disk are asked about for all bundles, so that everything that is missing is said.
-Status compile_plan(Session& session, Plan& plan, const runtime::RunConfig& config, int64_t train_rows,
-                    int64_t test_rows) {
+// Memory and disk are asked about for all bundles, so that everything that is missing is said; also without the data, if
+// they could not be read.
+Status compile_plan(Session& session, Plan& plan, const runtime::RunConfig& config,
+                    const runtime::LoadedData* data) {
+  const int64_t train_rows = data != nullptr ? data->train.rows : config.batch;
+  const int64_t test_rows = data != nullptr ? data->test.rows : 0;
   const double start = now_ms();
   bool good = true;
   std::vector<const Bundle*> bundles;
@@ -84,7 +87,8 @@ Status compile_plan(Session& session, Plan& plan, const runtime::RunConfig& conf
     if (!bundle) return Failure();
     built->bundle = std::move(*bundle);
     bundles.push_back(&built->bundle);
-    good = bool(check_memory(session, built->bundle)) && good;
+    const uint64_t feeding = data != nullptr ? feeding_bytes(built->bundle, *data, config.whole_batch) : 0;
+    good = bool(check_memory(session, built->bundle, feeding)) && good;
   }
   if (!check_disk(session, config, checkpoint_bytes(bundles)) || !good) return Failure();
   if (session.console.verbose) session.console.say("compiled in {:.0f} ms\n", now_ms() - start);
@@ -208,7 +212,7 @@ int train(const Options& options, Console& console) {
   if (!plan) return session.leave();
   const Result<runtime::LoadedData> data = read_data(session, *config, plan->builds.front()->model);
   if (!data) {
-    static_cast<void>(compile_plan(session, *plan, *config, config->batch, 0));  // for what else is missing
+    static_cast<void>(compile_plan(session, *plan, *config, nullptr));  // for what else is missing
     return session.leave();
   }
   if (config->whole_batch) {
@@ -227,7 +231,7 @@ int train(const Options& options, Console& console) {
   runtime::ThreadPool pool(codegen_options(options).threads);
   console.say("{}", summary(*config, model, *data, pool.threads()));
   console.say("{}", plan_table(*config, *plan, data->train.rows));
-  if (!compile_plan(session, *plan, *config, data->train.rows, data->test.rows)) return session.leave();
+  if (!compile_plan(session, *plan, *config, &*data)) return session.leave();
   if (!write_environment(folder->path, *config, model, *data, pool.threads(), options, session.diagnostics))
     return session.leave();
   // Warnings about the model belong before the progress lines, not after hours of them.

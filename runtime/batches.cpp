@@ -23,6 +23,12 @@ class Timed {
   Clock::time_point start_;
 };
 
+int64_t batch_of(const EntryPoint* entry) {
+  return entry == nullptr || entry->inputs.empty() || entry->inputs[0].shape.empty()
+             ? 0
+             : entry->inputs[0].shape[0];
+}
+
 }  // namespace
 
 bool Batches::bind_entry(const EntryPoint& entry, int64_t rows, const Dataset& data, bool first,
@@ -62,11 +68,7 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
   gathering_time_ = gathering;
   const EntryPoint* whole = bundle.find(entry);
   const EntryPoint* rest = bundle.find(entry + ".rest");
-  const auto size_of = [](const EntryPoint* e) {
-    return e == nullptr || e->inputs.empty() || e->inputs[0].shape.empty() ? int64_t{0}
-                                                                           : e->inputs[0].shape[0];
-  };
-  batch_ = size_of(whole);
+  batch_ = batch_of(whole);
   if (whole != nullptr && whole->inputs.empty()) {  // a model without data: each "batch" is one step
     entry_ = whole;
     full_ = 1;
@@ -74,7 +76,7 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
   }
   full_ = batch_ > 0 ? data.rows / batch_ : 0;
   const int64_t left = data.rows - full_ * batch_;
-  if (rest != nullptr && left > 0 && size_of(rest) == left) {
+  if (rest != nullptr && left > 0 && batch_of(rest) == left) {
     rest_ = left;
     rest_entry_ = rest;
   } else {
@@ -99,6 +101,23 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
     if (feed.column->file != nullptr) feed.column->file->expect_order(false);
   pointers_.resize(feeds_.size());
   return true;
+}
+
+uint64_t Batches::memory(const Bundle& bundle, const std::string& entry, const Dataset& data, bool ordered) {
+  const EntryPoint *whole = bundle.find(entry), *rest = bundle.find(entry + ".rest");
+  const int64_t batch = batch_of(whole);
+  const bool fills = batch > 0 && data.rows >= batch;
+  const int64_t rows = fills ? batch : batch_of(rest);
+  const EntryPoint* feeding = fills ? whole : rest;
+  if (feeding == nullptr) return 0;
+  uint64_t bytes = ordered ? static_cast<uint64_t>(data.rows) * sizeof(uint32_t) : 0;
+  std::vector<const ColumnData*> columns;
+  for (const InputInfo& input : feeding->inputs)
+    if (const ColumnData* column = data.find(input.name)) {
+      bytes += 2 * static_cast<uint64_t>(rows * column->row_bytes());
+      columns.push_back(column);
+    }
+  return bytes + (ordered ? ReadAhead::memory(columns, rows) : 0);
 }
 
 void Batches::set_order(std::span<const uint32_t> order, const AugmentKey* key) {

@@ -27,6 +27,10 @@ class Batches {
   // dropped. False, with an error, if neither can run.
   bool bind(const Bundle& bundle, const std::string& entry, const Dataset& data, Diagnostics& diagnostics);
 
+  // Bytes that feeding `entry` and `entry.rest` takes beside the data: two sets of staging buffers and, where the rows come in
+  // an order, that order and what reading ahead keeps.
+  static uint64_t memory(const Bundle& bundle, const std::string& entry, const Dataset& data, bool ordered);
+
   int64_t batches() const { return full_ + (rest_entry_ != nullptr ? 1 : 0); }
   int64_t dropped_rows() const { return dropped_; }
   int64_t rows_of(int64_t batch) const { return batch < full_ ? batch_ : rest_; }

@@ -19,16 +19,27 @@ size_t mapped_row_bytes(const ColumnData& column) {
   return static_cast<size_t>(column.packed ? column.row_elements : column.row_bytes());
 }
 
+bool is_mapped(const ColumnData* column) {
+  return column->file != nullptr && column->file->mapped();
+}
+
+int64_t distance_for(std::span<const ColumnData* const> columns, int64_t rows) {
+  int64_t batch_bytes = 0;
+  for (const ColumnData* column : columns)
+    if (is_mapped(column)) batch_bytes += rows * static_cast<int64_t>(mapped_row_bytes(*column));
+  return batch_bytes == 0 ? 0 : std::clamp<int64_t>(kMostBytes / batch_bytes, 1, kMostBatches);
+}
+
+// The batches asked for before the next one, that one, and the one that is gathered now.
+constexpr int64_t kMoreThanDistance = 2;
+
 }  // namespace
 
-ReadAhead::ReadAhead(std::vector<const ColumnData*> columns, int64_t rows) : columns_(std::move(columns)) {
-  std::erase_if(columns_, [](const ColumnData* c) { return c->file == nullptr || !c->file->mapped(); });
-  if (columns_.empty() || rows <= 0) return;
-  int64_t batch_bytes = 0;
-  for (const ColumnData* column : columns_)
-    batch_bytes += rows * static_cast<int64_t>(mapped_row_bytes(*column));
-  distance_ = std::clamp<int64_t>(kMostBytes / std::max<int64_t>(batch_bytes, 1), 1, kMostBatches);
-  ring_.resize(static_cast<size_t>(distance_ + 2));
+ReadAhead::ReadAhead(std::vector<const ColumnData*> columns, int64_t rows)
+    : columns_(std::move(columns)), distance_(distance_for(columns_, rows)) {
+  if (distance_ == 0) return;
+  std::erase_if(columns_, [](const ColumnData* column) { return !is_mapped(column); });
+  ring_.resize(static_cast<size_t>(distance_ + kMoreThanDistance));
   for (Batch& batch : ring_) batch.rows.resize(static_cast<size_t>(rows));
   try {
     thread_ = std::thread([this] { work(); });
@@ -42,6 +53,18 @@ ReadAhead::~ReadAhead() {
   wake_.fetch_add(1, std::memory_order_release);
   wake_.notify_one();
   thread_.join();
+}
+
+uint64_t ReadAhead::memory(std::span<const ColumnData* const> columns, int64_t rows) {
+  const int64_t distance = distance_for(columns, rows);
+  if (distance == 0) return 0;
+  return static_cast<uint64_t>((distance + kMoreThanDistance) * rows) * sizeof(uint32_t);
+}
+
+uint64_t ReadAhead::memory() const {
+  uint64_t bytes = 0;
+  for (const Batch& batch : ring_) bytes += batch.rows.capacity() * sizeof(uint32_t);
+  return bytes;
 }
 
 bool ReadAhead::ask(const uint32_t* rows, int64_t count) {

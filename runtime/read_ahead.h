@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -25,6 +26,10 @@ class ReadAhead {
   ReadAhead& operator=(const ReadAhead&) = delete;
 
   bool works() const { return thread_.joinable(); }
+  // Bytes that reading ahead keeps for such columns and batches: the row numbers of the batches asked for. 0 without a mapped
+  // column.
+  static uint64_t memory(std::span<const ColumnData* const> columns, int64_t rows);
+  uint64_t memory() const;
   // These rows will be needed. Copies their numbers, never waits; false if too many batches are asked for already.
   bool ask(const uint32_t* rows, int64_t count);
   // Batches that have been asked for so far, and those whose pages have been touched.

@@ -96,6 +96,24 @@ TEST_CASE("rows in memory have no reading thread") {
   CHECK_FALSE(ReadAhead({&column}, 10).works());
 }
 
+TEST_CASE("what reading ahead keeps is what its bill says") {
+  const TemporaryFolder folder;
+  const ColumnData mapped = cold_column(folder);
+  ColumnData held;
+  held.column = {"x", ElementType::f32, {}, 0, {}};
+  held.bytes.resize(400);
+  const std::vector<const ColumnData*> both = {&held, &mapped}, none = {&held};
+  // Rows of 4 KiB: up to 64 MiB are asked for ahead, at most 16 batches, at least one.
+  const std::pair<int64_t, uint64_t> expected[] = {{1, 18}, {4, 18}, {1024, 18}, {2000, 10}, {20000, 3}};
+  for (const auto& [rows, batches] : expected) {
+    INFO(rows);
+    CHECK(ReadAhead::memory(both, rows) == batches * static_cast<uint64_t>(rows) * sizeof(uint32_t));
+    CHECK(ReadAhead(both, rows).memory() == ReadAhead::memory(both, rows));
+  }
+  CHECK(ReadAhead::memory(none, 1000) == 0);
+  CHECK(ReadAhead(none, 1000).memory() == 0);
+}
+
 // Not a test: prints what gathering costs a step of 2 ms when no row is in memory. Run it as
 //   nnc_runtime_tests "[measure]"
 TEST_CASE("gathering rows from the disk", "[.measure]") {
