@@ -144,8 +144,7 @@ void KernelEmitter::emit(const kernel::For& loop_over) {
   });
 }
 
-// ---- loops
-// -------------------------------------------------------------------------------------------------------
+// ---- loops ------------------------------------------------------------------------------------------------
 
 void KernelEmitter::when(llvm::Value* condition, const std::function<void()>& body) {
   if (auto* constant = llvm::dyn_cast<llvm::ConstantInt>(condition)) {

@@ -1,8 +1,8 @@
 // One kernel as one LLVM function:
 //   void kernel(ptr parameter…, ptr scratch, i64 begin, i64 end)
 // which runs the tasks [begin, end). This class holds what all statements share: the loop nest, subscripts,
-// loads and stores, expressions and where they are hoisted to. Statements are emitted in emit_map.cpp,
-// emit_reduce.cpp and emit_contract.cpp.
+// loads and stores, expressions and where they are hoisted to, maps and scatters. The other statements are emitted in
+// emit_reduce.cpp, emit_contract.cpp (with emit_tile.cpp, emit_dots.cpp) and emit_transpose.cpp.
 #pragma once
 
 #include <llvm/IR/Module.h>
