@@ -260,10 +260,15 @@ Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& op
   if (!options.schedule) return program;
   const Result<codegen::Target> target = codegen::host_target(options.isa, diagnostics);
   if (!target) return Failure();
-  program.serial = options.schedule_seed == 0 && !codegen::worth_sharing(program, options.threads);
-  const int threads = program.serial ? 1 : options.threads;
-  for (kernel::Kernel& k : program.kernels)
-    codegen::schedule_kernel(k, *target, {threads, options.schedule_seed});
+  const auto schedule_for = [&](kernel::Program& p, int threads) {
+    for (kernel::Kernel& k : p.kernels)
+      codegen::schedule_kernel(k, *target, {threads, options.schedule_seed});
+  };
+  kernel::Program shared = program;
+  schedule_for(shared, options.threads);
+  if (options.schedule_seed != 0 || codegen::worth_sharing(shared, options.threads)) return shared;
+  schedule_for(program, 1);
+  program.serial = true;
   return program;
 }
 

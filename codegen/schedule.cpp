@@ -386,12 +386,11 @@ class Scheduler {
 }  // namespace
 
 bool worth_sharing(const kernel::Program& program, int threads) {
-  if (threads <= 1) return false;
   constexpr double kFlopsPerMicrosecond = 100e3;
   constexpr double kPointsPerMicrosecond = 2e3;  // of maps and reductions
   constexpr double kMeeting = 0.5;               // microseconds a barrier costs with the unevenness before it
-  double work = 0;
-  double meetings = 2;  // waking and joining
+  double saved = 0;                              // microseconds
+  double meetings = 2;                           // waking and joining
   for (const kernel::Item& item : program.items) {
     const auto* launch = std::get_if<kernel::Launch>(&item);
     if (!launch) {
@@ -399,11 +398,12 @@ bool worth_sharing(const kernel::Program& program, int threads) {
       continue;
     }
     const Kernel& k = program.kernels[launch->kernel];
-    work += flops(k) / kFlopsPerMicrosecond;
+    double work = flops(k) / kFlopsPerMicrosecond;
     for (const kernel::Statement& s : k.body)
       work += static_cast<double>(points(k, s)) / kPointsPerMicrosecond;
+    saved += work * (1 - 1.0 / static_cast<double>(std::min<int64_t>(threads, k.task_count())));
   }
-  return work * (1 - 1.0 / threads) > meetings * kMeeting;
+  return saved > meetings * kMeeting;
 }
 
 void schedule_kernel(Kernel& kernel, const Target& target, const ScheduleOptions& options) {

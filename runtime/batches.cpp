@@ -9,6 +9,9 @@
 namespace nnc::runtime {
 namespace {
 
+constexpr int64_t kWorthSharing = 256
+                                  << 10;  // bytes to gather: what one thread copies while another wakes up
+
 // Adds the time from here to the end of the block.
 class Timed {
  public:
@@ -151,6 +154,15 @@ const unsigned char* Batches::in_place(const Feed& feed, int64_t batch) const {
   return reinterpret_cast<uintptr_t>(at) % 64 == 0 ? at : nullptr;
 }
 
+bool Batches::is_worth_sharing(int64_t batch) const {
+  int64_t bytes = 0;
+  for (const Feed& feed : feeds_) {
+    if (augmented_ && feed.column->augment.active()) return true;
+    bytes += rows_of(batch) * feed.column->row_bytes();
+  }
+  return bytes >= kWorthSharing;
+}
+
 void Batches::gather(int32_t thread, int32_t threads) {
   Timed::Clock::duration elsewhere{};
   const Timed timed(thread == 0 ? gathering_time_ : elsewhere);
@@ -172,11 +184,16 @@ void Batches::run(Session& session, int64_t batch) {
   const ThreadPool::Function share = [](void* raw, int32_t thread, int32_t threads) {
     static_cast<Batches*>(raw)->gather(thread, threads);
   };
+  // A step that one thread takes alone is over before others have been woken, and so are a few rows.
+  const auto gather_all = [&](int64_t which) {
+    gathering_ = which;
+    if (entry_of(which).serial && !is_worth_sharing(which))
+      gather(0, 1);
+    else
+      session.pool().run(share, this);
+  };
   ask_ahead(batch);
-  if (prepared_ != batch && !feeds_.empty()) {
-    gathering_ = batch;
-    session.pool().run(share, this);
-  }
+  if (prepared_ != batch && !feeds_.empty()) gather_all(batch);
   for (size_t i = 0; i < feeds_.size(); ++i) {
     const unsigned char* at = in_place(feeds_[i], batch);
     pointers_[i] = at != nullptr ? at : feeds_[i].staging[batch % 2].data();
@@ -186,8 +203,13 @@ void Batches::run(Session& session, int64_t batch) {
     session.run(entry_of(batch), pointers_.data());
     return;
   }
-  gathering_ = batch + 1;
-  session.run(entry_of(batch), pointers_.data(), share, this);
+  if (entry_of(batch).serial) {
+    session.run(entry_of(batch), pointers_.data());
+    gather_all(batch + 1);
+  } else {
+    gathering_ = batch + 1;
+    session.run(entry_of(batch), pointers_.data(), share, this);
+  }
   prepared_ = batch + 1;
 }
 

@@ -65,6 +65,8 @@ class Batches {
   const unsigned char* in_place(const Feed& feed, int64_t batch) const;
   // Asks for the rows of the batches after `batch`, as many as the reading thread takes.
   void ask_ahead(int64_t batch);
+  // Whether several threads gather a batch sooner than one, of a step that one takes.
+  bool is_worth_sharing(int64_t batch) const;
   // One thread's share of the rows of `gathering_`.
   void gather(int32_t thread, int32_t threads);
 

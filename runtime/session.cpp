@@ -94,6 +94,7 @@ void Session::run(const EntryPoint& entry, const unsigned char* const* inputs) {
 
 void Session::run(const EntryPoint& entry, const unsigned char* const* inputs, ThreadPool::Function then,
                   void* data) {
+  NNC_CHECK(!entry.serial, entry.name + " is for one thread alone");
   struct Call {
     nnc_entry entry;
     nnc_context* context;

@@ -86,8 +86,8 @@ class Session {
   unsigned char* state() { return state_; }
   // Runs an entry with its input tensors, in the entry's order.
   void run(const EntryPoint& entry, const unsigned char* const* inputs);
-  // Runs an entry and, on each thread as it gets free, `then(data, thread, threads)`: the next batch is
-  // gathered while slower threads finish this one.
+  // Runs an entry that is not serial and, on each thread as it gets free, `then(data, thread, threads)`: the next batch
+  // is gathered while slower threads finish this one.
   void run(const EntryPoint& entry, const unsigned char* const* inputs, ThreadPool::Function then,
            void* data);
   // Sets a scalar if the bundle has it.

@@ -39,6 +39,7 @@ enum : uint64_t {
 inline std::atomic<int> sleep_per_step{0};   // µs
 inline std::atomic<int64_t> poison_step{0};  // the loss of this step is NaN
 inline void (*on_train_step)() = nullptr;
+inline int32_t most_train_threads = 0;  // that a train entry was entered with
 
 struct Toy {
   nnc_context* context;
@@ -67,8 +68,9 @@ struct Toy {
 };
 
 template <int kRows>
-void toy_train(nnc_context* context, int32_t thread, int32_t) {
+void toy_train(nnc_context* context, int32_t thread, int32_t threads) {
   if (thread != 0) return;
+  most_train_threads = std::max(most_train_threads, threads);
   if (on_train_step != nullptr) on_train_step();
   if (sleep_per_step > 0) ::usleep(static_cast<unsigned>(sleep_per_step.load()));
   const Toy toy{context};

@@ -225,6 +225,20 @@ TEST_CASE("phases hand the optimiser's state over if it is the same one") {
   }
 }
 
+TEST_CASE("a step with too little work to share is entered by one thread, to the same bits") {
+  IrisRun shared("train.epochs = 3"), alone("train.epochs = 3");
+  for (EntryPoint& entry : alone.bundle.entries) entry.serial = true;
+  most_train_threads = 0;
+  REQUIRE(shared.go(3).exit_code == 0);
+  CHECK(most_train_threads == 3);
+  most_train_threads = 0;
+  REQUIRE(alone.go(3).exit_code == 0);
+  CHECK(most_train_threads == 1);
+  CHECK(slurp(alone.path("ckpt/step-000000012.safetensors")) ==
+        slurp(shared.path("ckpt/step-000000012.safetensors")));
+  CHECK(slurp(alone.path("metrics.csv")) == slurp(shared.path("metrics.csv")));
+}
+
 TEST_CASE("a rate that changes at every step, and one that waits, resume to the same bits") {
   const std::string phases =
       "[[phase]]\nepochs = 3\noptimizer = 'sgd'\nschedule = 'cosine'\nwarmup = 0.5\n"
