@@ -183,6 +183,7 @@ Outputs run_compiled(const Graph& graph, const TensorMap& inputs, const CodegenO
   Result<Bundle> bundle = compile_programs(std::move(programs), own, diagnostics);
   REQUIRE(bundle.ok());
   const EntryPoint& entry = bundle->entries[0];
+  if (entry.serial) threads = 1;
   Block state(bundle->state_bytes);
   Block arena(entry.arena_bytes + entry.scratch_bytes_per_thread * static_cast<uint64_t>(threads));
   const auto type_of = [](ElementType dtype, const Shape& shape) {
