@@ -264,9 +264,11 @@ Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& op
     for (kernel::Kernel& k : p.kernels)
       codegen::schedule_kernel(k, *target, {threads, options.schedule_seed});
   };
-  kernel::Program shared = program;
-  schedule_for(shared, options.threads);
-  if (options.schedule_seed != 0 || codegen::worth_sharing(shared, options.threads)) return shared;
+  if (options.threads > 1 || options.schedule_seed != 0) {
+    kernel::Program shared = program;
+    schedule_for(shared, options.threads);
+    if (options.schedule_seed != 0 || codegen::worth_sharing(shared, options.threads)) return shared;
+  }
   schedule_for(program, 1);
   program.serial = true;
   return program;

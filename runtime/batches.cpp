@@ -9,8 +9,8 @@
 namespace nnc::runtime {
 namespace {
 
-constexpr int64_t kWorthSharing = 256
-                                  << 10;  // bytes to gather: what one thread copies while another wakes up
+// Bytes to gather, of which one thread copies a good part while another wakes up.
+constexpr int64_t kWorthSharing = 256 << 10;
 
 // Adds the time from here to the end of the block.
 class Timed {

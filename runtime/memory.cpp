@@ -1,3 +1,4 @@
+// Aligned blocks, from huge pages where they are large; see memory.h.
 #include "runtime/memory.h"
 
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// Memory that compiled code works on.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,8 @@
 namespace nnc::runtime {
 
 // Memory that starts at a multiple of 64, to be given back by std::free; null if there is none. Blocks of 4 MiB and more
-// start at a huge page and the kernel is asked to use such pages: matrix products touch many pages at once, and a page's
-// first touch costs about as much whether it is small or huge.
+// start at a huge page and the kernel is asked to use such pages: matrix products touch many pages at once, and memory
+// that is touched for the first time costs a fault for each page.
 unsigned char* allocate_aligned(uint64_t bytes);
 
 // For vectors whose rows are handed to compiled code as they lie.

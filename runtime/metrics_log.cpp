@@ -140,8 +140,8 @@ Status MetricsLog::reopen(File& file, const std::string& kept, Diagnostics& diag
 }
 
 Status MetricsLog::write(const File& file, std::string_view text, Diagnostics& diagnostics) {
-  while (
-      !text.empty()) {  // where the disk gets full, a part is taken first and only the rest refused, with the reason
+  // Where the disk gets full, a part is taken first, and only the rest refused with the reason.
+  while (!text.empty()) {
     const ssize_t count = ::write(file.descriptor, text.data(), text.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {

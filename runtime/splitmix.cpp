@@ -1,6 +1,6 @@
+// Arrays from splitmix64; see splitmix.h.
 #include "runtime/splitmix.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 
