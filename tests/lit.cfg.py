@@ -9,7 +9,7 @@ import lit.formats
 config.name = "nnc"
 config.test_format = lit.formats.ShTest(execute_external=True)
 config.suffixes = [".test", ".nn", ".nnir", ".nnk"]
-config.excludes = ["Inputs", "unit", "bin", "CMakeLists.txt"]
+config.excludes = ["Inputs", "unit", "bin", "hold", "CMakeLists.txt"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.build_dir, "tests", "lit")
 
@@ -17,7 +17,8 @@ config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.test_source_root, "bin"), config.llvm_tools, config.environment.get("PATH", "")])
 # Nothing of the user's: not the cache, not the colours, not the number of threads.
 config.environment.update(XDG_CACHE_HOME=os.path.join(config.test_exec_root, "cache"), NO_COLOR="1", LC_ALL="C.UTF-8",
-                          NNC_THREADS="2")
+                          NNC_THREADS="2",
+                          NNC_HOLD=os.path.join(config.build_dir, "tests", "libnnc_hold.so"))
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
