@@ -82,6 +82,11 @@ struct Unit {
   bool cached = false;
 };
 
+std::string constant_hash(const kernel::Slot& slot) {
+  const std::vector<std::byte> bytes = kernel::constant_bytes(slot);
+  return content_hash({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
 // A step is made from its launches, its plan and the symbols it calls.
 std::string step_text(const Program& program, const MemoryPlan::PerProgram& plan,
                       const std::vector<std::string>& symbols) {
@@ -98,6 +103,7 @@ std::string step_text(const Program& program, const MemoryPlan::PerProgram& plan
     for (kernel::SlotId slot : launch->arguments) {
       const Place& place = plan.places[slot.index];
       text += " " + std::to_string(static_cast<int>(place.base)) + ":" + std::to_string(place.offset);
+      if (place.base == Place::Base::constant) text += "=" + constant_hash(program.slots[slot]);
     }
     text += "\n";
   }

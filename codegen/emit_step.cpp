@@ -6,6 +6,7 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include <cstddef>
+#include <map>
 #include <optional>
 
 #include "codegen/debug_lines.h"
@@ -82,7 +83,7 @@ class StepEmitter {
               const std::string& symbol, uint64_t rotation) {
     const kernel::Kernel& k = program.kernels[item.kernel];
     std::vector<llvm::Value*> arguments;
-    for (kernel::SlotId slot : item.arguments) arguments.push_back(place(plan.places[slot.index]));
+    for (kernel::SlotId slot : item.arguments) arguments.push_back(place(plan.places[slot.index], program));
     // This thread's scratch lies behind the arena.
     llvm::Value* scratch = b_.CreateMul(thread_, i64(plan.scratch_bytes));
     scratch = b_.CreateAdd(scratch, i64(plan.arena_bytes));
@@ -179,17 +180,32 @@ class StepEmitter {
   llvm::Value* i64(uint64_t value) { return b_.getInt64(value); }
   llvm::Value* at(uint64_t offset) { return b_.CreateConstGEP1_64(b_.getInt8Ty(), context_, offset); }
   llvm::Value* field(uint64_t offset) { return b_.CreateLoad(context_->getType(), at(offset)); }
-  llvm::Value* place(const Place& place) {
+  llvm::Value* place(const Place& place, const kernel::Program& program) {
     switch (place.base) {
       case Place::Base::state:
         return b_.CreateConstGEP1_64(b_.getInt8Ty(), state_, place.offset);
       case Place::Base::arena:
         return b_.CreateConstGEP1_64(b_.getInt8Ty(), arena_, place.offset);
+      case Place::Base::constant:
+        return constant(program.slots[kernel::SlotId{static_cast<uint32_t>(place.offset)}]);
       case Place::Base::input:
         break;
     }
     llvm::Value* where = b_.CreateConstGEP1_64(context_->getType(), inputs_, place.offset);
     return b_.CreateLoad(context_->getType(), where);
+  }
+
+  llvm::Value* constant(const kernel::Slot& slot) {
+    llvm::GlobalVariable*& data = constants_[&slot];
+    if (!data) {
+      const std::vector<std::byte> bytes = kernel::constant_bytes(slot);
+      auto* numbers = llvm::ConstantDataArray::getRaw(
+          {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, bytes.size(), b_.getInt8Ty());
+      data = new llvm::GlobalVariable(module_, numbers->getType(), /*isConstant=*/true,
+                                      llvm::GlobalValue::PrivateLinkage, numbers, "constant");
+      data->setAlignment(llvm::Align(kAlignment));
+    }
+    return data;
   }
 
   llvm::Module& module_;
@@ -198,6 +214,7 @@ class StepEmitter {
   llvm::Value* context_ = nullptr;
   llvm::Value* thread_ = nullptr;
   llvm::Value* threads_ = nullptr;
+  std::map<const kernel::Slot*, llvm::GlobalVariable*> constants_;
   llvm::Value* state_ = nullptr;
   llvm::Value* arena_ = nullptr;
   llvm::Value* inputs_ = nullptr;

@@ -47,21 +47,16 @@ class ProgramLowering {
   }
 
  private:
-  bool inlined(Value value) const {
-    const Node& node = g_.node(value);
-    return node.op != Op::input && node.group == kNoGroup;
-  }
-
   void collect() {
     std::map<uint32_t, size_t> at;
     reads_.resize(g_.nodes.size());
     for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
       const Node& node = g_.nodes[NodeId{i}];
-      if (node.op == Op::input || node.group == kNoGroup) continue;
+      if (node.group == kNoGroup) continue;
       const auto [entry, is_new] = at.try_emplace(node.group, groups_.size());
       if (is_new) groups_.push_back({node.group, {}, {}, {}});
       groups_[entry->second].nodes.push_back(NodeId{i});
-      reads_[i] = reads_of(g_, NodeId{i}, [this](Value v) { return inlined(v); });
+      reads_[i] = reads_of(g_, NodeId{i});
     }
     for (const auto& [number, index] : at) group_at_[number] = index;
   }
@@ -74,8 +69,9 @@ class ProgramLowering {
       const auto& attrs = std::get<InputAttrs>(node.attrs);
       static constexpr Slot::Kind kKinds[] = {Slot::Kind::input, Slot::Kind::param, Slot::Kind::state,
                                               Slot::Kind::scalar};
-      Slot slot{attrs.name, node.types[0], g_.layout({id, 0}), kKinds[static_cast<size_t>(attrs.role)],
-                {},         false};
+      Slot slot{
+          attrs.name, node.types[0], g_.layout({id, 0}), kKinds[static_cast<size_t>(attrs.role)], {}, false,
+          {}};
       slots_[Value{id, 0}] = program_.slots.push_back(std::move(slot));
     }
   }
@@ -86,7 +82,10 @@ class ProgramLowering {
     for (size_t i = 0; i < groups_.size(); ++i)
       for (NodeId id : groups_[i].nodes)
         for (const Read& read : reads_[id.index]) {
-          if (g_.node(read.value).op == Op::input) continue;
+          if (is_given(g_.node(read.value))) {
+            constant_slot(read.value);
+            continue;
+          }
           const size_t from = group_of(read.value);
           if (from == i) continue;
           stored.insert(read.value);
@@ -94,6 +93,19 @@ class ProgramLowering {
         }
     for (const Output& output : g_.outputs) stored.insert(output.value);
     for (Value value : stored) groups_[group_of(value)].stored.push_back(value);
+  }
+
+  // Inputs have theirs already; a constant gets one when the first group reads it.
+  void constant_slot(Value value) {
+    const auto* constant = std::get_if<ConstantAttrs>(&g_.node(value).attrs);
+    if (!constant || slots_.count(value)) return;
+    Slot slot{slot_name(value), g_.type(value), {}, Slot::Kind::constant, {}, false, constant->values};
+    slots_[value] = program_.slots.push_back(std::move(slot));
+  }
+
+  static std::string slot_name(Value value) {
+    const std::string node = "%" + std::to_string(value.node.index);
+    return value.result == 0 ? node : node + "." + std::to_string(value.result);
   }
 
   bool reaches(size_t from, size_t target) const {  // whether `from` must wait for `target`
@@ -148,7 +160,7 @@ class ProgramLowering {
       }
       // What leaves has the layout of what is kept, whatever it was computed in: `init` writes parameters.
       const TensorType& type = g_.type(output.value);
-      Slot slot{output.name, type, padded_layout(type.shape), Slot::Kind::output, {}, false};
+      Slot slot{output.name, type, padded_layout(type.shape), Slot::Kind::output, {}, false, {}};
       slots_[output.value] = program_.slots.push_back(std::move(slot));
     }
   }
@@ -158,13 +170,13 @@ class ProgramLowering {
     for (const Group& group : groups_)
       for (Value value : group.stored) {
         if (slots_.count(value)) continue;
-        Slot slot{"%" + std::to_string(value.node.index),
+        Slot slot{slot_name(value),
                   g_.type(value),
                   g_.layout(value),
                   Slot::Kind::temporary,
                   {},
-                  gradients.count(value) > 0};
-        if (value.result > 0) slot.name += "." + std::to_string(value.result);
+                  gradients.count(value) > 0,
+                  {}};
         slots_[value] = program_.slots.push_back(std::move(slot));
       }
   }
@@ -180,7 +192,7 @@ class ProgramLowering {
       for (NodeId id : groups_[group_of(output.value)].nodes)
         for (const Read& read : reads_[id.index]) {
           const Node& from = g_.node(read.value);
-          if (from.op != Op::input && group_of(read.value) != group_of(output.value) &&
+          if (!is_given(from) && group_of(read.value) != group_of(output.value) &&
               g_.type(read.value) == old.types[0])
             out.insert(read.value);
         }

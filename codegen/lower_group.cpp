@@ -40,11 +40,6 @@ class GroupLowering {
   }
 
  private:
-  bool inlined(Value value) const {
-    const Node& node = g_.node(value);
-    return node.op != Op::input && node.group == kNoGroup;
-  }
-
   void name() {
     std::set<std::string> seen;
     for (NodeId id : c_.nodes) {
@@ -65,7 +60,7 @@ class GroupLowering {
       return at->second;
     };
     for (NodeId id : c_.nodes)
-      for (const Read& read : reads_of(g_, id, [this](Value v) { return inlined(v); }))
+      for (const Read& read : reads_of(g_, id))
         if (g_.node(read.value).group != c_.group) touch(c_.slots.at(read.value)).first = true;
     for (Value value : c_.stored) touch(c_.slots.at(value)).second = true;
     for (SlotId id : order) {
@@ -87,12 +82,12 @@ class GroupLowering {
     if (const auto local = local_of_.find(value); local != local_of_.end()) return k_.load(local->second, at);
     if (value == result_of_) return k_.result(g_.type(value).dtype);
     const Node& node = g_.node(value);
-    if (node.op != Op::input && node.group == c_.group) {
+    if (!is_given(node) && node.group == c_.group) {
       // Written by an earlier statement, or else computed in place.
       if (!written_.count(value)) return std::nullopt;
       return k_.load(buffer_of_.at(c_.slots.at(value)), at);
     }
-    if (node.op == Op::input || node.group != kNoGroup) return k_.load(buffer_of_.at(c_.slots.at(value)), at);
+    if (!is_inlined(g_, value)) return k_.load(buffer_of_.at(c_.slots.at(value)), at);
     return std::nullopt;
   }
 
@@ -168,7 +163,7 @@ class GroupLowering {
       const Shape& shape = g_.nodes[id].types[0].shape;
       size_t n = 0;
       while (n < prefix.size() && n < shape.size() && prefix[n] == shape[n]) ++n;
-      for (const Read& read : reads_of(g_, id, [this](Value v) { return inlined(v); })) {
+      for (const Read& read : reads_of(g_, id)) {
         if (g_.node(read.value).group != c_.group) continue;
         for (size_t d = 0; d < n; ++d)
           if (d >= read.index.size() || !(read.index[d] == Index::of(AxisId{static_cast<uint32_t>(d)})))
@@ -207,7 +202,7 @@ class GroupLowering {
   // ones.
   void count_uses() {
     for (NodeId id : c_.nodes)
-      for (const Read& read : reads_of(g_, id, [this](Value v) { return inlined(v); }))
+      for (const Read& read : reads_of(g_, id))
         if (g_.node(read.value).group == c_.group) ++uses_[read.value];
   }
 
@@ -269,7 +264,7 @@ class GroupLowering {
     return std::any_of(node.operands.begin(), node.operands.end(), [&](Value v) {
       const Node& from = g_.node(v);
       const bool here = from.group == c_.group && !local_of_.count(v) && !written_.count(v);
-      return (here || inlined(v)) && from.op != Op::input &&
+      return (here || is_inlined(g_, v)) && !is_given(from) &&
              std::holds_alternative<ElementRule>(op_def(from.op).lower) && is_expensive(v.node);
     });
   }

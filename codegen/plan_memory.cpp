@@ -133,6 +133,9 @@ MemoryPlan plan_memory(const std::vector<Program>& programs) {
         out.places[i] = {Place::Base::input, out.inputs.size()};
         out.inputs.push_back({slot.name, element_type(slot.type.dtype), slot.type.shape});
         out.bill.inputs += align(static_cast<uint64_t>(slot.type.bytes()));
+      } else if (slot.kind == Slot::Kind::constant) {
+        out.places[i] = {Place::Base::constant, i};
+        out.bill.constants += slot_bytes(slot);
       } else if (in_state(slot.kind)) {
         const Slot& home = slot.in_place_of.valid() ? program.slots[slot.in_place_of] : slot;
         out.places[i] = {Place::Base::state, plan.tensors[tensor_at.at(home.name)].offset};

@@ -10,8 +10,9 @@ namespace nnc::codegen {
 
 // Where a slot lives.
 struct Place {
-  enum class Base : uint8_t { state, arena, input } base = Base::arena;
-  uint64_t offset = 0;  // bytes; for inputs: their number
+  // A constant lies beside the step's code.
+  enum class Base : uint8_t { state, arena, input, constant } base = Base::arena;
+  uint64_t offset = 0;  // bytes; for inputs: their number; for constants: the slot's
 };
 
 struct MemoryPlan {

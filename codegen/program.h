@@ -64,9 +64,10 @@ struct MemoryBill {
   uint64_t activations = 0;  // temporaries that are no gradients of parameters; their lifetimes overlap
   uint64_t scratch = 0;      // per thread, times threads
   uint64_t inputs = 0;       // one batch
+  uint64_t constants = 0;    // those that are data; they lie beside the machine code
   uint64_t arena = 0;  // what is allocated for temporaries: gradients and activations, planned by lifetimes
   uint64_t state = 0;  // what is allocated for parameters, optimiser state, scalars, outputs
-  uint64_t peak() const { return arena + scratch + state + inputs; }
+  uint64_t peak() const { return arena + scratch + state + inputs + constants; }
 };
 
 struct KernelInfo {

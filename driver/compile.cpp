@@ -35,6 +35,7 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   bill.row({"activations", bytes_text(memory.activations), ""});
   bill.row({"scratch", bytes_text(memory.scratch), ""});
   bill.row({"one batch", bytes_text(memory.inputs), ""});
+  if (memory.constants > 0) bill.row({"constants", bytes_text(memory.constants), "long lists of numbers"});
   if (c.data_bytes > 0) bill.row({"data", bytes_text(c.data_bytes), "resident"});
   if (c.feeding_bytes > 0)
     bill.row({"feeding", bytes_text(c.feeding_bytes), "batches gathered ahead, the rows' order"});
@@ -136,6 +137,7 @@ nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sourc
   json["activation_bytes"] = memory.activations;
   json["scratch_bytes"] = memory.scratch;
   json["input_bytes"] = memory.inputs;
+  json["constant_bytes"] = memory.constants;
   json["arena_bytes"] = memory.arena;
   json["state_bytes"] = c.bundle.state_bytes;
   json["data_bytes"] = c.data_bytes;

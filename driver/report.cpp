@@ -79,10 +79,12 @@ std::string Table::text(std::string_view indent) const {
 }
 
 uint64_t peak_bytes(const Bundle& bundle) {
-  uint64_t temporaries = 0;
-  for (const EntryPoint& entry : bundle.entries)
+  uint64_t temporaries = 0, constants = 0;
+  for (const EntryPoint& entry : bundle.entries) {
     temporaries = std::max(temporaries, entry.memory.arena + entry.memory.scratch + entry.memory.inputs);
-  return bundle.state_bytes + temporaries;
+    constants += entry.memory.constants;
+  }
+  return bundle.state_bytes + temporaries + constants;
 }
 
 }  // namespace nnc::driver

@@ -47,7 +47,12 @@ ExprId ElementExpr::at(Value value, std::vector<Index> index) {
   return expr;
 }
 
-std::vector<Read> reads_of(const Graph& graph, NodeId id, const std::function<bool(Value)>& inlined) {
+bool is_inlined(const Graph& graph, Value value) {
+  const Node& node = graph.node(value);
+  return !is_given(node) && node.group == kNoGroup;
+}
+
+std::vector<Read> reads_of(const Graph& graph, NodeId id) {
   const Node& node = graph.nodes[id];
   kernel::Kernel scratch;
   std::vector<Read> reads;
@@ -59,7 +64,7 @@ std::vector<Read> reads_of(const Graph& graph, NodeId id, const std::function<bo
   ElementExpr elements(
       graph, scratch, [&](Value value, std::span<const Index> index) -> std::optional<ExprId> {
         // The node's own rule is always followed; the expression of a leaf only needs the right dtype.
-        if (value.node == id || inlined(value)) return std::nullopt;
+        if (value.node == id || is_inlined(graph, value)) return std::nullopt;
         reads.push_back({value, std::vector<Index>(index.begin(), index.end())});
         const TensorType& type = graph.type(value);
         const auto buffer = scratch.buffers.push_back({"v", type, {}, kernel::Space::in, {}});

@@ -39,13 +39,15 @@ class ElementExpr {
   std::unordered_multimap<Value, Known> known_;
 };
 
-// What one element of each result of a node reads: a value (looked at through nodes for which `inlined`
-// holds) and the subscripts, in terms of axes numbered like the result's. For reductions and contractions the
+// Whether a value is computed wherever it is read: it lies in no memory and belongs to no kernel.
+bool is_inlined(const Graph& graph, Value value);
+
+// What one element of each result of a node reads: a value (looked at through those that are inlined) and the subscripts, in terms of axes numbered like the result's. For reductions and contractions the
 // axes summed over follow those of the result.
 struct Read {
   Value value;
   std::vector<kernel::Index> index;
 };
-std::vector<Read> reads_of(const Graph& graph, NodeId node, const std::function<bool(Value)>& inlined);
+std::vector<Read> reads_of(const Graph& graph, NodeId node);
 
 }  // namespace nnc

@@ -13,6 +13,12 @@ SpanSet join(const SpanSet& a, const SpanSet& b) {
   return result;
 }
 
+bool is_given(const Node& node) {
+  if (node.op == Op::input) return true;
+  const auto* constant = std::get_if<ConstantAttrs>(&node.attrs);
+  return constant && constant->values.size() > kInlineConstant;
+}
+
 NodeId Graph::find_input(std::string_view input_name) const {
   for (const NodeId id : inputs)
     if (std::get<InputAttrs>(nodes[id].attrs).name == input_name) return id;

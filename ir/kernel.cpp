@@ -231,6 +231,42 @@ bool Expr::operator==(const Expr& other) const {
          subscripts == other.subscripts && number == other.number;
 }
 
+bool Slot::operator==(const Slot& other) const {
+  const auto same_bits = [](double a, double b) {
+    return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
+  };
+  return name == other.name && type == other.type && layout == other.layout && kind == other.kind &&
+         in_place_of == other.in_place_of && gradient == other.gradient &&
+         std::ranges::equal(values, other.values, same_bits);
+}
+
+std::vector<std::byte> constant_bytes(const Slot& slot) {
+  std::vector<std::byte> bytes;
+  const auto add = [&](auto element) {
+    const auto* from = reinterpret_cast<const std::byte*>(&element);
+    bytes.insert(bytes.end(), from, from + sizeof element);
+  };
+  for (double value : slot.values) switch (slot.type.dtype) {
+      case DType::f32:
+        add(static_cast<float>(value));
+        break;
+      case DType::f64:
+        add(value);
+        break;
+      case DType::i32:
+        add(static_cast<int32_t>(value));
+        break;
+      case DType::i64:
+        add(static_cast<int64_t>(value));
+        break;
+      case DType::boolean:
+      case DType::u8:
+        add(static_cast<uint8_t>(value));
+        break;
+    }
+  return bytes;
+}
+
 uint32_t components(Combine combine) {
   switch (combine) {
     case Combine::sum:

@@ -272,11 +272,23 @@ struct Slot {
   std::string name;
   TensorType type;
   Layout layout;
-  enum class Kind : uint8_t { input, param, state, scalar, output, temporary } kind = Kind::temporary;
-  SlotId in_place_of;     // an output that shares the memory of the param or state it replaces
-  bool gradient = false;  // a temporary that holds a parameter's gradient (for the memory bill)
-  bool operator==(const Slot&) const = default;
+  enum class Kind : uint8_t {
+    input,
+    param,
+    state,
+    scalar,
+    output,
+    temporary,
+    constant
+  } kind = Kind::temporary;
+  SlotId in_place_of;          // an output that shares the memory of the param or state it replaces
+  bool gradient = false;       // a temporary that holds a parameter's gradient (for the memory bill)
+  std::vector<double> values;  // of a constant: every element, in row-major order
+  bool operator==(const Slot& other) const;  // values bitwise
 };
+
+// The memory of a constant slot: its values as elements of its dtype (bool as one byte).
+std::vector<std::byte> constant_bytes(const Slot& slot);
 
 struct Launch {
   KernelId kernel;

@@ -419,11 +419,17 @@ void evaluate(const Kernel& kernel, std::span<std::byte* const> arguments) {
 
 void evaluate(const Program& program, std::span<std::byte* const> memory) {
   NNC_CHECK(memory.size() == program.slots.size(), "one pointer per slot");
+  std::vector<std::byte*> places(memory.begin(), memory.end());
+  std::vector<std::vector<std::byte>> constants;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const Slot& slot = program.slots[SlotId{static_cast<uint32_t>(i)}];
+    if (slot.kind == Slot::Kind::constant) places[i] = constants.emplace_back(constant_bytes(slot)).data();
+  }
   for (const Item& item : program.items) {
     const Launch* launch = std::get_if<Launch>(&item);
     if (launch == nullptr) continue;
     std::vector<std::byte*> arguments;
-    for (SlotId slot : launch->arguments) arguments.push_back(memory[slot.index]);
+    for (SlotId slot : launch->arguments) arguments.push_back(places[slot.index]);
     evaluate(program.kernels[launch->kernel], arguments);
   }
 }

@@ -15,7 +15,7 @@ namespace nnc::kernel {
 // storage_elements(shape, layout) elements of its dtype (bool as one byte).
 void evaluate(const Kernel& kernel, std::span<std::byte* const> arguments);
 
-// Runs the items in order; `memory` holds one pointer per slot.
+// Runs the items in order; `memory` holds one pointer per slot; those of constants are not looked at.
 void evaluate(const Program& program, std::span<std::byte* const> memory);
 
 }  // namespace nnc::kernel

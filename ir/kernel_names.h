@@ -41,8 +41,8 @@ inline const Infix* find_infix(Op op) {
   return nullptr;
 }
 
-inline constexpr std::array<std::string_view, 6> kSlotKinds = {"input",  "param",  "state",
-                                                               "scalar", "output", "temporary"};
+inline constexpr std::array<std::string_view, 7> kSlotKinds = {"input",  "param",     "state",   "scalar",
+                                                               "output", "temporary", "constant"};
 inline constexpr std::array<Combine, 6> kCombines = {Combine::sum,    Combine::max,    Combine::min,
                                                      Combine::argmax, Combine::argmin, Combine::welford};
 

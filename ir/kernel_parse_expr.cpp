@@ -123,6 +123,11 @@ ExprId Parser::result(const Token& token) {
 
 // A number after its dtype (none is written for f32) and its sign.
 ExprId Parser::constant(DType dtype, bool negative) {
+  const double value = number(dtype, negative);
+  return failed_ ? ExprId() : k_.constant(dtype, value);
+}
+
+double Parser::number(DType dtype, bool negative) {
   Token token = take();
   double value = 0;
   bool fits = true;
@@ -136,14 +141,14 @@ ExprId Parser::constant(DType dtype, bool negative) {
   } else {
     error(DiagnosticKind::kernel_syntax, token.span,
           "expected a number of type " + std::string(dtype_name(dtype)) + ", found " + describe(token));
-    return {};
+    return 0;
   }
   if (negative) value = -value;
-  if (fits && dtype != DType::boolean && holds(dtype, value)) return k_.constant(dtype, value);
+  if (fits && dtype != DType::boolean && holds(dtype, value)) return value;
   error(DiagnosticKind::kernel_syntax, token.span,
         describe(token) + " is not a value of type " + std::string(dtype_name(dtype)))
       .suggest(dtype == DType::boolean ? "write true or false" : "");
-  return {};
+  return 0;
 }
 
 // name(operands): an op, a cast to the dtype of that name, or an axis value.

@@ -80,13 +80,14 @@ void Parser::slot(Program& program) {
     known = true;
   }
   if (!known) {
-    expected("what the slot is (input, param, state, scalar, output, temporary)");
+    expected("what the slot is (input, param, state, scalar, output, temporary, constant)");
     return;
   }
   take();
   slot.type = tensor_type();
   slot.layout = layout();
   slot.gradient = accept("gradient");
+  if (slot.kind == Slot::Kind::constant) slot.values = values(slot.type.dtype);
   if (accept("in")) {
     expect("place", "after `in`");
     expect("of", "after `in place`");
@@ -106,6 +107,21 @@ void Parser::slot(Program& program) {
     return;
   }
   program.slots.push_back(std::move(slot));
+}
+
+// = [1, 2, …]
+std::vector<double> Parser::values(DType dtype) {
+  std::vector<double> values;
+  expect("=", "before the constant's values");
+  expect("[", "before the constant's values");
+  while (!failed_ && !at("]")) {
+    const bool negative = accept("-");
+    const bool truth = dtype == DType::boolean && (at("true") || at("false"));
+    values.push_back(truth ? take().is("true") : number(dtype, negative));
+    if (!accept(",")) break;
+  }
+  expect("]", "after the constant's values");
+  return values;
 }
 
 void Parser::launch(Program& program) {

@@ -74,6 +74,7 @@ class Parser {
   ExprId unary();
   ExprId primary();
   ExprId constant(DType dtype, bool negative);
+  double number(DType dtype, bool negative);
   ExprId call(const Token& name);
   ExprId result(const Token& token);
   ExprId apply(Op op, std::vector<ExprId> operands, Span where, DType cast_to = DType::f32);
@@ -84,6 +85,7 @@ class Parser {
 
   // ---- programs
   void slot(Program& program);
+  std::vector<double> values(DType dtype);
   void launch(Program& program);
 
   std::string describe(const Token& token) const { return nnc::describe(token, sources_); }

@@ -42,6 +42,18 @@ std::string constant_text(DType dtype, double value) {
   return dtype == DType::f32 ? text : std::string(dtype_name(dtype)) + ' ' + text;
 }
 
+// The values of a constant slot, several to a line.
+std::string values_text(const Slot& slot) {
+  constexpr size_t kPerLine = 8;
+  std::string text;
+  for (size_t i = 0; i < slot.values.size(); ++i) {
+    text += i == 0 ? "\n    " : i % kPerLine == 0 ? ",\n    " : ", ";
+    text += slot.type.dtype == DType::boolean ? constant_text(DType::boolean, slot.values[i])
+                                              : number_text(slot.type.dtype, slot.values[i]);
+  }
+  return text;
+}
+
 std::string type_text(const TensorType& type) {
   std::string text(dtype_name(type.dtype));
   text += '[';
@@ -428,6 +440,7 @@ std::string print(const Program& program) {
     out += type_text(slot.type) + layout_text(slot.layout);
     if (slot.gradient) out += " gradient";
     if (slot.in_place_of.valid()) out += " in place of " + name_text(program.slots[slot.in_place_of].name);
+    if (slot.kind == Slot::Kind::constant) out += " = [" + values_text(slot) + "\n  ]";
     out += '\n';
   }
   for (const Item& item : program.items) {

@@ -2,9 +2,10 @@
 //   P1  the program (unless it is kernels and nothing else), its slots and its kernels have names; no two
 //       slots and no two kernels share one
 //   P2  slots have valid types and layouts; only an output is in place of another slot: a param or state of
-//       the same type and layout, each replaced once
+//       the same type and layout, each replaced once; only a constant has values, one per element, and no
+//       layout of its own
 //   P3  a launch has one argument per parameter, of the same type and layout
-//   P4  inputs and scalars are never written
+//   P4  inputs, scalars and constants are never written
 //   P5  memory that a launch writes is not an argument twice
 //   P6  between two barriers, what one launch writes no other reads or writes
 //   P7  temporaries, and outputs that replace nothing, are written before they are read
@@ -64,6 +65,7 @@ class ProgramVerifier {
       if (!sizes || slot.type.elements() < 0) found(who + " has no valid type");
       if (!valid_layout(slot.type.shape, slot.layout)) found(who + " has no valid layout");
       if (slot.gradient && slot.kind != Slot::Kind::temporary) found(who + ": gradients are temporaries");
+      values(slot, who);
       if (!slot.in_place_of.valid()) continue;
       if (!p_.slots.contains(slot.in_place_of)) {
         found(who + " is in place of a slot that does not exist");
@@ -78,6 +80,24 @@ class ProgramVerifier {
       if (replaced[slot.in_place_of.index]) found(tick(other.name) + " is replaced twice");
       replaced[slot.in_place_of.index] = true;
     }
+  }
+
+  void values(const Slot& slot, const std::string& who) {
+    if (slot.kind != Slot::Kind::constant) {
+      if (!slot.values.empty()) found(who + " has values, but is no constant");
+      return;
+    }
+    if (static_cast<int64_t>(slot.values.size()) != slot.type.elements())
+      found(who + " has " + std::to_string(slot.values.size()) + " values for " +
+            std::to_string(slot.type.elements()) + " elements");
+    const auto fits = [&](double value) { return holds(slot.type.dtype, value); };
+    if (!std::all_of(slot.values.begin(), slot.values.end(), fits))
+      found(who + " has a value that is none of " + std::string(dtype_name(slot.type.dtype)));
+    if (!slot.layout.is_default()) found(who + " is a constant, which has the default layout");
+  }
+
+  static bool is_only_read(Slot::Kind kind) {
+    return kind == Slot::Kind::input || kind == Slot::Kind::scalar || kind == Slot::Kind::constant;
   }
 
   SlotId memory(SlotId slot) const {
@@ -119,7 +139,7 @@ class ProgramVerifier {
     const Slot& slot = p_.slots[id];
     bool writes = buffer.space != Space::in;
     bool reads = buffer.space != Space::out;
-    if (writes && (slot.kind == Slot::Kind::input || slot.kind == Slot::Kind::scalar))
+    if (writes && is_only_read(slot.kind))
       found(who + "it writes " + tick(slot.name) + ", which is only read");
     for (size_t j = 0; writes && j < launch.arguments.size(); ++j) {
       if (j != i && memory(launch.arguments[j]) == memory(id))

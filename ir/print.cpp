@@ -108,8 +108,7 @@ std::string attrs_text(const Attrs& attrs) {
 
 namespace {
 
-constexpr size_t kInlineValues = 16;  // a longer constant goes to the data section
-constexpr size_t kLineWidth = 100;    // of a signature; a longer one gets a line per input
+constexpr size_t kLineWidth = 100;  // of a signature; a longer one gets a line per input
 
 class Printer {
  public:
@@ -167,7 +166,7 @@ class Printer {
 
   std::string constant_text(const ConstantAttrs& constant) {
     if (constant.values.size() == 1) return number_text(constant.values[0]);
-    if (constant.values.size() > kInlineValues) {
+    if (constant.values.size() > kInlineConstant) {
       data_.push_back(&constant);
       return fmt::format("@{}", data_.size() - 1);
     }

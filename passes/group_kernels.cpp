@@ -61,14 +61,7 @@ class Grouping {
   }
 
  private:
-  bool inlined(Value value) const {
-    const Node& node = g_.node(value);
-    return node.op != Op::input && node.group == kNoGroup;
-  }
-
-  std::vector<Read> reads(NodeId id) const {
-    return reads_of(g_, id, [this](Value value) { return inlined(value); });
-  }
+  std::vector<Read> reads(NodeId id) const { return reads_of(g_, id); }
 
   // Whether `from` needs `target`, directly or through others.
   bool depends(uint32_t from, uint32_t target) const {
@@ -137,7 +130,7 @@ class Grouping {
 
   void place(NodeId id) {
     const Node& node = g_.nodes[id];
-    if (node.op == Op::input) return;
+    if (is_given(node)) return;
     const auto& lower = op_def(node.op).lower;
     NNC_CHECK(!std::holds_alternative<ExpandRule>(lower) && !std::holds_alternative<RewrittenRule>(lower),
               std::string(op_def(node.op).name) + " must be rewritten before kernels are formed");
@@ -192,7 +185,7 @@ class Grouping {
   // A contraction reads its operands with plain subscripts, which these ops leave plain: anything else is stored first.
   void store_operand(Value value) {
     const Node& node = g_.node(value);
-    if (node.op == Op::input || node.group != kNoGroup) return;
+    if (is_given(node) || node.group != kNoGroup) return;
     if (node.op == Op::permute || node.op == Op::slice || node.op == Op::detach || node.op == Op::broadcast)
       return store_operand(node.operands[0]);
     start(value.node, false);

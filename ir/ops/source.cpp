@@ -28,7 +28,7 @@ MathText math_input(std::span<const MathText>, const Attrs& attrs) {
 // ---- constant --------------------------------------------------------------------------------------------
 
 // The value at `index` of a dense constant: a balanced tree of choices on the row-major position, [begin,
-// end) of it. Right for any size, meant for small ones: larger constants are worth a buffer.
+// end) of it. For small ones: a constant that is data (is_given) is read from its buffer instead.
 ExprId choose(kernel::Kernel& kernel, const ConstantAttrs& attrs, DType dtype, ExprId where, int64_t begin,
               int64_t end) {
   if (end - begin == 1) return kernel.constant(dtype, attrs.values[at(begin)]);

@@ -2,6 +2,8 @@
 // training steps of dense nets at sizes that straddle vectors and tiles.
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <functional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -71,6 +73,13 @@ void same_bits(const Outputs& a, const Outputs& b) {
   }
 }
 
+// `count` numbers, `number(i)` each, as graph text has them.
+std::string numbers(int count, const std::function<std::string(int)>& number) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += (i == 0 ? "" : ", ") + number(i);
+  return text;
+}
+
 void near(const Outputs& a, const TensorMap& reference, double tolerance) {
   for (const auto& [name, values] : a) {
     INFO(name);
@@ -135,6 +144,75 @@ TEST_CASE("a training step gives the same bits under every schedule, thread coun
       options.schedule_seed = seed;
       same_bits(run_compiled(graph, inputs, options, 2), oracle);
     }
+  }
+}
+
+TEST_CASE("constants that are data are read from memory, in every dtype and wherever an operand may stand") {
+  const auto real = [](int i) { return fmt::format("{}", (i * 37 % 101 - 50) / 64.0); };
+  const std::string text = fmt::format(
+      R"(graph @train(x: f32[5,40], n: i32[40], m: i64[40]) {{
+  %0 = constant @0 : f32[40,24]
+  %1 = matmul x, %0 : f32[5,24]
+  %2 = matmul %1, %0 {{transpose_b}} : f32[5,40]
+  %3 = add %2, x : f32[5,40]
+  %4 = exp %0 : f32[40,24]
+  %5 = reduce_sum %4 {{axes=[1]}} : f32[40]
+  %6 = broadcast %5 {{shape=[5,40], axes=[1]}} : f32[5,40]
+  %7 = mul %3, %6 : f32[5,40]
+  %8 = constant @1 : i32[40]
+  %9 = add %8, n : i32[40]
+  %10 = constant @2 : bool[40]
+  %11 = where %10, %9, n : i32[40]
+  %12 = constant @3 : i64[40]
+  %13 = add %12, m : i64[40]
+  %14 = constant @0 : f32[40,24]
+  %15 = slice %14 {{begin=[3,2], end=[40,24]}} : f32[37,22]
+  return product = %7, chosen = %11, wide = %13, cut = %15, whole = %0
+  data @0 = [{}]
+  data @1 = [{}]
+  data @2 = [{}]
+  data @3 = [{}]
+}}
+)",
+      numbers(40 * 24, real), numbers(40, [](int i) { return fmt::format("{}", i * 1000003 - 9); }),
+      numbers(40, [](int i) { return fmt::format("{}", i % 3 == 0 ? 1 : 0); }),
+      numbers(40, [](int i) { return fmt::format("{}", (int64_t{i} - 20) << 40); }));
+  const Graph graph = prepare(text);
+  const TensorMap inputs = random_inputs(graph, 3);
+  CodegenOptions plain;
+  plain.schedule = false;
+  const Outputs oracle = run_interpreted(graph, inputs, plain);
+  near(oracle, evaluate(graph, inputs), 1e-4);
+  for (const char* isa : {"", "avx2"}) {
+    CodegenOptions options;
+    options.isa = isa;
+    same_bits(run_compiled(graph, inputs, options), oracle);
+  }
+  Diagnostics diagnostics;
+  const kernel::Program program = *lower_graph(graph, plain, diagnostics);
+  std::set<DType> dtypes;
+  std::set<std::pair<DType, std::vector<double>>> different;
+  size_t data = 0;
+  for (const kernel::Slot& slot : program.slots) {
+    if (slot.kind != kernel::Slot::Kind::constant) continue;
+    ++data;
+    dtypes.insert(slot.type.dtype);
+    different.insert({slot.type.dtype, slot.values});
+  }
+  CHECK(dtypes == std::set<DType>{DType::f32, DType::i32, DType::i64, DType::boolean});
+  CHECK(different.size() == data);
+}
+
+TEST_CASE("16 numbers are written into the code, 17 are data") {
+  for (const int count : {16, 17}) {
+    const Graph graph =
+        prepare(fmt::format("graph @g(x: f32[{0}]) {{\n %0 = constant [{1}] : f32[{0}]\n %1 = add x, %0 : "
+                            "f32[{0}]\n return y = %1\n}}",
+                            count, numbers(count, [](int i) { return fmt::format("{}", i * i); })));
+    Diagnostics diagnostics;
+    const kernel::Program program = *lower_graph(graph, {}, diagnostics);
+    const auto is_data = [](const kernel::Slot& slot) { return slot.kind == kernel::Slot::Kind::constant; };
+    CHECK(std::any_of(program.slots.begin(), program.slots.end(), is_data) == (count == 17));
   }
 }
 

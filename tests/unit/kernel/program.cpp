@@ -116,3 +116,44 @@ TEST_CASE("P1 to P7: what is wrong with a program") {
   // Kernels are verified too.
   check_refused(changed("map i {\n    w[i]", "map i {\n    dw[i]"), "it stores to the input `dw`");
 }
+
+TEST_CASE("a constant slot has its values in the text, and one that is wrong is refused") {
+  const std::string text = R"(program @sum {
+  slot c: constant f32[3] = [
+    0.1, -2, inf
+  ]
+  slot b: constant bool[2] = [
+    true, false
+  ]
+  slot y: output f32[3]
+  launch @double(c, y)
+}
+
+kernel @double(c: f32[3], out y: f32[3])
+    grid i:3 {
+  map i {
+    y[i] = 2 * c[i]
+  }
+}
+)";
+  const Program program = program_of(text);
+  CHECK(print(program) == text);
+  std::vector<float> y(3);
+  std::vector<std::byte*> memory = {nullptr, nullptr, reinterpret_cast<std::byte*>(y.data())};
+  evaluate(program, memory);
+  CHECK(y == std::vector<float>{0.2F, -4, std::numeric_limits<float>::infinity()});
+
+  const auto changed_to = [&](const std::string& from, const std::string& to) {
+    std::string other = text;
+    return other.replace(other.find(from), from.size(), to);
+  };
+  CHECK_FALSE(program_of(changed_to("0.1", "0.2")) == program);
+  CHECK_FALSE(program_of(changed_to("0.1", "-0")) == program_of(changed_to("0.1", "0")));
+  check_refused(changed_to("0.1, -2", "0.1"), "`c` has 2 values for 3 elements");
+  check_refused(changed_to("0.1, -2, inf", "0.1, what"), "expected a number of type f32, found `what`");
+  check_refused(changed_to("= [\n    0.1, -2, inf\n  ]", ""), "expected `=` before the constant's values");
+  check_refused(changed_to("true, false", "true, 2"), "not a value of type bool");
+  check_refused(changed_to("f32[3] = [", "f32[3] pitch 4 = ["), "a constant, which has the default layout");
+  check_refused(changed_to("launch @double(c, y)", "launch @double(c, c)"),
+                "it writes `c`, which is only read");
+}
