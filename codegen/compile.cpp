@@ -13,6 +13,7 @@
 #include "codegen/object_cache.h"
 #include "codegen/strides.h"
 #include "support/check.h"
+#include "support/clock.h"
 
 namespace nnc {
 namespace codegen {
@@ -21,10 +22,6 @@ namespace {
 using kernel::Kernel;
 using kernel::KernelId;
 using kernel::Program;
-
-double ms_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-}
 
 // The kernel under neutral names, so that layers of equal structure share machine code.
 std::string canonical_text(Kernel k) {

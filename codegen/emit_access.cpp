@@ -15,14 +15,6 @@ using kernel::ExprId;
 using kernel::ExprKind;
 using kernel::Index;
 
-namespace {
-
-bool is_vector(const llvm::Value* v) {
-  return v && v->getType()->isVectorTy();
-}
-
-}  // namespace
-
 void KernelEmitter::begin_statement(const std::vector<ExprId>& roots,
                                     const std::vector<kernel::Store>& stores) {
   depths_.clear();
@@ -206,7 +198,7 @@ llvm::Value* KernelEmitter::load(const kernel::Expr& e) {
   llvm::Value* where = pointer(e.buffer, at.offset);
   auto* vector_type = llvm::FixedVectorType::get(type, kLanes);
 
-  if (!at.scattered && at.lane_stride == 0 && !is_vector(at.valid)) {
+  if (!at.scattered && at.lane_stride == 0 && !(at.valid && is_vector(at.valid))) {
     llvm::Value* value = from_memory(b_.CreateAlignedLoad(type, where, align), buffer.type.dtype);
     // A checked subscript was clamped, so the load itself is safe.
     return at.valid ? b_.CreateSelect(at.valid, value, llvm::Constant::getNullValue(value->getType()))

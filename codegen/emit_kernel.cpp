@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "codegen/emit_scratch.h"
+#include "codegen/plan_memory.h"
 #include "support/check.h"
 
 namespace nnc::codegen {
@@ -16,27 +16,6 @@ using kernel::AxisId;
 using kernel::BufferId;
 using kernel::Kernel;
 using kernel::Space;
-
-namespace {
-
-constexpr int64_t kScratchAlignment = 64;
-
-int64_t align(int64_t bytes) {
-  return (bytes + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
-}
-
-}  // namespace
-
-int64_t local_bytes(const Kernel& kernel, BufferId id) {
-  return align(storage_elements(kernel.local_shape(id), {}) * dtype_bytes(kernel.buffers[id].type.dtype));
-}
-
-int64_t scratch_bytes(const Kernel& kernel) {
-  int64_t bytes = 0;
-  for (uint32_t i = 0; i < kernel.buffers.size(); ++i)
-    if (kernel.buffers[BufferId{i}].space == Space::local) bytes += local_bytes(kernel, BufferId{i});
-  return bytes;
-}
 
 KernelEmitter::KernelEmitter(const Kernel& kernel, llvm::Module& module, const Target& target)
     : k_(kernel), module_(module), target_(target), b_(module.getContext()), scalars_(b_) {
@@ -64,13 +43,12 @@ llvm::Function* KernelEmitter::emit(const std::string& symbol, const SourceLine&
   std::optional<DebugLines> lines;
   if (!at.file.empty()) lines.emplace(module_, at.file).enter(*function_, at.line, b_);
 
-  int64_t scratch_offset = 0;
+  uint64_t scratch_offset = 0;
   for (uint32_t i = 0; i < k_.buffers.size(); ++i) {
     const kernel::Buffer& buffer = k_.buffers[BufferId{i}];
     if (buffer.space == Space::local) {
-      buffers_.push_back(b_.CreateConstGEP1_64(b_.getInt8Ty(),
-                                               function_->getArg(static_cast<unsigned>(parameters)),
-                                               static_cast<uint64_t>(scratch_offset), buffer.name));
+      buffers_.push_back(b_.CreateConstGEP1_64(
+          b_.getInt8Ty(), function_->getArg(static_cast<unsigned>(parameters)), scratch_offset, buffer.name));
       strides_.push_back(strides_of(k_.local_shape(BufferId{i}), {}));
       scratch_offset += local_bytes(k_, BufferId{i});
     } else {

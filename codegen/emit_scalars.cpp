@@ -5,13 +5,6 @@
 #include "support/check.h"
 
 namespace nnc::codegen {
-namespace {
-
-bool is_vector(const llvm::Value* v) {
-  return v->getType()->isVectorTy();
-}
-
-}  // namespace
 
 llvm::Type* llvm_type(llvm::LLVMContext& context, DType dtype) {
   switch (dtype) {
@@ -33,6 +26,10 @@ llvm::Type* llvm_type(llvm::LLVMContext& context, DType dtype) {
 
 llvm::Type* llvm_memory_type(llvm::LLVMContext& context, DType dtype) {
   return dtype == DType::boolean ? llvm::Type::getInt8Ty(context) : llvm_type(context, dtype);
+}
+
+bool is_vector(const llvm::Value* value) {
+  return value->getType()->isVectorTy();
 }
 
 llvm::Value* splat(IrBuilder& builder, llvm::Value* value) {

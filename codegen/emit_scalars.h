@@ -1,23 +1,21 @@
-// Scalar arithmetic as LLVM instructions. A handle is an llvm::Value of the dtype, or a vector of kLanes of
-// them; a scalar that meets a vector is splatted. Every instruction is IEEE-exact: no fast-math flags, no
-// contraction.
+// Scalar arithmetic as LLVM instructions. A handle is an llvm::Value of the dtype, or a vector of kLanes of them, on
+// every instruction set (LLVM splits it where registers are narrower); a scalar that meets a vector is splatted. Every
+// instruction is IEEE-exact: no fast-math flags, no contraction.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
 
+#include "ir/order.h"
 #include "ir/scalar.h"
 
 namespace nnc::codegen {
-
-// Lanes of every vector, on every instruction set: the 16 of `lanes16`. LLVM splits them where registers are
-// narrower.
-inline constexpr unsigned kLanes = 16;
 
 using IrBuilder = llvm::IRBuilder<>;
 
 llvm::Type* llvm_type(llvm::LLVMContext& context, DType dtype);         // in registers (bool: i1)
 llvm::Type* llvm_memory_type(llvm::LLVMContext& context, DType dtype);  // in memory (bool: i8)
-llvm::Value* splat(IrBuilder& builder, llvm::Value* value);             // a vector stays as it is
+bool is_vector(const llvm::Value* value);
+llvm::Value* splat(IrBuilder& builder, llvm::Value* value);  // a vector stays as it is
 
 class EmittingScalars final : public ScalarBuilder {
  public:

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <map>
 
-#include "codegen/emit_scratch.h"
 #include "support/check.h"
 
 namespace nnc::codegen {
 
+using kernel::BufferId;
+using kernel::Kernel;
 using kernel::Program;
 using kernel::Slot;
 using kernel::SlotId;
+using kernel::Space;
 
 namespace {
 
@@ -18,15 +20,21 @@ uint64_t align(uint64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-uint64_t slot_bytes(const Slot& slot) {
-  return align(
-      static_cast<uint64_t>(storage_elements(slot.type.shape, slot.layout) * dtype_bytes(slot.type.dtype)));
+uint64_t bytes_of(const Shape& shape, const Layout& layout, DType dtype) {
+  return align(static_cast<uint64_t>(storage_elements(shape, layout) * dtype_bytes(dtype)));
 }
 
-ElementType element_type(DType dtype) {
-  return static_cast<ElementType>(dtype);
+uint64_t slot_bytes(const Slot& slot) {
+  return bytes_of(slot.type.shape, slot.layout, slot.type.dtype);
 }
-static_assert(static_cast<int>(ElementType::u8) == static_cast<int>(DType::u8));
+
+// Of all of a kernel's locals.
+uint64_t scratch_bytes(const Kernel& kernel) {
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < kernel.buffers.size(); ++i)
+    if (kernel.buffers[BufferId{i}].space == Space::local) bytes += local_bytes(kernel, BufferId{i});
+  return bytes;
+}
 
 bool in_state(Slot::Kind kind) {
   return kind == Slot::Kind::param || kind == Slot::Kind::state || kind == Slot::Kind::scalar ||
@@ -100,6 +108,28 @@ uint64_t place_temporaries(const Program& program, std::vector<Place>& places) {
 
 }  // namespace
 
+ElementType element_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return ElementType::f32;
+    case DType::f64:
+      return ElementType::f64;
+    case DType::i32:
+      return ElementType::i32;
+    case DType::i64:
+      return ElementType::i64;
+    case DType::boolean:
+      return ElementType::boolean;
+    case DType::u8:
+      return ElementType::u8;
+  }
+  NNC_CHECK(false, "a dtype without an element type");
+}
+
+uint64_t local_bytes(const Kernel& kernel, BufferId id) {
+  return bytes_of(kernel.local_shape(id), {}, kernel.buffers[id].type.dtype);
+}
+
 MemoryPlan plan_memory(const std::vector<Program>& programs) {
   MemoryPlan plan;
   std::map<std::string, size_t> tensor_at;
@@ -148,8 +178,7 @@ MemoryPlan plan_memory(const std::vector<Program>& programs) {
         out.bill.activations += slot_bytes(slot);
       }
     }
-    for (const kernel::Kernel& k : program.kernels)
-      out.scratch_bytes = std::max(out.scratch_bytes, static_cast<uint64_t>(scratch_bytes(k)));
+    for (const Kernel& k : program.kernels) out.scratch_bytes = std::max(out.scratch_bytes, scratch_bytes(k));
     out.bill.arena = out.arena_bytes;
     out.bill.state = plan.state_bytes;
     plan.programs.push_back(std::move(out));

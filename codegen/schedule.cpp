@@ -19,7 +19,6 @@ using kernel::Reduce;
 
 namespace {
 
-constexpr int64_t kLanes = 16;
 // Tasks per thread: enough that an uneven one does not leave the others waiting long.
 constexpr int64_t kTasksPerThread = 4;
 // Below this many elements, waking other threads costs more than it brings.

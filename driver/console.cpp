@@ -12,9 +12,17 @@
 namespace nnc::driver {
 namespace {
 
-bool environment_says(const char* name) {
+// "" where it is not set: an empty variable says no more than none.
+std::string_view environment(const char* name) {
   const char* value = std::getenv(name);
-  return value != nullptr && *value != '\0';
+  return value == nullptr ? "" : value;
+}
+
+// The conventions of bixense.com/clicolors and no-color.org.
+bool wants_color(bool terminal) {
+  if (!environment("NO_COLOR").empty()) return false;
+  const std::string_view force = environment("CLICOLOR_FORCE");
+  return terminal || (!force.empty() && force != "0");
 }
 
 }  // namespace
@@ -22,11 +30,9 @@ bool environment_says(const char* name) {
 Console::Console() {
   // A write to a closed pipe is then an error that write() sees, and not the end of a training run.
   std::signal(SIGPIPE, SIG_IGN);
-  const char* terminal = std::getenv("TERM");
-  const bool dumb = terminal == nullptr || std::strcmp(terminal, "dumb") == 0;
-  live_ = isatty(STDERR_FILENO) != 0 && !dumb;
-  color_ = environment_says("CLICOLOR_FORCE") || live_;
-  if (environment_says("NO_COLOR")) color_ = false;
+  const std::string_view terminal = environment("TERM");
+  live_ = isatty(STDERR_FILENO) != 0 && !terminal.empty() && terminal != "dumb";
+  color_ = wants_color(live_);
 }
 
 void Console::write(std::string_view text) {

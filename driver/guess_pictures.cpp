@@ -5,6 +5,7 @@
 #include "driver/guess.h"
 #include "driver/report.h"
 #include "fmt/format.h"
+#include "runtime/file.h"
 #include "runtime/pictures.h"
 #include "runtime/settings.h"
 
@@ -12,6 +13,7 @@ namespace nnc::driver {
 namespace {
 
 namespace fs = std::filesystem;
+using runtime::is_folder;
 using runtime::quote;
 
 constexpr int64_t kBatch = 32;
@@ -25,11 +27,6 @@ int64_t count_files(const std::string& folder) {
     if (it->is_regular_file(ignored)) ++count;
   }
   return count;
-}
-
-bool is_folder(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
 }
 
 }  // namespace

@@ -2,30 +2,13 @@
 
 #include <algorithm>
 
+#include "codegen/plan_memory.h"
 #include "driver/norms.h"
 #include "driver/report.h"
 #include "runtime/batches.h"
 
 namespace nnc::driver {
 namespace {
-
-ElementType element_type(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return ElementType::f32;
-    case DType::f64:
-      return ElementType::f64;
-    case DType::i32:
-      return ElementType::i32;
-    case DType::i64:
-      return ElementType::i64;
-    case DType::boolean:
-      return ElementType::boolean;
-    case DType::u8:
-      return ElementType::u8;
-  }
-  NNC_CHECK(false, "a dtype without an element type");
-}
 
 // Adds the model's graph `name` for whole batches and, under "<name>.rest", for the rows left over.
 Status add_batched(Session& session, const LoadedModel& loaded, const frontend::Model& model,
@@ -73,7 +56,8 @@ std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model) {
   for (const frontend::Column& column : model.columns) {
     Shape row = column.type.shape;
     if (column.batched) row.erase(row.begin());
-    columns.push_back({column.name, element_type(column.type.dtype), row, column.classes, column.span});
+    columns.push_back(
+        {column.name, codegen::element_type(column.type.dtype), row, column.classes, column.span});
   }
   return columns;
 }

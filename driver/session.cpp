@@ -14,6 +14,7 @@
 #include "ir/verify.h"
 #include "runtime/config.h"
 #include "runtime/dataset.h"
+#include "runtime/file.h"
 #include "runtime/thread_pool.h"
 #include "support/suggest.h"
 
@@ -27,11 +28,6 @@ std::string extension(const std::string& path) {
   const size_t slash = path.find_last_of('/');
   const size_t dot = path.find_last_of('.');
   return dot == std::string::npos || (slash != std::string::npos && dot < slash) ? "" : path.substr(dot);
-}
-
-bool is_folder(const std::string& path) {
-  struct stat info {};
-  return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 Failure unreadable(Session& session, const std::string& path, const std::string& why) {
@@ -75,7 +71,7 @@ Result<FileKind> kind_of(Session& session, const std::string& path) {
   if (suffix == ".nnir") return FileKind::graph_text;
   if (suffix == ".nnk") return FileKind::kernel_text;
   if (suffix == ".safetensors") return FileKind::checkpoint;
-  if (is_folder(path)) return FileKind::folder;
+  if (runtime::is_folder(path)) return FileKind::folder;
   session.diagnostics
       .error_at(DiagnosticKind::wrong_file_kind, path, "the name does not say what kind of file this is")
       .suggest(

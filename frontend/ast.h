@@ -43,22 +43,8 @@ struct Unary {
 };
 
 enum class BinaryOp {
-  add,
-  sub,
-  mul,
-  div,
-  floordiv,
-  matmul,
-  pow,
-  eq,
-  ne,
-  lt,
-  le,
-  gt,
-  ge,
-  logical_and,
-  logical_or,
-  range
+#define NNC_BINARY(name, token, level) name,
+#include "frontend/binary.def"
 };
 struct Binary {
   BinaryOp op;

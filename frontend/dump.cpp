@@ -1,13 +1,11 @@
 // The syntax tree as indented text: one node per line, what belongs to it below. Nothing of layout or
 // comments is in it, so two texts mean the same exactly when their dumps are equal.
 #include "fmt/format.h"
+#include "frontend/lexer.h"
 #include "frontend/parser.h"
 
 namespace nnc::frontend {
 namespace {
-
-constexpr std::string_view kBinaryNames[] = {
-    "+", "-", "*", "/", "//", "@", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or", ".."};
 
 template <class... F>
 struct Overload : F... {
@@ -171,7 +169,7 @@ class Dumper {
     labelled(node.op == ast::UnaryOp::neg ? "negative" : "not", *node.operand);
   }
   void print(const ast::Binary& node) {
-    line("{}", kBinaryNames[static_cast<size_t>(node.op)]);
+    line("{}", spelling(node.op));
     const Deeper deeper(*this);
     expression(*node.left);
     expression(*node.right);

@@ -20,7 +20,8 @@ struct Elementwise {
   bool swapped = false;  // "subtract b from a"
   bool compares = false;
 };
-const Elementwise& elementwise_of(ast::BinaryOp op);  // tensor_ops.cpp
+// Of an operator with a row NNC_ELEMENTWISE in binary.def (tensor_ops.cpp).
+const Elementwise& elementwise_of(ast::BinaryOp op);
 // An op that the language calls by its name (builtins_op.cpp).
 const Elementwise& elementwise_of(Op named);
 

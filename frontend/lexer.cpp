@@ -378,6 +378,14 @@ std::string_view spelling(TokenKind kind) {
   return {};
 }
 
+std::string_view spelling(ast::BinaryOp op) {
+  static constexpr TokenKind kTokens[] = {
+#define NNC_BINARY(name, token, level) TokenKind::token,
+#include "frontend/binary.def"
+  };
+  return spelling(kTokens[static_cast<size_t>(op)]);
+}
+
 bool continues_line(TokenKind kind) {
   switch (kind) {
 #define NNC_OPERATOR(name, text) case TokenKind::name:

@@ -50,6 +50,7 @@ Result<Lexed> lex(const Sources& sources, FileId file, Diagnostics& diagnostics)
 
 // How the token is written; empty for names, numbers and strings.
 std::string_view spelling(TokenKind kind);
+std::string_view spelling(ast::BinaryOp op);
 // Operators and commas: a line that ends in one goes on.
 bool continues_line(TokenKind kind);
 bool is_reserved(TokenKind kind);

@@ -14,11 +14,22 @@ namespace {
 BatchKind batch_of(Op op, const Number& a, const Number& b) {
   if (a.batch == BatchKind::none && b.batch == BatchKind::none) return BatchKind::none;
   if (a.batch == BatchKind::mixed || b.batch == BatchKind::mixed) return BatchKind::mixed;
-  const bool both = a.batch == BatchKind::scaled && b.batch == BatchKind::scaled;
-  if (op == Op::mul && !both) return BatchKind::scaled;
-  if (op == Op::div && b.batch == BatchKind::none) return BatchKind::scaled;
-  if ((op == Op::add || op == Op::sub) && both) return BatchKind::scaled;
-  return BatchKind::mixed;
+  const bool scaled_a = a.batch == BatchKind::scaled, scaled_b = b.batch == BatchKind::scaled;
+  bool scaled = false;
+  switch (op_def(op).multiple) {
+    case Multiple::never:
+      break;
+    case Multiple::of_both:
+      scaled = scaled_a && scaled_b;
+      break;
+    case Multiple::of_one:
+      scaled = scaled_a != scaled_b;
+      break;
+    case Multiple::of_first:
+      scaled = scaled_a && !scaled_b;
+      break;
+  }
+  return scaled ? BatchKind::scaled : BatchKind::mixed;
 }
 
 std::string batch_name(Op op, const Number& a, const Number& b) {
@@ -49,7 +60,7 @@ std::variant<Number, std::string> result_of(Op op, const Number& a, const Number
     if (const double* real = std::get_if<double>(&result)) return real_number(*real);
     return std::get<std::string>(result);
   }
-  if (b.value() == 0 && (op == Op::div || op == Op::floordiv)) return std::string("division by zero");
+  if (b.value() == 0 && def.has(kDivides)) return std::string("division by zero");
   return compute_op(op, std::array{&a, &b});
 }
 

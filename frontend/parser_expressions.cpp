@@ -10,38 +10,10 @@ using ast::ExprPtr;
 
 OperatorInfo operator_info(TokenKind kind) {
   switch (kind) {
-    case TokenKind::kw_or:
-      return {BinaryOp::logical_or, kOrLevel};
-    case TokenKind::kw_and:
-      return {BinaryOp::logical_and, kAndLevel};
-    case TokenKind::equal:
-      return {BinaryOp::eq, kCompareLevel};
-    case TokenKind::not_equal:
-      return {BinaryOp::ne, kCompareLevel};
-    case TokenKind::less:
-      return {BinaryOp::lt, kCompareLevel};
-    case TokenKind::less_equal:
-      return {BinaryOp::le, kCompareLevel};
-    case TokenKind::greater:
-      return {BinaryOp::gt, kCompareLevel};
-    case TokenKind::greater_equal:
-      return {BinaryOp::ge, kCompareLevel};
-    case TokenKind::range:
-      return {BinaryOp::range, kRangeLevel};
-    case TokenKind::plus:
-      return {BinaryOp::add, kSumLevel};
-    case TokenKind::minus:
-      return {BinaryOp::sub, kSumLevel};
-    case TokenKind::star:
-      return {BinaryOp::mul, kProductLevel};
-    case TokenKind::slash:
-      return {BinaryOp::div, kProductLevel};
-    case TokenKind::floordiv:
-      return {BinaryOp::floordiv, kProductLevel};
-    case TokenKind::at:
-      return {BinaryOp::matmul, kProductLevel};
-    case TokenKind::caret:
-      return {BinaryOp::pow, kPowerLevel};
+#define NNC_BINARY(name, token, level) \
+  case TokenKind::token:               \
+    return {BinaryOp::name, level};
+#include "frontend/binary.def"
     default:
       return {BinaryOp::add, 0};
   }

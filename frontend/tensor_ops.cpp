@@ -3,40 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "frontend/broadcast.h"
 #include "frontend/elaborator.h"
+#include "frontend/lexer.h"
+#include "support/check.h"
 
 namespace nnc::frontend {
 namespace {
 
-constexpr std::array<Elementwise, 16> kBinary = {{
-    {Op::add, "+", "add", "and"},
-    {Op::sub, "-", "subtract", "from", true},
-    {Op::mul, "*", "multiply", "by"},
-    {Op::div, "/", "divide", "by"},
-    {Op::floordiv, "//", "divide", "by"},
-    {Op::matmul, "@", "multiply", "@"},
-    {Op::pow, "^", "raise", "to the power"},
-    {Op::eq, "==", "compare", "with", false, true},
-    {Op::ne, "!=", "compare", "with", false, true},
-    {Op::lt, "<", "compare", "with", false, true},
-    {Op::le, "<=", "compare", "with", false, true},
-    {Op::gt, ">", "compare", "with", false, true},
-    {Op::ge, ">=", "compare", "with", false, true},
-    {Op::logical_and, "and", "combine", "and"},
-    {Op::logical_or, "or", "combine", "or"},
-    {Op::maximum, "..", "count", "to"},
-}};
-
 std::string clash(const Elementwise& op, const std::string& left, const std::string& right) {
   return op.swapped ? fmt::format("cannot {} {} {} {}", op.verb, right, op.joiner, left)
                     : fmt::format("cannot {} {} {} {}", op.verb, left, op.joiner, right);
-}
-
-bool all_whole(const Constant& constant) {
-  return constant.whole;
 }
 
 }  // namespace
@@ -47,7 +25,18 @@ std::string call_text(std::string_view function, const std::string& argument) {
 }
 
 const Elementwise& elementwise_of(ast::BinaryOp op) {
-  return kBinary[static_cast<size_t>(op)];
+  switch (op) {
+#define NNC_ELEMENTWISE(name, token, level, ...)                                            \
+  case ast::BinaryOp::name: {                                                               \
+    static const Elementwise kRow = {Op::name, spelling(ast::BinaryOp::name), __VA_ARGS__}; \
+    return kRow;                                                                            \
+  }
+#include "frontend/binary.def"
+    case ast::BinaryOp::matmul:
+    case ast::BinaryOp::range:
+      break;
+  }
+  NNC_CHECK(false, "an operator that is not elementwise");
 }
 
 std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b) {
@@ -190,7 +179,7 @@ std::optional<Tensor> Elaborator::as_tensor(const Operand& operand, std::optiona
     return number_tensor(*number, dtype, {}, here);
   }
   if (const std::optional<Constant> constant = constant_of(operand.value)) {
-    if (!fits(all_whole(*constant))) return std::nullopt;
+    if (!fits(constant->whole)) return std::nullopt;
     return constant_tensor(*constant, dtype == DType::f64 ? DType::f32 : dtype, here);
   }
   if (const ListPtr* list = operand.value.as<ListPtr>(); list != nullptr && !(*list)->empty()) {

@@ -217,14 +217,6 @@ Index operator*(const Index& a, int64_t factor) {
   return product;
 }
 
-Index substitute(const Index& index, const std::vector<Index>& by) {
-  Index result = Index::at(index.constant);
-  result.computed = index.computed;
-  result.checked = index.checked;
-  for (const Term& term : index.terms) result = result + by.at(term.axis.index) * term.coefficient;
-  return result;
-}
-
 bool Expr::operator==(const Expr& other) const {
   return kind == other.kind && dtype == other.dtype && op == other.op && operands == other.operands &&
          std::bit_cast<uint64_t>(value) == std::bit_cast<uint64_t>(other.value) && buffer == other.buffer &&

@@ -82,9 +82,6 @@ struct Index {
 // At most one side may have a computed part; the sum is checked if one of them is.
 Index operator+(const Index& a, const Index& b);
 Index operator*(const Index& a, int64_t factor);  // an index with a computed part takes no factor but 1
-// `index` with each axis replaced by what `by` holds for it (by.at(axis.index)). A computed part stays as it is: the
-// caller has to rewrite the axes inside it.
-Index substitute(const Index& index, const std::vector<Index>& by);
 
 enum class ExprKind : uint8_t {
   constant,  // `value` of `dtype`

@@ -124,6 +124,10 @@ using EvalFn = std::vector<DenseTensor> (*)(std::span<const DenseTensor> operand
 using WholeResult = std::variant<int64_t, double, std::string>;
 using WholeFn = WholeResult (*)(int64_t a, int64_t b);
 
+// Which operands of an op of two must be multiples of something (the size of the batch), the others being free of it, for
+// the result to be a multiple of it too.
+enum class Multiple : uint8_t { never, of_both, of_one, of_first };
+
 // ---- notation ----------------------------------------------------------------------------------------------------
 
 // How people write the op; precedence as in the language (higher binds tighter, 100 for an atom).
@@ -145,6 +149,7 @@ enum Trait : uint32_t {
   kRandom = 1 << 6,
   kTyped = 1 << 7,     // its type is stated with it, not inferred: input, constant
   kInternal = 1 << 8,  // written by lowering rules only, never in a graph
+  kDivides = 1 << 9,   // by its second operand
 };
 
 // Operands and attributes for the generic tests; operand values are drawn from [low, high).
@@ -173,6 +178,7 @@ struct OpDef {
   // Ops of two operands that must be exact on whole numbers while a model is compiled (sizes, counts), where i64 wraps and
   // double rounds; null: `eval` says it all.
   WholeFn whole = nullptr;
+  Multiple multiple = Multiple::never;
   double ulps = 0.5;  // how far `scalar` may be from `eval`, in units in the last place: 0.5 rounds once
   MathFn math;
   std::span<const Sample> samples = {};

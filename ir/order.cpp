@@ -10,7 +10,6 @@
 namespace nnc {
 namespace {
 
-constexpr int64_t kLanes = 16;
 constexpr int64_t kSegmentTerms = 4096;
 
 }  // namespace

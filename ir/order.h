@@ -11,6 +11,9 @@
 
 namespace nnc {
 
+// Partial results of `lanes16`, and so the lanes of every vector.
+inline constexpr int64_t kLanes = 16;
+
 enum class OrderKind : uint8_t {
   serial,  // in index order, from the neutral element
   lanes16,  // partial l takes the indices ≡ l (mod 16) in order; then the tree (l, l+8), (l, l+4), (l, l+2), (l, l+1)

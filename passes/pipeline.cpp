@@ -5,6 +5,7 @@
 #include "ir/verify.h"
 #include "passes/pass.h"
 #include "support/check.h"
+#include "support/clock.h"
 #include "support/suggest.h"
 
 namespace nnc::passes {
@@ -14,10 +15,6 @@ constexpr Pass kPasses[] = {
 #define NNC_PASS(name, stage, required, doc) {#name, doc, Stage::stage, required, &name},
 #include "passes/passes.def"
 };
-
-double ms_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-}
 
 void check_sound(std::string_view pass, const Graph& graph) {
   std::vector<std::string> broken = verify(graph);

@@ -35,10 +35,6 @@ int64_t group_count(const Field& field) {
   return field.shape.size() <= 1 ? element_count(field.shape) : 1;
 }
 
-double scaled(double x, const InputSpec& spec) {
-  return (x * spec.scale - spec.mean) / spec.std;
-}
-
 // Converts a field's numbers one by one; holds what its faults have in common.
 class Converter {
  public:

@@ -13,6 +13,10 @@
 namespace nnc::runtime {
 
 const InputSpec& input_spec(const RunConfig& config, const std::string& name);
+// A number of the data as the model gets it.
+inline double scaled(double x, const InputSpec& spec) {
+  return (x * spec.scale - spec.mean) / spec.std;
+}
 int64_t element_count(const std::vector<int64_t>& shape);
 // Where an error about an input stands: in the run file if it has a place there, else at the data file.
 Diagnostic& input_error(DiagnosticKind kind, const InputSpec& spec, const std::string& path,

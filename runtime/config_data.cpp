@@ -8,6 +8,7 @@
 #include <set>
 
 #include "fmt/format.h"
+#include "runtime/file.h"
 #include "runtime/table_reader.h"
 #include "support/suggest.h"
 
@@ -177,8 +178,7 @@ class DataKeys {
     if (data.train.empty() && !data.directory.empty()) return "idx";
     if (ends({".bin", ".bin.gz"})) return "cifar";
     if (ends({".npy", ".npy.gz", ".npz"})) return "npy";
-    std::error_code ignored;
-    return std::filesystem::is_directory(data.train, ignored) ? "images" : "csv";
+    return is_folder(data.train) ? "images" : "csv";
   }
 
   void read_resize(TableReader& reader, InputSpec& spec) {

@@ -80,6 +80,11 @@ bool file_exists(const std::string& path) {
   return std::filesystem::exists(path, ignored);
 }
 
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
 Result<std::vector<unsigned char>> read_file(const std::string& path, bool inflate, uint64_t limit,
                                              DiagnosticKind kind, Diagnostics& diagnostics) {
   const auto fail = [&](std::string message) {

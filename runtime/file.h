@@ -18,6 +18,7 @@ constexpr uint64_t kTableLimit = 0xFFFF0000;
 constexpr uint64_t kFileLimit = uint64_t{1} << 40;
 
 bool file_exists(const std::string& path);
+bool is_folder(const std::string& path);
 
 // The whole file; gzip (by its first bytes, whatever the name) is undone when `inflate`. Errors have kind
 // `kind`.

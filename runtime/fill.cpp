@@ -15,10 +15,6 @@ namespace {
 
 constexpr int64_t kShownErrors = 3;
 
-double scaled(double x, const InputSpec& spec) {
-  return (x * spec.scale - spec.mean) / spec.std;
-}
-
 std::string shorten(std::string_view text) {
   if (text.size() <= 40) return std::string(text);
   size_t end = 37;

@@ -328,8 +328,7 @@ Result<Field> parse_npy(const std::string& path, const std::string& name, Shared
 }
 
 Result<FieldSet> read_npy(const std::string& path, DataPlace place, Diagnostics& diagnostics) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) return read_folder(path, place, diagnostics);
+  if (is_folder(path)) return read_folder(path, place, diagnostics);
   Result<SharedBytes> bytes = open_bytes(path, place, diagnostics);
   if (!bytes) return Failure{};
   const unsigned char* data = (*bytes)->data();

@@ -25,11 +25,6 @@ bool hidden(const fs::path& path) {
   return path.filename().string().starts_with('.');
 }
 
-bool is_folder(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
-
 // Sorted by bytes, so that the order does not depend on the system.
 std::vector<std::string> list(const std::string& folder, bool folders) {
   std::vector<std::string> out;
