@@ -82,7 +82,7 @@ void KernelEmitter::contract_plain(const Contract& contract) {
 
 // The sum of one vector of outputs in the order lanes16: sixteen partial sums, each over every sixteenth term,
 // then the tree.
-llvm::Value* KernelEmitter::partial_sums(const Tile& tile, ExprId broadcast, ExprId vectors) {
+llvm::Value* KernelEmitter::partial_sums(const Tile& tile) {
   NNC_CHECK(tile.contract.over.size() == 1, "partial sums over one axis");
   auto* vector_type = llvm::FixedVectorType::get(b_.getFloatTy(), kLanes);
   llvm::Value* zero = llvm::Constant::getNullValue(vector_type);
@@ -93,9 +93,9 @@ llvm::Value* KernelEmitter::partial_sums(const Tile& tile, ExprId broadcast, Exp
   const auto add_term = [&](llvm::Value* sum, llvm::Value* at) -> llvm::Value* {
     index_[tile.depth.index] = at;
     memo_.emplace_back();
-    llvm::Value* out = EmittingScalars::value(scalars_.fma(EmittingScalars::wrap(expr(broadcast), DType::f32),
-                                                           EmittingScalars::wrap(expr(vectors), DType::f32),
-                                                           EmittingScalars::wrap(sum, DType::f32)));
+    llvm::Value* out = EmittingScalars::value(scalars_.fma(
+        EmittingScalars::wrap(expr(tile.broadcast_id), DType::f32),
+        EmittingScalars::wrap(expr(tile.vector_id), DType::f32), EmittingScalars::wrap(sum, DType::f32)));
     memo_.pop_back();
     index_[tile.depth.index] = nullptr;
     return out;
@@ -115,167 +115,146 @@ llvm::Value* KernelEmitter::partial_sums(const Tile& tile, ExprId broadcast, Exp
   return lanes16[0];
 }
 
-void KernelEmitter::contract_tiled(const Contract& contract) {
+KernelEmitter::Tile KernelEmitter::tile_of(const Contract& contract) const {
   const kernel::Schedule& schedule = contract.schedule;
   const AxisId lanes = schedule.lanes;
   const bool a_moves = uses_axis(k_, contract.a, lanes);
   NNC_CHECK(a_moves != uses_axis(k_, contract.b, lanes), "exactly one operand moves along the lanes");
   const ExprId vector_id = a_moves ? contract.a : contract.b;
   const ExprId broadcast_id = a_moves ? contract.b : contract.a;
-  NNC_CHECK(k_.exprs[vector_id].kind == ExprKind::load && k_.exprs[broadcast_id].kind == ExprKind::load,
+  const kernel::Expr& vectors = k_.exprs[vector_id];
+  const kernel::Expr& broadcast = k_.exprs[broadcast_id];
+  NNC_CHECK(vectors.kind == ExprKind::load && broadcast.kind == ExprKind::load,
             "operands of a tiled contraction are loads");
-  Tile tile{contract, k_.exprs[vector_id], k_.exprs[broadcast_id], lanes, {}, contract.over.back()};
-  std::vector<AxisId> outer;
+  Tile tile{contract, vector_id, broadcast_id, vectors, broadcast, lanes, {}, contract.over.back(), {}};
   for (AxisId axis : contract.axes) {
     if (axis == lanes) continue;
     if (!tile.row.valid() && uses_axis(k_, broadcast_id, axis) && !uses_axis(k_, vector_id, axis))
       tile.row = axis;
     else
-      outer.push_back(axis);
+      tile.outer.push_back(axis);
   }
-
-  const int64_t depth = k_.axes[tile.depth].extent;
-  const bool partials = contract.order.kind == OrderKind::lanes16;
-  const int64_t rows = partials || !tile.row.valid() ? 1 : std::max<int64_t>(1, schedule.rows);
-  const int64_t vectors = partials ? 1 : std::max<int64_t>(1, schedule.cols / kLanes);
+  tile.partials = contract.order.kind == OrderKind::lanes16;
+  if (!tile.partials) {
+    if (tile.row.valid()) tile.rows = std::max<int64_t>(1, schedule.rows);
+    tile.columns = std::max<int64_t>(1, schedule.cols / kLanes) * kLanes;
+    if (tile.outer.empty() && contract.over.size() == 1 && tile.row.valid())
+      tile.block = std::min(schedule.block, k_.axes[tile.depth].extent);
+  }
   int operations = 0;
   for (const kernel::Store& s : contract.stores) operations += count_operations(k_, s.value);
+  tile.long_epilogue = operations > kInlineEpilogue;
+  return tile;
+}
+
+// Memory for the accumulators of all the task's tiles, zero before the first pass.
+void KernelEmitter::make_waiting(Tile& tile) {
+  const int64_t rows = task_extent(tile.row);
+  tile.waiting_vectors = (task_extent(tile.lanes) + kLanes - 1) / kLanes;
+  const auto count = static_cast<uint64_t>(rows * tile.waiting_vectors);
   auto* vector_type = llvm::FixedVectorType::get(b_.getFloatTy(), kLanes);
-  llvm::Value* zero = llvm::Constant::getNullValue(vector_type);
+  IrBuilder entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
+  llvm::AllocaInst* memory = entry.CreateAlloca(vector_type, entry.getInt64(count));
+  memory->setAlignment(llvm::Align(64));
+  tile.waiting = memory;
+  b_.CreateMemSet(memory, b_.getInt8(0), count * kLanes * sizeof(float), llvm::MaybeAlign(64));
+}
 
-  // A schedule's block cuts the sum into passes over the task's tiles: what a pass reads of the operand along
-  // the lanes stays in the cache for all rows. Accumulators wait in memory between passes. Tiles then go along
-  // a row first, so that the results are written as they lie in memory.
-  const int64_t block = partials || !outer.empty() || contract.over.size() != 1 || !tile.row.valid()
-                            ? 0
-                            : std::min(schedule.block, depth);
-  const int64_t early_passes = block == 0 ? 0 : (depth - 1) / block;
-  const int64_t task_rows = tile.row.valid() ? task_extent(tile.row) : 1;
-  const int64_t task_vectors = (task_extent(lanes) + kLanes - 1) / kLanes;
-  llvm::Value* waiting = nullptr;
-  if (early_passes > 0) {
-    IrBuilder entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
-    llvm::AllocaInst* memory =
-        entry.CreateAlloca(vector_type, entry.getInt64(static_cast<uint64_t>(task_rows * task_vectors)));
-    memory->setAlignment(llvm::Align(64));
-    waiting = memory;
-    b_.CreateMemSet(waiting, b_.getInt8(0),
-                    static_cast<uint64_t>(task_rows * task_vectors * kLanes) * sizeof(float),
-                    llvm::MaybeAlign(64));
-  }
-  // Where the tile's accumulator of row r, vector c waits.
-  const auto waiting_at = [&](int64_t r, int64_t c) {
-    llvm::Value* at = b_.CreateMul(b_.CreateSub(tile.row_at, bounds(tile.row).begin), i64(task_vectors));
-    at = b_.CreateAdd(at, b_.CreateUDiv(b_.CreateSub(tile.lane_at, bounds(lanes).begin), i64(kLanes)));
-    return b_.CreateConstGEP1_64(vector_type, b_.CreateGEP(vector_type, waiting, at),
-                                 static_cast<uint64_t>(r * task_vectors + c));
-  };
-  const auto begin_tile = [&](int64_t tile_rows, int64_t tile_vectors) {
-    Values start(static_cast<size_t>(tile_rows * tile_vectors), zero);
-    if (waiting == nullptr) return start;
-    for (int64_t r = 0; r < tile_rows; ++r)
-      for (int64_t c = 0; c < tile_vectors; ++c)
-        start[static_cast<size_t>(r * tile_vectors + c)] =
-            b_.CreateAlignedLoad(vector_type, waiting_at(r, c), llvm::Align(64));
-    return start;
-  };
-  const auto early_tile = [&](int64_t tile_rows, int64_t tile_vectors) {
-    const Values sums = tile_sum(tile, tile_rows, tile_vectors, begin_tile(tile_rows, tile_vectors));
-    for (int64_t r = 0; r < tile_rows; ++r)
-      for (int64_t c = 0; c < tile_vectors; ++c)
-        b_.CreateAlignedStore(sums[static_cast<size_t>(r * tile_vectors + c)], waiting_at(r, c),
-                              llvm::Align(64));
-  };
-  const auto last_tile = [&](int64_t tile_rows, int64_t tile_vectors) {
-    tile_prefetch(tile, tile_rows, tile_vectors);
-    const Values sums = partials
-                            ? Values{partial_sums(tile, broadcast_id, vector_id)}
-                            : tile_sum(tile, tile_rows, tile_vectors, begin_tile(tile_rows, tile_vectors));
-    if (operations > kInlineEpilogue && tile_rows > 1)
-      tile_stores_looped(tile, tile_rows, tile_vectors, sums);
-    else
-      tile_stores(tile, tile_rows, tile_vectors, sums);
-  };
+// Where the accumulator of the tile's row r, vector c waits.
+llvm::Value* KernelEmitter::waiting_at(const Tile& tile, int64_t r, int64_t c) {
+  auto* vector_type = llvm::FixedVectorType::get(b_.getFloatTy(), kLanes);
+  llvm::Value* at =
+      b_.CreateMul(b_.CreateSub(tile.row_at, bounds(tile.row).begin), i64(tile.waiting_vectors));
+  at = b_.CreateAdd(at, b_.CreateUDiv(b_.CreateSub(tile.lane_at, bounds(tile.lanes).begin), i64(kLanes)));
+  return b_.CreateConstGEP1_64(vector_type, b_.CreateGEP(vector_type, tile.waiting, at),
+                               static_cast<uint64_t>(r * tile.waiting_vectors + c));
+}
 
-  // Grid steps are multiples of the tile, so what is left over at the end of an axis is known now.
-  using Sized = std::function<void(int64_t)>;
-  const auto along = [&](AxisId axis, int64_t size, llvm::Value*& at, const Sized& whole_tile,
-                         const Sized& last_tile_of_axis) {
-    const Bounds range = bounds(axis);
-    const int64_t left = k_.axes[axis].extent % size;
-    llvm::Value* whole_end = range.end;
-    if (left != 0) {
-      llvm::Value* span = b_.CreateSub(range.end, range.begin);
-      whole_end = b_.CreateSub(range.end, b_.CreateURem(span, i64(size)));
-    }
-    loop(range.begin, whole_end, size, [&](llvm::Value* index) {
-      at = index;
-      whole_tile(size);
-    });
-    if (left != 0)
-      when(b_.CreateICmpSLT(whole_end, range.end), [&] {
-        ++loops_open_;
-        at = whole_end;
-        last_tile_of_axis(left);
-        --loops_open_;
-      });
-  };
-  const auto down_rows = [&](const Sized& body) {
-    if (!tile.row.valid()) return body(1);
-    along(tile.row, rows, tile.row_at, body, body);
-  };
-  const auto along_lanes = [&](const Sized& body) {
+// The sums of one pass, on top of what waits from those before.
+KernelEmitter::Values KernelEmitter::tile_pass(const Tile& tile, int64_t rows, int64_t vectors) {
+  auto* vector_type = llvm::FixedVectorType::get(b_.getFloatTy(), kLanes);
+  Values start(static_cast<size_t>(rows * vectors), llvm::Constant::getNullValue(vector_type));
+  for (int64_t r = 0; tile.waiting != nullptr && r < rows; ++r)
+    for (int64_t c = 0; c < vectors; ++c)
+      start[static_cast<size_t>(r * vectors + c)] =
+          b_.CreateAlignedLoad(vector_type, waiting_at(tile, r, c), llvm::Align(64));
+  return tile_sum(tile, rows, vectors, start);
+}
+
+void KernelEmitter::early_tile(const Tile& tile, int64_t rows, int64_t vectors) {
+  const Values sums = tile_pass(tile, rows, vectors);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < vectors; ++c)
+      b_.CreateAlignedStore(sums[static_cast<size_t>(r * vectors + c)], waiting_at(tile, r, c),
+                            llvm::Align(64));
+}
+
+void KernelEmitter::last_tile(const Tile& tile, int64_t rows, int64_t vectors) {
+  tile_prefetch(tile, rows, vectors);
+  const Values sums = tile.partials ? Values{partial_sums(tile)} : tile_pass(tile, rows, vectors);
+  if (tile.long_epilogue && rows > 1)
+    tile_stores_looped(tile, rows, vectors, sums);
+  else
+    tile_stores(tile, rows, vectors, sums);
+}
+
+void KernelEmitter::down_rows(Tile& tile, const std::function<void(int64_t rows)>& body) {
+  in_steps(tile.row, tile.rows, [&](llvm::Value* at, int64_t rows) {
+    tile.row_at = at;
+    body(rows);
+  });
+}
+
+void KernelEmitter::along_lanes(Tile& tile, const std::function<void(int64_t vectors)>& body) {
+  in_steps(tile.lanes, tile.columns, [&](llvm::Value* at, int64_t columns) {
+    tile.lane_at = at;
+    const int64_t last = columns % kLanes;
+    tile.mask = last == 0 ? nullptr : tail_mask(i64(0), i64(last));
+    body((columns + kLanes - 1) / kLanes);
     tile.mask = nullptr;
-    along(
-        lanes, vectors * kLanes, tile.lane_at, [&](int64_t columns) { body(columns / kLanes); },
-        [&](int64_t left) {
-          const int64_t last = left % kLanes;
-          tile.mask = last == 0 ? nullptr : tail_mask(i64(0), i64(last));
-          body((left + kLanes - 1) / kLanes);
-          tile.mask = nullptr;
-        });
-  };
-  // Loops over lanes and rows, then (inside a tile) over its rows and vectors.
-  const int inner = loops_open_ + static_cast<int>(outer.size());
-  for (size_t i = 0; i < outer.size(); ++i) level_[outer[i].index] = loops_open_ + static_cast<int>(i) + 1;
-  if (tile.row.valid()) level_[tile.row.index] = inner + 3;
-  level_[lanes.index] = inner + 4;
-  hoist();
-  const auto all = [&] {
-    tile.depth_begin = i64(0);
-    tile.depth_count = depth;
-    if (block == 0)
-      return along_lanes([&](int64_t tile_vectors) {
-        down_rows([&](int64_t tile_rows) { last_tile(tile_rows, tile_vectors); });
-      });
-    const auto pass = [&](const std::function<void(int64_t, int64_t)>& one_tile) {
-      down_rows([&](int64_t tile_rows) {
-        along_lanes([&](int64_t tile_vectors) { one_tile(tile_rows, tile_vectors); });
-      });
-    };
-    if (early_passes > 0)
-      loop(i64(0), i64(early_passes * block), block, [&](llvm::Value* begin) {
-        --loops_open_;  // nothing is hoisted out of a pass
-        tile.depth_begin = begin;
-        tile.depth_count = block;
-        pass(early_tile);
-        ++loops_open_;
-      });
-    tile.depth_begin = i64(early_passes * block);
-    tile.depth_count = depth - early_passes * block;
-    pass(last_tile);
-  };
-  std::function<void(size_t)> level = [&](size_t at) {
-    if (at == outer.size()) return all();
-    const Bounds range = bounds(outer[at]);
-    loop(range.begin, range.end, 1, [&](llvm::Value* index) {
-      index_[outer[at].index] = index;
-      level(at + 1);
-      index_[outer[at].index] = nullptr;
+  });
+}
+
+// All of the task's tiles, in as many passes as the schedule wants.
+void KernelEmitter::all_tiles(Tile& tile) {
+  const int64_t depth = k_.axes[tile.depth].extent;
+  tile.depth_begin = i64(0);
+  tile.depth_count = depth;
+  if (tile.block == 0)
+    return along_lanes(tile, [&](int64_t vectors) {
+      down_rows(tile, [&](int64_t rows) { last_tile(tile, rows, vectors); });
+    });
+  const auto pass = [&](void (KernelEmitter::*one_tile)(const Tile&, int64_t, int64_t)) {
+    down_rows(tile, [&](int64_t rows) {
+      along_lanes(tile, [&](int64_t vectors) { (this->*one_tile)(tile, rows, vectors); });
     });
   };
-  level(0);
-  index_[lanes.index] = nullptr;
+  const int64_t early_passes = (depth - 1) / tile.block;
+  if (early_passes > 0)
+    loop(i64(0), i64(early_passes * tile.block), tile.block, [&](llvm::Value* begin) {
+      --loops_open_;  // nothing is hoisted out of a pass
+      tile.depth_begin = begin;
+      tile.depth_count = tile.block;
+      pass(&KernelEmitter::early_tile);
+      ++loops_open_;
+    });
+  tile.depth_begin = i64(early_passes * tile.block);
+  tile.depth_count = depth - early_passes * tile.block;
+  pass(&KernelEmitter::last_tile);
+}
+
+void KernelEmitter::contract_tiled(const Contract& contract) {
+  Tile tile = tile_of(contract);
+  if (tile.block != 0 && tile.block < k_.axes[tile.depth].extent) make_waiting(tile);
+  // Loops over lanes and rows, then (inside a tile) over its rows and vectors.
+  const int inner = loops_open_ + static_cast<int>(tile.outer.size());
+  for (size_t i = 0; i < tile.outer.size(); ++i)
+    level_[tile.outer[i].index] = loops_open_ + static_cast<int>(i) + 1;
+  if (tile.row.valid()) level_[tile.row.index] = inner + 3;
+  level_[tile.lanes.index] = inner + 4;
+  hoist();
+  each_in(tile.outer, [&] { all_tiles(tile); });
+  index_[tile.lanes.index] = nullptr;
   if (tile.row.valid()) index_[tile.row.index] = nullptr;
 }
 

@@ -2,6 +2,8 @@
 // lanes of an accumulator are the sixteen partial sums of the order lanes16.
 #include <llvm/IR/Intrinsics.h>
 
+#include <algorithm>
+
 #include "codegen/emit_kernel.h"
 #include "codegen/strides.h"
 #include "support/check.h"
@@ -11,132 +13,128 @@ namespace nnc::codegen {
 using kernel::AxisId;
 using kernel::Contract;
 
-void KernelEmitter::contract_dots(const Contract& contract) {
+struct KernelEmitter::Dots {
+  const Contract& contract;
+  const kernel::Expr& a;
+  const kernel::Expr& b;
+  AxisId depth;
+  AxisId row, column;             // move only a, only b; each may be missing
+  std::vector<AxisId> outer;      // whatever else there is: loops around the tiles
+  int64_t rows = 1, columns = 1;  // of a whole tile
+  llvm::Value* row_at = nullptr;
+  llvm::Value* column_at = nullptr;
+};
+
+KernelEmitter::Dots KernelEmitter::dots_of(const Contract& contract) const {
   NNC_CHECK(contract.order.kind == OrderKind::lanes16 && contract.over.size() == 1,
             "dot products need the order lanes16 over one axis");
-  const AxisId depth_axis = contract.over[0];
-  const kernel::Expr& a = k_.exprs[contract.a];
-  const kernel::Expr& b = k_.exprs[contract.b];
-  NNC_CHECK(a.kind == kernel::ExprKind::load && b.kind == kernel::ExprKind::load,
+  Dots dots{contract, k_.exprs[contract.a], k_.exprs[contract.b], contract.over[0], {}, {}, {}};
+  NNC_CHECK(dots.a.kind == kernel::ExprKind::load && dots.b.kind == kernel::ExprKind::load,
             "operands of dot products are loads");
-  // `row` moves only a, `column` only b; whatever else there is loops outside.
-  AxisId row, column;
-  std::vector<AxisId> outer;
+  NNC_CHECK(load_stride(dots.a, dots.depth) == 1 && load_stride(dots.b, dots.depth) == 1,
+            "dot products read along the sum");
   for (AxisId axis : contract.axes) {
     const bool in_a = uses_axis(k_, contract.a, axis);
     const bool in_b = uses_axis(k_, contract.b, axis);
-    if (in_a && !in_b && !row.valid())
-      row = axis;
-    else if (in_b && !in_a && !column.valid())
-      column = axis;
+    if (in_a && !in_b && !dots.row.valid())
+      dots.row = axis;
+    else if (in_b && !in_a && !dots.column.valid())
+      dots.column = axis;
     else
-      outer.push_back(axis);
+      dots.outer.push_back(axis);
   }
-  const int64_t rows = row.valid() ? std::max<int64_t>(1, contract.schedule.rows) : 1;
-  const int64_t columns = column.valid() ? std::max<int64_t>(1, contract.schedule.cols) : 1;
-  const int64_t depth = k_.axes[depth_axis].extent;
+  if (dots.row.valid()) dots.rows = std::max<int64_t>(1, contract.schedule.rows);
+  if (dots.column.valid()) dots.columns = std::max<int64_t>(1, contract.schedule.cols);
+  return dots;
+}
+
+// Adds the sixteen terms from k on to the tile's accumulators; with a mask, those of its lanes.
+void KernelEmitter::dot_terms(const Dots& dots, llvm::Value* a_base, llvm::Value* b_base, llvm::Value* k,
+                              llvm::Value* mask, int64_t rows, int64_t columns, Values& sums) {
   llvm::Type* f32 = b_.getFloatTy();
   auto* vector_type = llvm::FixedVectorType::get(f32, kLanes);
   const llvm::Align align(4);
-
-  // Operands were checked to be plain loads, so every axis has a stride.
-  const auto step_of = [&](const kernel::Expr& e, AxisId axis) {
-    return *stride_along(k_, e.buffer, e.subscripts, axis);
+  const int64_t row_step = dots.row.valid() ? load_stride(dots.a, dots.row) : 0;
+  const int64_t column_step = dots.column.valid() ? load_stride(dots.b, dots.column) : 0;
+  const auto fetch = [&](llvm::Value* base, int64_t offset) -> llvm::Value* {
+    llvm::Value* where = b_.CreateGEP(f32, base, b_.CreateAdd(k, i64(offset)));
+    if (!mask) return b_.CreateAlignedLoad(vector_type, where, align);
+    return b_.CreateMaskedLoad(vector_type, where, align, mask, llvm::Constant::getNullValue(vector_type));
   };
-  NNC_CHECK(step_of(a, depth_axis) == 1 && step_of(b, depth_axis) == 1, "dot products read along the sum");
-
-  const auto tile = [&](llvm::Value* row_at, llvm::Value* column_at, int64_t tile_rows,
-                        int64_t tile_columns) {
-    if (row.valid()) index_[row.index] = row_at;
-    if (column.valid()) index_[column.index] = column_at;
-    index_[depth_axis.index] = i64(0);
-    llvm::Value* a_base = pointer(a.buffer, address(a.buffer, a.subscripts).offset);
-    llvm::Value* b_base = pointer(b.buffer, address(b.buffer, b.subscripts).offset);
-    index_[depth_axis.index] = nullptr;
-    const int64_t row_step = row.valid() ? step_of(a, row) : 0;
-    const int64_t column_step = column.valid() ? step_of(b, column) : 0;
-    const auto fetch = [&](llvm::Value* base, llvm::Value* k, int64_t offset,
-                           llvm::Value* mask) -> llvm::Value* {
-      llvm::Value* where = b_.CreateGEP(f32, base, b_.CreateAdd(k, i64(offset)));
-      if (!mask) return b_.CreateAlignedLoad(vector_type, where, align);
-      return b_.CreateMaskedLoad(vector_type, where, align, mask, llvm::Constant::getNullValue(vector_type));
-    };
-    // The rows of the next tile are asked for while this one computes, if they come from afar.
-    const bool far_rows = row.valid() && exceeds(a.buffer, target_.l1_bytes);
-    const auto step = [&](llvm::Value* k, const Values& before, llvm::Value* mask) {
-      Values sums = before;
-      for (int64_t r = 0; far_rows && r < tile_rows; ++r)
-        prefetch(b_.CreateGEP(f32, a_base, b_.CreateAdd(k, i64((tile_rows + r) * row_step))), 2);
-      Values right;
-      for (int64_t c = 0; c < tile_columns; ++c) right.push_back(fetch(b_base, k, c * column_step, mask));
-      for (int64_t r = 0; r < tile_rows; ++r) {
-        llvm::Value* left = fetch(a_base, k, r * row_step, mask);
-        for (int64_t c = 0; c < tile_columns; ++c) {
-          llvm::Value*& sum = sums[static_cast<size_t>(r * tile_columns + c)];
-          sum = b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type},
-                                   {left, right[static_cast<size_t>(c)], sum});
-        }
-      }
-      return sums;
-    };
-    const int64_t whole = depth / kLanes * kLanes;
-    Values sums(static_cast<size_t>(tile_rows * tile_columns), llvm::Constant::getNullValue(vector_type));
-    sums = carry(i64(0), i64(whole), kLanes, sums,
-                 [&](llvm::Value* k, const Values& before) { return step(k, before, nullptr); });
-    if (whole < depth) sums = step(i64(whole), sums, tail_mask(i64(whole), i64(depth)));
-
-    memo_.emplace_back();
-    for (int64_t r = 0; r < tile_rows; ++r)
-      for (int64_t c = 0; c < tile_columns; ++c) {
-        if (row.valid()) index_[row.index] = b_.CreateAdd(row_at, i64(r));
-        if (column.valid()) index_[column.index] = b_.CreateAdd(column_at, i64(c));
-        results_ = {tree16(sums[static_cast<size_t>(r * tile_columns + c)],
-                           [&](llvm::Value* x, llvm::Value* y) { return b_.CreateFAdd(x, y); })};
-        memo_.emplace_back();
-        run_stores(contract.stores);
-        memo_.pop_back();
-      }
-    memo_.pop_back();
-    results_.clear();
-  };
-
-  // Loops over an axis in steps of `size`, and what is left over (known now: grid steps are multiples of the
-  // tile).
-  const auto split = [&](AxisId axis, int64_t size, const std::function<void(llvm::Value*, int64_t)>& body) {
-    if (!axis.valid()) return body(nullptr, 1);
-    const Bounds range = bounds(axis);
-    const int64_t left = k_.axes[axis].extent % size;
-    llvm::Value* whole_end = range.end;
-    if (left != 0)
-      whole_end = b_.CreateSub(range.end, b_.CreateURem(b_.CreateSub(range.end, range.begin), i64(size)));
-    loop(range.begin, whole_end, size, [&](llvm::Value* at) { body(at, size); });
-    if (left != 0) when(b_.CreateICmpSLT(whole_end, range.end), [&] { body(whole_end, left); });
-  };
-  const int base = loops_open_;
-  for (size_t i = 0; i < outer.size(); ++i) level_[outer[i].index] = base + static_cast<int>(i) + 1;
-  constexpr int kInsideTile = 1000;  // never hoisted: the loops over a tile's outputs are unrolled
-  if (row.valid()) level_[row.index] = kInsideTile;
-  if (column.valid()) level_[column.index] = kInsideTile;
-  hoist();
-  std::function<void(size_t)> level = [&](size_t at) {
-    if (at == outer.size()) {
-      split(row, rows, [&](llvm::Value* row_at, int64_t tile_rows) {
-        split(column, columns, [&](llvm::Value* column_at, int64_t tile_columns) {
-          tile(row_at, column_at, tile_rows, tile_columns);
-        });
-      });
-      return;
+  // The rows of the next tile are asked for while this one computes, if they come from afar.
+  if (dots.row.valid() && exceeds(dots.a.buffer, target_.l1_bytes))
+    for (int64_t r = 0; r < rows; ++r)
+      prefetch(b_.CreateGEP(f32, a_base, b_.CreateAdd(k, i64((rows + r) * row_step))), 2);
+  Values right;
+  for (int64_t c = 0; c < columns; ++c) right.push_back(fetch(b_base, c * column_step));
+  for (int64_t r = 0; r < rows; ++r) {
+    llvm::Value* left = fetch(a_base, r * row_step);
+    for (int64_t c = 0; c < columns; ++c) {
+      llvm::Value*& sum = sums[static_cast<size_t>(r * columns + c)];
+      sum =
+          b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type}, {left, right[static_cast<size_t>(c)], sum});
     }
-    const Bounds range = bounds(outer[at]);
-    loop(range.begin, range.end, 1, [&](llvm::Value* index) {
-      index_[outer[at].index] = index;
-      level(at + 1);
-      index_[outer[at].index] = nullptr;
+  }
+}
+
+// The accumulators of a tile's rows x columns, row-major, after all terms.
+KernelEmitter::Values KernelEmitter::dot_sums(const Dots& dots, int64_t rows, int64_t columns) {
+  if (dots.row.valid()) index_[dots.row.index] = dots.row_at;
+  if (dots.column.valid()) index_[dots.column.index] = dots.column_at;
+  index_[dots.depth.index] = i64(0);
+  llvm::Value* a_base = pointer(dots.a.buffer, address(dots.a.buffer, dots.a.subscripts).offset);
+  llvm::Value* b_base = pointer(dots.b.buffer, address(dots.b.buffer, dots.b.subscripts).offset);
+  index_[dots.depth.index] = nullptr;
+  auto* vector_type = llvm::FixedVectorType::get(b_.getFloatTy(), kLanes);
+  Values sums(static_cast<size_t>(rows * columns), llvm::Constant::getNullValue(vector_type));
+  const int64_t depth = k_.axes[dots.depth].extent;
+  const int64_t whole = depth / kLanes * kLanes;
+  sums = carry(i64(0), i64(whole), kLanes, sums, [&](llvm::Value* k, const Values& before) {
+    Values after = before;
+    dot_terms(dots, a_base, b_base, k, nullptr, rows, columns, after);
+    return after;
+  });
+  if (whole < depth)
+    dot_terms(dots, a_base, b_base, i64(whole), tail_mask(i64(whole), i64(depth)), rows, columns, sums);
+  return sums;
+}
+
+void KernelEmitter::dot_tile(const Dots& dots, int64_t rows, int64_t columns) {
+  const Values sums = dot_sums(dots, rows, columns);
+  memo_.emplace_back();
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) {
+      if (dots.row.valid()) index_[dots.row.index] = b_.CreateAdd(dots.row_at, i64(r));
+      if (dots.column.valid()) index_[dots.column.index] = b_.CreateAdd(dots.column_at, i64(c));
+      results_ = {tree16(sums[static_cast<size_t>(r * columns + c)],
+                         [&](llvm::Value* x, llvm::Value* y) { return b_.CreateFAdd(x, y); })};
+      memo_.emplace_back();
+      run_stores(dots.contract.stores);
+      memo_.pop_back();
+    }
+  memo_.pop_back();
+  results_.clear();
+}
+
+void KernelEmitter::contract_dots(const Contract& contract) {
+  Dots dots = dots_of(contract);
+  for (size_t i = 0; i < dots.outer.size(); ++i)
+    level_[dots.outer[i].index] = loops_open_ + static_cast<int>(i) + 1;
+  constexpr int kInsideTile = 1000;  // never hoisted: the loops over a tile's outputs are unrolled
+  if (dots.row.valid()) level_[dots.row.index] = kInsideTile;
+  if (dots.column.valid()) level_[dots.column.index] = kInsideTile;
+  hoist();
+  each_in(dots.outer, [&] {
+    in_steps(dots.row, dots.rows, [&](llvm::Value* row_at, int64_t rows) {
+      in_steps(dots.column, dots.columns, [&](llvm::Value* column_at, int64_t columns) {
+        dots.row_at = row_at;
+        dots.column_at = column_at;
+        dot_tile(dots, rows, columns);
+      });
     });
-  };
-  level(0);
-  if (row.valid()) index_[row.index] = nullptr;
-  if (column.valid()) index_[column.index] = nullptr;
+  });
+  if (dots.row.valid()) index_[dots.row.index] = nullptr;
+  if (dots.column.valid()) index_[dots.column.index] = nullptr;
 }
 
 }  // namespace nnc::codegen

@@ -203,6 +203,36 @@ void KernelEmitter::loop(llvm::Value* begin, llvm::Value* end, int64_t step, con
   });
 }
 
+void KernelEmitter::each_in(const std::vector<AxisId>& axes, const std::function<void()>& body) {
+  std::function<void(size_t)> level = [&](size_t at) {
+    if (at == axes.size()) return body();
+    const Bounds range = bounds(axes[at]);
+    loop(range.begin, range.end, 1, [&](llvm::Value* index) {
+      index_[axes[at].index] = index;
+      level(at + 1);
+      index_[axes[at].index] = nullptr;
+    });
+  };
+  level(0);
+}
+
+void KernelEmitter::in_steps(AxisId axis, int64_t size,
+                             const std::function<void(llvm::Value* at, int64_t)>& body) {
+  if (!axis.valid()) return body(nullptr, 1);
+  const Bounds range = bounds(axis);
+  const int64_t left = k_.axes[axis].extent % size;
+  llvm::Value* whole_end = range.end;
+  if (left != 0)
+    whole_end = b_.CreateSub(range.end, b_.CreateURem(b_.CreateSub(range.end, range.begin), i64(size)));
+  loop(range.begin, whole_end, size, [&](llvm::Value* at) { body(at, size); });
+  if (left != 0)
+    when(b_.CreateICmpSLT(whole_end, range.end), [&] {
+      ++loops_open_;
+      body(whole_end, left);
+      --loops_open_;
+    });
+}
+
 llvm::Value* KernelEmitter::tail_mask(llvm::Value* index, llvm::Value* end) {
   std::vector<llvm::Constant*> lane(kLanes);
   for (unsigned i = 0; i < kLanes; ++i) lane[i] = b_.getInt32(i);

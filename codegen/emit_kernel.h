@@ -45,6 +45,11 @@ class KernelEmitter {
   // Loops over `axes` in this order; `lanes` (if valid, then the last of them) in vectors of kLanes with a
   // masked tail.
   void nest(const std::vector<kernel::AxisId>& axes, kernel::AxisId lanes, const std::function<void()>& body);
+  // Loops over `axes` in this order, and no more.
+  void each_in(const std::vector<kernel::AxisId>& axes, const std::function<void()>& body);
+  // A loop in steps of `size`; `body` gets the position and how many values of the axis it has there: at the end they
+  // may be fewer, as many as is known now, since grid steps are multiples of `size`. Without an axis: one.
+  void in_steps(kernel::AxisId axis, int64_t size, const std::function<void(llvm::Value* at, int64_t)>& body);
   llvm::Value* tail_mask(llvm::Value* index, llvm::Value* end);  // lanes below end - index
   Bounds bounds(kernel::AxisId axis) const { return bounds_[axis.index]; }
   // The most values of `axis` that one task has.
@@ -87,6 +92,10 @@ class KernelEmitter {
   };
   std::optional<Transposition> transposition(const kernel::Map& map) const;
   void emit_transposed(const kernel::Map& map, const Transposition& t);
+  // One block; with masks, of those rows and lanes of it that exist.
+  void transpose_block(const kernel::Map& map, const Transposition& t, llvm::Value* source_mask,
+                       llvm::Value* target_mask);
+  void transpose16(Values& rows);
 
   // emit_reduce.cpp
   Values neutral(kernel::Combine combine, DType dtype, bool vector);
@@ -103,20 +112,45 @@ class KernelEmitter {
                   const Merge& f);
   llvm::Value* tree16(llvm::Value* vector, const std::function<llvm::Value*(llvm::Value*, llvm::Value*)>& f);
 
-  // emit_contract.cpp: no vectors; register tiles with vectors along an output axis; dot products along the
-  // sum
+  // emit_contract.cpp: no vectors; register tiles with vectors along an output axis. `rows` and `vectors` are those of
+  // the tile at hand, which at the end of an axis may be a smaller one.
   void contract_plain(const kernel::Contract& contract);
   void contract_tiled(const kernel::Contract& contract);
-  void contract_dots(const kernel::Contract& contract);
   struct Tile;
+  Tile tile_of(const kernel::Contract& contract) const;
+  void all_tiles(Tile& tile);
+  void down_rows(Tile& tile, const std::function<void(int64_t rows)>& body);
+  void along_lanes(Tile& tile, const std::function<void(int64_t vectors)>& body);
+  void early_tile(const Tile& tile, int64_t rows, int64_t vectors);  // in a pass before the last
+  void last_tile(const Tile& tile, int64_t rows, int64_t vectors);
+  Values tile_pass(const Tile& tile, int64_t rows, int64_t vectors);
+  llvm::Value* partial_sums(const Tile& tile);
+  void make_waiting(Tile& tile);
+  llvm::Value* waiting_at(const Tile& tile, int64_t r, int64_t c);
+
+  // emit_tile.cpp
   Values tile_sum(const Tile& tile, int64_t rows, int64_t vectors, const Values& initial);
-  llvm::Value* partial_sums(const Tile& tile, kernel::ExprId broadcast, kernel::ExprId vectors);
+  void tile_term(const Tile& tile, int64_t rows, int64_t vectors, llvm::Value* vector_at,
+                 llvm::Value* broadcast_at, int64_t k, Values& sums);
+  void fetch_ahead(const Tile& tile, int64_t rows, int64_t vectors, llvm::Value* vector_at,
+                   llvm::Value* broadcast_at);
   void tile_prefetch(const Tile& tile, int64_t rows, int64_t vectors);
+  // In elements; the load must be a plain one, so that every axis has a stride.
+  int64_t load_stride(const kernel::Expr& load, kernel::AxisId axis) const;
   void prefetch(llvm::Value* where, int level);  // into cache level 1, 2 or 3
   // Whether a buffer is larger than what this cache level keeps beside other data.
   bool exceeds(kernel::BufferId buffer, int64_t cache_bytes) const;
   void tile_stores(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
   void tile_stores_looped(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
+
+  // emit_dots.cpp: vectors along the sum
+  struct Dots;
+  void contract_dots(const kernel::Contract& contract);
+  Dots dots_of(const kernel::Contract& contract) const;
+  void dot_tile(const Dots& dots, int64_t rows, int64_t columns);
+  Values dot_sums(const Dots& dots, int64_t rows, int64_t columns);
+  void dot_terms(const Dots& dots, llvm::Value* a_base, llvm::Value* b_base, llvm::Value* k,
+                 llvm::Value* mask, int64_t rows, int64_t columns, Values& sums);
 
   const kernel::Kernel& k_;
   llvm::Module& module_;

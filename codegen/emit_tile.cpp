@@ -19,63 +19,70 @@ constexpr int64_t kUnroll = 4;
 
 }  // namespace
 
+int64_t KernelEmitter::load_stride(const kernel::Expr& load, AxisId axis) const {
+  return *stride_along(k_, load.buffer, load.subscripts, axis);
+}
+
+// Adds term k from these places to each of the tile's sums.
+void KernelEmitter::tile_term(const Tile& t, int64_t rows, int64_t vectors, llvm::Value* vector_at,
+                              llvm::Value* broadcast_at, int64_t k, Values& sums) {
+  llvm::Type* f32 = b_.getFloatTy();
+  auto* vector_type = llvm::FixedVectorType::get(f32, kLanes);
+  const llvm::Align align(4);
+  const int64_t vector_step = load_stride(t.vectors, t.depth);
+  const int64_t broadcast_step = load_stride(t.broadcast, t.depth);
+  const int64_t row_step = t.row.valid() ? load_stride(t.broadcast, t.row) : 0;
+  Values columns;
+  for (int64_t c = 0; c < vectors; ++c) {
+    llvm::Value* where =
+        b_.CreateConstGEP1_64(f32, vector_at, static_cast<uint64_t>(k * vector_step + c * kLanes));
+    const bool partial = t.mask && c + 1 == vectors;
+    columns.push_back(partial
+                          ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(
+                                vector_type, where, align, t.mask, llvm::Constant::getNullValue(vector_type)))
+                          : b_.CreateAlignedLoad(vector_type, where, align));
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    llvm::Value* where =
+        b_.CreateConstGEP1_64(f32, broadcast_at, static_cast<uint64_t>(k * broadcast_step + r * row_step));
+    llvm::Value* factor = b_.CreateVectorSplat(kLanes, b_.CreateAlignedLoad(f32, where, align));
+    for (int64_t c = 0; c < vectors; ++c) {
+      llvm::Value*& sum = sums[static_cast<size_t>(r * vectors + c)];
+      sum = b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type},
+                               {factor, columns[static_cast<size_t>(c)], sum});
+    }
+  }
+}
+
+// What the next tile will read, asked for while this one computes: the same terms of the rows below, or (where a task
+// has no more rows) of the columns to the right. Operands that stay in the cache need no asking.
+void KernelEmitter::fetch_ahead(const Tile& t, int64_t rows, int64_t vectors, llvm::Value* vector_at,
+                                llvm::Value* broadcast_at) {
+  const int64_t vector_step = load_stride(t.vectors, t.depth);
+  const int64_t broadcast_step = load_stride(t.broadcast, t.depth);
+  const int64_t row_step = t.row.valid() ? load_stride(t.broadcast, t.row) : 0;
+  const bool last_rows = !t.row.valid() || k_.axes[t.row].extent <= rows;
+  const bool far_rows = !last_rows && exceeds(t.broadcast.buffer, target_.l2_bytes);
+  const bool far_columns = last_rows && exceeds(t.vectors.buffer, target_.l1_bytes);
+  const auto ask = [&](llvm::Value* base, int64_t elements, int level) {
+    prefetch(b_.CreateConstGEP1_64(b_.getFloatTy(), base, static_cast<uint64_t>(elements)), level);
+  };
+  if (far_rows && broadcast_step == 1)
+    for (int64_t r = 0; r < rows; ++r) ask(broadcast_at, (rows + r) * row_step, 2);
+  if (far_rows && row_step == 1)
+    for (int64_t k = 0; k < kUnroll; ++k) ask(broadcast_at, k * broadcast_step + 2 * rows, 2);
+  if (far_columns)
+    for (int64_t k = 0; k < kUnroll; ++k)
+      for (int64_t c = 0; c < vectors; ++c) ask(vector_at, k * vector_step + (vectors + c) * kLanes, 1);
+}
+
 // The sum over the contraction's axes (the innermost from depth_begin for depth_count terms) for rows x
 // vectors registers, row-major; starts from `initial`.
 KernelEmitter::Values KernelEmitter::tile_sum(const Tile& t, int64_t rows, int64_t vectors,
                                               const Values& initial) {
   llvm::Type* f32 = b_.getFloatTy();
-  auto* vector_type = llvm::FixedVectorType::get(f32, kLanes);
-  const llvm::Align align(4);
-  // Operands were checked to be plain loads, so every axis has a stride.
-  const auto step_of = [&](const kernel::Expr& e, AxisId axis) {
-    return *stride_along(k_, e.buffer, e.subscripts, axis);
-  };
-  const int64_t vector_step = step_of(t.vectors, t.depth);
-  const int64_t broadcast_step = step_of(t.broadcast, t.depth);
-  const int64_t row_step = t.row.valid() ? step_of(t.broadcast, t.row) : 0;
-
-  const auto multiply = [&](Values& sums, llvm::Value* vector_at, llvm::Value* broadcast_at, int64_t k) {
-    Values columns;
-    for (int64_t c = 0; c < vectors; ++c) {
-      llvm::Value* where =
-          b_.CreateConstGEP1_64(f32, vector_at, static_cast<uint64_t>(k * vector_step + c * kLanes));
-      const bool partial = t.mask && c + 1 == vectors;
-      columns.push_back(
-          partial ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(vector_type, where, align, t.mask,
-                                                                  llvm::Constant::getNullValue(vector_type)))
-                  : b_.CreateAlignedLoad(vector_type, where, align));
-    }
-    for (int64_t r = 0; r < rows; ++r) {
-      llvm::Value* where =
-          b_.CreateConstGEP1_64(f32, broadcast_at, static_cast<uint64_t>(k * broadcast_step + r * row_step));
-      llvm::Value* factor = b_.CreateVectorSplat(kLanes, b_.CreateAlignedLoad(f32, where, align));
-      for (int64_t c = 0; c < vectors; ++c) {
-        llvm::Value*& sum = sums[static_cast<size_t>(r * vectors + c)];
-        sum = b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type},
-                                 {factor, columns[static_cast<size_t>(c)], sum});
-      }
-    }
-  };
-
-  // What the next tile will read, asked for while this one computes: the same terms of the rows below, or
-  // (where a task has no more rows) of the columns to the right. Operands that stay in the cache need no
-  // asking.
-  const bool last_rows = !t.row.valid() || k_.axes[t.row].extent <= rows;
-  const bool far_rows = !last_rows && exceeds(t.broadcast.buffer, target_.l2_bytes);
-  const bool far_columns = last_rows && exceeds(t.vectors.buffer, target_.l1_bytes);
-  const auto fetch_ahead = [&](llvm::Value* vector_at, llvm::Value* broadcast_at) {
-    const auto ask = [&](llvm::Value* base, int64_t elements, int level) {
-      prefetch(b_.CreateConstGEP1_64(f32, base, static_cast<uint64_t>(elements)), level);
-    };
-    if (far_rows && broadcast_step == 1)
-      for (int64_t r = 0; r < rows; ++r) ask(broadcast_at, (rows + r) * row_step, 2);
-    if (far_rows && row_step == 1)
-      for (int64_t k = 0; k < kUnroll; ++k) ask(broadcast_at, k * broadcast_step + 2 * rows, 2);
-    if (far_columns)
-      for (int64_t k = 0; k < kUnroll; ++k)
-        for (int64_t c = 0; c < vectors; ++c) ask(vector_at, k * vector_step + (vectors + c) * kLanes, 1);
-  };
-
+  const auto vector_turn = static_cast<uint64_t>(kUnroll * load_stride(t.vectors, t.depth));
+  const auto broadcast_turn = static_cast<uint64_t>(kUnroll * load_stride(t.broadcast, t.depth));
   index_[t.lanes.index] = t.lane_at;
   if (t.row.valid()) index_[t.row.index] = t.row_at;
   std::vector<AxisId> outer(t.contract.over.begin(), t.contract.over.end() - 1);
@@ -97,17 +104,18 @@ KernelEmitter::Values KernelEmitter::tile_sum(const Tile& t, int64_t rows, int64
       next.pop_back();
       llvm::Value* vector_from = next.back();
       next.pop_back();
-      fetch_ahead(vector_from, from);
-      for (int64_t k = 0; k < kUnroll; ++k) multiply(next, vector_from, from, k);
-      next.push_back(b_.CreateConstGEP1_64(f32, vector_from, static_cast<uint64_t>(kUnroll * vector_step)));
-      next.push_back(b_.CreateConstGEP1_64(f32, from, static_cast<uint64_t>(kUnroll * broadcast_step)));
+      fetch_ahead(t, rows, vectors, vector_from, from);
+      for (int64_t k = 0; k < kUnroll; ++k) tile_term(t, rows, vectors, vector_from, from, k, next);
+      next.push_back(b_.CreateConstGEP1_64(f32, vector_from, vector_turn));
+      next.push_back(b_.CreateConstGEP1_64(f32, from, broadcast_turn));
       return next;
     });
     llvm::Value* from = state.back();
     state.pop_back();
     llvm::Value* vector_from = state.back();
     state.pop_back();
-    for (int64_t k = 0; k < t.depth_count - whole; ++k) multiply(state, vector_from, from, k);
+    for (int64_t k = 0; k < t.depth_count - whole; ++k)
+      tile_term(t, rows, vectors, vector_from, from, k, state);
     return state;
   });
 }

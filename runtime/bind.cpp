@@ -32,6 +32,142 @@ std::string as_written(const std::string& item) {
   return item.starts_with('#') ? "column " + item.substr(1) : item;
 }
 
+// Gives a table's columns to the model's; holds which are taken.
+class Binder {
+ public:
+  Binder(const RunConfig& config, std::span<const ModelColumn> columns, const Table& table,
+         Diagnostics& diagnostics)
+      : config_(config),
+        columns_(columns),
+        table_(table),
+        diagnostics_(diagnostics),
+        taken_(static_cast<size_t>(table.columns), false),
+        inputs_(columns.size()) {}
+
+  Result<std::vector<FittedInput>> run() {
+    ignore();
+    // First what is named, then equal names, so that the rest is really the rest.
+    for (size_t i = 0; i < columns_.size(); ++i) take_named(i);
+    for (size_t i = 0; i < columns_.size(); ++i) take_equal_name(i);
+    if (!good_ || !take_rest()) return Failure{};
+    for (size_t i = 0; i < columns_.size(); ++i) check_count(i);
+    if (!good_) return Failure{};
+    return std::move(inputs_);
+  }
+
+ private:
+  const InputSpec& spec(size_t column) const { return input_spec(config_, columns_[column].name); }
+
+  void take(size_t column, int64_t position) {
+    inputs_[column].positions.push_back(position);
+    taken_[static_cast<size_t>(position)] = true;
+  }
+
+  void no_field(const std::string& item, const InputSpec& spec, const std::string& key) {
+    good_ = false;
+    const bool by_name = !item.starts_with('#');
+    std::string message =
+        by_name && table_.names.empty()
+            ? fmt::format("{} names {}, but {} has no header; its columns are 0..{}", key, item, table_.path,
+                          table_.columns - 1)
+            : fmt::format("{} names {}; {} has {}", key, as_written(item), table_.path,
+                          table_.names.empty() ? fmt::format("columns 0..{}", table_.columns - 1)
+                                               : list_names(table_.names));
+    Diagnostic& d =
+        input_error(DiagnosticKind::data_columns, spec, table_.path, std::move(message), diagnostics_);
+    if (by_name)
+      if (const auto near = suggest(item, table_.names)) d.suggest(fmt::format("did you mean {}?", *near));
+  }
+
+  void ignore() {
+    InputSpec whole_data;
+    whole_data.span = config_.data.span;
+    for (const std::string& item : config_.data.ignore) {
+      const int64_t position = find_field(table_, item);
+      if (position < 0)
+        no_field(item, whole_data, "data.ignore");
+      else
+        taken_[static_cast<size_t>(position)] = true;
+    }
+  }
+
+  void take_named(size_t column) {
+    const std::string& name = columns_[column].name;
+    inputs_[column].name = name;
+    for (const std::string& item : spec(column).from) {
+      int64_t position = find_field(table_, item);
+      int64_t end = position + 1;
+      if (position < 0 && !(read_range(item, position, end) && position >= 0 && end <= table_.columns)) {
+        no_field(item, spec(column), fmt::format("input.{}.from", name));
+        continue;
+      }
+      for (; position < end; ++position) take(column, position);
+    }
+  }
+
+  void take_equal_name(size_t column) {
+    if (!spec(column).from.empty()) return;
+    const int64_t position = find_field(table_, columns_[column].name);
+    if (position >= 0 && !taken_[static_cast<size_t>(position)])
+      take(column, position);
+    else
+      unbound_.push_back(column);
+  }
+
+  // The one column that is left takes what the others leave; false if there are several.
+  bool take_rest() {
+    if (unbound_.size() == 1)
+      for (size_t p = 0; p < taken_.size(); ++p)
+        if (!taken_[p]) inputs_[unbound_[0]].positions.push_back(static_cast<int64_t>(p));
+    if (unbound_.size() <= 1) return true;
+    std::vector<std::string> names;
+    for (const size_t i : unbound_) names.push_back(columns_[i].name);
+    const bool header = !table_.names.empty();
+    diagnostics_
+        .error_at(DiagnosticKind::data_columns, table_.path,
+                  fmt::format("no columns for {}: only one input can take what the others leave",
+                              list_names(names)))
+        .note(header ? "the file has " + list_names(table_.names)
+                     : fmt::format("the file has columns 0..{} and no header", table_.columns - 1))
+        .suggest(fmt::format("input.{}.from = {}", names.back(),
+                             header ? "\"" + table_.names.back() + "\"" : "-1"));
+    return false;
+  }
+
+  void check_count(size_t column) {
+    const ModelColumn& wants = columns_[column];
+    FittedInput& input = inputs_[column];
+    for (const int64_t p : input.positions) input.fields.push_back(table_.column_name(p));
+    const auto fields = static_cast<int64_t>(input.positions.size());
+    const bool categorical = spec(column).auto_categories || !spec(column).categories.empty();
+    const int64_t wanted = categorical ? 1 : element_count(wants.shape);
+    if (fields == wanted) return;
+    good_ = false;
+    Diagnostic& d = diagnostics_.error_at(
+        DiagnosticKind::data_columns, table_.path,
+        categorical
+            ? fmt::format("{} has categories and takes 1 column, but is given {}", wants.name, fields)
+            : fmt::format("{}: {} takes {} a row, but is given {}", wants.name, describe_column(wants),
+                          plural(wanted, "column"),
+                          fields == 0 ? "none" : fmt::format("{}: {}", fields, list_names(input.fields))));
+    if (wants.span.valid()) d.label(wants.span, "its type is given here");
+    if (!spec(column).from.empty()) return;
+    if (fields == 0)
+      d.suggest(fmt::format("input.{}.from says which columns it takes", wants.name));
+    else if (fields > wanted)
+      d.suggest("data.ignore = […] leaves columns out");
+  }
+
+  const RunConfig& config_;
+  std::span<const ModelColumn> columns_;
+  const Table& table_;
+  Diagnostics& diagnostics_;
+  std::vector<bool> taken_;  // the table's columns
+  std::vector<FittedInput> inputs_;
+  std::vector<size_t> unbound_;  // columns of the model
+  bool good_ = true;
+};
+
 }  // namespace
 
 bool read_range(const std::string& item, int64_t& begin, int64_t& end) {
@@ -96,106 +232,7 @@ int64_t find_field(const Table& table, const std::string& item) {
 
 Result<std::vector<FittedInput>> bind_fields(const RunConfig& config, std::span<const ModelColumn> columns,
                                              const Table& table, Diagnostics& diagnostics) {
-  const auto width = static_cast<size_t>(table.columns);
-  std::vector<bool> taken(width, false);
-  bool good = true;
-  const auto no_field = [&](const std::string& item, const InputSpec& spec, const std::string& key) {
-    good = false;
-    const bool by_name = !item.starts_with('#');
-    std::string message =
-        by_name && table.names.empty()
-            ? fmt::format("{} names {}, but {} has no header; its columns are 0..{}", key, item, table.path,
-                          table.columns - 1)
-            : fmt::format("{} names {}; {} has {}", key, as_written(item), table.path,
-                          table.names.empty() ? fmt::format("columns 0..{}", table.columns - 1)
-                                              : list_names(table.names));
-    Diagnostic& d =
-        input_error(DiagnosticKind::data_columns, spec, table.path, std::move(message), diagnostics);
-    if (by_name)
-      if (const auto near = suggest(item, table.names)) d.suggest(fmt::format("did you mean {}?", *near));
-  };
-
-  InputSpec whole_data;
-  whole_data.span = config.data.span;
-  for (const std::string& item : config.data.ignore) {
-    const int64_t position = find_field(table, item);
-    if (position < 0)
-      no_field(item, whole_data, "data.ignore");
-    else
-      taken[static_cast<size_t>(position)] = true;
-  }
-
-  std::vector<FittedInput> inputs(columns.size());
-  std::vector<size_t> unbound;
-  // First what is named, then equal names, so that the rest is really the rest.
-  for (size_t i = 0; i < columns.size(); ++i) {
-    inputs[i].name = columns[i].name;
-    const InputSpec& spec = input_spec(config, columns[i].name);
-    for (const std::string& item : spec.from) {
-      int64_t position = find_field(table, item);
-      int64_t end = position + 1;
-      if (position < 0 && !(read_range(item, position, end) && position >= 0 && end <= table.columns)) {
-        no_field(item, spec, fmt::format("input.{}.from", columns[i].name));
-        continue;
-      }
-      for (; position < end; ++position) {
-        inputs[i].positions.push_back(position);
-        taken[static_cast<size_t>(position)] = true;
-      }
-    }
-  }
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (!input_spec(config, columns[i].name).from.empty()) continue;
-    const int64_t position = find_field(table, columns[i].name);
-    if (position >= 0 && !taken[static_cast<size_t>(position)]) {
-      inputs[i].positions.push_back(position);
-      taken[static_cast<size_t>(position)] = true;
-    } else {
-      unbound.push_back(i);
-    }
-  }
-  if (!good) return Failure{};
-  if (unbound.size() == 1) {
-    for (size_t p = 0; p < width; ++p)
-      if (!taken[p]) inputs[unbound[0]].positions.push_back(static_cast<int64_t>(p));
-  } else if (unbound.size() > 1) {
-    std::vector<std::string> names;
-    for (const size_t i : unbound) names.push_back(columns[i].name);
-    diagnostics
-        .error_at(DiagnosticKind::data_columns, table.path,
-                  fmt::format("no columns for {}: only one input can take what the others leave",
-                              list_names(names)))
-        .note(table.names.empty() ? fmt::format("the file has columns 0..{} and no header", table.columns - 1)
-                                  : "the file has " + list_names(table.names))
-        .suggest(fmt::format("input.{}.from = {}", names.back(),
-                             table.names.empty() ? "-1" : "\"" + table.names.back() + "\""));
-    return Failure{};
-  }
-
-  for (size_t i = 0; i < columns.size(); ++i) {
-    for (const int64_t p : inputs[i].positions) inputs[i].fields.push_back(table.column_name(p));
-    const InputSpec& spec = input_spec(config, columns[i].name);
-    const auto fields = static_cast<int64_t>(inputs[i].positions.size());
-    const bool categorical = spec.auto_categories || !spec.categories.empty();
-    const int64_t wanted = categorical ? 1 : element_count(columns[i].shape);
-    if (fields == wanted) continue;
-    good = false;
-    Diagnostic& d = diagnostics.error_at(
-        DiagnosticKind::data_columns, table.path,
-        categorical
-            ? fmt::format("{} has categories and takes 1 column, but is given {}", columns[i].name, fields)
-            : fmt::format(
-                  "{}: {} takes {} a row, but is given {}", columns[i].name, describe_column(columns[i]),
-                  plural(wanted, "column"),
-                  fields == 0 ? "none" : fmt::format("{}: {}", fields, list_names(inputs[i].fields))));
-    if (columns[i].span.valid()) d.label(columns[i].span, "its type is given here");
-    if (fields == 0 && spec.from.empty())
-      d.suggest(fmt::format("input.{}.from says which columns it takes", columns[i].name));
-    else if (fields > wanted && spec.from.empty())
-      d.suggest("data.ignore = […] leaves columns out");
-  }
-  if (!good) return Failure{};
-  return inputs;
+  return Binder(config, columns, table, diagnostics).run();
 }
 
 Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<const ModelColumn> columns,

@@ -32,80 +32,21 @@ class DataKeys {
     TableReader reader(table, "data", config_, diagnostics_);
     if (table == nullptr) return;
     data.span = table->key_span.valid() ? table->key_span : table->span;
-    const auto path = [&](const char* key, std::string& to) {
-      if (const Setting* s = reader.typed(key, {Kind::string}, "a path")) {
-        to = resolve_path(s->string, s, config_.path);
-        reader.record(key, quote(to), false);
-      }
-    };
-    path("train", data.train);
-    path("test", data.test);
-    path("dir", data.directory);
-    if (const Setting* s = reader.typed("format", {Kind::string}, "a string")) {
-      static const std::vector<std::string> kFormats = {"csv",   "tsv",    "idx",     "npy",
-                                                        "cifar", "images", "splitmix"};
-      data.format = s->string;
-      if (data.format == "tsv") data.format = "csv";
-      if (data.format == "text") {
-        diagnostics_.error(DiagnosticKind::not_built, s->span, "the reader for text is not built yet")
-            .note("csv, tsv, idx, npy, cifar and images are read");
-      } else if (std::find(kFormats.begin(), kFormats.end(), data.format) == kFormats.end()) {
-        Diagnostic& d = reader.bad(
-            *s, fmt::format("no reader for {}; there are csv, tsv, idx, npy, cifar, images and splitmix",
-                            quote(s->string)));
-        if (const auto near = suggest(s->string, kFormats))
-          d.suggest(fmt::format("did you mean {}?", quote(*near)));
-      }
-    } else if (!reader.has("format")) {
-      data.format = guess_format(data);
-    }
-    reader.record("format", quote(data.format), false);
-    if (const Setting* s = reader.typed("split", {Kind::real, Kind::integer}, "a share from 0 to 1")) {
-      if (!(s->real > 0 && s->real < 1))
-        reader.bad(*s, fmt::format("data.split must be above 0 and below 1, not {}", s->text()));
-      else
-        data.split = s->real;
-      reader.record("split", fmt::format("{}", data.split), false);
-    }
-    if (const Setting* s = reader.typed("load", {Kind::string}, "\"auto\", \"memory\" or \"mapped\"")) {
-      if (s->string == "memory")
-        data.place = DataPlace::memory;
-      else if (s->string == "mapped")
-        data.place = DataPlace::mapped;
-      else if (s->string != "auto")
-        reader.bad(*s, "data.load must be \"auto\", \"memory\" or \"mapped\"");
-      reader.record("load", s->text(), false);
-    }
+    read_path(reader, "train", data.train);
+    read_path(reader, "test", data.test);
+    read_path(reader, "dir", data.directory);
+    read_format(reader, data);
+    read_split(reader, data);
+    read_place(reader, data);
     reader.read_fields("ignore", data.ignore);
     reader.read("columns", data.columns);
-    if (const Setting* s = reader.typed("separator", {Kind::string}, "one character")) {
-      const std::string& text = s->string;
-      if (text.size() == 1 && text[0] != '"' && text[0] != '\n' && text[0] != '\r')
-        data.separator = text[0];
-      else
-        reader.bad(*s,
-                   fmt::format("data.separator must be one character, such as \",\" or \"\\t\"; this is {}",
-                               quote(text)));
-      reader.record("separator", quote(text), false);
-    }
+    read_separator(reader, data);
     if (const Setting* s = reader.typed("header", {Kind::boolean}, "true or false")) {
       data.header = s->boolean;
       reader.record("header", s->text(), false);
     }
     reader.read("skip", data.skip, 0, kMost);
-    if (const Setting* s = reader.typed("encoding", {Kind::string}, "a string")) {
-      std::string text = s->string;
-      std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-      if (text == "euc-kr" || text == "uhc") text = "cp949";
-      if (text == "iso-8859-1" || text == "latin-1") text = "latin1";
-      if (text == "utf8") text = "utf-8";
-      if (text != "utf-8" && text != "cp949" && text != "latin1")
-        reader.bad(
-            *s, fmt::format("data.encoding {} is not read; utf-8, cp949 and latin1 are", quote(s->string)));
-      else
-        data.encoding = text;
-    }
-    reader.record("encoding", quote(data.encoding), false);
+    read_encoding(reader, data);
     for (const auto& [key, to] : {std::pair("batches", &data.batches), std::pair("group", &data.group)}) {
       if (data.format == "splitmix")
         reader.read(key, *to, 1, 1 << 20);
@@ -170,6 +111,85 @@ class DataKeys {
   }
 
  private:
+  void read_path(TableReader& reader, const char* key, std::string& to) {
+    const Setting* s = reader.typed(key, {Kind::string}, "a path");
+    if (s == nullptr) return;
+    to = resolve_path(s->string, s, config_.path);
+    reader.record(key, quote(to), false);
+  }
+
+  void read_format(TableReader& reader, DataSpec& data) {
+    if (const Setting* s = reader.typed("format", {Kind::string}, "a string")) {
+      static const std::vector<std::string> kFormats = {"csv",   "tsv",    "idx",     "npy",
+                                                        "cifar", "images", "splitmix"};
+      data.format = s->string;
+      if (data.format == "tsv") data.format = "csv";
+      if (data.format == "text") {
+        diagnostics_.error(DiagnosticKind::not_built, s->span, "the reader for text is not built yet")
+            .note("csv, tsv, idx, npy, cifar and images are read");
+      } else if (std::find(kFormats.begin(), kFormats.end(), data.format) == kFormats.end()) {
+        Diagnostic& d = reader.bad(
+            *s, fmt::format("no reader for {}; there are csv, tsv, idx, npy, cifar, images and splitmix",
+                            quote(s->string)));
+        if (const auto near = suggest(s->string, kFormats))
+          d.suggest(fmt::format("did you mean {}?", quote(*near)));
+      }
+    } else if (!reader.has("format")) {
+      data.format = guess_format(data);
+    }
+    reader.record("format", quote(data.format), false);
+  }
+
+  static void read_split(TableReader& reader, DataSpec& data) {
+    const Setting* s = reader.typed("split", {Kind::real, Kind::integer}, "a share from 0 to 1");
+    if (s == nullptr) return;
+    if (!(s->real > 0 && s->real < 1))
+      reader.bad(*s, fmt::format("data.split must be above 0 and below 1, not {}", s->text()));
+    else
+      data.split = s->real;
+    reader.record("split", fmt::format("{}", data.split), false);
+  }
+
+  static void read_place(TableReader& reader, DataSpec& data) {
+    const Setting* s = reader.typed("load", {Kind::string}, "\"auto\", \"memory\" or \"mapped\"");
+    if (s == nullptr) return;
+    if (s->string == "memory")
+      data.place = DataPlace::memory;
+    else if (s->string == "mapped")
+      data.place = DataPlace::mapped;
+    else if (s->string != "auto")
+      reader.bad(*s, "data.load must be \"auto\", \"memory\" or \"mapped\"");
+    reader.record("load", s->text(), false);
+  }
+
+  static void read_separator(TableReader& reader, DataSpec& data) {
+    const Setting* s = reader.typed("separator", {Kind::string}, "one character");
+    if (s == nullptr) return;
+    const std::string& text = s->string;
+    if (text.size() == 1 && text[0] != '"' && text[0] != '\n' && text[0] != '\r')
+      data.separator = text[0];
+    else
+      reader.bad(*s, fmt::format("data.separator must be one character, such as \",\" or \"\\t\"; this is {}",
+                                 quote(text)));
+    reader.record("separator", quote(text), false);
+  }
+
+  static void read_encoding(TableReader& reader, DataSpec& data) {
+    if (const Setting* s = reader.typed("encoding", {Kind::string}, "a string")) {
+      std::string text = s->string;
+      std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+      if (text == "euc-kr" || text == "uhc") text = "cp949";
+      if (text == "iso-8859-1" || text == "latin-1") text = "latin1";
+      if (text == "utf8") text = "utf-8";
+      if (text != "utf-8" && text != "cp949" && text != "latin1")
+        reader.bad(
+            *s, fmt::format("data.encoding {} is not read; utf-8, cp949 and latin1 are", quote(s->string)));
+      else
+        data.encoding = text;
+    }
+    reader.record("encoding", quote(data.encoding), false);
+  }
+
   static std::string guess_format(const DataSpec& data) {
     const auto ends = [&](std::initializer_list<const char*> names) {
       return std::any_of(names.begin(), names.end(),

@@ -143,8 +143,114 @@ FieldRole role_of(const Field& field) {
   return field.shape.size() >= 2 ? FieldRole::pictures : FieldRole::other;
 }
 
+// Reports what is wrong with a file.
+struct Failing {
+  const std::string& path;
+  Diagnostics& diagnostics;
+  Failure operator()(std::string message, DiagnosticKind kind = DiagnosticKind::data_format) const {
+    diagnostics.error_at(kind, path, std::move(message));
+    return Failure{};
+  }
+};
+
+// The header of an NPY file and where its numbers start.
+Result<Header> read_header(const unsigned char* data, size_t size, size_t& start, const Failing& fail) {
+  static constexpr unsigned char kMagic[] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
+  if (size < sizeof kMagic || !std::equal(std::begin(kMagic), std::end(kMagic), data))
+    return fail("is no NPY file: it does not start with \\x93NUMPY");
+  const size_t prefix = size > 6 && data[6] == 1 ? 10 : 12;
+  if (size < prefix) return fail("is cut short within its header");
+  if (data[6] < 1 || data[6] > 3) return fail(fmt::format("is NPY of version {}; 1 to 3 are read", data[6]));
+  uint64_t length = data[8] | uint64_t{data[9]} << 8;
+  if (prefix == 12) length |= uint64_t{data[10]} << 16 | uint64_t{data[11]} << 24;
+  if (size - prefix < length) return fail("is cut short within its header");
+  start = prefix + length;
+  std::optional<Header> header =
+      HeaderReader(std::string_view(reinterpret_cast<const char*>(data) + prefix, length)).run();
+  if (!header)
+    return fail(
+        "has a header that is not {'descr': …, 'fortran_order': …, 'shape': …} with a plain number type");
+  return *std::move(header);
+}
+
+Result<NumberType> type_of(const Header& header, const Failing& fail) {
+  const std::string_view code = std::string_view(header.type).substr(std::min<size_t>(1, header.type.size()));
+  const char order = header.type.empty() ? '?' : header.type[0];
+  const std::optional<NumberType> type = number_type(code);
+  if (type && (order == '<' || order == '>' || order == '|' || order == '=')) return *type;
+  Diagnostic& d =
+      fail.diagnostics.error_at(DiagnosticKind::data_format, fail.path,
+                                fmt::format("holds elements '{}', which are no plain numbers", header.type));
+  if (code.starts_with("O") || code.starts_with("U") || code.starts_with("S"))
+    d.suggest("save numbers: labels as their index");
+  return Failure{};
+}
+
+// The array's sizes, which must account for all `found` bytes after the header.
+Result<std::vector<int64_t>> shape_of(const Header& header, NumberType type, uint64_t found,
+                                      const Failing& fail) {
+  if (header.shape.empty()) return fail("holds a single number: an array of rows is expected");
+  if (header.shape.size() > 16)
+    return fail(fmt::format("has {} axes; at most 16 are read", header.shape.size()));
+  uint64_t expected = number_size(type);
+  std::vector<int64_t> shape;
+  for (const uint64_t dim : header.shape) {
+    shape.push_back(static_cast<int64_t>(dim));
+    if (dim > (uint64_t{1} << 62) || __builtin_mul_overflow(expected, dim, &expected))
+      return fail("says it has more elements than can be counted");
+  }
+  if (found != expected)
+    return fail(fmt::format("{}: {} of '{}' need {} bytes after the header, it has {}",
+                            found < expected ? "is cut short" : "is longer than its header says",
+                            join_sizes(shape), header.type, expected, found));
+  if (expected == 0) return fail("has no rows, or rows of nothing", DiagnosticKind::data_empty);
+  if (shape[0] > int64_t{0xFFFFFFFF}) return fail("has more than 4294967295 rows");
+  return shape;
+}
+
 // Deflate's shortest code stands for 258 bytes in two bits.
 constexpr uint64_t kDeflateRatio = 1032;
+
+// A header may claim any size: more than the packed bytes can unpack to is refused before memory is asked for, and so is
+// what cannot be held.
+bool is_sound(const zip_stat_t& info, size_t archive_size, const std::string& where,
+              Diagnostics& diagnostics) {
+  const auto fail = [&](std::string message) {
+    diagnostics.error_at(DiagnosticKind::data_format, where, std::move(message));
+    return false;
+  };
+  if (info.comp_method != ZIP_CM_STORE && info.comp_method != ZIP_CM_DEFLATE)
+    return fail("is neither stored nor deflated, as NumPy writes");
+  const uint64_t packed = std::min<uint64_t>(info.comp_size, archive_size);
+  const uint64_t most = info.comp_method == ZIP_CM_STORE ? packed : packed * kDeflateRatio;
+  if (info.size > most)
+    return fail(fmt::format("is damaged: it says that {} bytes unpack to {}", packed, info.size));
+  if (info.size > std::max<uint64_t>(available_memory(), uint64_t{1} << 30))
+    return fail(fmt::format("unpacks to {} bytes, more than the memory that is free", info.size));
+  return true;
+}
+
+// Member `index`, unpacked to its `size` bytes.
+Result<std::vector<unsigned char>> unpack(zip_t* archive, zip_uint64_t index, uint64_t size,
+                                          const std::string& where, Diagnostics& diagnostics) {
+  std::vector<unsigned char> plain(size);
+  const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(archive, index, 0),
+                                                                zip_fclose);
+  zip_int64_t got = file == nullptr ? -1 : 0;
+  size_t filled = 0;
+  while (got >= 0 && filled < plain.size()) {
+    got = zip_fread(file.get(), plain.data() + filled, plain.size() - filled);
+    if (got <= 0) break;
+    filled += static_cast<size_t>(got);
+  }
+  // The checksum is looked at when one more byte is asked for.
+  unsigned char more = 0;
+  if (got >= 0 && filled == plain.size() && zip_fread(file.get(), &more, 1) == 0) return plain;
+  diagnostics.error_at(DiagnosticKind::data_format, where,
+                       std::string("is damaged within the archive") +
+                           (file == nullptr ? std::string(": ") + zip_strerror(archive) : ""));
+  return Failure{};
+}
 
 Result<FieldSet> read_npz(const std::string& path, SharedBytes bytes, Diagnostics& diagnostics) {
   const auto fail = [&](std::string message) {
@@ -165,59 +271,21 @@ Result<FieldSet> read_npz(const std::string& path, SharedBytes bytes, Diagnostic
   FieldSet set;
   set.kind = "an NPZ archive";
   bool good = true;
-  const zip_int64_t members = zip_get_num_entries(opened, 0);
-  for (zip_int64_t i = 0; i < members; ++i) {
+  const auto members = static_cast<zip_uint64_t>(zip_get_num_entries(opened, 0));
+  for (zip_uint64_t i = 0; i < members; ++i) {
     zip_stat_t info;
-    if (zip_stat_index(opened, static_cast<zip_uint64_t>(i), 0, &info) != 0)
+    if (zip_stat_index(opened, i, 0, &info) != 0)
       return fail(std::string("is a damaged NPZ archive: ") + zip_strerror(opened));
     std::string name = info.name == nullptr ? "" : info.name;
     if (!name.ends_with(".npy")) continue;
     name.resize(name.size() - 4);
     const std::string where = path + ": " + name;
-    // A header may claim any size: more than these bytes can unpack to is refused before memory is asked for,
-    // and so is what cannot be held.
-    if (info.comp_method != ZIP_CM_STORE && info.comp_method != ZIP_CM_DEFLATE) {
-      good = false;
-      diagnostics.error_at(DiagnosticKind::data_format, where,
-                           "is neither stored nor deflated, as NumPy writes");
-      continue;
-    }
-    const uint64_t packed = std::min<uint64_t>(info.comp_size, bytes->size());
-    const uint64_t most = info.comp_method == ZIP_CM_STORE ? packed : packed * kDeflateRatio;
-    if (info.size > most || info.size > std::max<uint64_t>(available_memory(), uint64_t{1} << 30)) {
-      good = false;
-      diagnostics.error_at(
-          DiagnosticKind::data_format, where,
-          info.size > most
-              ? fmt::format("is damaged: it says that {} bytes unpack to {}", packed, info.size)
-              : fmt::format("unpacks to {} bytes, more than the memory that is free", info.size));
-      continue;
-    }
-    std::vector<unsigned char> plain(info.size);
-    const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(
-        zip_fopen_index(opened, static_cast<zip_uint64_t>(i), 0), zip_fclose);
-    zip_int64_t got = file == nullptr ? -1 : 0;
-    size_t filled = 0;
-    while (got >= 0 && filled < plain.size()) {
-      got = zip_fread(file.get(), plain.data() + filled, plain.size() - filled);
-      if (got <= 0) break;
-      filled += static_cast<size_t>(got);
-    }
-    // The checksum is looked at when one more byte is asked for.
-    unsigned char more = 0;
-    const bool whole = got >= 0 && filled == plain.size() && zip_fread(file.get(), &more, 1) == 0;
-    if (!whole) {
-      good = false;
-      diagnostics.error_at(DiagnosticKind::data_format, where,
-                           std::string("is damaged within the archive") +
-                               (file == nullptr ? std::string(": ") + zip_strerror(opened) : ""));
-      continue;
-    }
-    Result<Field> field = parse_npy(where, name, std::make_shared<FileBytes>(std::move(plain)), diagnostics);
-    if (field)
-      set.fields.push_back(*std::move(field));
-    else
-      good = false;
+    Result<Field> field = Failure{};
+    if (is_sound(info, bytes->size(), where, diagnostics))
+      if (Result<std::vector<unsigned char>> plain = unpack(opened, i, info.size, where, diagnostics))
+        field = parse_npy(where, name, std::make_shared<FileBytes>(*std::move(plain)), diagnostics);
+    good = good && field.ok();
+    if (field) set.fields.push_back(*std::move(field));
   }
   if (!good) return Failure{};
   if (set.fields.empty()) return fail("is a zip archive without .npy files");
@@ -251,75 +319,31 @@ Result<FieldSet> read_folder(const std::string& path, DataPlace place, Diagnosti
 
 Result<Field> parse_npy(const std::string& path, const std::string& name, SharedBytes bytes,
                         Diagnostics& diagnostics) {
-  const auto fail = [&](std::string message) {
-    diagnostics.error_at(DiagnosticKind::data_format, path, std::move(message));
-    return Failure{};
-  };
-  static constexpr unsigned char kMagic[] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
+  const Failing fail{path, diagnostics};
   const size_t size = bytes->size();
   const unsigned char* data = bytes->data();
-  if (size == 0) {
-    diagnostics.error_at(DiagnosticKind::data_empty, path, "is empty");
-    return Failure{};
-  }
-  if (size < sizeof kMagic || !std::equal(std::begin(kMagic), std::end(kMagic), data))
-    return fail("is no NPY file: it does not start with \\x93NUMPY");
-  const size_t prefix = size > 6 && data[6] == 1 ? 10 : 12;
-  if (size < prefix) return fail("is cut short within its header");
-  if (data[6] < 1 || data[6] > 3) return fail(fmt::format("is NPY of version {}; 1 to 3 are read", data[6]));
-  uint64_t length = data[8] | uint64_t{data[9]} << 8;
-  if (prefix == 12) length |= uint64_t{data[10]} << 16 | uint64_t{data[11]} << 24;
-  if (size - prefix < length) return fail("is cut short within its header");
-  const std::string_view text(reinterpret_cast<const char*>(data) + prefix, length);
-  const std::optional<Header> header = HeaderReader(text).run();
-  if (!header)
-    return fail(
-        "has a header that is not {'descr': …, 'fortran_order': …, 'shape': …} with a plain number type");
-  const std::string_view code =
-      std::string_view(header->type).substr(std::min<size_t>(1, header->type.size()));
-  const char order = header->type.empty() ? '?' : header->type[0];
-  const std::optional<NumberType> type = number_type(code);
-  if (!type || (order != '<' && order != '>' && order != '|' && order != '=')) {
-    Diagnostic& d =
-        diagnostics.error_at(DiagnosticKind::data_format, path,
-                             fmt::format("holds elements '{}', which are no plain numbers", header->type));
-    if (code.starts_with("O") || code.starts_with("U") || code.starts_with("S"))
-      d.suggest("save numbers: labels as their index");
-    return Failure{};
-  }
-  if (header->shape.empty()) return fail("holds a single number: an array of rows is expected");
-  if (header->shape.size() > 16)
-    return fail(fmt::format("has {} axes; at most 16 are read", header->shape.size()));
-  uint64_t expected = number_size(*type);
-  std::vector<int64_t> shape;
-  for (const uint64_t dim : header->shape) {
-    shape.push_back(static_cast<int64_t>(dim));
-    if (dim > (uint64_t{1} << 62) || __builtin_mul_overflow(expected, dim, &expected))
-      return fail("says it has more elements than can be counted");
-  }
-  const uint64_t found = size - prefix - length;
-  if (found != expected)
-    return fail(fmt::format("{}: {} of '{}' need {} bytes after the header, it has {}",
-                            found < expected ? "is cut short" : "is longer than its header says",
-                            join_sizes(shape), header->type, expected, found));
-  if (expected == 0) {
-    diagnostics.error_at(DiagnosticKind::data_empty, path, "has no rows, or rows of nothing");
-    return Failure{};
-  }
-  if (shape[0] > int64_t{0xFFFFFFFF}) return fail("has more than 4294967295 rows");
+  if (size == 0) return fail("is empty", DiagnosticKind::data_empty);
+  size_t start = 0;
+  const Result<Header> header = read_header(data, size, start, fail);
+  if (!header) return Failure{};
+  const Result<NumberType> type = type_of(*header, fail);
+  if (!type) return Failure{};
+  const Result<std::vector<int64_t>> sizes = shape_of(*header, *type, size - start, fail);
+  if (!sizes) return Failure{};
+  const std::vector<int64_t>& shape = *sizes;
   Field field;
   field.name = name;
   field.path = path;
   field.type = *type;
-  field.big_endian = order == '>';
+  field.big_endian = header->type[0] == '>';
   field.rows = shape[0];
-  field.offset = prefix + length;
+  field.offset = start;
+  field.stride = (size - start) / static_cast<uint64_t>(shape[0]);
   if (header->fortran && shape.size() > 1) {
     bytes = std::make_shared<FileBytes>(turned_round(data + field.offset, shape, number_size(*type)));
     field.offset = 0;
   }
   field.bytes = std::move(bytes);
-  field.stride = expected / static_cast<uint64_t>(shape[0]);
   field.shape.assign(shape.begin() + 1, shape.end());
   if (field.shape == std::vector<int64_t>{1}) field.shape.clear();  // a column of numbers
   field.role = role_of(field);

@@ -115,6 +115,90 @@ Result<Listed> list_pictures(const std::string& path, const PictureOptions& opti
   return Failure{};
 }
 
+// The pixels of all pictures, which have one size: the first one's if none is asked for.
+class Planes {
+ public:
+  Planes(const PictureOptions& options, size_t count)
+      : options_(options), count_(count), size_(options.size) {}
+
+  // Shows the first few faults and counts the others.
+  bool read(const std::string& path, const std::vector<std::string>& files, Diagnostics& diagnostics) {
+    size_t faults = 0;
+    Diagnostics unseen;
+    for (size_t i = 0; i < count_; ++i)
+      if (!read_one(i, files, faults < kShownErrors ? diagnostics : unseen)) ++faults;
+    if (faults > kShownErrors)
+      diagnostics.error_at(DiagnosticKind::data_format, path,
+                           fmt::format("{} more files cannot be used", faults - kShownErrors));
+    return faults == 0;
+  }
+
+  Field field(const std::string& path) && {
+    Field pixels;
+    pixels.name = "pixels";
+    pixels.path = path;
+    pixels.role = FieldRole::pictures;
+    pixels.channels = options_.channels;
+    pixels.shape = {options_.channels, size_[0], size_[1]};
+    if (options_.channels == 1) pixels.shape.erase(pixels.shape.begin());
+    pixels.stride = per_picture_;
+    pixels.bytes = std::make_shared<FileBytes>(std::move(bytes_));
+    return pixels;
+  }
+
+ private:
+  bool read_one(size_t index, const std::vector<std::string>& files, Diagnostics& diagnostics) {
+    const std::string& file = files[index];
+    const auto bytes = read_file(file, false, kLargestPicture, DiagnosticKind::data_unreadable, diagnostics);
+    if (!bytes) return false;
+    const Result<Picture> picture = decode_picture(file, *bytes, diagnostics);
+    if (!picture) return false;
+    if (size_.empty()) {
+      size_ = {picture->height, picture->width};
+      first_file_ = file;
+    }
+    if (bytes_.empty()) {
+      per_picture_ = static_cast<size_t>(size_[0] * size_[1] * options_.channels);
+      bytes_.resize(count_ * per_picture_);
+    }
+    if (options_.size.empty() && (picture->height != size_[0] || picture->width != size_[1])) {
+      diagnostics
+          .error_at(DiagnosticKind::data_columns, file,
+                    fmt::format("is {} x {} pixels (height x width), {} is {} x {}", picture->height,
+                                picture->width, first_file_, size_[0], size_[1]))
+          .suggest("input.NAME.resize = [height, width] makes all pictures the same size");
+      return false;
+    }
+    write_planes(resize_picture(*picture, size_[0], size_[1]), options_.channels,
+                 bytes_.data() + index * per_picture_);
+    return true;
+  }
+
+  const PictureOptions& options_;
+  size_t count_;
+  std::vector<int64_t> size_;  // height, width
+  std::string first_file_;     // which gave it
+  size_t per_picture_ = 0;     // bytes
+  std::vector<unsigned char> bytes_;
+};
+
+Field label_field(const std::string& path, const Listed& listed) {
+  Field labels;
+  labels.name = "class";
+  labels.path = path;
+  labels.type = NumberType::u16;
+  labels.role = FieldRole::labels;
+  labels.stride = 2;
+  std::vector<unsigned char> numbers;
+  for (size_t i = 0; i < listed.files.size(); ++i) {
+    numbers.push_back(listed.low[i]);
+    numbers.push_back(listed.high[i]);
+  }
+  labels.bytes = std::make_shared<FileBytes>(std::move(numbers));
+  labels.classes = listed.classes;
+  return labels;
+}
+
 }  // namespace
 
 std::vector<std::string> picture_classes(const std::string& folder) {
@@ -140,79 +224,18 @@ std::pair<int64_t, int64_t> first_picture_size(const std::string& path) {
 
 Result<FieldSet> read_pictures(const std::string& path, const PictureOptions& options,
                                Diagnostics& diagnostics) {
-  Result<Listed> listed = list_pictures(path, options, diagnostics);
+  const Result<Listed> listed = list_pictures(path, options, diagnostics);
   if (!listed) return Failure{};
-  std::vector<int64_t> size = options.size;
-  const size_t count = listed->files.size();
-  std::vector<unsigned char> planes;
-  size_t faults = 0, per_picture = 0;
-  std::string first_file;
-  Diagnostics unseen;  // beyond the first few
-  for (size_t i = 0; i < count; ++i) {
-    const std::string& file = listed->files[i];
-    Diagnostics& said = faults < kShownErrors ? diagnostics : unseen;
-    const auto bytes = read_file(file, false, kLargestPicture, DiagnosticKind::data_unreadable, said);
-    Result<Picture> picture = Failure{};
-    if (bytes) picture = decode_picture(file, *bytes, said);
-    if (!picture) {
-      ++faults;
-      continue;
-    }
-    if (size.empty()) {
-      size = {picture->height, picture->width};
-      first_file = file;
-    }
-    if (planes.empty()) {
-      per_picture = static_cast<size_t>(size[0] * size[1] * options.channels);
-      planes.resize(count * per_picture);
-    }
-    if (options.size.empty() && (picture->height != size[0] || picture->width != size[1])) {
-      ++faults;
-      said.error_at(DiagnosticKind::data_columns, file,
-                    fmt::format("is {} x {} pixels (height x width), {} is {} x {}", picture->height,
-                                picture->width, first_file, size[0], size[1]))
-          .suggest("input.NAME.resize = [height, width] makes all pictures the same size");
-      continue;
-    }
-    write_planes(resize_picture(*picture, size[0], size[1]), options.channels,
-                 planes.data() + i * per_picture);
-  }
-  if (faults > kShownErrors)
-    diagnostics.error_at(DiagnosticKind::data_format, path,
-                         fmt::format("{} more files cannot be used", faults - kShownErrors));
-  if (faults > 0) return Failure{};
-
+  Planes planes(options, listed->files.size());
+  if (!planes.read(path, listed->files, diagnostics)) return Failure{};
   FieldSet set;
   set.kind = options.labelled ? "a folder of pictures" : "a picture";
-  Field pixels;
-  pixels.name = "pixels";
-  pixels.path = path;
-  pixels.role = FieldRole::pictures;
-  pixels.rows = static_cast<int64_t>(count);
-  pixels.channels = options.channels;
-  pixels.shape = {options.channels, size[0], size[1]};
-  if (options.channels == 1) pixels.shape.erase(pixels.shape.begin());
-  pixels.stride = per_picture;
-  pixels.bytes = std::make_shared<FileBytes>(std::move(planes));
-  pixels.files = listed->files;
-  set.fields.push_back(std::move(pixels));
-  if (!options.labelled) return set;
-  Field labels;
-  labels.name = "class";
-  labels.path = path;
-  labels.type = NumberType::u16;
-  labels.role = FieldRole::labels;
-  labels.rows = static_cast<int64_t>(count);
-  labels.stride = 2;
-  std::vector<unsigned char> numbers;
-  for (size_t i = 0; i < count; ++i) {
-    numbers.push_back(listed->low[i]);
-    numbers.push_back(listed->high[i]);
+  set.fields.push_back(std::move(planes).field(path));
+  if (options.labelled) set.fields.push_back(label_field(path, *listed));
+  for (Field& field : set.fields) {
+    field.rows = static_cast<int64_t>(listed->files.size());
+    field.files = listed->files;
   }
-  labels.bytes = std::make_shared<FileBytes>(std::move(numbers));
-  labels.classes = std::move(listed->classes);
-  labels.files = std::move(listed->files);
-  set.fields.push_back(std::move(labels));
   return set;
 }
 
