@@ -115,7 +115,7 @@ int64_t size_of(const Unit& unit, const std::vector<Program>& programs) {
   const std::function<void(const std::vector<kernel::Statement>&)> add = [&](const auto& body) {
     for (const kernel::Statement& s : body) {
       if (const auto* contract = std::get_if<kernel::Contract>(&s.body))
-        size += 500 + 50 * contract->schedule.rows * (contract->schedule.cols / 16 + 1);
+        size += 500 + 50 * contract->schedule.rows * (contract->schedule.cols / kLanes + 1);
       if (const auto* loop = std::get_if<kernel::For>(&s.body)) add(loop->body);
     }
   };

@@ -100,7 +100,8 @@ class KernelEmitter {
   // emit_reduce.cpp
   Values neutral(kernel::Combine combine, DType dtype, bool vector);
   Values combine(kernel::Combine how, const Values& a, const Values& b, DType dtype);
-  Values reduce_terms(const kernel::Reduce& reduce, bool vector_over);
+  Values reduce_terms(const kernel::Reduce& reduce);
+  Values reduce_along_lanes(const kernel::Reduce& reduce);
   Values over_loops(const std::vector<kernel::AxisId>& over, size_t at, llvm::Value* position,
                     const Values& carried,
                     const std::function<Values(llvm::Value* position, const Values&)>& term);

@@ -141,9 +141,47 @@ KernelEmitter::Values KernelEmitter::partials16(const std::vector<AxisId>& over,
   return lanes[0];
 }
 
-KernelEmitter::Values KernelEmitter::reduce_terms(const kernel::Reduce& reduce, bool vector_over) {
+// The last axis of the sum runs along the lanes, a vector at a time.
+KernelEmitter::Values KernelEmitter::reduce_along_lanes(const kernel::Reduce& reduce) {
   const DType dtype = k_.exprs[reduce.value].dtype;
-  const bool vector = lanes_.valid() && !vector_over && uses_axis(k_, reduce.value, lanes_);
+  const auto f = [&](const Values& a, const Values& b) { return combine(reduce.combine, a, b, dtype); };
+  const AxisId inner = reduce.over.back();
+  const std::vector<AxisId> outer(reduce.over.begin(), reduce.over.end() - 1);
+  const int64_t extent = k_.axes[inner].extent;
+  const int64_t whole = extent / kLanes * kLanes;
+  const auto step = [&](llvm::Value* index, llvm::Value* mask, const Values& before) -> Values {
+    index_[inner.index] = index;
+    level_[inner.index] = loops_open_;
+    mask_ = mask;
+    Values after = f(before, {splat(b_, expr(reduce.value))});
+    if (mask) after[0] = b_.CreateSelect(mask, after[0], before[0]);
+    mask_ = nullptr;
+    index_[inner.index] = nullptr;
+    return after;
+  };
+  const auto line = [&](llvm::Value*, const Values& state) {
+    lanes_ = inner;
+    Values sum = carry(i64(0), i64(whole), kLanes, state, [&](llvm::Value* index, const Values& before) {
+      return step(index, nullptr, before);
+    });
+    if (whole < extent) {
+      memo_.emplace_back();
+      ++loops_open_;
+      sum = step(i64(whole), tail_mask(i64(whole), i64(extent)), sum);
+      --loops_open_;
+      memo_.pop_back();
+    }
+    lanes_ = {};
+    return sum;
+  };
+  const Values partial = over_loops(outer, 0, i64(0), neutral(reduce.combine, dtype, true), line);
+  return {tree16(partial[0], [&](llvm::Value* a, llvm::Value* b) { return f({a}, {b})[0]; })};
+}
+
+// One state for each point of the statement's axes, or a vector of them.
+KernelEmitter::Values KernelEmitter::reduce_terms(const kernel::Reduce& reduce) {
+  const DType dtype = k_.exprs[reduce.value].dtype;
+  const bool vector = lanes_.valid() && uses_axis(k_, reduce.value, lanes_);
   const bool has_index = kernel::components(reduce.combine) == 2;
   const auto f = [&](const Values& a, const Values& b) { return combine(reduce.combine, a, b, dtype); };
   const auto term_at = [&](llvm::Value* position) -> Values {
@@ -153,42 +191,6 @@ KernelEmitter::Values KernelEmitter::reduce_terms(const kernel::Reduce& reduce, 
     llvm::Value* index = b_.CreateTrunc(position, b_.getInt32Ty());
     return {value, vector ? splat(b_, index) : index};
   };
-
-  if (vector_over) {
-    // The last axis of the sum runs along the lanes, a vector at a time.
-    const AxisId inner = reduce.over.back();
-    const std::vector<AxisId> outer(reduce.over.begin(), reduce.over.end() - 1);
-    const Values partial = over_loops(
-        outer, 0, i64(0), neutral(reduce.combine, dtype, true), [&](llvm::Value*, const Values& state) {
-          const int64_t extent = k_.axes[inner].extent;
-          const int64_t whole = extent / kLanes * kLanes;
-          lanes_ = inner;
-          const auto step = [&](llvm::Value* index, llvm::Value* mask, const Values& before) -> Values {
-            index_[inner.index] = index;
-            level_[inner.index] = loops_open_;
-            mask_ = mask;
-            Values after = f(before, {splat(b_, expr(reduce.value))});
-            if (mask) after[0] = b_.CreateSelect(mask, after[0], before[0]);
-            mask_ = nullptr;
-            index_[inner.index] = nullptr;
-            return after;
-          };
-          Values sum =
-              carry(i64(0), i64(whole), kLanes, state,
-                    [&](llvm::Value* index, const Values& before) { return step(index, nullptr, before); });
-          if (whole < extent) {
-            memo_.emplace_back();
-            ++loops_open_;
-            sum = step(i64(whole), tail_mask(i64(whole), i64(extent)), sum);
-            --loops_open_;
-            memo_.pop_back();
-          }
-          lanes_ = {};
-          return sum;
-        });
-    return {tree16(partial[0], [&](llvm::Value* a, llvm::Value* b) { return f({a}, {b})[0]; })};
-  }
-
   const Values start = neutral(reduce.combine, dtype, vector);
   switch (reduce.order.kind) {
     case OrderKind::serial:
@@ -270,7 +272,7 @@ void KernelEmitter::emit(const kernel::Reduce& reduce) {
   for (size_t i = 0; i < reduce.over.size(); ++i)
     level_[reduce.over[i].index] = loops_open_ + static_cast<int>(order.size() + i) + 1;
   nest(order, vector_over ? AxisId{} : lanes, [&] {
-    results_ = reduce_terms(reduce, vector_over);
+    results_ = vector_over ? reduce_along_lanes(reduce) : reduce_terms(reduce);
     run_stores(reduce.stores);
     results_.clear();
   });

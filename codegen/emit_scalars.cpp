@@ -6,6 +6,9 @@
 
 namespace nnc::codegen {
 
+namespace {
+
+// In registers.
 llvm::Type* llvm_type(llvm::LLVMContext& context, DType dtype) {
   switch (dtype) {
     case DType::f32:
@@ -23,6 +26,8 @@ llvm::Type* llvm_type(llvm::LLVMContext& context, DType dtype) {
   }
   return nullptr;
 }
+
+}  // namespace
 
 llvm::Type* llvm_memory_type(llvm::LLVMContext& context, DType dtype) {
   return dtype == DType::boolean ? llvm::Type::getInt8Ty(context) : llvm_type(context, dtype);

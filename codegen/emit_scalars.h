@@ -12,8 +12,7 @@ namespace nnc::codegen {
 
 using IrBuilder = llvm::IRBuilder<>;
 
-llvm::Type* llvm_type(llvm::LLVMContext& context, DType dtype);         // in registers (bool: i1)
-llvm::Type* llvm_memory_type(llvm::LLVMContext& context, DType dtype);  // in memory (bool: i8)
+llvm::Type* llvm_memory_type(llvm::LLVMContext& context, DType dtype);  // a bool takes a byte there
 bool is_vector(const llvm::Value* value);
 llvm::Value* splat(IrBuilder& builder, llvm::Value* value);  // a vector stays as it is
 

@@ -22,7 +22,7 @@ using kernel::Program;
 using kernel::Slot;
 using kernel::SlotId;
 
-// A group of the graph, by its place in `groups_`; -1 elsewhere.
+// A group of the graph: a kernel to be.
 struct Group {
   uint32_t number;
   std::vector<NodeId> nodes;

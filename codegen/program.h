@@ -98,7 +98,7 @@ struct CompileTimes {
   int kernels_cached = 0;
 };
 
-// Keeps the machine code alive. Move-only; entry functions are valid while it lives.
+// Keeps the machine code alive: entry functions are valid while it, or a copy of it, lives.
 class Bundle {
  public:
   std::vector<TensorInfo> tensors;

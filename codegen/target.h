@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "ir/order.h"
+
 namespace nnc::codegen {
 
 struct Target {
@@ -16,8 +18,8 @@ struct Target {
   int64_t l1_bytes = 32 * 1024;
   int64_t l2_bytes = 1024 * 1024;
 
-  // Registers a 16-lane value takes.
-  int registers_per_value() const { return 16 / register_lanes; }
+  // Registers a vector of kLanes takes.
+  int registers_per_value() const { return static_cast<int>(kLanes) / register_lanes; }
 };
 
 }  // namespace nnc::codegen

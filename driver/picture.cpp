@@ -20,6 +20,7 @@ struct Color {
 constexpr Color kInk{0.11, 0.12, 0.14}, kFaint{0.40, 0.44, 0.47}, kContour{0.36, 0.48, 0.58};
 constexpr Color kLow{0.651, 0.792, 0.914}, kHigh{0.988, 0.984, 0.973};
 
+// As in the page; from the ninth way on they come again.
 constexpr std::string_view kWayColors[] = {"#2f7fd1", "#e0662c", "#2f9e5f", "#c8479b",
                                            "#8a6fd1", "#b08a1e", "#2aa3a8", "#d1495b"};
 
@@ -48,7 +49,8 @@ class Painter {
  private:
   void color(Color c, double opacity = 1) { cairo().set_source_rgba(pen_, c.r, c.g, c.b, opacity); }
   void color_of_way(size_t i, double opacity = 1) {
-    const unsigned long rgb = std::stoul(way_color(i).substr(1), nullptr, 16);
+    const std::string_view hex = kWayColors[i % std::size(kWayColors)].substr(1);
+    const unsigned long rgb = std::stoul(std::string(hex), nullptr, 16);
     color({static_cast<double>(rgb >> 16) / 255, static_cast<double>(rgb >> 8 & 255) / 255,
            static_cast<double>(rgb & 255) / 255},
           opacity);
@@ -217,10 +219,6 @@ void paint_on(cairo_surface_t* surface, const Picture& picture, double scale) {
 }
 
 }  // namespace
-
-std::string way_color(size_t i) {
-  return std::string(kWayColors[i % std::size(kWayColors)]);
-}
 
 std::string picture_svg(const Picture& picture) {
   std::string bytes;

@@ -19,7 +19,4 @@ struct Picture {
 std::string picture_svg(const Picture& picture);
 std::string picture_png(const Picture& picture);
 
-// The colour of way number i, as in the page: "#2f7fd1".
-std::string way_color(size_t i);
-
 }  // namespace nnc::driver

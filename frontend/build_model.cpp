@@ -14,6 +14,16 @@
 namespace nnc::frontend {
 namespace {
 
+// "[64, 32, 10]", "0.5", "true"
+std::string text_of_value(const Datum& value) {
+  if (const Number* number = value.as<Number>()) return text_of(*number);
+  const ListPtr* list = value.as<ListPtr>();
+  if (list == nullptr || (*list)->total > 100) return describe(value);
+  std::string out = "[";
+  for (size_t i = 0; i < (*list)->size(); ++i) out += (i ? ", " : "") + text_of_value((**list)[i]);
+  return out + "]";
+}
+
 struct Building {
   Library library;
   Sources& sources;
@@ -161,15 +171,6 @@ struct Building {
 };
 
 }  // namespace
-
-std::string text_of_value(const Datum& value) {
-  if (const Number* number = value.as<Number>()) return text_of(*number);
-  const ListPtr* list = value.as<ListPtr>();
-  if (list == nullptr || (*list)->total > 100) return describe(value);
-  std::string out = "[";
-  for (size_t i = 0; i < (*list)->size(); ++i) out += (i ? ", " : "") + text_of_value((**list)[i]);
-  return out + "]";
-}
 
 Graph init_graph(std::span<Parameter* const> all, std::span<const OptimizerState> states) {
   Graph graph;

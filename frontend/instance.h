@@ -65,7 +65,6 @@ struct Instance {
   std::string saved_segment;
   bool placed = false;
   Span call_span;  // where it was made, in the user's text
-  int nesting = 0;
 
   const Datum* argument(std::string_view name) const;
   std::string display_name() const;  // "net.0", or the kind while it has no name

@@ -8,6 +8,17 @@ namespace nnc::frontend {
 using ast::BinaryOp;
 using ast::ExprPtr;
 
+namespace {
+
+// The binary operator of a token and how strongly it binds; level 0: none.
+struct OperatorInfo {
+  ast::BinaryOp op;
+  int level;
+};
+
+constexpr int kOrLevel = 1, kAndLevel = 2, kNotLevel = 3, kCompareLevel = 4, kRangeLevel = 5, kSumLevel = 6,
+              kProductLevel = 7, kPowerLevel = 9;
+
 OperatorInfo operator_info(TokenKind kind) {
   switch (kind) {
 #define NNC_BINARY(name, token, level) \
@@ -18,6 +29,8 @@ OperatorInfo operator_info(TokenKind kind) {
       return {BinaryOp::add, 0};
   }
 }
+
+}  // namespace
 
 // expr = or { "|>" postfix }
 ExprPtr Parser::expression() {

@@ -144,13 +144,4 @@ class Parser {
   bool stopped_ = false;                        // nested too deep: nothing more is read
 };
 
-// The binary operator of a token and how strongly it binds; level 0: none.
-struct OperatorInfo {
-  ast::BinaryOp op;
-  int level;
-};
-inline constexpr int kOrLevel = 1, kAndLevel = 2, kNotLevel = 3, kCompareLevel = 4, kRangeLevel = 5,
-                     kSumLevel = 6, kProductLevel = 7, kPowerLevel = 9;
-OperatorInfo operator_info(TokenKind kind);
-
 }  // namespace nnc::frontend

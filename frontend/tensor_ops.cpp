@@ -17,12 +17,101 @@ std::string clash(const Elementwise& op, const std::string& left, const std::str
                     : fmt::format("cannot {} {} {} {}", op.verb, left, op.joiner, right);
 }
 
-}  // namespace
-
+// "f32(x)", and "f32(a + b)" for an argument that has its parentheses already.
 std::string call_text(std::string_view function, const std::string& argument) {
   const bool wrapped = argument.starts_with("(") && argument.ends_with(")");
   return wrapped ? std::string(function) + argument : fmt::format("{}({})", function, argument);
 }
+
+// What NumPy would make of it, for messages.
+std::optional<Dims> numpy_dims(const Dims& a, const Dims& b) {
+  const size_t rank = std::max(a.size(), b.size());
+  Dims out(rank);
+  for (size_t i = 0; i < rank; ++i) {
+    const size_t from_end = rank - i;
+    const Dim* da = from_end <= a.size() ? &a[a.size() - from_end] : nullptr;
+    const Dim* db = from_end <= b.size() ? &b[b.size() - from_end] : nullptr;
+    if (da == nullptr || db == nullptr) {
+      out[i] = da ? *da : *db;
+    } else if (da->extent == db->extent || db->extent == 1) {
+      out[i] = *da;
+    } else if (da->extent == 1) {
+      out[i] = *db;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return out;
+}
+
+// `message`, and what the shapes would have made, or that a batch axis equals only itself.
+void report_clash(Elaborator& e, std::string message, const Dims& a, const Dims& b, const Site& site) {
+  bool batch_by_luck = false;
+  for (const Dim& da : a) {
+    for (const Dim& db : b) batch_by_luck |= da.extent == db.extent && da.is_batch() != db.is_batch();
+  }
+  if (const std::optional<Dims> wide = numpy_dims(a, b); wide && (!batch_by_luck || a.size() != b.size())) {
+    e.error(DiagnosticKind::shape_mismatch, site, message + ": it would make " + text_of(*wide))
+        .suggest("x[:, 0] drops an axis of 1, x[:, None] adds one that stretches");
+    return;
+  }
+  Diagnostic& diagnostic = e.error(DiagnosticKind::shape_mismatch, site, std::move(message));
+  if (batch_by_luck) diagnostic.note("a batch axis equals only itself: the equal numbers are luck");
+}
+
+// The operands with lists of tensors made one tensor each: they have a dtype of their own.
+std::optional<std::vector<Operand>> with_lists_stacked(Elaborator& e, const Elementwise& op,
+                                                       std::span<const Operand* const> given,
+                                                       const Site& site) {
+  std::vector<Operand> operands;
+  for (const Operand* operand : given) {
+    operands.push_back(*operand);
+    if (!operand->value.as<ListPtr>() || constant_of(operand->value)) continue;
+    const std::optional<Tensor> tensor = e.as_tensor(*operand, std::nullopt, std::string(op.name), site);
+    if (!tensor) return std::nullopt;
+    operands.back().value = *tensor;
+  }
+  return operands;
+}
+
+struct CommonDType {
+  DType dtype = DType::f32;
+  const Operand* from = nullptr;  // an operand that has it; null if they are numbers and constants
+};
+
+// What the tensors have; a run-time f64 (the rate) yields to f32 tensors.
+std::optional<CommonDType> common_dtype(Elaborator& e, const Elementwise& op,
+                                        std::span<const Operand> operands, const Site& site) {
+  std::optional<DType> dtype;
+  const Operand* from = nullptr;
+  bool other_constants = false;
+  for (const Operand& operand : operands) {
+    std::optional<DType> own;
+    if (const Tensor* tensor = operand.value.as<Tensor>()) own = tensor->dtype;
+    if (operand.value.as<Flag>()) own = DType::boolean;
+    if (!own) {
+      other_constants |= operand.value.as<Number>() == nullptr;
+      continue;
+    }
+    if (!dtype || (*dtype == DType::f64 && *own == DType::f32)) {
+      dtype = own;
+      from = &operand;
+    } else if (*dtype != *own && !(*dtype == DType::f32 && *own == DType::f64)) {
+      Diagnostic& diagnostic = e.error(DiagnosticKind::dtype_mismatch, site,
+                                       clash(op, describe(from->value), describe(operand.value)));
+      for (const Operand* side : {from, &operand}) {
+        const Tensor* tensor = side->value.as<Tensor>();
+        const bool real = tensor != nullptr && is_float(tensor->dtype);
+        if (!real) diagnostic.suggest(call_text("f32", e.source_text(side->span)) + " makes it real");
+      }
+      return std::nullopt;
+    }
+  }
+  if (!dtype || (*dtype == DType::f64 && other_constants)) dtype = DType::f32;
+  return CommonDType{*dtype, from};
+}
+
+}  // namespace
 
 const Elementwise& elementwise_of(ast::BinaryOp op) {
   switch (op) {
@@ -62,40 +151,6 @@ std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b) {
     }
   }
   return out;
-}
-
-std::optional<Dims> numpy_dims(const Dims& a, const Dims& b) {
-  const size_t rank = std::max(a.size(), b.size());
-  Dims out(rank);
-  for (size_t i = 0; i < rank; ++i) {
-    const size_t from_end = rank - i;
-    const Dim* da = from_end <= a.size() ? &a[a.size() - from_end] : nullptr;
-    const Dim* db = from_end <= b.size() ? &b[b.size() - from_end] : nullptr;
-    if (da == nullptr || db == nullptr) {
-      out[i] = da ? *da : *db;
-    } else if (da->extent == db->extent || db->extent == 1) {
-      out[i] = *da;
-    } else if (da->extent == 1) {
-      out[i] = *db;
-    } else {
-      return std::nullopt;
-    }
-  }
-  return out;
-}
-
-void report_clash(Elaborator& e, std::string message, const Dims& a, const Dims& b, const Site& site) {
-  bool batch_by_luck = false;
-  for (const Dim& da : a) {
-    for (const Dim& db : b) batch_by_luck |= da.extent == db.extent && da.is_batch() != db.is_batch();
-  }
-  if (const std::optional<Dims> wide = numpy_dims(a, b); wide && (!batch_by_luck || a.size() != b.size())) {
-    e.error(DiagnosticKind::shape_mismatch, site, message + ": it would make " + text_of(*wide))
-        .suggest("x[:, 0] drops an axis of 1, x[:, None] adds one that stretches");
-    return;
-  }
-  Diagnostic& diagnostic = e.error(DiagnosticKind::shape_mismatch, site, std::move(message));
-  if (batch_by_luck) diagnostic.note("a batch axis equals only itself: the equal numbers are luck");
 }
 
 Datum Elaborator::emit(Op op, std::vector<Value> operands, Attrs attrs, Dims dims, DType dtype,
@@ -229,78 +284,42 @@ std::optional<Tensor> Elaborator::broadcast_to(const Tensor& tensor, const Dims&
 
 std::optional<std::vector<Tensor>> meet(Elaborator& e, const Elementwise& op,
                                         std::span<const Operand* const> given, const Site& site) {
-  std::vector<Operand> stacked;  // lists of tensors become tensors first: they have a dtype of their own
-  stacked.reserve(given.size());
-  std::vector<const Operand*> operands;
-  for (const Operand* operand : given) {
-    stacked.push_back(*operand);
-    if (operand->value.as<ListPtr>() && !constant_of(operand->value)) {
-      const std::optional<Tensor> tensor = e.as_tensor(*operand, std::nullopt, std::string(op.name), site);
-      if (!tensor) return std::nullopt;
-      stacked.back().value = *tensor;
-    }
-    operands.push_back(&stacked.back());
-  }
-  // The dtype: what the tensors have; a run-time f64 (the rate) yields to f32 tensors.
-  std::optional<DType> dtype;
-  const Operand* from = nullptr;
-  bool other_constants = false;
-  for (const Operand* operand : operands) {
-    std::optional<DType> own;
-    if (const Tensor* tensor = operand->value.as<Tensor>()) own = tensor->dtype;
-    if (operand->value.as<Flag>()) own = DType::boolean;
-    if (!own) {
-      other_constants |= operand->value.as<Number>() == nullptr;
-      continue;
-    }
-    if (!dtype || (*dtype == DType::f64 && *own == DType::f32)) {
-      dtype = own;
-      from = operand;
-    } else if (*dtype != *own && !(*dtype == DType::f32 && *own == DType::f64)) {
-      Diagnostic& diagnostic = e.error(DiagnosticKind::dtype_mismatch, site,
-                                       clash(op, describe(from->value), describe(operand->value)));
-      for (const Operand* side : {from, operand}) {
-        const Tensor* tensor = side->value.as<Tensor>();
-        const bool real = tensor != nullptr && is_float(tensor->dtype);
-        if (!real) diagnostic.suggest(call_text("f32", e.source_text(side->span)) + " makes it real");
-      }
-      return std::nullopt;
-    }
-  }
-  if (!dtype || (*dtype == DType::f64 && other_constants)) dtype = DType::f32;
-
+  const std::optional<std::vector<Operand>> operands = with_lists_stacked(e, op, given, site);
+  if (!operands) return std::nullopt;
+  const std::optional<CommonDType> common = common_dtype(e, op, *operands, site);
+  if (!common) return std::nullopt;
   Dims dims;
-  std::vector<std::optional<Tensor>> tensors(operands.size());
-  for (size_t i = 0; i < operands.size(); ++i) {
-    if (operands[i]->value.as<Number>()) continue;  // a number fills what the others make
-    tensors[i] = e.as_tensor(*operands[i], dtype, std::string(op.name), site);
-    if (!tensors[i]) return std::nullopt;
-    if (tensors[i]->dtype != *dtype) {
-      tensors[i] = e.cast_to(*tensors[i], *dtype, site);
-      if (!tensors[i]) return std::nullopt;
-    }
-    const std::optional<Dims> wide = broadcast_dims(dims, tensors[i]->dims);
+  std::vector<std::optional<Tensor>> tensors;  // none for a number, which fills what the others make
+  for (const Operand& operand : *operands) {
+    std::optional<Tensor>& tensor = tensors.emplace_back();
+    if (operand.value.as<Number>()) continue;
+    tensor = e.as_tensor(operand, common->dtype, std::string(op.name), site);
+    if (tensor) tensor = e.cast_to(*tensor, common->dtype, site);
+    if (!tensor) return std::nullopt;
+    const std::optional<Dims> wide = broadcast_dims(dims, tensor->dims);
     if (!wide) {
-      report_clash(e, clash(op, text_of(dims), text_of(tensors[i]->dims)), dims, tensors[i]->dims, site);
+      report_clash(e, clash(op, text_of(dims), text_of(tensor->dims)), dims, tensor->dims, site);
       return std::nullopt;
     }
     dims = *wide;
   }
   std::vector<Tensor> out;
-  for (size_t i = 0; i < operands.size(); ++i) {
-    if (const Number* number = operands[i]->value.as<Number>()) {
-      if (*dtype == DType::boolean || (is_integer(*dtype) && !number->is_whole)) {
-        e.error(DiagnosticKind::dtype_mismatch, site,
-                clash(op, describe(operands[0]->value), describe(operands[1]->value)))
-            .suggest(from ? call_text("f32", e.source_text(from->span)) + " makes it real" : "");
-        return std::nullopt;
-      }
-      out.push_back(e.number_tensor(*number, *dtype, dims, Site{site.frame, operands[i]->span}));
-      continue;
+  for (size_t i = 0; i < operands->size(); ++i) {
+    const Operand& operand = (*operands)[i];
+    const Number* number = operand.value.as<Number>();
+    if (number == nullptr) {
+      const std::optional<Tensor> wide = e.broadcast_to(*tensors[i], dims, site);
+      if (!wide) return std::nullopt;
+      out.push_back(*wide);
+    } else if (common->dtype == DType::boolean || (is_integer(common->dtype) && !number->is_whole)) {
+      e.error(DiagnosticKind::dtype_mismatch, site,
+              clash(op, describe((*operands)[0].value), describe((*operands)[1].value)))
+          .suggest(common->from ? call_text("f32", e.source_text(common->from->span)) + " makes it real"
+                                : "");
+      return std::nullopt;
+    } else {
+      out.push_back(e.number_tensor(*number, common->dtype, dims, Site{site.frame, operand.span}));
     }
-    const std::optional<Tensor> wide = e.broadcast_to(*tensors[i], dims, site);
-    if (!wide) return std::nullopt;
-    out.push_back(*wide);
   }
   return out;
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <numeric>
 
 #include <fmt/format.h>
 
@@ -112,15 +111,6 @@ Value Builder::reshape(Value a, Shape shape) {
 Value Builder::permute(Value a, std::vector<int64_t> order) {
   const bool identity = std::ranges::is_sorted(order) && static_cast<int64_t>(order.size()) == type(a).rank();
   return identity ? a : make(Op::permute, {a}, PermuteAttrs{std::move(order)});
-}
-
-Value Builder::transpose(Value a) {
-  const int64_t rank = type(a).rank();
-  NNC_CHECK(rank >= 2, "transpose of " + to_string(type(a)));
-  std::vector<int64_t> order(static_cast<size_t>(rank));
-  std::iota(order.begin(), order.end(), 0);
-  std::swap(order[order.size() - 1], order[order.size() - 2]);
-  return permute(a, std::move(order));
 }
 
 Value Builder::sum(Value a, std::vector<int64_t> axes) {

@@ -47,7 +47,6 @@ class Builder {
   Value broadcast_scalar(Value a, const Shape& shape) { return broadcast(a, shape, {}); }
   Value reshape(Value a, Shape shape);                 // none if the shapes are equal
   Value permute(Value a, std::vector<int64_t> order);  // none if it is the identity
-  Value transpose(Value a);                            // swaps the last two axes
   Value sum(Value a, std::vector<int64_t> axes);       // none if no axes
 
   void output(std::string name, Value value, std::optional<NodeId> replaces = std::nullopt) {

@@ -42,8 +42,9 @@ class ElementExpr {
 // Whether a value is computed wherever it is read: it lies in no memory and belongs to no kernel.
 bool is_inlined(const Graph& graph, Value value);
 
-// What one element of each result of a node reads: a value (looked at through those that are inlined) and the subscripts, in terms of axes numbered like the result's. For reductions and contractions the
-// axes summed over follow those of the result.
+// What one element of each result of a node reads: a value (looked at through those that are inlined) and the
+// subscripts, in terms of axes numbered like the result's. For reductions and contractions the axes summed over follow
+// those of the result.
 struct Read {
   Value value;
   std::vector<kernel::Index> index;

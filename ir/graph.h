@@ -1,7 +1,7 @@
 // The graph: what is to be computed, as tensor values in static single assignment. Pure: parameters, state and
 // scalars enter as inputs; new values leave as outputs that may say which input they replace (`fc.weight <- %7`).
 // Nodes are in topological order by construction: a node can only name earlier ones. Passes read one graph and build
-// another with ir::Builder; nothing is mutated in place.
+// another with a Builder (ir/builder.h); nothing is mutated in place.
 #pragma once
 
 #include <optional>

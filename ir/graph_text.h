@@ -33,7 +33,6 @@ std::string name_text(std::string_view name);
 
 std::string number_text(double value);          // shortest that reads back the same; inf, -inf, nan
 std::string type_text(const TensorType& type);  // "f32[64,10]", "f64"
-std::string layout_text(const Layout& layout);  // " layout [1,0] pitch 16"; empty for the default
 std::string attrs_text(const Attrs& attrs);     // " {axes = [1], transpose_b}"; empty if there are none
 
 // One broken invariant and the node it is about (invalid: the graph as a whole).

@@ -114,11 +114,10 @@ struct Store {
 
 // How to run a statement: no meaning, may be empty. Which fields a statement uses is checked by the verifier.
 struct Schedule {
-  AxisId lanes;        // the axis vectors run along
-  int64_t rows = 0;    // contract: register tile, rows of the broadcast operand …
-  int64_t cols = 0;    // … by elements along `lanes`
-  int64_t block = 0;   // contract: terms of the sum per pass (the accumulator is reloaded between)
-  int64_t unroll = 0;  // map, reduce: vectors in flight
+  AxisId lanes;       // the axis vectors run along
+  int64_t rows = 0;   // contract: register tile, rows of the broadcast operand …
+  int64_t cols = 0;   // … by elements along `lanes`
+  int64_t block = 0;  // contract: terms of the sum per pass (the accumulator is reloaded between)
   bool empty() const { return *this == Schedule(); }
   bool operator==(const Schedule&) const = default;
 };

@@ -30,8 +30,7 @@ int64_t reach(const Kernel& kernel, const Term& term) {
   return times(std::abs(term.coefficient), std::max<int64_t>(kernel.axes[term.axis].extent - 1, 0));
 }
 
-}  // namespace
-
+// Over the axes for which `counts` (by axis) says so; the others are taken as 0.
 Range range_of(const Kernel& kernel, const Index& index, const std::vector<bool>& counts) {
   Range range{clamp_far(index.constant), clamp_far(index.constant)};
   for (const Term& term : index.terms) {
@@ -44,6 +43,8 @@ Range range_of(const Kernel& kernel, const Index& index, const std::vector<bool>
   }
   return range;
 }
+
+}  // namespace
 
 Range range_of(const Kernel& kernel, const Index& index) {
   return range_of(kernel, index, std::vector<bool>(kernel.axes.size(), true));

@@ -14,9 +14,7 @@ struct Range {
   int64_t high = 0;
 };
 
-// Over the axes for which `counts` (by axis) says so; the others are taken as 0.
-Range range_of(const Kernel& kernel, const Index& index, const std::vector<bool>& counts);
-Range range_of(const Kernel& kernel, const Index& index);  // over all axes
+Range range_of(const Kernel& kernel, const Index& index);
 
 // Which of the `unknown` axes (by axis) the element tells: two points that differ in one of those and hit the
 // same element do not exist. Axes of extent 1 or 0 are always told. Computed subscripts tell nothing.

@@ -31,7 +31,7 @@ class Partials {
   State& next() {
     if (order_.kind == OrderKind::serial) return lanes_[0];
     if (position_ == length_) close();
-    return lanes_[static_cast<size_t>(position_++ % 16)];
+    return lanes_[static_cast<size_t>(position_++ % kLanes)];
   }
 
   State finish() {
@@ -49,7 +49,7 @@ class Partials {
 
  private:
   State tree() {
-    for (size_t half = 8; half > 0; half /= 2) {
+    for (size_t half = kLanes / 2; half > 0; half /= 2) {
       for (size_t l = 0; l < half; ++l) lanes_[l] = merge_(lanes_[l], lanes_[l + half]);
     }
     return lanes_[0];
@@ -64,7 +64,7 @@ class Partials {
   Order order_;
   State neutral_;
   Merge merge_;
-  std::array<State, 16> lanes_;
+  std::array<State, kLanes> lanes_;
   std::vector<State> segments_;
   int64_t position_ = 0;  // in the segment
   int64_t length_ = std::numeric_limits<int64_t>::max();

@@ -34,13 +34,11 @@ Schedule Parser::schedule() {
       result.cols = cols;
     } else if (field.is("block")) {
       result.block = integer("a block of terms", 1, kLargest);
-    } else if (field.is("unroll")) {
-      result.unroll = integer("a number of vectors", 1, kLargest);
     } else {
-      std::vector<std::string> known = {"lanes", "tile", "block", "unroll"};
+      std::vector<std::string> known = {"lanes", "tile", "block"};
       std::optional<std::string> near = suggest(field.text, known);
       error(DiagnosticKind::kernel_syntax, field.span,
-            "expected a field of a schedule (lanes, tile, block, unroll), found " + describe(field))
+            "expected a field of a schedule (lanes, tile, block), found " + describe(field))
           .suggest(near ? "did you mean `" + *near + "`?" : "");
     }
     if (!accept(",")) break;

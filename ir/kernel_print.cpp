@@ -235,7 +235,6 @@ class Printer {
     if (s.lanes.valid()) field("lanes " + name_text(k_.axes[s.lanes].name));
     if (s.rows != 0 || s.cols != 0) field("tile " + std::to_string(s.rows) + 'x' + std::to_string(s.cols));
     if (s.block != 0) field("block " + std::to_string(s.block));
-    if (s.unroll != 0) field("unroll " + std::to_string(s.unroll));
     return " schedule {" + text + '}';
   }
 

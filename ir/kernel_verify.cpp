@@ -147,7 +147,7 @@ class Verifier {
   void check(const Map& s) {
     begin("map", s.axes);
     if (!bind(s.axes, {})) return;
-    schedule(s.schedule, s.axes, {}, {.unroll = true});
+    schedule(s.schedule, s.axes, {}, false);
     stores(s.axes, s.stores, nullptr, DType::f32);
   }
 
@@ -165,7 +165,7 @@ class Verifier {
     if (counts && count >= kMost) found(name + " numbers more than 2^31 values");
     bool any_order = counts || s.combine == Combine::max || s.combine == Combine::min;
     order(s.order, s.schedule, s.over, any_order);
-    schedule(s.schedule, s.axes, s.over, {.unroll = true});
+    schedule(s.schedule, s.axes, s.over, false);
     stores(s.axes, s.stores, &s.combine, dtype);
   }
 
@@ -178,7 +178,7 @@ class Verifier {
       return found("the operands are " + std::string(dtype_name(dtype)) + " and " +
                    std::string(dtype_name(other)) + "; both have to be f32, or both f64");
     order(s.order, s.schedule, s.over, false);
-    schedule(s.schedule, s.axes, s.over, {.tile = true});
+    schedule(s.schedule, s.axes, s.over, true);
     Combine sum = Combine::sum;
     stores(s.axes, s.stores, &sum, dtype);
   }
@@ -362,19 +362,14 @@ class Verifier {
       found("vectors along the sum over " + tick(axis_name(s.lanes)) + " need the order lanes16 or segments");
   }
 
-  struct Fields {
-    bool tile = false;  // rows, cols and block
-    bool unroll = false;
-  };
-  void schedule(const Schedule& s, const Axes& axes, const Axes& over, Fields fields) {
+  void schedule(const Schedule& s, const Axes& axes, const Axes& over, bool contracts) {
     bool among =
         std::count(axes.begin(), axes.end(), s.lanes) + std::count(over.begin(), over.end(), s.lanes) > 0;
     if (s.lanes.valid() && !among)
       found("the schedule's vectors run along an axis that is not the statement's");
-    if (s.rows < 0 || s.cols < 0 || s.block < 0 || s.unroll < 0) found("the schedule has a negative number");
+    if (s.rows < 0 || s.cols < 0 || s.block < 0) found("the schedule has a negative number");
     if ((s.rows == 0) != (s.cols == 0)) found("the schedule's tile has rows or columns only");
-    if (!fields.tile && (s.rows != 0 || s.block != 0)) found("tiles and blocks are for contractions");
-    if (!fields.unroll && s.unroll != 0) found("a contraction is unrolled by its tile");
+    if (!contracts && (s.rows != 0 || s.block != 0)) found("tiles and blocks are for contractions");
   }
 
   const Kernel& k_;

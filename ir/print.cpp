@@ -44,13 +44,6 @@ std::string type_text(const TensorType& type) {
   return fmt::format("{}[{}]", dtype_name(type.dtype), fmt::join(type.shape, ","));
 }
 
-std::string layout_text(const Layout& layout) {
-  std::string text;
-  if (!layout.order.empty()) text += fmt::format(" [{}]", fmt::join(layout.order, ","));
-  if (layout.pitch != 0) text += fmt::format(" pitch {}", layout.pitch);
-  return text.empty() ? text : " layout" + text;
-}
-
 // ---- attributes ------------------------------------------------------------------------------------------
 
 namespace {
@@ -107,6 +100,14 @@ std::string attrs_text(const Attrs& attrs) {
 // ---- graphs ----------------------------------------------------------------------------------------------
 
 namespace {
+
+// " layout [1,0] pitch 16"; empty for the default.
+std::string layout_text(const Layout& layout) {
+  std::string text;
+  if (!layout.order.empty()) text += fmt::format(" [{}]", fmt::join(layout.order, ","));
+  if (layout.pitch != 0) text += fmt::format(" pitch {}", layout.pitch);
+  return text.empty() ? text : " layout" + text;
+}
 
 constexpr size_t kLineWidth = 100;  // of a signature; a longer one gets a line per input
 

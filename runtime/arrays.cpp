@@ -35,6 +35,12 @@ int64_t group_count(const Field& field) {
   return field.shape.size() <= 1 ? element_count(field.shape) : 1;
 }
 
+// A number as the column gets it, scaled and standardized where that was fitted.
+double as_fed(double x, const InputSpec& spec, const FittedInput& input, size_t group) {
+  x = scaled(x, spec);
+  return input.mean.empty() ? x : (x - input.mean[group]) / input.std[group];
+}
+
 // Converts a field's numbers one by one; holds what its faults have in common.
 class Converter {
  public:
@@ -64,11 +70,7 @@ class Converter {
       case ElementType::f64: {
         if (std::isnan(x) && !input_.missing.empty()) x = input_.missing[0];
         if (field_.pixels()) x /= 255.0;
-        x = scaled(x, spec_);
-        if (groups_ > 0) {
-          const auto g = static_cast<size_t>(e * groups_ / per_row_);
-          x = (x - input_.mean[g]) / input_.std[g];
-        }
+        x = as_fed(x, spec_, input_, static_cast<size_t>(e * groups_ / per_row_));
         if (column_.dtype == ElementType::f64)
           store(x);
         else
@@ -247,6 +249,71 @@ void warn_of_scale(const Field& field, const ModelColumn& column, const InputSpe
   d.suggest(by_scale ? "leave scale out" : "give mean and std of the pixels as 0..1");
 }
 
+// One number of the field for each of the column, and not more classes than the model has.
+bool fits(const Field& field, const ModelColumn& column, const InputSpec& spec, const FittedInput& input,
+          Diagnostics& diagnostics) {
+  const auto fail = [&](std::string message) -> Diagnostic& {
+    Diagnostic& d = diagnostics.error_at(DiagnosticKind::data_columns, field.path, std::move(message));
+    return column.span.valid() ? d.label(column.span, "its type is given here") : d;
+  };
+  const int64_t per_row = element_count(field.shape), wanted = element_count(column.shape);
+  if (per_row != wanted) {
+    fail(fmt::format("{}: {} takes {} number{} a row, the file has {}", column.name, describe_column(column),
+                     wanted, wanted == 1 ? "" : "s",
+                     field.shape.empty() ? "1" : fmt::format("{} = {}", join_sizes(field.shape), per_row)));
+    return false;
+  }
+  if (!check_keys(field, column, spec, diagnostics)) return false;
+  const auto classes = static_cast<int64_t>(input.categories.size());
+  if (field.role != FieldRole::labels || column.classes == 0 || classes <= column.classes) return true;
+  fail(fmt::format("has {} classes, the model has {}", classes, column.classes))
+      .suggest("an argument of the model may be \"auto\" in [args]");
+  return false;
+}
+
+bool is_finite(const Field& field, std::span<const uint32_t> rows, const ModelColumn& column,
+               Diagnostics& diagnostics) {
+  const int64_t per_row = element_count(field.shape);
+  for (const uint32_t row : rows)
+    for (int64_t e = 0; e < per_row; ++e) {
+      const double x = field.element(row, e);
+      if (std::isfinite(x)) continue;
+      diagnostics.error_at(DiagnosticKind::data_not_a_number, field.location(row),
+                           fmt::format("{} is no value for {}", x, describe_column(column)));
+      return false;
+    }
+  return true;
+}
+
+// The rows stay where they are.
+void keep_in_file(const Field& field, std::span<const uint32_t> rows, ColumnData& data) {
+  data.file = field.bytes;
+  data.offset = field.offset;
+  data.stride = field.stride;
+  const bool all = static_cast<int64_t>(rows.size()) == field.rows &&
+                   std::adjacent_find(rows.begin(), rows.end(), std::greater_equal<>()) == rows.end();
+  if (!all) data.pick.assign(rows.begin(), rows.end());
+}
+
+// What each byte stands for, for each set of mean and standard deviation.
+std::vector<float> table_of_bytes(const InputSpec& spec, const FittedInput& input) {
+  std::vector<float> table;
+  for (size_t g = 0; g < std::max<size_t>(input.mean.size(), 1); ++g)
+    for (int64_t byte = 0; byte < 256; ++byte)
+      table.push_back(static_cast<float>(as_fed(static_cast<double>(byte) / 255.0, spec, input, g)));
+  return table;
+}
+
+Augment augment_of(const Field& field, const InputSpec& spec, const FittedInput& input) {
+  const size_t rank = field.shape.size(), groups = input.mean.size();
+  Augment augment{
+      spec.flip, spec.crop, rank == 3 ? field.shape[0] : 1, field.shape[rank - 2], field.shape[rank - 1], {}};
+  const auto channels = static_cast<size_t>(augment.channels);
+  for (size_t c = 0; c < channels; ++c)
+    augment.border.push_back(static_cast<float>(as_fed(0, spec, input, c * groups / channels)));
+  return augment;
+}
+
 }  // namespace
 
 void fit_field(const Field& field, std::span<const uint32_t> rows, const InputSpec& spec,
@@ -281,77 +348,25 @@ void fit_field(const Field& field, std::span<const uint32_t> rows, const InputSp
 
 Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> rows, const ModelColumn& column,
                                 const InputSpec& spec, const FittedInput& input, Diagnostics& diagnostics) {
-  const int64_t per_row = element_count(field.shape);
-  if (per_row != element_count(column.shape)) {
-    Diagnostic& d = diagnostics.error_at(
-        DiagnosticKind::data_columns, field.path,
-        fmt::format("{}: {} takes {} number{} a row, the file has {}", column.name, describe_column(column),
-                    element_count(column.shape), element_count(column.shape) == 1 ? "" : "s",
-                    field.shape.empty() ? "1" : fmt::format("{} = {}", join_sizes(field.shape), per_row)));
-    if (column.span.valid()) d.label(column.span, "its type is given here");
-    return Failure{};
-  }
-  if (!check_keys(field, column, spec, diagnostics)) return Failure{};
-  const auto classes = static_cast<int64_t>(input.categories.size());
-  if (field.role == FieldRole::labels && column.classes > 0 && classes > column.classes) {
-    Diagnostic& d =
-        diagnostics.error_at(DiagnosticKind::data_columns, field.path,
-                             fmt::format("has {} classes, the model has {}", classes, column.classes));
-    if (column.span.valid()) d.label(column.span, "its type is given here");
-    d.suggest("an argument of the model may be \"auto\" in [args]");
-    return Failure{};
-  }
-
+  if (!fits(field, column, spec, input, diagnostics)) return Failure{};
   ColumnData data;
   data.column = column;
-  data.row_elements = per_row;
-  const auto groups = static_cast<size_t>(input.mean.size());
-  const auto keep_bytes = [&] {  // the rows stay where they are
-    data.file = field.bytes;
-    data.offset = field.offset;
-    data.stride = field.stride;
-    const bool all = static_cast<int64_t>(rows.size()) == field.rows &&
-                     std::adjacent_find(rows.begin(), rows.end(), std::greater_equal<>()) == rows.end();
-    if (!all) data.pick.assign(rows.begin(), rows.end());
-  };
-  const auto value = [&](int64_t byte, size_t group) {
-    const double x = scaled(static_cast<double>(byte) / 255.0, spec);
-    return static_cast<float>(groups > 0 ? (x - input.mean[group]) / input.std[group] : x);
-  };
-  if (field.pixels() && column.dtype == ElementType::f32 && field.pick.empty()) {
+  data.row_elements = element_count(field.shape);
+  const bool f32_whole = column.dtype == ElementType::f32 && field.pick.empty();
+  if (field.pixels() && f32_whole) {
     warn_of_scale(field, column, spec, diagnostics);
     data.packed = true;
-    keep_bytes();
-    for (size_t g = 0; g < std::max<size_t>(groups, 1); ++g)
-      for (int64_t i = 0; i < 256; ++i) data.table.push_back(value(i, g));
-  } else if (field.type == NumberType::f32 && !field.big_endian && column.dtype == ElementType::f32 &&
-             field.bytes->mapped() && field.pick.empty() && is_plain(spec, input)) {
-    for (const uint32_t row : rows)
-      for (int64_t e = 0; e < per_row; ++e)
-        if (!std::isfinite(field.element(row, e))) {
-          diagnostics.error_at(
-              DiagnosticKind::data_not_a_number, field.location(row),
-              fmt::format("{} is no value for {}", field.element(row, e), describe_column(column)));
-          return Failure{};
-        }
-    keep_bytes();
+    keep_in_file(field, rows, data);
+    data.table = table_of_bytes(spec, input);
+  } else if (field.type == NumberType::f32 && !field.big_endian && f32_whole && field.bytes->mapped() &&
+             is_plain(spec, input)) {
+    if (!is_finite(field, rows, column, diagnostics)) return Failure{};
+    keep_in_file(field, rows, data);
   } else {
     data.bytes.resize(rows.size() * static_cast<size_t>(data.row_bytes()));
     if (!Converter(field, column, spec, input, diagnostics).run(rows, data.bytes.data())) return Failure{};
   }
-  if (spec.augmented()) {
-    const size_t rank = field.shape.size();
-    data.augment = {
-        spec.flip, spec.crop, rank == 3 ? field.shape[0] : 1, field.shape[rank - 2], field.shape[rank - 1],
-        {}};
-    for (int64_t c = 0; c < data.augment.channels; ++c) {
-      const double black = scaled(0, spec);
-      const size_t g =
-          groups == 0 ? 0 : static_cast<size_t>(c) * groups / static_cast<size_t>(data.augment.channels);
-      data.augment.border.push_back(
-          static_cast<float>(groups > 0 ? (black - input.mean[g]) / input.std[g] : black));
-    }
-  }
+  if (spec.augmented()) data.augment = augment_of(field, spec, input);
   return data;
 }
 

@@ -43,10 +43,6 @@ int64_t find_field(const Table& table, const std::string& item);
 Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<const ModelColumn> columns,
                                                const Table& table, Diagnostics& diagnostics);
 
-// Distinct values of a field in these rows: numbers by size if all are numbers, else by their bytes.
-std::vector<std::string> find_categories(const Table& table, std::span<const uint32_t> rows,
-                                         int64_t position);
-
 // A gap's value as given in the run file, which config.h has checked to be a number.
 double gap_number(const std::string& text);
 

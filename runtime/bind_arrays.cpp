@@ -97,13 +97,15 @@ Cut find_columns(std::span<const Field> fields, const std::vector<std::string>& 
   return {true, std::move(binding), "", ""};
 }
 
+constexpr size_t kNone = ~size_t{0};  // no field
+
 // The one column of the model that is left takes what the others leave of the one array that they share.
 void take_rest(std::span<const Field> fields, std::vector<Binding>& bound) {
   Binding* left = nullptr;
   std::vector<bool> used;
   size_t array = fields.size();
   for (Binding& binding : bound) {
-    if (binding.field == ~size_t{0}) {
+    if (binding.field == kNone) {
       if (left != nullptr) return;
       left = &binding;
       continue;
@@ -147,6 +149,116 @@ bool shift_positions(const Fitted& fitted, const FittedInput& input, std::span<c
   return true;
 }
 
+// Gives the fields to the model's columns; holds which are taken.
+class ArrayBinder {
+ public:
+  ArrayBinder(const RunConfig& config, std::span<const ModelColumn> columns, std::span<const Field> fields,
+              const std::string& kind, Diagnostics& diagnostics)
+      : config_(config),
+        columns_(columns),
+        fields_(fields),
+        kind_(kind),
+        diagnostics_(diagnostics),
+        bound_(columns.size(), {kNone, {}}),
+        taken_(fields.size(), false) {}
+
+  Result<std::vector<Binding>> run() {
+    for (size_t i = 0; i < columns_.size(); ++i) take_named(i);
+    if (!good_) return Failure{};
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (bound_[i].field != kNone) continue;
+      const size_t field = find(columns_[i].name);
+      if (field != kNone && !taken_[field]) take(i, field);
+    }
+    take_what_is_left();
+    for (size_t i = 0; i < columns_.size(); ++i)
+      if (bound_[i].field == kNone) report_unbound(columns_[i]);
+    if (!good_) return Failure{};
+    return std::move(bound_);
+  }
+
+ private:
+  size_t find(const std::string& name) const {
+    for (size_t f = 0; f < fields_.size(); ++f)
+      if (fields_[f].name == name) return f;
+    for (size_t f = 0; f < fields_.size(); ++f)
+      if (named(fields_[f], name)) return f;
+    return kNone;
+  }
+
+  void take(size_t column, size_t field) {
+    bound_[column].field = field;
+    taken_[field] = true;
+  }
+
+  // By input.NAME.from: a field, or columns of one.
+  void take_named(size_t column) {
+    const std::string& name = columns_[column].name;
+    const InputSpec& spec = input_spec(config_, name);
+    if (spec.from.empty()) return;
+    const size_t field = spec.from.size() == 1 ? find(spec.from[0]) : kNone;
+    if (field != kNone) return take(column, field);
+    const Cut cut = find_columns(fields_, spec.from);
+    if (cut.good) {
+      bound_[column] = cut.binding;
+      taken_[cut.binding.field] = true;
+      return;
+    }
+    good_ = false;
+    Diagnostic& d = input_error(
+        DiagnosticKind::data_columns, spec, config_.path,
+        fmt::format("input.{}.from: {}{} offers the fields {}", name, cut.error, kind_, list_fields(fields_)),
+        diagnostics_);
+    if (!cut.help.empty()) {
+      d.suggest(fmt::format("input.{}.from = \"{}\"", name, cut.help));
+      return;
+    }
+    std::vector<std::string> names;
+    for (const Field& f : fields_) names.push_back(f.name);
+    if (const auto near = suggest(spec.from[0], names)) d.suggest(fmt::format("did you mean {}?", *near));
+  }
+
+  // Labels to the one column of whole numbers, pictures to the one of anything else, and the last field to the last
+  // column.
+  void take_what_is_left() {
+    const auto only = [&](auto fits_column, auto fits_field) {
+      std::vector<size_t> free_columns, free_fields;
+      for (size_t i = 0; i < columns_.size(); ++i)
+        if (bound_[i].field == kNone && fits_column(columns_[i])) free_columns.push_back(i);
+      for (size_t f = 0; f < fields_.size(); ++f)
+        if (!taken_[f] && fits_field(fields_[f])) free_fields.push_back(f);
+      if (free_columns.size() == 1 && free_fields.size() == 1) take(free_columns[0], free_fields[0]);
+    };
+    const auto labels = [](const ModelColumn& c) { return c.dtype == ElementType::i32 && c.shape.empty(); };
+    only(labels, [](const Field& f) { return f.role == FieldRole::labels; });
+    only([&](const ModelColumn& c) { return !labels(c); },
+         [](const Field& f) { return f.role == FieldRole::pictures; });
+    only([](const ModelColumn&) { return true; }, [](const Field&) { return true; });
+    take_rest(fields_, bound_);
+  }
+
+  void report_unbound(const ModelColumn& column) {
+    good_ = false;
+    std::string likely;
+    for (size_t f = 0; f < fields_.size(); ++f)
+      if (!taken_[f] && (likely.empty() || element_count(fields_[f].shape) == element_count(column.shape)))
+        likely = fields_[f].name;
+    Diagnostic& d = diagnostics_.error_at(
+        DiagnosticKind::data_columns, config_.data.source(),
+        fmt::format("no field for {}: {} offers {}", column.name, kind_, list_fields(fields_)));
+    if (!likely.empty()) d.suggest(fmt::format("input.{}.from = \"{}\"", column.name, likely));
+  }
+
+  const RunConfig& config_;
+  std::span<const ModelColumn> columns_;
+  std::span<const Field> fields_;
+  const std::string& kind_;
+  Diagnostics& diagnostics_;
+  std::vector<Binding> bound_;
+  std::vector<bool> taken_;  // the fields
+  bool good_ = true;
+};
+
 }  // namespace
 
 const Field& bound_field(std::span<const Field> fields, const Binding& binding, Field& cut) {
@@ -188,85 +300,7 @@ std::vector<std::string> cut_columns(std::span<const Field> fields, std::span<co
 Result<std::vector<Binding>> bind_arrays(const RunConfig& config, std::span<const ModelColumn> columns,
                                          std::span<const Field> fields, const std::string& kind,
                                          Diagnostics& diagnostics) {
-  constexpr size_t kNone = ~size_t{0};
-  std::vector<Binding> bound(columns.size(), {kNone, {}});
-  std::vector<bool> taken(fields.size(), false);
-  const auto find = [&](const std::string& name) {
-    for (size_t f = 0; f < fields.size(); ++f)
-      if (fields[f].name == name) return f;
-    for (size_t f = 0; f < fields.size(); ++f)
-      if (named(fields[f], name)) return f;
-    return kNone;
-  };
-  const auto take = [&](size_t column, size_t field) {
-    bound[column].field = field;
-    taken[field] = true;
-  };
-  bool good = true;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const InputSpec& spec = input_spec(config, columns[i].name);
-    if (spec.from.empty()) continue;
-    const size_t field = spec.from.size() == 1 ? find(spec.from[0]) : kNone;
-    if (field != kNone) {
-      take(i, field);
-      continue;
-    }
-    const Cut cut = find_columns(fields, spec.from);
-    if (cut.good) {
-      bound[i] = cut.binding;
-      taken[cut.binding.field] = true;
-      continue;
-    }
-    good = false;
-    Diagnostic& d = input_error(DiagnosticKind::data_columns, spec, config.path,
-                                fmt::format("input.{}.from: {}{} offers the fields {}", columns[i].name,
-                                            cut.error, kind, list_fields(fields)),
-                                diagnostics);
-    if (!cut.help.empty()) {
-      d.suggest(fmt::format("input.{}.from = \"{}\"", columns[i].name, cut.help));
-      continue;
-    }
-    std::vector<std::string> names;
-    for (const Field& f : fields) names.push_back(f.name);
-    if (const auto near = suggest(spec.from[0], names)) d.suggest(fmt::format("did you mean {}?", *near));
-  }
-  if (!good) return Failure{};
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (bound[i].field != kNone) continue;
-    const size_t field = find(columns[i].name);
-    if (field != kNone && !taken[field]) take(i, field);
-  }
-  // What is left: labels to the one column of whole numbers, pictures to the one of anything else, and the
-  // last field to the last column.
-  const auto only = [&](auto fits_column, auto fits_field) {
-    std::vector<size_t> free_columns, free_fields;
-    for (size_t i = 0; i < columns.size(); ++i)
-      if (bound[i].field == kNone && fits_column(columns[i])) free_columns.push_back(i);
-    for (size_t f = 0; f < fields.size(); ++f)
-      if (!taken[f] && fits_field(fields[f])) free_fields.push_back(f);
-    if (free_columns.size() == 1 && free_fields.size() == 1) take(free_columns[0], free_fields[0]);
-  };
-  const auto labels = [](const ModelColumn& c) { return c.dtype == ElementType::i32 && c.shape.empty(); };
-  only(labels, [](const Field& f) { return f.role == FieldRole::labels; });
-  only([&](const ModelColumn& c) { return !labels(c); },
-       [](const Field& f) { return f.role == FieldRole::pictures; });
-  only([](const ModelColumn&) { return true; }, [](const Field&) { return true; });
-  take_rest(fields, bound);
-
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (bound[i].field != kNone) continue;
-    good = false;
-    std::string likely;
-    for (size_t f = 0; f < fields.size(); ++f)
-      if (!taken[f] && (likely.empty() || element_count(fields[f].shape) == element_count(columns[i].shape)))
-        likely = fields[f].name;
-    Diagnostic& d = diagnostics.error_at(
-        DiagnosticKind::data_columns, config.data.source(),
-        fmt::format("no field for {}: {} offers {}", columns[i].name, kind, list_fields(fields)));
-    if (!likely.empty()) d.suggest(fmt::format("input.{}.from = \"{}\"", columns[i].name, likely));
-  }
-  if (!good) return Failure{};
-  return bound;
+  return ArrayBinder(config, columns, fields, kind, diagnostics).run();
 }
 
 Result<std::vector<Binding>> rebind_arrays(std::span<const Field> fields, const Fitted& fitted,

@@ -73,6 +73,12 @@ InflateResult inflate_all(std::span<const unsigned char> from, uint64_t limit,
   return result;
 }
 
+// Flushes a folder's entries to disk; best effort.
+void sync_folder(const std::string& path) {
+  const Descriptor folder{::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (folder.value >= 0) ::fsync(folder.value);
+}
+
 }  // namespace
 
 bool file_exists(const std::string& path) {
@@ -165,11 +171,6 @@ Status make_folder(const std::string& path, Diagnostics& diagnostics) {
   diagnostics.error_at(DiagnosticKind::write_failed, path,
                        error ? "the folder cannot be made: " + error.message() : "exists and is no folder");
   return Failure{};
-}
-
-void sync_folder(const std::string& path) {
-  const Descriptor folder{::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (folder.value >= 0) ::fsync(folder.value);
 }
 
 uint64_t hash_bytes(const void* data, size_t size, uint64_t seed) {

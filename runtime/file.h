@@ -34,9 +34,6 @@ Status write_file(const std::string& path, std::string_view text, Diagnostics& d
 // Makes a folder and those above it. True if it exists afterwards.
 Status make_folder(const std::string& path, Diagnostics& diagnostics);
 
-// Flushes a folder's entries to disk; best effort.
-void sync_folder(const std::string& path);
-
 // The byte offset of the first byte that is not UTF-8, or npos.
 size_t find_invalid_utf8(std::string_view text);
 

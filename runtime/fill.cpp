@@ -208,14 +208,7 @@ class Filler {
   bool good_ = true;
 };
 
-}  // namespace
-
-double gap_number(const std::string& text) {
-  double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
+// Distinct values of a field in these rows: numbers by size if all are numbers, else by their bytes.
 std::vector<std::string> find_categories(const Table& table, std::span<const uint32_t> rows,
                                          int64_t position) {
   std::set<std::string, std::less<>> seen;
@@ -233,6 +226,14 @@ std::vector<std::string> find_categories(const Table& table, std::span<const uin
       return read_field(a).number < read_field(b).number;
     });
   return out;
+}
+
+}  // namespace
+
+double gap_number(const std::string& text) {
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
 }
 
 void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSpec& spec,

@@ -93,6 +93,57 @@ std::string read_entry(const json& entry, StoredTensor& tensor) {
   return "";
 }
 
+// The tensors, by place, and the metadata. Returns what is wrong with the header, or an empty text.
+std::string read_header(std::string_view header, Checkpoint& checkpoint) {
+  if (find_invalid_utf8(header) != std::string_view::npos) return "has a header that is not UTF-8";
+  if (!header.starts_with('{')) return "has a header that is not JSON: it does not start with {";
+  KeyWatch watch;
+  const json root = json::parse(header.begin(), header.end(), std::ref(watch), false);
+  if (watch.too_deep) return "has a header that nests deeper than the format does";
+  if (!watch.repeated.empty()) return fmt::format("names {} twice in its header", watch.repeated);
+  if (root.is_discarded() || !root.is_object()) return "has a header that is not JSON";
+  if (root.size() > kTensorLimit) return fmt::format("lists {} tensors", root.size());
+  for (const auto& [name, entry] : root.items()) {
+    if (name == "__metadata__") {
+      if (!entry.is_object()) return "has metadata that is no object";
+      for (const auto& [key, value] : entry.items()) {
+        if (!value.is_string()) return fmt::format("has metadata {} that is no string", key);
+        checkpoint.metadata[key] = value.get<std::string>();
+      }
+      continue;
+    }
+    StoredTensor tensor;
+    tensor.name = name;
+    const std::string wrong = read_entry(entry, tensor);
+    if (!wrong.empty()) return fmt::format("{} {}", name, wrong);
+    checkpoint.tensors.push_back(std::move(tensor));
+  }
+  std::sort(checkpoint.tensors.begin(), checkpoint.tensors.end(),
+            [](const StoredTensor& a, const StoredTensor& b) {
+              return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+            });
+  return "";
+}
+
+// Tensors (by place) must fill all bytes, without gaps and without meeting. Returns what is wrong, or an empty text.
+std::string check_places(std::span<const StoredTensor> tensors, uint64_t available) {
+  uint64_t at = 0;
+  const StoredTensor* before = nullptr;
+  for (const StoredTensor& tensor : tensors) {
+    if (tensor.begin < at) return fmt::format("{} and {} overlap", before->name, tensor.name);
+    if (tensor.begin > at)
+      return fmt::format("has {} bytes before {} that belong to no tensor", tensor.begin - at, tensor.name);
+    if (before != nullptr && before->begin == before->end && tensor.begin == tensor.end)
+      return fmt::format("{} and {} are both empty at the same place", before->name, tensor.name);
+    at = tensor.end;
+    before = &tensor;
+  }
+  if (at > available)
+    return fmt::format("is cut short: its tensors need {} bytes, {} are there", at, available);
+  if (at < available) return fmt::format("has {} bytes after the last tensor", available - at);
+  return "";
+}
+
 }  // namespace
 
 std::string_view safetensors_name(ElementType type) {
@@ -130,53 +181,11 @@ Result<Checkpoint> parse_checkpoint(const std::string& path, std::vector<unsigne
   if (length > bytes.size() - 8)
     return fail(
         fmt::format("is cut short: its header should have {} bytes, {} are there", length, bytes.size() - 8));
-  const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + 8, length);
-  if (find_invalid_utf8(header) != std::string_view::npos) return fail("has a header that is not UTF-8");
-  if (!header.starts_with('{')) return fail("has a header that is not JSON: it does not start with {");
-  KeyWatch watch;
-  const json root = json::parse(header.begin(), header.end(), std::ref(watch), false);
-  if (watch.too_deep) return fail("has a header that nests deeper than the format does");
-  if (!watch.repeated.empty()) return fail(fmt::format("names {} twice in its header", watch.repeated));
-  if (root.is_discarded() || !root.is_object()) return fail("has a header that is not JSON");
-  if (root.size() > kTensorLimit) return fail(fmt::format("lists {} tensors", root.size()));
-
   Checkpoint checkpoint;
   checkpoint.path = path;
-  for (const auto& [name, entry] : root.items()) {
-    if (name == "__metadata__") {
-      if (!entry.is_object()) return fail("has metadata that is no object");
-      for (const auto& [key, value] : entry.items()) {
-        if (!value.is_string()) return fail(fmt::format("has metadata {} that is no string", key));
-        checkpoint.metadata[key] = value.get<std::string>();
-      }
-      continue;
-    }
-    StoredTensor tensor;
-    tensor.name = name;
-    const std::string wrong = read_entry(entry, tensor);
-    if (!wrong.empty()) return fail(fmt::format("{} {}", name, wrong));
-    checkpoint.tensors.push_back(std::move(tensor));
-  }
-  std::sort(checkpoint.tensors.begin(), checkpoint.tensors.end(),
-            [](const StoredTensor& a, const StoredTensor& b) {
-              return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
-            });
-  const uint64_t available = bytes.size() - 8 - length;
-  uint64_t at = 0;
-  const StoredTensor* before = nullptr;
-  for (const StoredTensor& tensor : checkpoint.tensors) {
-    if (tensor.begin < at) return fail(fmt::format("{} and {} overlap", before->name, tensor.name));
-    if (tensor.begin > at)
-      return fail(
-          fmt::format("has {} bytes before {} that belong to no tensor", tensor.begin - at, tensor.name));
-    if (before != nullptr && before->begin == before->end && tensor.begin == tensor.end)
-      return fail(fmt::format("{} and {} are both empty at the same place", before->name, tensor.name));
-    at = tensor.end;
-    before = &tensor;
-  }
-  if (at > available)
-    return fail(fmt::format("is cut short: its tensors need {} bytes, {} are there", at, available));
-  if (at < available) return fail(fmt::format("has {} bytes after the last tensor", available - at));
+  std::string wrong = read_header({reinterpret_cast<const char*>(bytes.data()) + 8, length}, checkpoint);
+  if (wrong.empty()) wrong = check_places(checkpoint.tensors, bytes.size() - 8 - length);
+  if (!wrong.empty()) return fail(std::move(wrong));
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(8 + length));
   checkpoint.data = std::move(bytes);
   const auto sum = checkpoint.metadata.find(kChecksum);

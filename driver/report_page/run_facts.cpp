@@ -41,14 +41,15 @@ Json number_of(std::string_view text) {
   return value;
 }
 
-}  // namespace
-
+// A file's text, or nothing.
 std::string text_of(const std::string& path) {
   Diagnostics ignored;
   if (!runtime::file_exists(path)) return "";
   const auto bytes = runtime::read_file(path, false, 1 << 30, DiagnosticKind::unreadable_file, ignored);
   return bytes ? std::string(bytes->begin(), bytes->end()) : "";
 }
+
+}  // namespace
 
 std::string last_part(const std::string& path) {
   const size_t end = path.find_last_not_of('/');

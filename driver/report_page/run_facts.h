@@ -23,7 +23,4 @@ std::string state_of(const std::string& folder);
 // The last part of a path.
 std::string last_part(const std::string& path);
 
-// A file's text, or nothing.
-std::string text_of(const std::string& path);
-
 }  // namespace nnc::driver

@@ -168,7 +168,13 @@ TEST_CASE("what cannot be put together from batches is an error that names the m
   CHECK(metric("var(x)").find("two passes") != std::string::npos);
   CHECK(metric("max(x)").find("[metric_not_exact]") != std::string::npos);
   CHECK(metric("x[0, 0]").find("metric odd depends on single examples") != std::string::npos);
-  CHECK(metric("sum(x) / (batch - 1)").find("[metric_not_exact]") != std::string::npos);
+  // Multiples of the batch are multiples of the whole set; anything else made of its size is not.
+  for (const char* multiple :
+       {"batch", "batch * 3", "batch / 4", "batch + batch", "3 * batch - batch", "0.5 * batch / 2"})
+    CHECK(metric("sum(x) / (" + std::string(multiple) + ")") == "");
+  for (const char* other :
+       {"batch - 1", "1 + batch", "batch * batch", "2 / batch", "batch / batch", "batch^2", "batch // 2"})
+    CHECK(metric("sum(x) / (" + std::string(other) + ")").find("[metric_not_exact]") != std::string::npos);
 }
 
 TEST_CASE("a metric divides by the size of the set, not of the batch") {

@@ -38,7 +38,6 @@ TEST_CASE("shorthands skip what changes nothing") {
   CHECK(b.sum(x, {}) == x);
   CHECK(b.broadcast(x, {2, 3}, {0, 1}) == x);
   CHECK(graph.nodes.size() == 1);
-  CHECK(b.type(b.transpose(x)).shape == Shape{3, 2});
 }
 
 TEST_CASE("try_make hands the shape rule's complaint to the caller") {

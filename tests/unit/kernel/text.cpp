@@ -65,7 +65,7 @@ TEST_CASE("every statement prints as it is written") {
   }
   reduce i over j sum order serial
       let e0 = exp(x[i,j] - m[i])
-      value e0 * e0 schedule {lanes i, unroll 4} {
+      value e0 * e0 schedule {lanes i} {
     first[i] = 1 / acc
   }
   for t:3 {

@@ -243,7 +243,7 @@ TEST_CASE("K14 and K15: orders, dtypes, schedules") {
   auto map = [](const std::string& s) {
     return kHead + "{ map i:8, j:4 schedule {" + s + "} { y[i,j] = 0 } }";
   };
-  check_accepted(map("lanes j, unroll 2"));
+  check_accepted(map("lanes j"));
   check_refused(map("tile 2x3"), "tiles and blocks are for contractions");
   check_refused(map("block 3"), "tiles and blocks are for contractions");
   check_refused(kHead + "{ map i:8, j:4 { y[i,j] = 0 } map j schedule {lanes i} { p[0,j] = 0 } }",
@@ -254,6 +254,5 @@ TEST_CASE("K14 and K15: orders, dtypes, schedules") {
   };
   check_accepted(contract("lanes16", "lanes k"));
   check_refused(contract("serial", "lanes k"), "need the order lanes16 or segments");
-  check_refused(contract("serial", "lanes j, unroll 2"), "unrolled by its tile");
   check_refused(contract("serial", "tile 0x2"), "rows or columns only");
 }
