@@ -299,13 +299,8 @@ int complain_about(const CLI::Error& error, const CommandRow& row, Console& cons
   return usage_error(console, DiagnosticKind::bad_flag, message, fmt::format("nnc {} --help", row.name));
 }
 
-}  // namespace
-
-CommandLine parse_command_line(int argc, char** argv, Options& options, Console& console) {
-  CLI::App app{
-      "nnc train examples/digits/digits.toml\n\nnnc compiles neural networks: a model in a small language "
-      "becomes machine code for exactly its sizes and this processor.",
-      "nnc"};
+// What every command takes, and its own flags; in the order of kCommands.
+std::vector<CLI::App*> add_commands(CLI::App& app, Options& options, Console& console) {
   app.set_version_flag("--version", "nnc " NNC_VERSION);
   app.footer(
       "nnc COMMAND --help says more, with an example first.\n"
@@ -326,6 +321,29 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
     command->add_flag("-v,--verbose", console.verbose, "Say more");
     commands.push_back(command);
   }
+  return commands;
+}
+
+// The exit code, once it is said that the first word is no command.
+int no_command(const std::string& word, Console& console) {
+  if (word.starts_with("-"))
+    return usage_error(console, DiagnosticKind::unknown_flag,
+                       fmt::format("a command comes first, not {}", word), "nnc --help lists the commands");
+  std::vector<std::string> names;
+  for (const CommandRow& row : kCommands) names.push_back(row.name);
+  const auto near = suggest(word, names);
+  return usage_error(console, DiagnosticKind::unknown_command, fmt::format("unknown command {}", word),
+                     near ? fmt::format("did you mean nnc {}?", *near) : "nnc --help lists the commands");
+}
+
+}  // namespace
+
+CommandLine parse_command_line(int argc, char** argv, Options& options, Console& console) {
+  CLI::App app{
+      "nnc train examples/digits/digits.toml\n\nnnc compiles neural networks: a model in a small language "
+      "becomes machine code for exactly its sizes and this processor.",
+      "nnc"};
+  const std::vector<CLI::App*> commands = add_commands(app, options, console);
   const std::span<char* const> words(argv + 1, argv + argc);
   if (words.empty()) {
     console.message(app.help());
@@ -338,15 +356,7 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
     if (first == "--help" || first == "-h" || first == "help")
       return console.write(app.help()), CommandLine{};
     if (first == "--version") return console.write("nnc " NNC_VERSION "\n"), CommandLine{};
-    std::vector<std::string> names;
-    for (const CommandRow& row : kCommands) names.push_back(row.name);
-    const bool flag = first.starts_with("-");
-    const auto near = flag ? std::nullopt : suggest(first, names);
-    return {nullptr,
-            usage_error(console, flag ? DiagnosticKind::unknown_flag : DiagnosticKind::unknown_command,
-                        flag ? fmt::format("a command comes first, not {}", first)
-                             : fmt::format("unknown command {}", first),
-                        near ? fmt::format("did you mean nnc {}?", *near) : "nnc --help lists the commands")};
+    return {nullptr, no_command(first, console)};
   }
   const CommandRow& row = kCommands[number];
   CLI::App& command = *commands[number];

@@ -141,7 +141,7 @@ frontend::BuildOptions build_options(const runtime::RunConfig& config, const run
   built.clip_norm = phase.clip_norm;
   built.clip_span = phase.clip_span;
   for (const runtime::ParameterGroup& group : phase.groups) {
-    frontend::ParameterGroup& to = built.groups.emplace_back();
+    frontend::OptimizerGroup& to = built.groups.emplace_back();
     to.match = group.match;
     to.rank = group.rank;
     to.span = group.span;

@@ -119,9 +119,9 @@ Status load_library(Library& library, const ast::File& main, Sources& sources, c
     Result<ast::ExprPtr> expr = parse_expression(sources, id, diagnostics);
     if (expr) library.optimizer = std::move(*expr);
   }
-  for (const ParameterGroup& group : options.groups) {
+  for (const OptimizerGroup& group : options.groups) {
     std::vector<ast::ExprPtr>& values = library.groups.emplace_back();
-    for (const ParameterGroup::Argument& argument : group.arguments) {
+    for (const OptimizerGroup::Argument& argument : group.arguments) {
       const FileId id = sources.add("groups: " + argument.name, argument.value);
       Result<ast::ExprPtr> expr = parse_expression(sources, id, diagnostics);
       if (expr) values.push_back(std::move(*expr));

@@ -16,7 +16,7 @@
 namespace nnc::frontend {
 
 // Parameters for which arguments of the optimiser are different.
-struct ParameterGroup {
+struct OptimizerGroup {
   std::string match;  // their saved names: "*.bias"; `*` stands for any characters, `?` for one; empty: any
   int64_t rank = -1;  // their number of axes; -1: any
   struct Argument {
@@ -37,7 +37,7 @@ struct BuildOptions {
   // The norm of all gradients together is at most this: where it is larger, they are scaled down. 0: no clipping.
   double clip_norm = 0;
   Span clip_span;
-  std::vector<ParameterGroup> groups;  // the first that fits a parameter counts
+  std::vector<OptimizerGroup> groups;  // the first that fits a parameter counts
 };
 
 // A data column the model asks for.

@@ -84,14 +84,14 @@ const ast::Rule* find_rule(Elaborator& e, const ast::Declaration& declaration, c
 
 // The call's arguments with those of a group in their place, all by name.
 std::vector<Actual> with_group(Elaborator& e, const ast::Declaration& declaration, const Call& call,
-                               const ParameterGroup& group, std::span<const ast::ExprPtr> values,
+                               const OptimizerGroup& group, std::span<const ast::ExprPtr> values,
                                Frame& frame) {
   std::vector<Actual> actuals = call.actuals;
   for (size_t i = 0; i < actuals.size() && i < declaration.parameters.size(); ++i) {
     if (!actuals[i].name) actuals[i].name = declaration.parameters[i].name;
   }
   for (size_t i = 0; i < group.arguments.size(); ++i) {
-    const ParameterGroup::Argument& argument = group.arguments[i];
+    const OptimizerGroup::Argument& argument = group.arguments[i];
     std::erase_if(actuals, [&](const Actual& a) { return a.name && a.name->text == argument.name; });
     Actual actual;
     actual.name = ast::Name{argument.name, argument.name_span.valid() ? argument.name_span : values[i]->span};
@@ -178,13 +178,13 @@ bool fits(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
-bool fits(const ParameterGroup& group, const Parameter& parameter) {
+bool fits(const OptimizerGroup& group, const Parameter& parameter) {
   return (group.match.empty() || fits(group.match, parameter.name)) &&
          (group.rank < 0 || group.rank == static_cast<int64_t>(parameter.dims.size()));
 }
 
 // A group nothing falls into is a misspelt one.
-void report_unused(Elaborator& e, const ParameterGroup& group, std::span<const Learned> learned,
+void report_unused(Elaborator& e, const OptimizerGroup& group, std::span<const Learned> learned,
                    const Site& site) {
   std::vector<std::string> names;
   bool hidden = false;
@@ -230,7 +230,7 @@ std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& e
   OptimizerResult result;
   result.default_lr = bound->lr;
 
-  const std::vector<ParameterGroup>& groups = e.options.groups;
+  const std::vector<OptimizerGroup>& groups = e.options.groups;
   std::vector<Binding> of_group;
   for (size_t i = 0; i < groups.size(); ++i) {
     std::vector<Actual> actuals = with_group(e, declaration, *call, groups[i], e.library.groups[i], frame);
@@ -244,7 +244,7 @@ std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& e
   for (Parameter* parameter : e.all_parameters()) {
     if (parameter->role != Role::param) continue;
     const auto group = std::find_if(groups.begin(), groups.end(),
-                                    [&](const ParameterGroup& g) { return fits(g, *parameter); });
+                                    [&](const OptimizerGroup& g) { return fits(g, *parameter); });
     const auto which = static_cast<size_t>(group - groups.begin());
     if (group != groups.end()) used[which] = true;
     learned.push_back({parameter, group == groups.end() ? &bound->frame : &of_group[which].frame});

@@ -35,60 +35,62 @@ int64_t first_bad_label(const FileBytes& bytes, size_t record, size_t label, uns
   return -1;
 }
 
+// One file. `labels`: how many each record of the part begins with; 0 before the first file, which says it.
+Result<SharedBytes> read_records(const std::string& path, DataPlace place, size_t& labels,
+                                 Diagnostics& diagnostics) {
+  Result<SharedBytes> bytes = open_bytes(path, place, diagnostics);
+  if (!bytes) return Failure{};
+  const size_t size = (*bytes)->size(), found = labels_of(size);
+  if (size == 0) {
+    diagnostics.error_at(DiagnosticKind::data_empty, path, "is empty");
+    return Failure{};
+  }
+  if (found == 0 || (labels != 0 && found != labels)) {
+    diagnostics.error_at(
+        DiagnosticKind::data_format, path,
+        found == 0 ? fmt::format("has {} bytes: not a whole number of CIFAR records of {} bytes, or {} for "
+                                 "CIFAR-100 ({} records and {} bytes)",
+                                 size, kPixels + 1, kPixels + 2, size / (kPixels + 1), size % (kPixels + 1))
+                   : "is CIFAR-10 and others of the part are CIFAR-100, or the other way round");
+    return Failure{};
+  }
+  labels = found;
+  const auto classes = static_cast<unsigned char>(labels == 1 ? 10 : 100);
+  const size_t record = kPixels + labels;
+  const int64_t bad = first_bad_label(**bytes, record, labels - 1, classes);
+  if (bad < 0) return bytes;
+  diagnostics
+      .error_at(DiagnosticKind::data_label_range, fmt::format("{}: row {}", path, bad),
+                fmt::format("label {} is outside 0..{}",
+                            (*bytes)->data()[static_cast<size_t>(bad) * record + labels - 1], classes - 1))
+      .note("records that do not start where they should look like this: is a part of the file missing?");
+  return Failure{};
+}
+
+SharedBytes joined(const std::vector<SharedBytes>& files) {
+  if (files.size() == 1) return files[0];
+  std::vector<unsigned char> all;
+  size_t total = 0;
+  for (const SharedBytes& file : files) total += file->size();
+  all.reserve(total);
+  for (const SharedBytes& file : files) all.insert(all.end(), file->data(), file->data() + file->size());
+  return std::make_shared<FileBytes>(std::move(all));
+}
+
 }  // namespace
 
 Result<FieldSet> read_cifar(std::span<const std::string> paths, DataPlace place, Diagnostics& diagnostics) {
   std::vector<SharedBytes> files;
-  size_t labels = 0, total = 0;
+  size_t labels = 0;
   bool good = true;
   for (const std::string& path : paths) {
-    Result<SharedBytes> bytes = open_bytes(path, paths.size() == 1 ? place : DataPlace::memory, diagnostics);
-    if (!bytes) {
-      good = false;
-      continue;
-    }
-    const auto fail = [&](DiagnosticKind kind, const std::string& where, std::string message) {
-      good = false;
-      return &diagnostics.error_at(kind, where, std::move(message));
-    };
-    const size_t size = (*bytes)->size(), found = labels_of(size);
-    if (size == 0) {
-      fail(DiagnosticKind::data_empty, path, "is empty");
-      continue;
-    }
-    if (found == 0 || (labels != 0 && found != labels)) {
-      fail(DiagnosticKind::data_format, path,
-           found == 0
-               ? fmt::format("has {} bytes: not a whole number of CIFAR records of {} bytes, or {} for "
-                             "CIFAR-100 ({} records and {} bytes)",
-                             size, kPixels + 1, kPixels + 2, size / (kPixels + 1), size % (kPixels + 1))
-               : "is CIFAR-10 and others of the part are CIFAR-100, or the other way round");
-      continue;
-    }
-    labels = found;
-    const auto classes = static_cast<unsigned char>(labels == 1 ? 10 : 100);
-    const int64_t bad = first_bad_label(**bytes, kPixels + labels, labels - 1, classes);
-    if (bad >= 0) {
-      const size_t at = static_cast<size_t>(bad) * (kPixels + labels) + labels - 1;
-      fail(DiagnosticKind::data_label_range, fmt::format("{}: row {}", path, bad),
-           fmt::format("label {} is outside 0..{}", (*bytes)->data()[at], classes - 1))
-          ->note(
-              "records that do not start where they should look like this: is a part of the file missing?");
-      continue;
-    }
-    total += size;
-    files.push_back(*std::move(bytes));
+    Result<SharedBytes> bytes =
+        read_records(path, paths.size() == 1 ? place : DataPlace::memory, labels, diagnostics);
+    good = good && bytes.ok();
+    if (bytes) files.push_back(*std::move(bytes));
   }
   if (!good || files.empty()) return Failure{};
-
-  SharedBytes whole = files[0];
-  if (files.size() > 1) {
-    std::vector<unsigned char> joined;
-    joined.reserve(total);
-    for (const SharedBytes& file : files)
-      joined.insert(joined.end(), file->data(), file->data() + file->size());
-    whole = std::make_shared<FileBytes>(std::move(joined));
-  }
+  const SharedBytes whole = joined(files);
   FieldSet set;
   set.kind = "CIFAR";
   Field images;
@@ -103,7 +105,7 @@ Result<FieldSet> read_cifar(std::span<const std::string> paths, DataPlace place,
     field.path = paths.size() == 1 ? paths[0] : fmt::format("{} and {} more", paths[0], paths.size() - 1);
     field.bytes = whole;
     field.stride = kPixels + labels;
-    field.rows = static_cast<int64_t>(total / field.stride);
+    field.rows = static_cast<int64_t>(whole->size() / field.stride);
   }
   return set;
 }

@@ -241,6 +241,8 @@ Result<Setting> parse_settings(const std::string& path, std::string text, Source
   }
 }
 
+namespace {
+
 // The value of an override, if it is TOML.
 std::optional<Setting> parse_value(const std::string& value, const Sources& sources, FileId file) {
   if (value.find('\n') != std::string::npos) return std::nullopt;
@@ -254,6 +256,42 @@ std::optional<Setting> parse_value(const std::string& value, const Sources& sour
   return std::nullopt;
 }
 
+std::string trim(const std::string& text) {
+  const size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string::npos) return "";
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+// Places inside the value were those of the helper text that it was parsed in; the whole value is near enough.
+void mark_override(Setting& setting, Span value) {
+  setting.span = value;
+  if (!setting.key.empty()) setting.key_span = value;
+  setting.origin = "--set";
+  for (Setting& item : setting.items) mark_override(item, value);
+}
+
+// What one part of a key names: an item of a list, by position, or of a table, where it is made if it is not there. Null
+// if there is no such position, or `parent` is neither.
+Setting* item_of(Setting& parent, const std::string& part, Span key_span) {
+  if (parent.kind == Setting::Kind::list) {
+    size_t index = 0;
+    const char* end = part.data() + part.size();
+    const auto [stop, error] = std::from_chars(part.data(), end, index);
+    return error == std::errc() && stop == end && index < parent.items.size() ? &parent.items[index]
+                                                                              : nullptr;
+  }
+  if (parent.kind != Setting::Kind::table) return nullptr;
+  for (Setting& item : parent.items)
+    if (item.key == part) return &item;
+  Setting& made = parent.items.emplace_back();
+  made.key = part;
+  made.key_span = made.span = key_span;
+  made.origin = "--set";
+  return &made;
+}
+
+}  // namespace
+
 Status apply_override(Setting& root, const std::string& assignment, Sources& sources,
                       Diagnostics& diagnostics) {
   const size_t equals = assignment.find('=');
@@ -263,11 +301,6 @@ Status apply_override(Setting& root, const std::string& assignment, Sources& sou
     return Failure{};
   };
   if (equals == std::string::npos || equals == 0) return fail("is not of the form key=value");
-  const auto trim = [](std::string text) {
-    const size_t begin = text.find_first_not_of(" \t");
-    if (begin == std::string::npos) return std::string();
-    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-  };
   const std::string key = trim(assignment.substr(0, equals));
   const std::string value = trim(assignment.substr(equals + 1));
 
@@ -281,15 +314,7 @@ Status apply_override(Setting& root, const std::string& assignment, Sources& sou
     setting.kind = Setting::Kind::string;
     setting.string = value;
   }
-  // Places inside the value were those of the helper text "v = …"; the whole value is near enough.
-  const Span value_span{file, value_begin, static_cast<uint32_t>(value_begin + value.size())};
-  const auto place = [&](auto&& self, Setting& s) -> void {
-    s.span = value_span;
-    if (!s.key.empty()) s.key_span = value_span;
-    s.origin = "--set";
-    for (Setting& item : s.items) self(self, item);
-  };
-  place(place, setting);
+  mark_override(setting, {file, value_begin, static_cast<uint32_t>(value_begin + value.size())});
 
   Setting* at = &root;
   for (size_t begin = 0; begin <= key.size();) {
@@ -297,29 +322,13 @@ Status apply_override(Setting& root, const std::string& assignment, Sources& sou
     const std::string part = key.substr(begin, end - begin);
     if (part.empty()) return fail("has an empty part in its key");
     begin = end + 1;
-    Setting* next = nullptr;
-    if (at->kind == Setting::Kind::list) {
-      size_t index = 0;
-      const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), index);
-      if (error != std::errc() || stop != part.data() + part.size() || index >= at->items.size())
-        return fail(
-            fmt::format("'{}' is no position in a list of {} (they count from 0)", part, at->items.size()));
-      next = &at->items[index];
-    } else if (at->kind == Setting::Kind::table) {
-      for (Setting& item : at->items)
-        if (item.key == part) next = &item;
-      if (next == nullptr) {
-        Setting made;
-        made.key = part;
-        made.key_span = made.span = key_span;
-        made.origin = "--set";
-        at->items.push_back(std::move(made));
-        next = &at->items.back();
-      }
-    } else {
+    Setting* next = item_of(*at, part, key_span);
+    if (next == nullptr && at->kind == Setting::Kind::list)
+      return fail(
+          fmt::format("'{}' is no position in a list of {} (they count from 0)", part, at->items.size()));
+    if (next == nullptr)
       return fail(
           fmt::format("'{}' is no table, so it has no '{}'", key.substr(0, end - part.size() - 1), part));
-    }
     at = next;
   }
   setting.key = at->key;

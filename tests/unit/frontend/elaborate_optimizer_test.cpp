@@ -171,9 +171,9 @@ TEST_CASE("redraw draws from the initialiser, anew at each step; a start that is
         std::string::npos);
 }
 
-frontend::ParameterGroup group(const std::string& match, int64_t rank,
+frontend::OptimizerGroup group(const std::string& match, int64_t rank,
                                std::vector<std::pair<std::string, std::string>> arguments) {
-  frontend::ParameterGroup out;
+  frontend::OptimizerGroup out;
   out.match = match;
   out.rank = rank;
   for (auto& [name, value] : arguments) out.arguments.push_back({name, value, {}, {}});
@@ -221,7 +221,7 @@ TEST_CASE("a group's own rate follows the phase's schedule") {
 }
 
 TEST_CASE("what a group cannot be is said") {
-  const auto said = [&](const frontend::ParameterGroup& g, const std::string& optimizer = "sgd") {
+  const auto said = [&](const frontend::OptimizerGroup& g, const std::string& optimizer = "sgd") {
     frontend::BuildOptions options = with_optimizer(optimizer);
     options.groups = {g};
     return build(kNet, options)->said;

@@ -29,7 +29,7 @@ Training build_training(const nlohmann::json& reference, const nlohmann::json& o
   options.optimizer = one.at("optimizer").get<std::string>();
   options.clip_norm = one.value("clip_norm", 0.0);
   for (const nlohmann::json& group : one.value("groups", nlohmann::json::array())) {
-    frontend::ParameterGroup& to = options.groups.emplace_back();
+    frontend::OptimizerGroup& to = options.groups.emplace_back();
     for (const auto& [key, value] : group.items()) {
       if (key == "match") {
         to.match = value.get<std::string>();
