@@ -11,6 +11,7 @@
 #include "driver/session.h"
 #include "runtime/replay.h"
 #include "runtime/run_folder.h"
+#include "runtime/safetensors.h"
 #include "runtime/schedule.h"
 #include "runtime/survival_config.h"
 #include "runtime/trainer.h"
@@ -61,6 +62,23 @@ Result<Plan> plan_phases(Session& session, const runtime::RunConfig& config) {
     plan.builds.push_back(std::move(made));
   }
   return plan;
+}
+
+// What train.init_from has for this model; nothing if the run file has no such key.
+Result<std::shared_ptr<const runtime::InitialWeights>> read_weights(Session& session,
+                                                                    const runtime::RunConfig& config,
+                                                                    const frontend::Model& model) {
+  std::shared_ptr<const runtime::InitialWeights> none;
+  if (config.init_from.empty()) return none;
+  std::vector<runtime::ParameterType> parameters;
+  for (const frontend::ParameterInfo& p : model.parameters)
+    parameters.push_back({p.name,
+                          std::string(runtime::safetensors_name(static_cast<ElementType>(p.type.dtype))),
+                          p.type.shape});
+  Result<runtime::InitialWeights> weights =
+      runtime::read_initial_weights(config, parameters, session.diagnostics);
+  if (!weights) return Failure();
+  return std::make_shared<const runtime::InitialWeights>(std::move(*weights));
 }
 
 // A run is the same run as long as its graphs are.
@@ -222,12 +240,19 @@ int train(const Options& options, Console& console) {
   }
   const frontend::Model& model = plan->builds.front()->model;
   if (!check_watched(session, *config, model, data->test.rows > 0)) return session.leave();
-  runtime::RunIdentity identity{identity_text(*plan), data->content_hash()};
+  auto weights = read_weights(session, *config, model);
+  if (!weights) return session.leave();
+  runtime::RunIdentity identity{identity_text(*plan), data->content_hash(), {}};
+  if (*weights) identity.weights_hash = runtime::content_hash(**weights);
   Result<runtime::RunFolder> folder =
       runtime::open_run_folder(*config, identity, options.fresh, session.diagnostics);
   if (!folder) return session.leave();
   for (const std::string& note : folder->notes) console.say("{}\n", note);
   if (folder->finished) return session.leave();
+  if (*weights && folder->resume_from.empty()) {
+    console.say("{}\n", runtime::describe(**weights));
+    folder->weights = std::move(*weights);
+  }
   runtime::ThreadPool pool(codegen_options(options).threads);
   console.say("{}", summary(*config, model, *data, pool.threads()));
   console.say("{}", plan_table(*config, *plan, data->train.rows));

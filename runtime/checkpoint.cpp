@@ -22,6 +22,8 @@ bool is_row_major(const TensorInfo& tensor) {
   return true;
 }
 
+}  // namespace
+
 std::string describe_shape(std::string_view dtype, const std::vector<int64_t>& shape) {
   return fmt::format("{}[{}]", dtype, fmt::join(shape, ", "));
 }
@@ -29,8 +31,6 @@ std::string describe_shape(std::string_view dtype, const std::vector<int64_t>& s
 bool is_optimizer_state(const std::string& name) {
   return name.starts_with("optimizer.");
 }
-
-}  // namespace
 
 const StoredTensor* Checkpoint::find(const std::string& name) const {
   for (const StoredTensor& t : tensors)

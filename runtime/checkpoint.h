@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "codegen/program.h"
@@ -33,6 +34,11 @@ struct Checkpoint {
 
   const StoredTensor* find(const std::string& name) const;
 };
+
+// "F32[128, 784]"
+std::string describe_shape(std::string_view dtype, const std::vector<int64_t>& shape);
+// Whether a tensor of this name belongs to an optimiser: "optimizer.fc1.weight.m".
+bool is_optimizer_state(const std::string& name);
 
 Result<Checkpoint> read_checkpoint(const std::string& path, Diagnostics& diagnostics);
 // The same from bytes; `path` only names them.

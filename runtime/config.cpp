@@ -88,6 +88,14 @@ class ConfigReader {
     int64_t seed = 0;
     reader.read("seed", seed, 0, std::numeric_limits<int64_t>::max());
     config_.seed = static_cast<uint64_t>(seed);
+    if (const Setting* s = reader.typed("init_from", {Kind::string}, "the path of a safetensors file")) {
+      if (s->string.empty())
+        reader.bad(*s, "train.init_from is empty");
+      else
+        config_.init_from = resolve_path(s->string, s, config_.path);
+      config_.init_span = s->span;
+    }
+    reader.record("init_from", quote(config_.init_from), config_.init_from.empty());
     read_survival(reader, config_, diagnostics_);
     config_.out = "runs/" + config_.name;
     if (const Setting* s = reader.typed("out", {Kind::string}, "the path of the run folder")) {

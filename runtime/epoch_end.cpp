@@ -137,7 +137,10 @@ bool Trainer::save(bool must_sync) {
 }
 
 bool Trainer::write(bool must_sync) {
-  return data_is_unchanged() && checkpoints_.save(at_, bundle(), session_->state(), must_sync, diagnostics_);
+  if (!data_is_unchanged() || !checkpoints_.save(at_, bundle(), session_->state(), must_sync, diagnostics_))
+    return false;
+  folder_.weights.reset();  // nothing begins anew from here on
+  return true;
 }
 
 void Trainer::say_epoch(bool last) {

@@ -116,6 +116,9 @@ struct RunConfig {
   int64_t checkpoint_steps = 0;  // a checkpoint after so many steps since the last one; 0: not by steps
   // The same by time; 0: not by time. One is made at each epoch's end anyway.
   double checkpoint_seconds = 600;
+  // A safetensors file of weights that a new run begins with; empty: what the model's initialisers draw.
+  std::string init_from;
+  Span init_span;        // of its path in the run file; may be invalid
   Watch best;            // what the best checkpoint is judged by; metric "" stands for the loss
   Watch stop;            // early stopping, if its metric is not empty …
   int64_t patience = 0;  // … after so many epochs without a better value

@@ -33,9 +33,10 @@ constexpr const char* kOurs[] = {"config.toml",   "run.json",         "fitted.js
 // The keys that make a run this run. Paths do not count, the contents behind them do.
 Keys identity_keys(const RunConfig& config, const RunIdentity& identity) {
   Keys keys = config.values;
-  for (const char* key :
-       {"train.out", "train.keep", "train.checkpoint_every", "model", "data.train", "data.test", "data.dir"})
+  for (const char* key : {"train.out", "train.keep", "train.checkpoint_every", "train.init_from", "model",
+                          "data.train", "data.test", "data.dir"})
     keys.erase(key);
+  if (!identity.weights_hash.empty()) keys["initial weights (contents)"] = identity.weights_hash;
   keys["model (contents)"] = hash_text(identity.model_text);
   keys["data (contents)"] = fmt::format("{:016x}", identity.data_hash);
   return keys;
@@ -67,7 +68,7 @@ std::vector<std::string> differences(const Keys& was, const Keys& is, const Keys
     if (a == was.end() && origin != origins.end() && origin->second == "default") continue;
     names.push_back(key);
     if (key.ends_with("(contents)"))
-      out.push_back(fmt::format("the {} changed", key.substr(0, key.find(' '))));
+      out.push_back(fmt::format("the {} changed", key.substr(0, key.find(" ("))));
     else
       out.push_back(fmt::format("{} was {}, is {}", key, a == was.end() ? "absent" : a->second,
                                 b == is.end() ? "absent" : b->second));

@@ -12,12 +12,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "runtime/checkpoint.h"
 #include "runtime/dataset.h"
+#include "runtime/initial_weights.h"
 #include "runtime/run.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
@@ -26,8 +28,9 @@ namespace nnc::runtime {
 
 // What makes a run this run and no other, besides its configuration.
 struct RunIdentity {
-  std::string model_text;  // canonical text of the model (sources, or the printed graph): hashed
-  uint64_t data_hash = 0;  // LoadedData::content_hash()
+  std::string model_text;         // canonical text of the model (sources, or the printed graph): hashed
+  uint64_t data_hash = 0;         // LoadedData::content_hash()
+  std::string weights_hash = {};  // content_hash() of train.init_from; empty without
 };
 
 // Holds the lock of a folder; closing lets go of it. Move-only.
@@ -50,6 +53,7 @@ struct RunFolder {
   std::string resume_from;         // path of the newest good checkpoint; empty: from the start
   std::vector<std::string> notes;  // to be shown: "resumes runs/digits at step 120"
   std::string model_hash;
+  std::shared_ptr<const InitialWeights> weights;  // what a new run begins with; null: what the model draws
 };
 
 // Decides (language.md §8): the same model, data and configuration resume or are finished; more epochs

@@ -84,6 +84,7 @@ bool Trainer::begin() {
   } else {
     if (!enter_phase()) return false;
     initialize(*session_, config_.seed);
+    if (folder_.weights) begin_with(*folder_.weights, bundle(), session_->state());
   }
   // A batch of all rows takes them as they lie: no order is better than another.
   const bool shuffles = data_.shuffle && !config_.whole_batch;
