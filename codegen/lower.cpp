@@ -30,6 +30,20 @@ struct Group {
   std::set<size_t> after;  // groups that must have finished before
 };
 
+Slot::Kind slot_kind(Role role) {
+  switch (role) {
+    case Role::input:
+      return Slot::Kind::input;
+    case Role::param:
+      return Slot::Kind::param;
+    case Role::state:
+      return Slot::Kind::state;
+    case Role::scalar:
+      return Slot::Kind::scalar;
+  }
+  NNC_CHECK(false, "a role without a kind of slot");
+}
+
 class ProgramLowering {
  public:
   explicit ProgramLowering(const Graph& graph) : g_(graph) {}
@@ -67,11 +81,7 @@ class ProgramLowering {
     for (NodeId id : g_.inputs) {
       const Node& node = g_.nodes[id];
       const auto& attrs = std::get<InputAttrs>(node.attrs);
-      static constexpr Slot::Kind kKinds[] = {Slot::Kind::input, Slot::Kind::param, Slot::Kind::state,
-                                              Slot::Kind::scalar};
-      Slot slot{
-          attrs.name, node.types[0], g_.layout({id, 0}), kKinds[static_cast<size_t>(attrs.role)], {}, false,
-          {}};
+      Slot slot{attrs.name, node.types[0], g_.layout({id, 0}), slot_kind(attrs.role), {}, false, {}};
       slots_[Value{id, 0}] = program_.slots.push_back(std::move(slot));
     }
   }

@@ -61,12 +61,12 @@ class Code {
   size_t add_element(BufferId buffer, const std::vector<Index>& element);
   // The element's address; null where a checked subscript lies outside.
   std::byte* address(size_t element, const Frame& frame) const;
-  // How the address moves (in elements) with an axis, if that is all there is to it.
+  // What a load reads: the element `offset` elements from `base`.
   struct Plain {
     const Linear* offset;
     const std::byte* base;
   };
-  // What a plain load of affine subscripts reads; null when the expression is anything else.
+  // Nothing where the expression is not a load, or a subscript of it is checked or computed.
   std::optional<Plain> plain_load(ExprId id) const;
 
  private:

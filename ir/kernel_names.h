@@ -41,8 +41,11 @@ inline const Infix* find_infix(Op op) {
   return nullptr;
 }
 
+// In the order of Slot::Kind.
 inline constexpr std::array<std::string_view, 7> kSlotKinds = {"input",  "param",     "state",   "scalar",
                                                                "output", "temporary", "constant"};
+static_assert(kSlotKinds.size() == static_cast<size_t>(Slot::Kind::constant) + 1 &&
+              kSlotKinds.back() == "constant");
 inline constexpr std::array<Combine, 6> kCombines = {Combine::sum,    Combine::max,    Combine::min,
                                                      Combine::argmax, Combine::argmin, Combine::welford};
 
