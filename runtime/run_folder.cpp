@@ -414,10 +414,9 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
 }
 
 Result<TrainedRun> open_trained_run(const std::string& path, Sources& sources, Diagnostics& diagnostics) {
-  std::error_code ignored;
   TrainedRun run;
   run.path = path;
-  if (!fs::is_directory(path, ignored)) {
+  if (!is_folder(path)) {
     Result<RunConfig> config = load_config(path, {}, sources, diagnostics);
     if (!config) return Failure{};
     run.path = config->out;
