@@ -7,9 +7,9 @@
 #include "driver/report.h"
 #include "driver/report_page/run_facts.h"
 #include "driver/session.h"
+#include "driver/trained.h"
 #include "nlohmann/json.hpp"
 #include "runtime/file.h"
-#include "runtime/run_folder.h"
 
 namespace nnc::driver {
 namespace {
@@ -130,9 +130,7 @@ int compare(const Options& options, Console& console) {
       session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path,
                                    "a run file or a run folder is expected");
     else if (kind)
-      if (Result<runtime::TrainedRun> run =
-              runtime::open_trained_run(path, session.sources, session.diagnostics))
-        runs.push_back(std::move(*run));
+      if (Result<runtime::TrainedRun> run = find_run(session, path, *kind)) runs.push_back(std::move(*run));
   }
   if (!options.output.empty() && !options.output.ends_with(".html"))
     session.diagnostics

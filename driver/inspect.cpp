@@ -5,7 +5,7 @@
 #include "frontend/parser.h"
 #include "ir/kernel_text.h"
 #include "runtime/checkpoint.h"
-#include "runtime/run_folder.h"
+#include "runtime/trained_run.h"
 
 namespace nnc::driver {
 namespace {
@@ -83,7 +83,9 @@ int inspect(const Options& options, Console& console) {
     case FileKind::folder: {
       const Result<runtime::TrainedRun> run =
           runtime::open_trained_run(path, session.sources, session.diagnostics);
-      return run ? list_checkpoint(session, run->latest) : session.leave();
+      if (!run) return session.leave();
+      const Result<std::string> newest = runtime::newest_checkpoint(*run, session.diagnostics);
+      return newest ? list_checkpoint(session, *newest) : session.leave();
     }
     case FileKind::kernel_text: {
       const Result<FileId> file = open_source(session, path);

@@ -1,10 +1,11 @@
 // nnc train RUN.toml: data, run folder, machine code, and then the runtime's loop. The order is the runtime's
 // (trainer.h): data comes before compiling, because the remainder batches are programs of their own.
-#include <map>
+#include <memory>
 
 #include "driver/commands.h"
 #include "driver/environment.h"
 #include "driver/not_finite.h"
+#include "driver/plan.h"
 #include "driver/preflight.h"
 #include "driver/programs.h"
 #include "driver/report.h"
@@ -18,51 +19,6 @@
 
 namespace nnc::driver {
 namespace {
-
-// What one optimiser's phases run.
-struct PhaseBuild {
-  LoadedModel loaded;
-  frontend::Model model;
-  std::vector<Graph> graphs;
-  Bundle bundle;
-};
-
-// One build per distinct step, in order of first use.
-struct Plan {
-  std::vector<std::unique_ptr<PhaseBuild>> builds;
-  std::vector<size_t> of_phase;  // index into `builds`
-};
-
-// What of a phase its machine code depends on: not how long it is, nor how the rate changes.
-std::string compiled_part(const runtime::Phase& phase) {
-  std::string text = fmt::format("{} {}", phase.optimizer, phase.clip_norm);
-  for (const runtime::ParameterGroup& group : phase.groups) {
-    text += fmt::format("; {} {}", group.match, group.rank);
-    for (const auto& argument : group.arguments) text += fmt::format(" {}={}", argument.name, argument.value);
-  }
-  return text;
-}
-
-Result<Plan> plan_phases(Session& session, const runtime::RunConfig& config) {
-  Plan plan;
-  std::map<std::string, size_t> known;
-  for (const runtime::Phase& phase : config.phases) {
-    const auto [found, is_new] = known.try_emplace(compiled_part(phase), plan.builds.size());
-    plan.of_phase.push_back(found->second);
-    if (!is_new) continue;
-    auto made = std::make_unique<PhaseBuild>();
-    made->loaded.path = config.model;
-    made->loaded.options = build_options(config, phase);
-    Result<ast::File> tree = parse_model(session, config.model);
-    if (!tree) return Failure();
-    made->loaded.tree = std::move(*tree);
-    Result<frontend::Model> model = build(session, made->loaded);
-    if (!model) return Failure();
-    made->model = std::move(*model);
-    plan.builds.push_back(std::move(made));
-  }
-  return plan;
-}
 
 // What train.init_from has for this model; nothing if the run file has no such key.
 Result<std::shared_ptr<const runtime::InitialWeights>> read_weights(Session& session,
@@ -79,13 +35,6 @@ Result<std::shared_ptr<const runtime::InitialWeights>> read_weights(Session& ses
       runtime::read_initial_weights(config, parameters, session.diagnostics);
   if (!weights) return Failure();
   return std::make_shared<const runtime::InitialWeights>(std::move(*weights));
-}
-
-// A run is the same run as long as its graphs are.
-std::string identity_text(const Plan& plan) {
-  std::string text;
-  for (const auto& built : plan.builds) text += print(built->model.module);
-  return text;
 }
 
 // Memory and disk are asked about for all bundles, so that everything that is missing is said; also without the data, if
@@ -242,7 +191,8 @@ int train(const Options& options, Console& console) {
   if (!check_watched(session, *config, model, data->test.rows > 0)) return session.leave();
   auto weights = read_weights(session, *config, model);
   if (!weights) return session.leave();
-  runtime::RunIdentity identity{identity_text(*plan), data->content_hash(), {}};
+  const auto text_under = [&](const runtime::RunConfig& other) { return model_text(session, other); };
+  runtime::RunIdentity identity{identity_text(*plan), data->content_hash(), {}, text_under};
   if (*weights) identity.weights_hash = runtime::content_hash(**weights);
   Result<runtime::RunFolder> folder =
       runtime::open_run_folder(*config, identity, options.fresh, session.diagnostics);

@@ -2,40 +2,66 @@
 
 #include <set>
 
+#include "driver/plan.h"
+#include "runtime/config.h"
+
 namespace nnc::driver {
+
+namespace {
+
+// Whether the model file still is what the run was trained with, as far as that is known.
+bool is_as_trained(const Session& session, const runtime::TrainedRun& run) {
+  if (run.model_hash.empty() || run.batch == 0) return true;
+  return runtime::hash_text(model_text(session, runtime::trained_settings(run))) == run.model_hash;
+}
+
+bool names_a_file(const std::string& checkpoint) {
+  return checkpoint != "" && checkpoint != "best" && checkpoint != "latest";
+}
+
+}  // namespace
 
 // Overrides say which folder (train.out) and which data; the model is the one that was trained.
 Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, FileKind kind) {
-  const bool overrides = !session.options.sets.empty();
-  if (!overrides) return runtime::open_trained_run(path, session.sources, session.diagnostics);
+  const std::vector<std::string>& sets = session.options.sets;
   if (kind == FileKind::folder) {
-    session.diagnostics.error_at(DiagnosticKind::bad_definition, "--set " + session.options.sets.front(),
+    if (sets.empty()) return runtime::open_trained_run(path, session.sources, session.diagnostics);
+    session.diagnostics.error_at(DiagnosticKind::bad_definition, "--set " + sets.front(),
                                  "a run folder has its settings; --set goes with the run file");
     return Failure();
   }
-  Result<runtime::RunConfig> config = load_run(session, path);
+  Result<runtime::RunConfig> config = runtime::load_config(path, sets, session.sources, session.diagnostics);
   if (!config) return Failure();
-  Result<runtime::TrainedRun> run =
-      runtime::open_trained_run(config->out, session.sources, session.diagnostics);
-  if (run) run->config.data = std::move(config->data);
+  const Result<std::vector<std::string>> folders = runtime::folders_of(*config, session.diagnostics);
+  if (!folders) return Failure();
+  // Where the model was edited between two runs, the one of the model as it is now; of several, the last.
+  std::string chosen = folders->back();
+  for (size_t i = folders->size(); folders->size() > 1 && i-- > 0;) {
+    Diagnostics ignored;
+    const Result<runtime::TrainedRun> run =
+        runtime::open_trained_run((*folders)[i], session.sources, ignored);
+    if (!run || !is_as_trained(session, *run)) continue;
+    chosen = run->path;
+    break;
+  }
+  Result<runtime::TrainedRun> run = runtime::open_trained_run(chosen, session.sources, session.diagnostics);
+  if (run && !sets.empty()) run->config.data = std::move(config->data);
   return run;
 }
 
 Result<std::string> choose_checkpoint(Session& session, const runtime::TrainedRun& run) {
   const std::string& wanted = session.options.checkpoint;
-  if (wanted != "" && wanted != "best" && wanted != "latest") return wanted;
-  const bool best =
-      wanted == "best" || (wanted.empty() && !run.config.best.metric.empty() && !run.best.empty());
-  const std::string& path = best ? run.best : run.latest;
-  if (!path.empty()) return path;
+  if (names_a_file(wanted)) return wanted;
+  if (wanted != "best" && (wanted == "latest" || run.config.best.metric.empty() || run.best.empty()))
+    return runtime::newest_checkpoint(run, session.diagnostics);
+  if (!run.best.empty()) return run.best;
   session.diagnostics
-      .error_at(DiagnosticKind::checkpoint_unreadable, run.path,
-                best ? "holds no best checkpoint yet" : "holds no checkpoint yet")
+      .error_at(DiagnosticKind::checkpoint_unreadable, run.path, "holds no best checkpoint yet")
       .suggest("nnc train makes one at the end of each epoch");
   return Failure();
 }
 
-Result<Trained> open_trained(Session& session, const std::string& path) {
+Result<Trained> open_trained(Session& session, const std::string& path, ChangedModel changed) {
   const Result<FileKind> kind = kind_of(session, path);
   if (!kind) return Failure();
   if (*kind != FileKind::run_file && *kind != FileKind::folder) {
@@ -58,13 +84,32 @@ Result<Trained> open_trained(Session& session, const std::string& path) {
   Result<frontend::Model> model = build(session, trained.loaded);
   if (!model) return Failure();
   trained.model = std::move(*model);
-  return trained;
+  if (is_as_trained(session, trained.run)) return trained;
+  const std::string what =
+      fmt::format("is another model than the one that {} was trained with", trained.run.path);
+  if (changed == ChangedModel::warned || names_a_file(session.options.checkpoint)) {
+    session.diagnostics.warning_at(DiagnosticKind::checkpoint_mismatch, trained.loaded.path, what)
+        .note("what is computed is this one, with the weights that the other learned");
+    return trained;
+  }
+  session.diagnostics.error_at(DiagnosticKind::checkpoint_mismatch, trained.loaded.path, what)
+      .note("the weights of that one would be used in this one")
+      .suggest(
+          "nnc train RUN.toml trains it as it is now; or undo the change; or --checkpoint FILE uses the "
+          "weights all the "
+          "same");
+  return Failure();
 }
 
 Status load_trained(Session& session, const Trained& trained, runtime::Session& memory) {
-  const Result<runtime::Checkpoint> checkpoint =
-      runtime::read_checkpoint(trained.checkpoint, session.diagnostics);
-  if (!checkpoint) return Failure();
+  Diagnostics problems;
+  const Result<runtime::Checkpoint> checkpoint = runtime::read_checkpoint(trained.checkpoint, problems);
+  if (!checkpoint) {
+    for (const Diagnostic& d : problems.all())
+      session.diagnostics.error_at(d.kind, d.location, d.message)
+          .suggest(trained.checkpoint == trained.run.best ? "--checkpoint latest uses the newest" : d.help);
+    return Failure();
+  }
   // One output may need less than the whole model.
   std::set<std::string> names;
   for (const Graph& graph : trained.model.module.graphs) {

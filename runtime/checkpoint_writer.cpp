@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 #include "runtime/checkpoint.h"
 #include "runtime/file.h"
+#include "runtime/run_checkpoints.h"
 
 namespace nnc::runtime {
 

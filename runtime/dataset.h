@@ -103,7 +103,7 @@ struct Fitted {
 
   const FittedInput* find(const std::string& name) const;
   std::string to_json() const;
-  static Result<Fitted> from_json(const std::string& text, Diagnostics& diagnostics);
+  static Result<Fitted> from_json(const std::string& text, const std::string& path, Diagnostics& diagnostics);
 };
 
 struct LoadedData {

@@ -28,7 +28,7 @@ std::string Fitted::to_json() const {
   return all.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-Result<Fitted> Fitted::from_json(const std::string& text, Diagnostics& diagnostics) {
+Result<Fitted> Fitted::from_json(const std::string& text, const std::string& path, Diagnostics& diagnostics) {
   // nlohmann's conversions throw on a wrong type; the file is ours, so one message for all of them is enough.
   try {
     const json all = json::parse(text);
@@ -56,9 +56,12 @@ Result<Fitted> Fitted::from_json(const std::string& text, Diagnostics& diagnosti
       fitted.inputs.push_back(std::move(input));
     }
     return fitted;
-  } catch (const json::exception& error) {
-    diagnostics.error_at(DiagnosticKind::checkpoint_damaged, "run.json",
-                         std::string("what was fitted on the data cannot be read: ") + error.what());
+  } catch (const json::exception&) {
+    diagnostics
+        .error_at(
+            DiagnosticKind::checkpoint_damaged, path,
+            "is damaged: what was fitted on the training data (columns, scales, categories) cannot be read")
+        .suggest("the nnc train command of this run makes it again");
     return Failure{};
   }
 }

@@ -10,123 +10,30 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <optional>
 
 #include "fmt/format.h"
-#include "nlohmann/json.hpp"
-#include "runtime/config.h"
+#include "runtime/dataset.h"
 #include "runtime/file.h"
-#include "runtime/settings.h"
+#include "runtime/run_checkpoints.h"
+#include "runtime/trained_run.h"
 
 namespace nnc::runtime {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
-using Keys = std::map<std::string, std::string>;
 
 constexpr const char* kOurs[] = {"config.toml",   "run.json",         "fitted.json", "metrics.csv",
                                  "metrics.jsonl", "environment.json", "ckpt",        "finished",
                                  "lock",          "report.html",      "events"};
 
-// The keys that make a run this run. Paths do not count, the contents behind them do.
-Keys identity_keys(const RunConfig& config, const RunIdentity& identity) {
-  Keys keys = config.values;
-  for (const char* key : {"train.out", "train.keep", "train.checkpoint_every", "train.init_from", "model",
-                          "data.train", "data.test", "data.dir"})
-    keys.erase(key);
-  if (!identity.weights_hash.empty()) keys["initial weights (contents)"] = identity.weights_hash;
-  keys["model (contents)"] = hash_text(identity.model_text);
-  keys["data (contents)"] = fmt::format("{:016x}", identity.data_hash);
-  return keys;
-}
-
-std::optional<Keys> read_identity(const std::string& folder) {
-  Diagnostics ignored;
-  const auto bytes =
-      read_file(folder + "/run.json", false, 1 << 24, DiagnosticKind::checkpoint_unreadable, ignored);
-  if (!bytes) return std::nullopt;
-  const json root = json::parse(bytes->begin(), bytes->end(), nullptr, false);
-  if (!root.is_object() || !root.contains("keys") || !root["keys"].is_object()) return std::nullopt;
-  Keys keys;
-  for (const auto& [key, value] : root["keys"].items())
-    if (value.is_string()) keys[key] = value.get<std::string>();
-  return keys;
-}
-
-// "train.batch was 32, is 64". A key at its default that the folder does not know is new in this version of nnc.
-std::vector<std::string> differences(const Keys& was, const Keys& is, const Keys& origins,
-                                     std::vector<std::string>& names) {
-  std::vector<std::string> out;
-  Keys all = was;
-  all.insert(is.begin(), is.end());
-  for (const auto& [key, ignored] : all) {
-    const auto a = was.find(key), b = is.find(key);
-    if (a != was.end() && b != is.end() && a->second == b->second) continue;
-    const auto origin = origins.find(key);
-    if (a == was.end() && origin != origins.end() && origin->second == "default") continue;
-    names.push_back(key);
-    if (key.ends_with("(contents)"))
-      out.push_back(fmt::format("the {} changed", key.substr(0, key.find(" ("))));
-    else
-      out.push_back(fmt::format("{} was {}, is {}", key, a == was.end() ? "absent" : a->second,
-                                b == is.end() ? "absent" : b->second));
-  }
-  return out;
-}
-
-std::string join(const std::vector<std::string>& parts) {
-  return fmt::format("{}", fmt::join(parts, "; "));
-}
-
-// A dotted key as TOML writes it.
-std::string toml_key(const std::string& key) {
-  std::string out;
-  for (size_t begin = 0; begin <= key.size();) {
-    const size_t end = std::min(key.find('.', begin), key.size());
-    const std::string part = key.substr(begin, end - begin);
-    const bool bare = !part.empty() && std::all_of(part.begin(), part.end(), [](unsigned char c) {
-      return (c < 0x80 && std::isalnum(c) != 0) || c == '_' || c == '-';
-    });
-    out += (out.empty() ? "" : ".") + (bare ? part : quote(part));
-    begin = end + 1;
-  }
-  return out;
-}
-
-// The run file with everything filled in. Paths are absolute, so that the folder may be read from anywhere.
-std::string saved_config(const RunConfig& config) {
-  std::string top, phases;
-  const auto absolute = [](const std::string& path) {
-    std::error_code ignored;
-    return quote(fs::absolute(path, ignored).lexically_normal().string());
-  };
-  std::string last_phase;
-  for (const auto& [key, value] : config.values) {
-    if (key == "train.out") continue;
-    if (key.starts_with("phase.")) continue;
-    std::string shown = value;
-    if (key == "model") shown = absolute(config.model);
-    if (key == "data.train") shown = absolute(config.data.train);
-    if (key == "data.test") shown = absolute(config.data.test);
-    if (key == "data.dir") shown = absolute(config.data.directory);
-    top += fmt::format("{} = {}\n", toml_key(key), shown);
-  }
-  for (size_t i = 0; i < config.phases.size(); ++i) {
-    const std::string prefix = fmt::format("phase.{}.", i);
-    std::string body;
-    for (const auto& [key, value] : config.values)
-      if (key.starts_with(prefix)) body += fmt::format("{} = {}\n", key.substr(prefix.size()), value);
-    if (!body.empty()) phases += "\n[[phase]]\n" + body;
-  }
-  return "# Written by nnc: this run with every default and override filled in.\n" + top + phases;
-}
-
+// run.json last: a folder without it that holds anything is nobody's.
 void remove_ours(const std::string& folder) {
   std::error_code ignored;
   for (const char* name : kOurs)
-    if (std::string_view(name) != "lock") fs::remove_all(folder + "/" + name, ignored);
+    if (std::string_view(name) != "lock" && std::string_view(name) != "run.json")
+      fs::remove_all(folder + "/" + name, ignored);
+  fs::remove(folder + "/run.json", ignored);
 }
 
 // Whether the folder holds anything that no run of ours makes.
@@ -172,60 +79,12 @@ Result<FolderLock> lock_folder(const std::string& folder, Diagnostics& diagnosti
   return lock;
 }
 
-// The newest checkpoint that reads well. Damaged ones are warned about; all damaged is an error.
-Result<std::string> newest_good(const std::string& folder, Metadata& metadata, Diagnostics& diagnostics) {
-  const auto checkpoints = list_checkpoints(folder);
-  Diagnostics problems;
-  for (const auto& [steps, path] : checkpoints) {
-    Result<Checkpoint> checkpoint = read_checkpoint(path, problems);
-    if (!checkpoint) continue;
-    for (const Diagnostic& d : problems.all())
-      diagnostics.warning_at(d.kind, d.location, d.message).note("the checkpoint before it is used: " + path);
-    metadata = std::move(checkpoint->metadata);
-    return path;
-  }
-  if (checkpoints.empty()) return std::string();
-  for (const Diagnostic& d : problems.all())
-    diagnostics.error_at(d.kind, d.location, d.message).suggest("--fresh starts over");
-  return Failure{};
-}
-
-int64_t metadata_number(const Metadata& metadata, const std::string& key) {
-  const auto found = metadata.find(key);
-  int64_t value = 0;
-  if (found != metadata.end())
-    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
-  return value;
-}
-
-// ", stopped early" if the mark of a finished run says so.
-std::string ended_early(const std::string& mark) {
-  Diagnostics ignored;
-  const auto bytes = read_file(mark, false, 1 << 16, DiagnosticKind::checkpoint_unreadable, ignored);
-  const json root = bytes ? json::parse(bytes->begin(), bytes->end(), nullptr, false) : json();
-  return root.is_object() && root.contains("stopped_early") ? ", stopped early" : "";
-}
-
 // A file that was being written when the process was killed.
 void remove_unfinished(const std::string& folder) {
   std::error_code ignored;
   for (const std::string& path : {folder, folder + "/ckpt"})
     for (const auto& entry : fs::directory_iterator(path, ignored))
       if (entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
-}
-
-// The key that may grow: epochs or steps of the last phase.
-struct Extent {
-  std::string key;
-  int64_t wanted = 0;
-  const char* progress;  // its counterpart in a checkpoint
-};
-Extent last_extent(const RunConfig& config) {
-  const Phase& last = config.phases.back();
-  const std::string unit = last.steps > 0 ? "steps" : "epochs";
-  const std::string phase_key = fmt::format("phase.{}.{}", config.phases.size() - 1, unit);
-  return {config.values.contains(phase_key) ? phase_key : "train." + unit,
-          last.steps > 0 ? last.steps : last.epochs, last.steps > 0 ? "step_in_phase" : "epoch_in_phase"};
 }
 
 // More patience: what a run with this much from the start would have come to.
@@ -239,43 +98,78 @@ bool more_patience(const Keys& was, const RunConfig& config) {
 
 // What tells the run in a folder from this one.
 struct Comparison {
-  std::vector<std::string> changed;  // for messages; empty: it is this run
-  bool extends = false;              // this one is longer and nothing else: it goes on where the other ends
-  bool only_length = false;          // they differ in length alone
+  std::vector<Difference> changed;  // for messages; empty: it is this run
+  bool extends = false;             // this one is longer and nothing else: it goes on where the other ends
+  bool beyond = false;              // this one is shorter than what is done already, and nothing else
   int64_t done = 0;  // epochs or steps of the last phase that the folder's newest checkpoint has
 };
 
-Comparison compare(const std::string& path, const Keys& was, const Keys& keys, const RunConfig& config) {
+// Whether the model file is the one that the folder's run was trained with: the graphs may differ because they were built
+// with another batch, optimiser or argument, which the keys say.
+bool same_file(const std::string& path, const Keys& was, const RunConfig& config,
+               const RunIdentity& identity) {
+  Sources sources;
+  Diagnostics ignored;
+  const Result<TrainedRun> run = open_trained_run(path, sources, ignored);
+  if (!run || run->batch == 0 || !identity.text_under) return false;
+  RunConfig before = trained_settings(*run);
+  before.model = config.model;
+  return hash_text(identity.text_under(before)) == was.at(kModelContents);
+}
+
+Comparison compare(const std::string& path, const Keys& was, const Keys& keys, const RunConfig& config,
+                   const RunIdentity& identity) {
   Comparison found;
-  std::vector<std::string> names;
-  found.changed = differences(was, keys, config.origins, names);
+  found.changed = differences(was, keys, config.origins);
   if (found.changed.empty()) return found;
-  Metadata newest;
+  const auto model = std::find_if(found.changed.begin(), found.changed.end(),
+                                  [](const Difference& d) { return d.key == kModelContents; });
+  if (model != found.changed.end() && found.changed.size() > 1 && same_file(path, was, config, identity))
+    found.changed.erase(model);
   Diagnostics ignored;  // no checkpoint that reads: said where the folder is entered
-  static_cast<void>(newest_good(path, newest, ignored));
   const Extent extent = last_extent(config);
-  if (metadata_number(newest, "phase") == static_cast<int64_t>(config.phases.size()) - 1)
-    found.done = metadata_number(newest, extent.progress);
-  found.extends = std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-    return (name == extent.key && extent.wanted >= found.done) ||
-           (name == "train.stop.patience" && more_patience(was, config));
+  const Result<NewestCheckpoint> newest = newest_good(path, "", ignored);
+  if (newest && newest->number("phase") == static_cast<int64_t>(config.phases.size()) - 1)
+    found.done = newest->number(extent.progress);
+  found.extends = std::all_of(found.changed.begin(), found.changed.end(), [&](const Difference& d) {
+    return (d.key == extent.key && extent.wanted >= found.done) ||
+           (d.key == "train.stop.patience" && more_patience(was, config));
   });
-  found.only_length = names.size() == 1 && names[0] == extent.key;
+  found.beyond =
+      found.changed.size() == 1 && found.changed[0].key == extent.key && extent.wanted < found.done;
   return found;
+}
+
+// The first thing in a folder that somebody might miss; empty if there is none. A run that was killed before it knew
+// anything leaves a lock, empty folders and files that were not finished.
+std::string something_of_value(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
+    if (entry.is_directory(error) || entry.path().extension() == ".tmp") continue;
+    const std::string name = fs::relative(entry.path(), folder, error).string();
+    if (name != "lock") return name;
+    Diagnostics ignored;
+    const auto bytes =
+        read_file(entry.path().string(), false, 32, DiagnosticKind::checkpoint_unreadable, ignored);
+    const auto is_number = [](unsigned char c) { return std::isdigit(c) != 0 || c == '\n'; };
+    if (!bytes || !std::all_of(bytes->begin(), bytes->end(), is_number)) return name;
+  }
+  return "";
 }
 
 // The folder that a run goes to.
 struct Choice {
   std::string path;
-  std::optional<Keys> was;  // the identity that it holds
-  bool same = false;        // which is this run's
+  std::optional<KnownRun> was;  // the identity that it holds
+  bool same = false;            // which is this run's
+  bool beyond = false;          // more is done there than is asked for
   std::vector<std::string> notes;
 };
 
 // The one that the configuration names, if this run may write there; else, unless the user insists on it, the first of
 // its numbered sisters where it may.
-Result<Choice> choose_folder(const RunConfig& config, const Keys& keys, bool fresh,
-                             Diagnostics& diagnostics) {
+Result<Choice> choose_folder(const RunConfig& config, const RunIdentity& identity, const Keys& keys,
+                             bool fresh, Diagnostics& diagnostics) {
   Choice choice;
   std::string reason;
   for (int number = 1; number < 10000; ++number) {
@@ -291,24 +185,46 @@ Result<Choice> choose_folder(const RunConfig& config, const Keys& keys, bool fre
       return Failure{};
     }
     choice.was = read_identity(choice.path);
-    if (!choice.was || fresh) break;
-    const Comparison found = compare(choice.path, *choice.was, keys, config);
+    if (fresh) break;
+    if (!choice.was) {
+      const std::string valuable = something_of_value(choice.path);
+      if (valuable.empty()) break;
+      const std::string what =
+          fmt::format("holds {}, and {}: nothing tells which run it is of", valuable,
+                      file_exists(choice.path + "/run.json") ? "a damaged run.json" : "no run.json");
+      if (config.explicit_out) {
+        diagnostics.error_at(DiagnosticKind::run_folder_differs, choice.path, what)
+            .suggest("--fresh empties it and starts over, another train.out keeps it");
+        return Failure{};
+      }
+      if (reason.empty()) reason = fmt::format("{} {}", choice.path, what);
+      continue;
+    }
+    const Comparison found = compare(choice.path, choice.was->keys, keys, config, identity);
     choice.same = found.changed.empty();
     if (choice.same) break;
     if (found.extends) {
       choice.notes.push_back(fmt::format("{}: {}", choice.path, join(found.changed)));
       break;
     }
+    if (found.beyond) {
+      const Extent extent = last_extent(config);
+      choice.beyond = true;
+      choice.notes.push_back(
+          fmt::format("{} has {} {} already, {} are asked for: nothing to do; --fresh starts over",
+                      choice.path, found.done, extent.unit, extent.wanted));
+      return choice;
+    }
     if (config.explicit_out) {
-      Diagnostic& d = diagnostics.error_at(DiagnosticKind::run_folder_differs, choice.path,
-                                           "holds another run: " + join(found.changed));
-      if (found.only_length) d.note(fmt::format("{} are already done", found.done));
-      d.suggest("--fresh starts over in it, another train.out keeps both");
+      diagnostics
+          .error_at(DiagnosticKind::run_folder_differs, choice.path,
+                    "holds another run: " + join(found.changed))
+          .suggest("--fresh starts over in it, another train.out keeps both");
       return Failure{};
     }
     if (reason.empty()) reason = fmt::format("{} holds another run ({})", choice.path, join(found.changed));
   }
-  if (!reason.empty()) choice.notes.push_back(fmt::format("{}: this one goes to {}", reason, choice.path));
+  if (!reason.empty()) choice.notes.push_back(fmt::format("{}; this one goes to {}", reason, choice.path));
   return choice;
 }
 
@@ -324,11 +240,30 @@ Result<FolderLock> enter_folder(const Choice& choice, bool fresh, Diagnostics& d
     return Failure{};
   }
   remove_unfinished(choice.path);
-  if (fresh || !choice.was) {  // without its identity nothing in the folder can be trusted
+  if (fresh) {
     remove_ours(choice.path);
     if (!make_folder(choice.path + "/ckpt", diagnostics)) return Failure{};
   }
   return lock;
+}
+
+// Whether all that a finished run is read by is there: its last checkpoint and what was fitted.
+bool is_whole(const std::string& folder, const NewestCheckpoint& newest) {
+  const auto mark = read_finished(folder);
+  if (!mark || newest.path.empty() || newest.number("step") != mark->steps) return false;
+  Diagnostics ignored;
+  const std::string path = folder + "/fitted.json";
+  const auto bytes = read_file(path, false, 1 << 28, DiagnosticKind::checkpoint_unreadable, ignored);
+  return bytes && Fitted::from_json(std::string(bytes->begin(), bytes->end()), path, ignored);
+}
+
+// Where files lie may have changed; a file that says the same is left alone.
+Status write_if_changed(const std::string& path, const std::string& text, Diagnostics& diagnostics) {
+  Diagnostics ignored;
+  const auto before = read_file(path, false, 1 << 24, DiagnosticKind::checkpoint_unreadable, ignored);
+  if (before && std::string_view(reinterpret_cast<const char*>(before->data()), before->size()) == text)
+    return Done{};
+  return write_file(path, text, diagnostics);
 }
 
 }  // namespace
@@ -342,109 +277,50 @@ FolderLock::~FolderLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-std::string hash_text(const std::string& text) {
-  return fmt::format("{:016x}", hash_bytes(text.data(), text.size()));
-}
-
-std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string& folder) {
-  std::vector<std::pair<int64_t, std::string>> out;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder + "/ckpt", error)) {
-    const std::string name = entry.path().filename().string();
-    if (!(name.starts_with("step-") || name.starts_with("mid-")) || !name.ends_with(".safetensors")) continue;
-    int64_t steps = -1;
-    const auto [end, code] =
-        std::from_chars(name.data() + name.find('-') + 1, name.data() + name.size(), steps);
-    if (code == std::errc() && std::string_view(end) == ".safetensors")
-      out.emplace_back(steps, entry.path().string());
-  }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a > b; });
-  return out;
-}
-
-void prune_checkpoints(const std::string& folder, int64_t keep) {
-  int64_t ends = 0, within = 0;
-  std::error_code ignored;
-  for (const auto& [steps, path] : list_checkpoints(folder)) {
-    const bool mid = fs::path(path).filename().string().starts_with("mid-");
-    if (mid ? ends > 0 || within >= 2 : ends >= keep)
-      fs::remove(path, ignored);
-    else
-      ++(mid ? within : ends);
-  }
-}
-
 Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& identity, bool fresh,
                                   Diagnostics& diagnostics) {
   const Keys keys = identity_keys(config, identity);
-  Result<Choice> choice = choose_folder(config, keys, fresh, diagnostics);
+  Result<Choice> choice = choose_folder(config, identity, keys, fresh, diagnostics);
   if (!choice) return Failure{};
-  Result<FolderLock> lock = enter_folder(*choice, fresh, diagnostics);
-  if (!lock) return Failure{};
   RunFolder folder;
   folder.path = choice->path;
+  folder.notes = choice->notes;
+  folder.finished = choice->beyond;
+  if (choice->beyond) return folder;
+  Result<FolderLock> lock = enter_folder(*choice, fresh, diagnostics);
+  if (!lock) return Failure{};
   folder.lock = *std::move(lock);
   folder.model_hash = hash_text(identity.model_text);
-  folder.notes = choice->notes;
 
-  Metadata newest;
-  Result<std::string> checkpoint = newest_good(folder.path, newest, diagnostics);
-  if (!checkpoint) return Failure{};
-  folder.resume_from = *checkpoint;
+  const Result<NewestCheckpoint> newest =
+      newest_good(folder.path, "what it had is computed again", diagnostics);
+  if (!newest) return Failure{};
+  folder.resume_from = newest->path;
+  if (const std::string left = left_without_checkpoints(folder.path); !left.empty()) {
+    diagnostics
+        .error_at(DiagnosticKind::checkpoint_unreadable, folder.path + "/ckpt",
+                  fmt::format("the checkpoints of this run are gone; there is {}", left))
+        .suggest("put them back; --fresh starts over, another train.out keeps what is there");
+    return Failure{};
+  }
+  // The identity comes before anything of value: whatever instant a kill hits, a folder that holds something says whose.
+  if (!write_if_changed(folder.path + "/run.json", identity_json({keys, config.batch}), diagnostics) ||
+      !write_if_changed(folder.path + "/config.toml", saved_config(config), diagnostics))
+    return Failure{};
 
   const std::string mark = folder.path + "/finished";
-  if (choice->same && file_exists(mark) && !folder.resume_from.empty()) {
+  if (choice->same && is_whole(folder.path, *newest)) {
     folder.finished = true;
     folder.notes.push_back(fmt::format("{} is already finished ({} steps{}); --fresh starts over",
-                                       folder.path, metadata_number(newest, "step"),
-                                       config.patience > 0 ? ended_early(mark) : ""));
+                                       folder.path, newest->number("step"),
+                                       read_finished(folder.path)->early ? ", stopped early" : ""));
     return folder;
   }
   std::error_code ignored;
   fs::remove(mark, ignored);
   if (!folder.resume_from.empty())
-    folder.notes.push_back(
-        fmt::format("resumes {} at step {}", folder.path, metadata_number(newest, "step")));
-  const json root = {{"format", 1}, {"keys", keys}};
-  if (!write_file(folder.path + "/config.toml", saved_config(config), diagnostics) ||
-      !write_file(folder.path + "/run.json", root.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
-                  diagnostics))
-    return Failure{};
+    folder.notes.push_back(fmt::format("resumes {} at step {}", folder.path, newest->number("step")));
   return folder;
-}
-
-Result<TrainedRun> open_trained_run(const std::string& path, Sources& sources, Diagnostics& diagnostics) {
-  TrainedRun run;
-  run.path = path;
-  if (!is_folder(path)) {
-    Result<RunConfig> config = load_config(path, {}, sources, diagnostics);
-    if (!config) return Failure{};
-    run.path = config->out;
-  }
-  if (!file_exists(run.path + "/config.toml") || !file_exists(run.path + "/run.json")) {
-    diagnostics.error_at(DiagnosticKind::checkpoint_unreadable, run.path, "holds no trained run")
-        .suggest("nnc train RUN.toml makes one");
-    return Failure{};
-  }
-  Result<RunConfig> config = load_config(run.path + "/config.toml", {}, sources, diagnostics);
-  if (!config) return Failure{};
-  run.config = *std::move(config);
-  run.config.out = run.path;
-  if (const auto keys = read_identity(run.path))
-    if (const auto found = keys->find("model (contents)"); found != keys->end())
-      run.model_hash = found->second;
-  if (file_exists(run.path + "/fitted.json")) {
-    const auto bytes = read_file(run.path + "/fitted.json", false, 1 << 28,
-                                 DiagnosticKind::checkpoint_unreadable, diagnostics);
-    if (!bytes) return Failure{};
-    Result<Fitted> fitted = Fitted::from_json(std::string(bytes->begin(), bytes->end()), diagnostics);
-    if (!fitted) return Failure{};
-    run.fitted = *std::move(fitted);
-  }
-  const auto checkpoints = list_checkpoints(run.path);
-  if (!checkpoints.empty()) run.latest = checkpoints[0].second;
-  if (file_exists(run.path + "/ckpt/best.safetensors")) run.best = run.path + "/ckpt/best.safetensors";
-  return run;
 }
 
 }  // namespace nnc::runtime

@@ -47,7 +47,7 @@ Json model_json(const Session& session, const Trained& trained) {
 // What takes its time and changes only with a new checkpoint: the model, its cost, its predictions. Returns the exit
 // code; what went wrong stands in the page's notes too.
 int add_model(Session& session, const std::string& path, Json& json) {
-  const Result<Trained> trained = open_trained(session, path);
+  const Result<Trained> trained = open_trained(session, path, ChangedModel::warned);
   if (trained) {
     json["model"] = model_json(session, *trained);
     const Result<Compiled> compiled = compile_all(session, trained->run.path + "/config.toml");
@@ -64,9 +64,10 @@ int add_model(Session& session, const std::string& path, Json& json) {
       }
     }
   }
-  if (session.diagnostics.has_errors())
-    json["notes"].push_back("Not all of this run could be shown.\n" +
-                            render_all(session.diagnostics, session.sources));
+  if (!session.diagnostics.all().empty())
+    json["notes"].push_back(
+        (session.diagnostics.has_errors() ? "Not all of this run could be shown.\n" : "") +
+        render_all(session.diagnostics, session.sources));
   return session.leave();
 }
 
@@ -96,8 +97,7 @@ Json empty_model() {
 // ten seconds.
 class LiveReport {
  public:
-  LiveReport(const Options& options, std::string path, runtime::TrainedRun run)
-      : options_(options), path_(std::move(path)), run_(std::move(run)) {}
+  LiveReport(const Options& options, runtime::TrainedRun run) : options_(options), run_(std::move(run)) {}
 
   std::string data() {
     const std::lock_guard<std::mutex> guard(mutex_);
@@ -109,7 +109,7 @@ class LiveReport {
       console.quiet = true;
       Session session(options_, console);
       model_ = empty_model();
-      add_model(session, path_, model_);
+      add_model(session, run_.path, model_);
       checkpoint_ = newest;
       made_ms_ = now_ms();
     }
@@ -124,7 +124,6 @@ class LiveReport {
 
  private:
   const Options& options_;
-  const std::string path_;
   const runtime::TrainedRun run_;
   std::mutex mutex_;
   Json model_;
@@ -144,10 +143,10 @@ int report(const Options& options, Console& console) {
                                  "a run file or a run folder is expected");
     return session.leave();
   }
-  Result<runtime::TrainedRun> run = runtime::open_trained_run(path, session.sources, session.diagnostics);
+  const Result<runtime::TrainedRun> run = find_run(session, path, *kind);
   if (!run) return session.leave();
   if (options.live) {
-    LiveReport live(options, run->path, std::move(*run));
+    LiveReport live(options, *run);
     if (serve(
             session, options.port, [&] { return live.page_text(); }, [&] { return live.data(); }))
       return 0;

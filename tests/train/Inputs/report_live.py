@@ -31,6 +31,12 @@ try:
         second = json.load(urllib.request.urlopen(address + "data"))
     assert len(second["curves"]["rows"]) > len(first["curves"]["rows"]) and second["stamp"] != first["stamp"]
 
+    # The model is on the page too, with nothing to complain of.
+    while second["checkpoint"] is None and time.monotonic() < deadline:
+        time.sleep(0.5)
+        second = json.load(urllib.request.urlopen(address + "data"))
+    assert second["model"] and second["compiled"] and second["checkpoint"], second["notes"]
+
     # Not to a page that found this machine under another name, and not to other machines.
     request = urllib.request.Request(address, headers={"Host": "elsewhere.example"})
     try:

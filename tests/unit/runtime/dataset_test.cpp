@@ -82,11 +82,11 @@ TEST_CASE("gaps, standardising and categories are fitted on the training part al
   CHECK(row_floats(data.test, "x", 0)[1] == 0);
 
   Diagnostics diagnostics;
-  const Result<Fitted> again = Fitted::from_json(data.fitted.to_json(), diagnostics);
+  const Result<Fitted> again = Fitted::from_json(data.fitted.to_json(), "fitted.json", diagnostics);
   REQUIRE(again);
   CHECK(again->to_json() == data.fitted.to_json());
   CHECK(again->find("x")->std == x.std);
-  CHECK_FALSE(Fitted::from_json("{\"header\": 3}", diagnostics));
+  CHECK_FALSE(Fitted::from_json("{\"header\": 3}", "fitted.json", diagnostics));
 }
 
 TEST_CASE("a category column as one-hot floats, and arguments found in the data") {

@@ -136,7 +136,7 @@ TEST_CASE("one array of rows and columns serves several inputs, as the columns o
     CHECK(row_label(data.train, "y", 1) == 2);
 
     // A file without the label, under another name; and one that is neither.
-    Result<Fitted> fitted = Fitted::from_json(data.fitted.to_json(), diagnostics);
+    Result<Fitted> fitted = Fitted::from_json(data.fitted.to_json(), "fitted.json", diagnostics);
     REQUIRE(fitted);
     const std::span<const ModelColumn> inputs(columns.data(), 2);
     const auto rows = load_rows(config, *fitted, folder.path() + "/part.npy", inputs, diagnostics);

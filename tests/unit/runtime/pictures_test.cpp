@@ -127,7 +127,7 @@ TEST_CASE("CIFAR: standardising is fitted per channel, and a split keeps the byt
     CHECK(std::abs(squares / 2048 - 1) < 1e-5);
   }
   Diagnostics diagnostics;
-  const Result<Fitted> again = Fitted::from_json(data.fitted.to_json(), diagnostics);
+  const Result<Fitted> again = Fitted::from_json(data.fitted.to_json(), "fitted.json", diagnostics);
   REQUIRE(again);
   CHECK(again->find("image")->std == data.fitted.find("image")->std);
   CHECK(again->find("image")->fields == std::vector<std::string>{"images"});

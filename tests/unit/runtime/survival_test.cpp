@@ -2,6 +2,7 @@
 // train.stop; checksums of checkpoints; which files are removed.
 #include "catch2/catch.hpp"
 #include "runtime/checkpoint.h"
+#include "runtime/run_checkpoints.h"
 #include "runtime/run_folder.h"
 #include "runtime/safetensors.h"
 #include "runtime/survival_config.h"

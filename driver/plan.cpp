@@ -1,0 +1,53 @@
+#include "driver/plan.h"
+
+#include <map>
+
+namespace nnc::driver {
+namespace {
+
+// What of a phase its machine code depends on: not how long it is, nor how the rate changes.
+std::string compiled_part(const runtime::Phase& phase) {
+  std::string text = fmt::format("{} {}", phase.optimizer, phase.clip_norm);
+  for (const runtime::ParameterGroup& group : phase.groups) {
+    text += fmt::format("; {} {}", group.match, group.rank);
+    for (const auto& argument : group.arguments) text += fmt::format(" {}={}", argument.name, argument.value);
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<Plan> plan_phases(Session& session, const runtime::RunConfig& config) {
+  Plan plan;
+  std::map<std::string, size_t> known;
+  for (const runtime::Phase& phase : config.phases) {
+    const auto [found, is_new] = known.try_emplace(compiled_part(phase), plan.builds.size());
+    plan.of_phase.push_back(found->second);
+    if (!is_new) continue;
+    auto made = std::make_unique<PhaseBuild>();
+    made->loaded.path = config.model;
+    made->loaded.options = build_options(config, phase);
+    Result<ast::File> tree = parse_model(session, config.model);
+    if (!tree) return Failure();
+    made->loaded.tree = std::move(*tree);
+    Result<frontend::Model> model = build(session, made->loaded);
+    if (!model) return Failure();
+    made->model = std::move(*model);
+    plan.builds.push_back(std::move(made));
+  }
+  return plan;
+}
+
+std::string identity_text(const Plan& plan) {
+  std::string text;
+  for (const auto& built : plan.builds) text += print(built->model.module);
+  return text;
+}
+
+std::string model_text(const Session& session, const runtime::RunConfig& config) {
+  Session quiet(session.options, session.console);
+  const Result<Plan> plan = plan_phases(quiet, config);
+  return plan ? identity_text(*plan) : "";
+}
+
+}  // namespace nnc::driver

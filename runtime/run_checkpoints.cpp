@@ -1,0 +1,111 @@
+#include "runtime/run_checkpoints.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+#include "runtime/file.h"
+
+namespace nnc::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// Whole lines after the first, which names the columns.
+int64_t rows_of(const std::string& csv) {
+  Diagnostics ignored;
+  const auto bytes = read_file(csv, false, 1 << 30, DiagnosticKind::checkpoint_unreadable, ignored);
+  return bytes ? std::max<int64_t>(0, std::count(bytes->begin(), bytes->end(), '\n') - 1) : 0;
+}
+
+}  // namespace
+
+std::vector<std::pair<int64_t, std::string>> list_checkpoints(const std::string& folder) {
+  std::vector<std::pair<int64_t, std::string>> out;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder + "/ckpt", error)) {
+    const std::string name = entry.path().filename().string();
+    if (!(name.starts_with("step-") || name.starts_with("mid-")) || !name.ends_with(".safetensors")) continue;
+    int64_t steps = -1;
+    const auto [end, code] =
+        std::from_chars(name.data() + name.find('-') + 1, name.data() + name.size(), steps);
+    if (code == std::errc() && std::string_view(end) == ".safetensors")
+      out.emplace_back(steps, entry.path().string());
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a > b; });
+  return out;
+}
+
+void prune_checkpoints(const std::string& folder, int64_t keep) {
+  int64_t ends = 0, within = 0;
+  std::error_code ignored;
+  for (const auto& [steps, path] : list_checkpoints(folder)) {
+    const bool mid = fs::path(path).filename().string().starts_with("mid-");
+    if (mid ? ends > 0 || within >= 2 : ends >= keep)
+      fs::remove(path, ignored);
+    else
+      ++(mid ? within : ends);
+  }
+}
+
+std::string best_checkpoint(const std::string& folder) {
+  return folder + "/ckpt/best.safetensors";
+}
+
+int64_t NewestCheckpoint::number(const std::string& key) const {
+  const auto found = metadata.find(key);
+  int64_t value = 0;
+  if (found != metadata.end())
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+  return value;
+}
+
+Result<NewestCheckpoint> newest_good(const std::string& folder, std::string_view mend,
+                                     Diagnostics& diagnostics) {
+  NewestCheckpoint newest;
+  std::vector<Diagnostic> problems;
+  for (const auto& [steps, path] : list_checkpoints(folder)) {
+    Diagnostics said;
+    Result<Checkpoint> checkpoint = read_checkpoint(path, said);
+    if (checkpoint) {
+      newest.path = path;
+      newest.metadata = std::move(checkpoint->metadata);
+      break;
+    }
+    // One that a run which goes on has removed since the listing is no damage.
+    if (file_exists(path)) problems.insert(problems.end(), said.all().begin(), said.all().end());
+  }
+  for (const Diagnostic& d : problems) {
+    if (newest.path.empty())
+      diagnostics.error_at(d.kind, d.location, d.message).suggest("nnc train RUN.toml --fresh starts over");
+    else
+      diagnostics.warning_at(d.kind, d.location, d.message)
+          .note("the checkpoint before it is used: " + newest.path)
+          .suggest(std::string(mend));
+  }
+  if (newest.path.empty() && !problems.empty()) return Failure{};
+  return newest;
+}
+
+std::optional<Finished> read_finished(const std::string& folder) {
+  Diagnostics ignored;
+  const auto bytes =
+      read_file(folder + "/finished", false, 1 << 16, DiagnosticKind::checkpoint_unreadable, ignored);
+  const json root = bytes ? json::parse(bytes->begin(), bytes->end(), nullptr, false) : json();
+  if (!root.is_object() || !root.contains("steps") || !root["steps"].is_number_integer()) return std::nullopt;
+  return Finished{root["steps"].get<int64_t>(), root.contains("stopped_early")};
+}
+
+std::string left_without_checkpoints(const std::string& folder) {
+  if (!list_checkpoints(folder).empty()) return "";
+  if (file_exists(best_checkpoint(folder))) return best_checkpoint(folder);
+  if (const auto mark = read_finished(folder))
+    return fmt::format("the mark of {} finished steps", mark->steps);
+  const int64_t rows = rows_of(folder + "/metrics.csv");
+  return rows > 1 ? fmt::format("{} epochs in metrics.csv", rows) : "";
+}
+
+}  // namespace nnc::runtime
