@@ -3,6 +3,9 @@
 #include "driver/command_line.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
 #include <span>
 
 #include "CLI/CLI.hpp"
@@ -32,6 +35,23 @@ std::string valid_schedule(const std::string& text) {
   return "none or random:SEED is expected, not " + text;
 }
 
+// Checks a number above 0, in a few words: the ends of double would be a message of 600 digits.
+std::string valid_positive(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value) && value > 0)
+    return {};
+  return "a number above 0 is expected, not " + text;
+}
+
+// A run file holds a seed as TOML does: in 64 bits with a sign.
+std::string valid_seed(const std::string& text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size() && value >= 0) return {};
+  return fmt::format("a whole number from 0 to {} is expected, not {}", INT64_MAX, text);
+}
+
 void add_groups(CLI::App& app, uint32_t groups, Options& o) {
   if ((groups & kModel) != 0)
     app.add_option("-D", o.defines, "Bind a model argument or the batch size: -D hidden=64 -D batch=32")
@@ -46,7 +66,9 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
                    "An optimiser call, \"adam(lr = 0.01)\" (default: the run file's, or sgd)")
         ->type_name("CALL");
   if ((groups & kSeed) != 0)
-    app.add_option("--seed", o.seed, "Where random numbers start (default 0)")->type_name("N");
+    app.add_option("--seed", o.seed, "Where random numbers start (default 0)")
+        ->type_name("N")
+        ->check(CLI::Validator(valid_seed, "", "seed"));
   if ((groups & kBuild) != 0) {
     app.add_option("--threads", o.threads, "Threads; never changes a bit of the result")
         ->type_name("N")
@@ -130,10 +152,10 @@ void paths_flags(CLI::App& app, Options& o) {
 void gradcheck_flags(CLI::App& app, Options& o) {
   app.add_option("--step", o.step_size, "The h of (f(x + h) - f(x - h)) / 2h (default: chosen per entry)")
       ->type_name("H")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Validator(valid_positive, "", "positive"));
   app.add_option("--tolerance", o.tolerance, "Largest relative error that passes (default 1e-6)")
       ->type_name("T")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Validator(valid_positive, "", "positive"));
 }
 
 void train_flags(CLI::App& app, Options& o) {
@@ -171,7 +193,7 @@ void predict_flags(CLI::App& app, Options& o) {
 void bench_flags(CLI::App& app, Options& o) {
   app.add_option("--max-seconds", o.max_seconds, "Limit of the timed part (default 60)")
       ->type_name("S")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Validator(valid_positive, "", "positive"));
 }
 
 void ops_flags(CLI::App& app, Options& o) {

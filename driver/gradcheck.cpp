@@ -1,8 +1,10 @@
-// nnc gradcheck FILE: each parameter's symbolic gradient against central differences of the loss, both in
-// double by the reference interpreter. Data columns are drawn at random: unit variance, labels among the
-// classes.
+// nnc gradcheck FILE: each parameter's symbolic gradient against differences of the loss, both in double by the
+// reference interpreter: central ones where the loss is smooth; where it has a kink, the gradient is to lie between the
+// slopes of the two sides. Data columns are drawn at random: unit variance, labels among the classes.
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <optional>
 
 #include "driver/commands.h"
 #include "driver/report.h"
@@ -20,9 +22,11 @@ struct Checked {
   std::string name;
   TensorType type;
   int64_t entries = 0;
-  int64_t kinks = 0;  // entries where the loss has no derivative nearby: relu at 0
-  double error = 0;   // largest relative error
-  int64_t worst = 0;  // where
+  int64_t kinks = 0;     // entries where the slopes of the two sides differ (relu at 0), or none was found
+  int64_t compared = 0;  // entries with a slope to compare with
+  bool finite = true;    // the gradient
+  double error = 0;      // largest relative error
+  int64_t worst = 0;     // where
   double symbolic = 0, numeric = 0;
 };
 
@@ -56,6 +60,9 @@ class Checker {
     for (const NodeId id : loss_.inputs) taken_.push_back(std::get<InputAttrs>(loss_.nodes[id].attrs).name);
   }
 
+  // Where the gradients are taken.
+  double loss() const { return gradients_.at("loss").data.at(0); }
+
   Checked check(const frontend::ParameterInfo& parameter) {
     Checked checked{parameter.name, parameter.type};
     const DenseTensor& gradient = gradients_.at("grad." + parameter.name);
@@ -66,16 +73,21 @@ class Checker {
     for (int64_t k = 0; k < count; ++k) {
       const int64_t i = k * elements / count;
       const double symbolic = gradient.data[static_cast<size_t>(i)];
-      double numeric = 0;
       ++checked.entries;
-      if (!difference(parameter.name, static_cast<size_t>(i), scale, numeric)) {
-        ++checked.kinks;
+      if (!std::isfinite(symbolic)) {
+        if (checked.finite) checked.worst = i, checked.symbolic = symbolic;
+        checked.finite = false;
         continue;
       }
+      const std::optional<Slopes> slopes = slopes_at(parameter.name, static_cast<size_t>(i), scale);
+      if (!slopes || slopes->low != slopes->high) ++checked.kinks;
+      if (!slopes) continue;
+      ++checked.compared;
+      const double numeric = std::clamp(symbolic, slopes->low, slopes->high);
       const double error =
           std::fabs(symbolic - numeric) / std::max({std::fabs(symbolic), std::fabs(numeric), scale});
-      if (error < checked.error) continue;
-      checked.error = std::isnan(error) ? INFINITY : error;
+      if (error < checked.error || !checked.finite) continue;
+      checked.error = error;
       checked.worst = i;
       checked.symbolic = symbolic;
       checked.numeric = numeric;
@@ -95,25 +107,64 @@ class Checker {
     return loss;
   }
 
-  // (f(x + h) − f(x − h)) / 2h with an h at which halving it changes little; false where no such h is found.
-  bool difference(const std::string& name, size_t i, double scale, double& result) {
+  // What a gradient may be: one number where the loss is smooth, at a kink all between the slopes of its two sides.
+  struct Slopes {
+    double low = 0, high = 0;
+  };
+
+  // The differences at one distance.
+  struct Differences {
+    double forward = 0, backward = 0, central = 0, noise = 0;
+
+    double jump() const { return std::fabs(forward - backward); }
+    double size(double scale) const { return std::max({std::fabs(forward), std::fabs(backward), scale}); }
+  };
+  Differences differences(const std::string& name, size_t i, double h) {
+    const double x = inputs_.at(name).data[i];
+    const double above = x + h, below = x - h;
+    const double middle = loss(), high = loss_at(name, i, above), low = loss_at(name, i, below);
+    Differences d;
+    d.forward = (high - middle) / (above - x);
+    d.backward = (middle - low) / (x - below);
+    d.central = (high - low) / (above - below);
+    // What rounding alone makes of the difference of two losses.
+    d.noise = 64 * std::numeric_limits<double>::epsilon() *
+              std::max({std::fabs(high), std::fabs(middle), std::fabs(low)}) / h;
+    return d;
+  }
+
+  // The one-sided differences of a smooth loss come together as h is halved, half of the way each time; at a kink they
+  // stay apart. Where halving changes them otherwise a kink is near, and h is made smaller. Nothing where no h will do.
+  std::optional<Slopes> slopes_at(const std::string& name, size_t i, double scale) {
+    constexpr double kAlike = 1e-5;  // relative
     const double x = inputs_.at(name).data[i];
     double h = step_ > 0 ? step_ : 1e-5 * std::max(1.0, std::fabs(x));
-    const auto central = [&](double d) {
-      return (loss_at(name, i, x + d) - loss_at(name, i, x - d)) / (2 * d);
-    };
-    double wide = central(h);
-    for (int attempt = 0; attempt < 4; ++attempt) {
-      const double narrow = central(h / 2);
-      const double size = std::max({std::fabs(wide), std::fabs(narrow), scale});
-      if (std::fabs(wide - narrow) <= 1e-5 * size) {
-        result = (4 * narrow - wide) / 3;  // Richardson: the error of order h² cancels
-        return true;
+    for (int attempt = 0; attempt < 5; ++attempt, h /= 4) {
+      if (x + h / 2 == x || x - h / 2 == x) return std::nullopt;
+      const Differences wide = differences(name, i, h), narrow = differences(name, i, h / 2);
+      const double size = std::max(wide.size(scale), narrow.size(scale));
+      if (!std::isfinite(size)) continue;
+      const double alike = kAlike * size;
+      const bool apart = narrow.jump() > alike + narrow.noise;
+      if (apart && narrow.jump() > 0.9 * wide.jump()) {
+        const bool settled = std::fabs(wide.forward - narrow.forward) <= alike + narrow.noise &&
+                             std::fabs(wide.backward - narrow.backward) <= alike + narrow.noise;
+        if (!settled) continue;
+        // Richardson on either side: the error of order h cancels. What is left is allowed for.
+        const double up = 2 * narrow.forward - wide.forward, down = 2 * narrow.backward - wide.backward;
+        const double slack = alike + narrow.noise;
+        return Slopes{std::min(up, down) - slack, std::max(up, down) + slack};
       }
-      h /= 4;
-      wide = central(h);
+      if (apart && narrow.jump() > 0.6 * wide.jump()) continue;
+      if (std::fabs(wide.central - narrow.central) > kAlike * central_size(wide, narrow, scale)) continue;
+      const double slope = (4 * narrow.central - wide.central) / 3;  // the error of order h² cancels
+      return Slopes{slope, slope};
     }
-    return false;
+    return std::nullopt;
+  }
+
+  static double central_size(const Differences& wide, const Differences& narrow, double scale) {
+    return std::max({std::fabs(wide.central), std::fabs(narrow.central), scale});
   }
 
   Graph loss_;
@@ -146,16 +197,30 @@ TensorMap inputs_of(const frontend::Model& model, const Graph& graph, uint64_t s
   return taken;
 }
 
+// inf, -inf or nan, whose sign says nothing.
+std::string unusual_text(double value) {
+  return std::isnan(value) ? "nan" : fmt::format("{}", value);
+}
+
+bool is_good(const Checked& c, double tolerance) {
+  return c.finite && c.compared > 0 && c.error <= tolerance;
+}
+
+std::string verdict(const Checked& c, double tolerance) {
+  if (!c.finite)
+    return fmt::format("WRONG at entry {}: the gradient is {}", c.worst, unusual_text(c.symbolic));
+  if (c.compared == 0) return "NOT CHECKED: no difference of the loss near any entry says how steep it is";
+  if (c.error <= tolerance) return "good";
+  return fmt::format("WRONG at entry {}: {:.9g}, by differences {:.9g}", c.worst, c.symbolic, c.numeric);
+}
+
 void show(Console& console, const std::vector<Checked>& all, double tolerance) {
   Table table("lrrrl");
   table.row({"parameter", "entries", "kinks", "error", ""});
   for (const Checked& c : all)
     table.row({fmt::format("{}: {}", c.name, to_string(c.type)),
                fmt::format("{} of {}", c.entries, c.type.elements()), fmt::format("{}", c.kinks),
-               fmt::format("{:.1e}", c.error),
-               c.error <= tolerance ? "good"
-                                    : fmt::format("WRONG at entry {}: {:.9g}, by differences {:.9g}", c.worst,
-                                                  c.symbolic, c.numeric)});
+               c.finite && c.compared > 0 ? fmt::format("{:.1e}", c.error) : "-", verdict(c, tolerance)});
   console.write(table.text());
 }
 
@@ -167,8 +232,9 @@ void show_json(Console& console, const std::vector<Checked>& all, double toleran
                                   {"shape", c.type.shape},
                                   {"entries", c.entries},
                                   {"kinks", c.kinks},
+                                  {"compared", c.compared},
                                   {"max_relative_error", c.error},
-                                  {"good", c.error <= tolerance}});
+                                  {"good", is_good(c, tolerance)}});
   console.print("{}\n", json.dump(2));
 }
 
@@ -189,11 +255,19 @@ int gradcheck(const Options& options, Console& console) {
   const Result<Graph> graph = run_pipeline(session, *gradients, passes::Stage::grad);
   if (!graph) return session.leave();
   Checker checker(*graph, inputs_of(*model, *graph, options.seed.value_or(0)), options.step_size);
+  if (!std::isfinite(checker.loss())) {
+    session.diagnostics
+        .error_at(DiagnosticKind::loss_not_finite, loaded->path,
+                  fmt::format("the loss is {} where the parameters start: it has no gradient to check",
+                              unusual_text(checker.loss())))
+        .suggest("nnc run prints the values it is made of");
+    return session.leave();
+  }
   std::vector<Checked> all;
   bool good = true;
   for (const frontend::ParameterInfo& parameter : model->parameters) {
     all.push_back(checker.check(parameter));
-    good = good && all.back().error <= options.tolerance;
+    good = good && is_good(all.back(), options.tolerance);
   }
   options.json ? show_json(console, all, options.tolerance) : show(console, all, options.tolerance);
   return session.leave(good ? 0 : 1);

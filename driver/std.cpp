@@ -61,7 +61,7 @@ int std_library(const Options& options, Console& console) {
     const Result<ast::File> tree = frontend::parse(session.sources, id, session.diagnostics);
     if (!tree) return session.leave();
     known.emplace_back(library.path);
-    if (wanted == library.path) {
+    if (wanted == library.path || library.path == "std/" + wanted) {
       console.write(library.text);
       return 0;
     }

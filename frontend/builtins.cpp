@@ -19,6 +19,15 @@ Datum run_where(Elaborator& e, Arguments a, const Site& site) {
   return e.where(*a[0], *a[1], *a[2], site);
 }
 
+// As the op cast makes it.
+Number truncated(double value) {
+  static const OpDef& cast = op_def(Op::cast);
+  const TensorType real{DType::f64, {}}, whole{DType::i32, {}};
+  const std::vector<DenseTensor> operand{{real, {value}}};
+  const double made = cast.eval(operand, CastAttrs{DType::i32}, std::span(&whole, 1))[0].data[0];
+  return whole_number(static_cast<int64_t>(made));
+}
+
 template <DType dtype>
 Datum convert(Elaborator& e, Arguments a, const Site& site) {
   if (const Number* number = a[0]->value.as<Number>()) {
@@ -28,13 +37,19 @@ Datum convert(Elaborator& e, Arguments a, const Site& site) {
       real.is_whole = false;
       return real;
     }
-    if (number->is_whole || std::fabs(number->real) < 9e15) {
-      Number whole = whole_number(number->is_whole ? number->whole : static_cast<int64_t>(number->real));
-      whole.batch = number->batch;
-      return whole;
-    }
-    e.error(DiagnosticKind::bad_arithmetic, site, fmt::format("{} is no whole number", text_of(*number)));
-    return Poison{};
+    if (number->is_whole && !e.fits(number->value(), DType::i32, Site{site.frame, a[0]->span}))
+      return Poison{};
+    Number whole = number->is_whole ? whole_number(number->whole) : truncated(number->real);
+    whole.batch = number->batch;
+    return whole;
+  }
+  if (std::optional<Constant> constant = constant_of(a[0]->value);
+      constant && dtype == DType::i32 && !constant->whole) {
+    std::vector<double> values;
+    for (const double value : *constant->values) values.push_back(truncated(value).value());
+    constant->values = std::make_shared<const std::vector<double>>(std::move(values));
+    constant->whole = true;
+    return *constant;
   }
   if (const Flag* flag = a[0]->value.as<Flag>()) return whole_number(flag->value ? 1 : 0);
   const std::optional<Tensor> tensor = e.as_tensor(*a[0], dtype, std::string(dtype_name(dtype)), site);

@@ -176,6 +176,11 @@ void Elaborator::collect_columns() {
             fmt::format("batch is the first axis of {}, here it is another", column.name));
     }
     if (!column.span.valid()) {
+      if (!may_be_stored_as(column.name, fmt::format("a column cannot be called {}", column.name),
+                            Site{frame, parameter.name.span},
+                            "another name here; the run file says from where it is filled: [input.NAME]")) {
+        column.wrong = true;
+      }
       column.dims = *dims;
       column.dtype = *dtype;
       column.span = parameter.type->span;

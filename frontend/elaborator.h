@@ -172,6 +172,9 @@ struct Elaborator {
   Datum make_parameter(Instance& instance, const ast::MemberBinding& member, size_t which, Frame& frame);
   // f32 of the parameter's dims; makes its input node when first read.
   Datum read_parameter(Parameter& parameter, const Site& site);
+  // Whether a parameter or a column may have this name: some are those of nnc's own inputs. Reports with `said` where not.
+  bool may_be_stored_as(const std::string& name, const std::string& said, const Site& site,
+                        const std::string& mend);
   // Every parameter and drawn member that is owned below the model, in declaration order.
   std::vector<Parameter*> all_parameters();
   // Appends those behind `value` that are not in `seen`. `owned_only`: of layers that `owner` owns, not of those it
@@ -182,6 +185,8 @@ struct Elaborator {
   // ---- tensors (tensor_ops.cpp, tensor_logic.cpp, tensor_shape.cpp, tensor_reduce.cpp)
   // A node with one result, whose type must come out as dims and dtype say.
   Datum emit(Op op, std::vector<Value> operands, Attrs attrs, Dims dims, DType dtype, const Site& site);
+  // Whether the dtype can hold the number; reports one beyond its ends.
+  bool fits(double number, DType dtype, const Site& site);
   Tensor constant_tensor(const Constant& constant, DType dtype, const Site& site);
   // Filled with the number. In a metric a number that depends on the batch is summed over the batches.
   Tensor number_tensor(const Number& number, DType dtype, const Dims& dims, const Site& site);

@@ -89,6 +89,10 @@ struct Declared {
       return false;
     }
     const std::optional<Constant> constant = constant_of(start);
+    if (constant && !std::all_of(constant->values->begin(), constant->values->end(),
+                                 [&](double number) { return e.fits(number, DType::f32, value_site()); })) {
+      return false;
+    }
     if (constant && !start.as<Number>() && shape_of(constant->dims) != shape_of(dims)) {
       e.error(DiagnosticKind::shape_mismatch, value_site(),
               fmt::format("{} is {} but starts as {}", name.text, text_of(dims), text_of(constant->dims)));
@@ -122,7 +126,12 @@ struct Declared {
       return std::nullopt;
     }
     const std::string path = e.saved_path(instance);
-    return path.empty() ? saved : path + "." + saved;
+    if (!path.empty()) saved = path + "." + saved;
+    const Site place{frame, member.saved_as ? member.saved_as->span : name.span};
+    if (!e.may_be_stored_as(saved, fmt::format("{} would be saved as {}", name.text, saved), place,
+                            "as \"…\" gives it another saved name"))
+      return std::nullopt;
+    return saved;
   }
 
   // "[out, in]", as written; empty without a type.
@@ -176,6 +185,24 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
   parameter.type_text = declared.type_text();
   instance.parameters.push_back(&parameter);
   return read_parameter(parameter, declared.site());
+}
+
+bool Elaborator::may_be_stored_as(const std::string& name, const std::string& said, const Site& site,
+                                  const std::string& mend) {
+  const std::string_view of_sums = "sum.";
+  const std::string_view rest = std::string_view(name).substr(std::min(name.size(), of_sums.size()));
+  const bool is_sum = name.starts_with(of_sums) && !rest.empty() &&
+                      rest.find_first_not_of("0123456789") == std::string_view::npos;
+  std::string_view whose;
+  if (name.starts_with("optimizer.")) whose = "the optimiser's states";
+  if (is_sum) whose = "the sums of an evaluation";
+  if (name == "lr") whose = "the learning rate";
+  if (name == "t") whose = "the count of steps";
+  if (name == "seed") whose = "the seed";
+  if (whose.empty()) return true;
+  error(DiagnosticKind::duplicate_saved_name, site, fmt::format("{}: that name is kept for {}", said, whose))
+      .suggest(mend);
+  return false;
 }
 
 Datum Elaborator::read_parameter(Parameter& parameter, const Site& site) {
@@ -247,6 +274,15 @@ std::vector<Parameter*> Elaborator::all_parameters() {
   collect_parameters(Datum(root), out, seen, true, nullptr);
   std::map<std::string, const Parameter*> names;
   for (const Parameter* parameter : out) {
+    const auto column = std::find_if(columns.begin(), columns.end(),
+                                     [&](const ColumnInfo& c) { return c.name == parameter->name; });
+    if (column != columns.end()) {
+      diagnostics
+          .error(DiagnosticKind::duplicate_saved_name, parameter->span,
+                 fmt::format("this would be saved as {}, which is a column of the data", parameter->name))
+          .label(column->span, "the column")
+          .suggest("as \"…\" gives it another saved name");
+    }
     const auto [at, fresh] = names.emplace(parameter->name, parameter);
     if (fresh) continue;
     diagnostics

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 
 #include "frontend/broadcast.h"
 #include "frontend/elaborator.h"
@@ -184,11 +186,31 @@ Datum Elaborator::emit(Op op, std::vector<Value> operands, Attrs attrs, Dims dim
   return tensor;
 }
 
+bool Elaborator::fits(double number, DType dtype, const Site& site) {
+  // The first number that rounds to an infinity: half a step beyond the largest f32.
+  constexpr double kBeyondF32 = 0x1.ffffffp127;
+  if (dtype == DType::i32 && (number < INT32_MIN || number > INT32_MAX)) {
+    error(DiagnosticKind::bad_number, site,
+          fmt::format("{} is beyond what an i32 can hold ({} to {})", number, INT32_MIN, INT32_MAX));
+    return false;
+  }
+  if (dtype == DType::f32 && std::isfinite(number) && std::fabs(number) >= kBeyondF32) {
+    error(DiagnosticKind::bad_number, site,
+          fmt::format("{} is too large for f32 (at most 3.4028235e+38)", number))
+        .suggest(number > 0 ? "inf is the infinity" : "-inf is the infinity");
+    return false;
+  }
+  return true;
+}
+
 Tensor Elaborator::constant_tensor(const Constant& constant, DType dtype, const Site& site) {
   builder.set_spans(user_span(site).valid() ? SpanSet{user_span(site)} : SpanSet{});
   Tensor tensor;
   tensor.dtype = dtype;
   tensor.dims = constant.dims;
+  for (const double number : *constant.values) {
+    if (!fits(number, dtype, site)) break;
+  }
   tensor.value = builder.constant({dtype, shape_of(constant.dims)}, *constant.values);
   return tensor;
 }
@@ -210,6 +232,7 @@ Tensor Elaborator::number_tensor(const Number& number, DType dtype, const Dims& 
     tensor.value = builder.broadcast_scalar(total, shape_of(dims));
     return tensor;
   }
+  fits(number.value(), dtype, site);
   tensor.value = builder.constant({dtype, shape_of(dims)}, {number.value()});
   return tensor;
 }

@@ -127,8 +127,53 @@ BracketScan scan_brackets(std::string_view text, size_t until) {
   return scan;
 }
 
+// Where a key has more parts, or brackets lie deeper in one another, than any run file's: toml++, and what walks its
+// tree, recurse once for each. A string that is never closed ends the search, as it ends the parse.
+constexpr size_t kMostParts = 16;
+constexpr size_t kMostBrackets = 32;
+
+std::optional<size_t> too_deep(std::string_view text) {
+  size_t parts = 1, brackets = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '#') {
+      i = std::min(text.find('\n', i), text.size()) - 1;
+    } else if (c == '"' || c == '\'') {
+      const bool long_string = i + 2 < text.size() && text[i + 1] == c && text[i + 2] == c;
+      const size_t quotes = long_string ? 3 : 1;
+      const std::string_view closing = text.substr(i, quotes);
+      i += quotes;
+      while (i < text.size() && text.substr(i, quotes) != closing && (long_string || text[i] != '\n'))
+        i += c == '"' && text[i] == '\\' ? 2 : 1;
+      if (i >= text.size() || text[i] == '\n') return std::nullopt;
+      i += quotes - 1;
+      // """ … """"": up to two quotes more belong to the text.
+      while (long_string && i + 1 < text.size() && text[i + 1] == c) ++i;
+    } else if (c == '.') {
+      if (++parts > kMostParts) return i;
+    } else if (c == '[' || c == '{') {
+      parts = 1;
+      if (++brackets > kMostBrackets) return i;
+    } else if (c == ']' || c == '}') {
+      parts = 1;
+      brackets -= brackets > 0 ? 1 : 0;
+    } else if (c == '\n' || c == '=' || c == ',') {
+      parts = 1;
+    }
+  }
+  return std::nullopt;
+}
+
 Result<Setting> parse_toml(const std::string& text, const std::string& origin, const std::string& path,
                            const Sources& sources, FileId file, Diagnostics& diagnostics) {
+  if (const std::optional<size_t> deep = too_deep(text)) {
+    const auto at = static_cast<uint32_t>(*deep);
+    diagnostics.error(
+        DiagnosticKind::run_file_syntax, {file, at, at + 1},
+        fmt::format("nested deeper than any key of a run file: at most {} parts joined by dots, {} brackets",
+                    kMostParts, kMostBrackets));
+    return Failure{};
+  }
   const toml::parse_result result = toml::parse(std::string_view(text), path);
   if (result) return convert(result.table(), sources, file, origin);
   const Span span = to_span(sources, file, result.error().source());
@@ -245,7 +290,7 @@ namespace {
 
 // The value of an override, if it is TOML.
 std::optional<Setting> parse_value(const std::string& value, const Sources& sources, FileId file) {
-  if (value.find('\n') != std::string::npos) return std::nullopt;
+  if (value.find('\n') != std::string::npos || too_deep(value)) return std::nullopt;
   try {
     const toml::parse_result parsed = toml::parse(std::string_view("v = " + value));
     if (!parsed || parsed.table().size() != 1) return std::nullopt;
@@ -303,6 +348,9 @@ Status apply_override(Setting& root, const std::string& assignment, Sources& sou
   if (equals == std::string::npos || equals == 0) return fail("is not of the form key=value");
   const std::string key = trim(assignment.substr(0, equals));
   const std::string value = trim(assignment.substr(equals + 1));
+
+  if (std::count(key.begin(), key.end(), '.') >= static_cast<std::ptrdiff_t>(kMostParts))
+    return fail(fmt::format("has more than {} parts in its key", kMostParts));
 
   const FileId file = sources.add("--set", assignment);
   const auto value_begin = static_cast<uint32_t>(assignment.find(value, equals + 1));

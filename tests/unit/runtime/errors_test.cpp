@@ -73,6 +73,15 @@ const std::vector<Case>& cases() {
       {"run_file_syntax-key",
        [] { return of_config("model = \"digits.nn\"\ninput.이미지 = { scale = 2 }\n"); }},
       {"run_file_syntax-bracket", [] { return of_config("model = \"digits.nn\"\nargs.sizes = [1, }\n"); }},
+      {"run_file_syntax-deep",
+       [] {
+         std::string parts, brackets;
+         for (int i = 0; i < 100000; ++i) parts += "a.", brackets += "[";
+         return of_config("# a.a.a\nmodel = \"\"\"d.i.g\"\"\"\n" + parts.substr(0, 60) + "b = 1\n") +
+                of_config("[" + parts + "b]\n").substr(0, 160) + of_config(parts + "b = 1\n").substr(0, 160) +
+                of_config("a = " + brackets).substr(0, 160) +
+                of_config("model = \"a.nn\"\n", {"train." + parts + "b=1"}).substr(0, 60);
+       }},
       {"run_file_syntax-set", [] { return of_config("model = \"digits.nn\"\n", {"train.batch"}); }},
       {"unknown_key",
        [] {
