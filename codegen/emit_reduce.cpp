@@ -1,6 +1,7 @@
 // Reductions, in the three orders of ir/order.h, with vectors along an output axis, along the sum, or none.
 #include <llvm/IR/Intrinsics.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -208,50 +209,65 @@ KernelEmitter::Values KernelEmitter::reduce_terms(const kernel::Reduce& reduce) 
   return {};
 }
 
-// The terms are numbered, because a segment may start in the middle of a nest; each segment has its sixteen
-// partial states in memory, and a tree over the segments ends it.
+// The terms are numbered, because a segment may start in the middle of a nest. The sixteen partial states of the segment at
+// hand lie in memory, and so does what is finished of the tree over the segments: one state per level, the whole subtree of
+// 2^level segments that still waits for its right neighbour. So the memory grows with the logarithm of the sum only.
 KernelEmitter::Values KernelEmitter::segments(const kernel::Reduce& reduce, const Values& start,
                                               const std::function<Values()>& term, const Merge& f) {
   NNC_CHECK(start.size() == 1, "segments hold one component");
-  const int64_t count_segments = reduce.order.segments;
+  const int64_t count = reduce.order.segments;
   int64_t terms = 1;
   for (AxisId axis : reduce.over) terms *= k_.axes[axis].extent;
-  const int64_t length = (terms + count_segments - 1) / count_segments;
+  const int64_t length = (terms + count - 1) / count;
   llvm::Type* type = start[0]->getType();
   IrBuilder entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
-  llvm::Value* memory =
-      entry.CreateAlloca(type, entry.getInt64(static_cast<uint64_t>(count_segments) * kLanes));
-  const auto slot = [&](llvm::Value* at) { return b_.CreateGEP(type, memory, at); };
-  const auto merge = [&](llvm::Value* to, llvm::Value* from1, llvm::Value* from2) {
-    b_.CreateStore(f({b_.CreateLoad(type, slot(from1))}, {b_.CreateLoad(type, slot(from2))})[0], slot(to));
+  llvm::Value* lanes = entry.CreateAlloca(type, entry.getInt64(kLanes));
+  const auto levels = static_cast<uint64_t>(std::bit_width(static_cast<uint64_t>(count)));
+  llvm::Value* trees = entry.CreateAlloca(type, entry.getInt64(levels));
+  const auto load = [&](llvm::Value* memory, llvm::Value* at) -> llvm::Value* {
+    return b_.CreateLoad(type, b_.CreateGEP(type, memory, at));
+  };
+  const auto store = [&](llvm::Value* value, llvm::Value* memory, llvm::Value* at) {
+    b_.CreateStore(value, b_.CreateGEP(type, memory, at));
+  };
+  const auto clear = [&] {
+    for (int64_t lane = 0; lane < kLanes; ++lane) store(start[0], lanes, i64(lane));
+  };
+  const auto close = [&](llvm::Value* segment) {
+    for (int64_t width = kLanes / 2; width >= 1; width /= 2)
+      for (int64_t lane = 0; lane < width; ++lane)
+        store(f({load(lanes, i64(lane))}, {load(lanes, i64(lane + width))})[0], lanes, i64(lane));
+    // As many subtrees end here as the segment's number ends in ones.
+    llvm::Value* ends =
+        b_.CreateIntrinsic(llvm::Intrinsic::cttz, {b_.getInt64Ty()}, {b_.CreateNot(segment), b_.getFalse()});
+    const Values sum =
+        carry(i64(0), ends, 1, {load(lanes, i64(0))},
+              [&](llvm::Value* level, const Values& right) { return f({load(trees, level)}, right); });
+    store(sum[0], trees, ends);
+    clear();
   };
 
-  loop(i64(0), i64(count_segments * kLanes), 1, [&](llvm::Value* at) { b_.CreateStore(start[0], slot(at)); });
+  clear();
   over_loops(reduce.over, 0, i64(0), {}, [&](llvm::Value* position, const Values&) -> Values {
     llvm::Value* segment = b_.CreateUDiv(position, i64(length));
-    llvm::Value* lane =
-        b_.CreateAnd(b_.CreateSub(position, b_.CreateMul(segment, i64(length))), i64(kLanes - 1));
-    llvm::Value* where = slot(b_.CreateAdd(b_.CreateMul(segment, i64(kLanes)), lane));
-    b_.CreateStore(f({b_.CreateLoad(type, where)}, term())[0], where);
+    llvm::Value* within = b_.CreateSub(position, b_.CreateMul(segment, i64(length)));
+    when(b_.CreateAnd(b_.CreateICmpEQ(within, i64(0)), b_.CreateICmpNE(segment, i64(0))),
+         [&] { close(b_.CreateSub(segment, i64(1))); });
+    llvm::Value* lane = b_.CreateAnd(within, i64(kLanes - 1));
+    store(f({load(lanes, lane)}, term())[0], lanes, lane);
     return {};
   });
-  loop(i64(0), i64(count_segments), 1, [&](llvm::Value* segment) {
-    llvm::Value* first = b_.CreateMul(segment, i64(kLanes));
-    for (unsigned width = kLanes / 2; width >= 1; width /= 2)
-      for (unsigned lane = 0; lane < width; ++lane) {
-        llvm::Value* at = b_.CreateAdd(first, i64(lane));
-        merge(at, at, b_.CreateAdd(first, i64(lane + width)));
-      }
-    b_.CreateStore(b_.CreateLoad(type, slot(first)), slot(segment));
-  });
-  for (int64_t left = count_segments; left > 1; left = (left + 1) / 2) {
-    loop(i64(0), i64(left / 2), 1, [&](llvm::Value* at) {
-      llvm::Value* twice = b_.CreateMul(at, i64(2));
-      merge(at, twice, b_.CreateAdd(twice, i64(1)));
-    });
-    if (left % 2 == 1) b_.CreateStore(b_.CreateLoad(type, slot(i64(left - 1))), slot(i64(left / 2)));
+  // The last segment with terms, and those that have none.
+  loop(i64((terms - 1) / length), i64(count), 1, close);
+
+  // What is left of the tree, from the right.
+  Values sum;
+  for (uint64_t level = 0; level < levels; ++level) {
+    if ((static_cast<uint64_t>(count) >> level & 1) == 0) continue;
+    const Values left{load(trees, i64(static_cast<int64_t>(level)))};
+    sum = sum.empty() ? left : f(left, sum);
   }
-  return {b_.CreateLoad(type, slot(i64(0)))};
+  return sum;
 }
 
 void KernelEmitter::emit(const kernel::Reduce& reduce) {

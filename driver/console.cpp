@@ -44,7 +44,7 @@ void Console::write(std::string_view text) {
 
 void Console::message(std::string_view text) {
   // Results first, so that the two streams read in order when they go to one place.
-  std::fflush(stdout);
+  flush();
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
@@ -63,12 +63,13 @@ bool Console::reader_gone() {
   return poll(&descriptor, 1, 0) == 1 && (descriptor.revents & POLLERR) != 0;
 }
 
+void Console::flush() {
+  if (std::fflush(stdout) != 0 && failure_ == 0) failure_ = errno;
+}
+
 int Console::finish(int exit_code) {
-  if (std::fflush(stdout) != 0 && failure_ == 0) {
-    if (errno == EPIPE) return exit_code;
-    failure_ = errno;
-  }
-  if (failure_ == 0) return exit_code;
+  flush();
+  if (failure_ == 0 || failure_ == EPIPE) return exit_code;
   message(fmt::format("nnc: error: cannot write to standard output: {}\n", std::strerror(failure_)));
   return exit_code == 0 ? 1 : exit_code;
 }

@@ -44,6 +44,8 @@ class Console {
   int finish(int exit_code);
 
  private:
+  void flush();  // stdout; what it could not write is remembered for finish()
+
   bool color_ = false;
   bool live_ = false;
   int failure_ = 0;  // errno of the first failed write to stdout

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "driver/commands.h"
 #include "driver/session.h"
@@ -15,7 +16,11 @@ namespace {
 
 // Writes beside the file and renames, so that a full disk cannot cost the user the model. Keeps the
 // permissions.
-Status replace_file(Session& session, const std::string& path, const std::string& text) {
+Status replace_file(Session& session, const std::string& name, const std::string& text) {
+  // A link goes on being one: what it points at is replaced.
+  std::error_code error;
+  const std::filesystem::path target = std::filesystem::canonical(name, error);
+  const std::string path = error ? name : target.string();
   const std::string beside = path + ".nnc-fmt";
   struct stat info {};
   std::FILE* file = stat(path.c_str(), &info) == 0 ? std::fopen(beside.c_str(), "wb") : nullptr;
@@ -27,7 +32,7 @@ Status replace_file(Session& session, const std::string& path, const std::string
     good = good && std::rename(beside.c_str(), path.c_str()) == 0;
   }
   if (good) return Done();
-  session.diagnostics.error_at(DiagnosticKind::unwritable_file, path, std::strerror(errno));
+  session.diagnostics.error_at(DiagnosticKind::unwritable_file, name, std::strerror(errno));
   if (file != nullptr) std::remove(beside.c_str());
   return Failure();
 }

@@ -152,6 +152,9 @@ class TableGuess {
     if (!table) return Failure{};
     table_ = std::move(*table);
     for (int64_t c = 0; c < table_.columns; ++c) columns_.push_back(look_at(table_, c));
+    std::set<std::string_view> seen;
+    for (const std::string& name : table_.names)
+      if (!seen.insert(name).second) repeated_.insert(name);
     if (table_.columns < 2 || table_.rows < 10) {
       diagnostics_.error_at(
           DiagnosticKind::data_columns, path_,
@@ -164,7 +167,7 @@ class TableGuess {
     leave_out();
     if (numbers_.empty() && kinds_.empty()) {
       diagnostics_.error_at(DiagnosticKind::data_columns, path_, "no column is left to predict from")
-          .note(starter_.told);
+          .note(why_left_out());
       return Failure{};
     }
     write_model();
@@ -283,6 +286,17 @@ class TableGuess {
     }
   }
 
+  // "price is text with many different values; id counts the rows"
+  std::string why_left_out() const {
+    constexpr size_t kMostReasons = 5;
+    std::vector<std::string> reasons;
+    for (const ColumnFacts& c : columns_)
+      if (!c.left_out.empty()) reasons.push_back(c.name + " " + c.left_out);
+    const size_t more = reasons.size() > kMostReasons ? reasons.size() - kMostReasons : 0;
+    reasons.resize(reasons.size() - more);
+    return fmt::format("{}{}", fmt::join(reasons, "; "), more > 0 ? fmt::format("; and {} more", more) : "");
+  }
+
   // ---- the model ----
 
   std::string input_name(const ColumnFacts& kind) {
@@ -367,8 +381,7 @@ class TableGuess {
     return label().is_number() && label().highest - label().lowest + 1 == static_cast<double>(class_count());
   }
   std::string column(const ColumnFacts& c) const {
-    const bool unique = !table_.names.empty() && !c.name.empty() &&
-                        std::count(table_.names.begin(), table_.names.end(), c.name) == 1;
+    const bool unique = !table_.names.empty() && !c.name.empty() && !repeated_.contains(c.name);
     return unique ? quote(c.name) : std::to_string(c.position);
   }
   std::string column_list(const std::vector<const ColumnFacts*>& columns) const {
@@ -461,6 +474,7 @@ class TableGuess {
   runtime::DataSpec spec_;
   runtime::Table table_;
   std::vector<ColumnFacts> columns_;
+  std::set<std::string> repeated_;  // names that several columns have
   size_t label_ = 0;
   std::vector<const ColumnFacts*> numbers_, kinds_;
   std::vector<std::string> kind_inputs_;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
+#include <unordered_map>
 
 #include "fmt/format.h"
 #include "support/suggest.h"
@@ -32,6 +34,32 @@ std::string as_written(const std::string& item) {
   return item.starts_with('#') ? "column " + item.substr(1) : item;
 }
 
+// Where each name of a table stands. Tables may have very many columns.
+class FieldIndex {
+ public:
+  explicit FieldIndex(const Table& table) : columns_(table.columns) {
+    for (size_t p = 0; p < table.names.size(); ++p)
+      places_[table.names[p]].push_back(static_cast<int64_t>(p));
+  }
+  // Every column of this name, from the left.
+  std::span<const int64_t> named(const std::string& name) const {
+    const auto found = places_.find(name);
+    return found == places_.end() ? std::span<const int64_t>() : found->second;
+  }
+  // As find_field().
+  int64_t find(const std::string& item) const {
+    if (!item.starts_with('#')) return named(item).empty() ? -1 : named(item)[0];
+    int64_t position = 0;
+    std::from_chars(item.data() + 1, item.data() + item.size(), position);
+    if (position < 0) position += columns_;
+    return position >= 0 && position < columns_ ? position : -1;
+  }
+
+ private:
+  int64_t columns_;
+  std::unordered_map<std::string, std::vector<int64_t>> places_;
+};
+
 // Gives a table's columns to the model's; holds which are taken.
 class Binder {
  public:
@@ -40,6 +68,7 @@ class Binder {
       : config_(config),
         columns_(columns),
         table_(table),
+        index_(table),
         diagnostics_(diagnostics),
         taken_(static_cast<size_t>(table.columns), false),
         inputs_(columns.size()) {}
@@ -79,11 +108,27 @@ class Binder {
       if (const auto near = suggest(item, table_.names)) d.suggest(fmt::format("did you mean {}?", *near));
   }
 
+  // Whether several columns have this name, which says so.
+  bool is_ambiguous(const std::string& item, const InputSpec& spec, const std::string& key) {
+    const std::span<const int64_t> places = index_.named(item);
+    if (places.size() < 2) return false;
+    std::vector<std::string> where;
+    for (const int64_t p : places) where.push_back(std::to_string(p));
+    good_ = false;
+    input_error(DiagnosticKind::data_columns, spec, table_.path,
+                fmt::format("{} names {}, but {} has {} columns of that name: {}", key, item, table_.path,
+                            where.size(), list_names(where)),
+                diagnostics_)
+        .suggest(fmt::format("a column by its number: {}", where[0]));
+    return true;
+  }
+
   void ignore() {
     InputSpec whole_data;
     whole_data.span = config_.data.span;
     for (const std::string& item : config_.data.ignore) {
-      const int64_t position = find_field(table_, item);
+      const int64_t position = index_.find(item);
+      if (is_ambiguous(item, whole_data, "data.ignore")) continue;
       if (position < 0)
         no_field(item, whole_data, "data.ignore");
       else
@@ -95,7 +140,8 @@ class Binder {
     const std::string& name = columns_[column].name;
     inputs_[column].name = name;
     for (const std::string& item : spec(column).from) {
-      int64_t position = find_field(table_, item);
+      if (is_ambiguous(item, spec(column), fmt::format("input.{}.from", name))) continue;
+      int64_t position = index_.find(item);
       int64_t end = position + 1;
       if (position < 0 && !(read_range(item, position, end) && position >= 0 && end <= table_.columns)) {
         no_field(item, spec(column), fmt::format("input.{}.from", name));
@@ -107,7 +153,9 @@ class Binder {
 
   void take_equal_name(size_t column) {
     if (!spec(column).from.empty()) return;
-    const int64_t position = find_field(table_, columns_[column].name);
+    const std::string& name = columns_[column].name;
+    if (is_ambiguous(name, spec(column), "input." + name)) return;
+    const int64_t position = index_.find(name);
     if (position >= 0 && !taken_[static_cast<size_t>(position)])
       take(column, position);
     else
@@ -161,6 +209,7 @@ class Binder {
   const RunConfig& config_;
   std::span<const ModelColumn> columns_;
   const Table& table_;
+  FieldIndex index_;
   Diagnostics& diagnostics_;
   std::vector<bool> taken_;  // the table's columns
   std::vector<FittedInput> inputs_;
@@ -220,15 +269,20 @@ bool check_input_names(const RunConfig& config, std::span<const ModelColumn> col
 }
 
 int64_t find_field(const Table& table, const std::string& item) {
-  if (item.starts_with('#')) {
-    int64_t position = 0;
-    std::from_chars(item.data() + 1, item.data() + item.size(), position);
-    if (position < 0) position += table.columns;
-    return position >= 0 && position < table.columns ? position : -1;
-  }
-  const auto found = std::find(table.names.begin(), table.names.end(), item);
-  return found == table.names.end() ? -1 : found - table.names.begin();
+  return FieldIndex(table).find(item);
 }
+
+namespace {
+
+// How many of the columns before each have its name.
+std::vector<size_t> equal_names_before(const std::vector<std::string>& columns) {
+  std::unordered_map<std::string_view, size_t> seen;
+  std::vector<size_t> before;
+  for (const std::string& name : columns) before.push_back(seen[name]++);
+  return before;
+}
+
+}  // namespace
 
 Result<std::vector<FittedInput>> bind_fields(const RunConfig& config, std::span<const ModelColumn> columns,
                                              const Table& table, Diagnostics& diagnostics) {
@@ -252,11 +306,15 @@ Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<c
   if (!good) return Failure{};
 
   if (fitted.header && table.header) {
+    // Of several columns of one name, each is the one that comes as late among them as in training.
+    const FieldIndex index(table);
+    const std::vector<size_t> before = equal_names_before(fitted.file_columns);
     std::vector<std::string> missing;
     for (FittedInput& input : inputs) {
-      input.positions.resize(input.fields.size());
       for (size_t k = 0; k < input.fields.size(); ++k) {
-        input.positions[k] = find_field(table, input.fields[k]);
+        const std::span<const int64_t> places = index.named(input.fields[k]);
+        const size_t which = before[static_cast<size_t>(input.positions[k])];
+        input.positions[k] = which < places.size() ? places[which] : -1;
         if (input.positions[k] < 0) missing.push_back(input.fields[k]);
       }
     }

@@ -28,8 +28,32 @@ bool size_is_good(const std::string& path, int64_t width, int64_t height, Diagno
   return false;
 }
 
-Result<Picture> decode_png(const std::string& path, std::span<const unsigned char> bytes,
+// A PNG without what it says about colour (gAMA, cHRM, sRGB, iCCP, bKGD): its numbers are taken as they are, as nearly
+// every program that reads pictures to learn from does. What follows a chunk that is no chunk is left to the decoder.
+std::vector<unsigned char> without_colour_spaces(std::span<const unsigned char> bytes) {
+  constexpr size_t kSignature = 8, kAround = 12;  // a chunk's length, type and checksum
+  std::vector<unsigned char> out(bytes.begin(), bytes.begin() + std::min(kSignature, bytes.size()));
+  for (size_t at = out.size(); at < bytes.size();) {
+    size_t end = bytes.size();
+    std::string_view type;
+    if (bytes.size() - at >= kAround) {
+      const size_t length = static_cast<size_t>(bytes[at]) << 24 | static_cast<size_t>(bytes[at + 1]) << 16 |
+                            static_cast<size_t>(bytes[at + 2]) << 8 | bytes[at + 3];
+      type = {reinterpret_cast<const char*>(bytes.data()) + at + 4, 4};
+      if (length <= bytes.size() - at - kAround) end = at + kAround + length;
+    }
+    constexpr std::string_view kColour[] = {"gAMA", "cHRM", "sRGB", "iCCP", "bKGD"};
+    if (std::find(std::begin(kColour), std::end(kColour), type) == std::end(kColour))
+      out.insert(out.end(), bytes.begin() + static_cast<ptrdiff_t>(at),
+                 bytes.begin() + static_cast<ptrdiff_t>(end));
+    at = end;
+  }
+  return out;
+}
+
+Result<Picture> decode_png(const std::string& path, std::span<const unsigned char> file,
                            Diagnostics& diagnostics) {
+  const std::vector<unsigned char> bytes = without_colour_spaces(file);
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
   const std::unique_ptr<png_image, decltype(&png_image_free)> freed(&image, png_image_free);
@@ -37,11 +61,19 @@ Result<Picture> decode_png(const std::string& path, std::span<const unsigned cha
     return damaged(path, fmt::format("is a damaged PNG: {}", image.message), diagnostics);
   Picture picture{image.height, image.width, {}};
   if (!size_is_good(path, picture.width, picture.height, diagnostics)) return Failure{};
-  image.format = PNG_FORMAT_RGB;
+  image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // 16 bits are a finer scale of the same numbers, not light
+  const bool transparent = (image.format & PNG_FORMAT_FLAG_ALPHA) != 0;
+  image.format = transparent ? PNG_FORMAT_RGBA : PNG_FORMAT_RGB;
   picture.rgb.resize(PNG_IMAGE_SIZE(image));
-  const png_color white{255, 255, 255};
-  if (png_image_finish_read(&image, &white, picture.rgb.data(), 0, nullptr) == 0)
+  if (png_image_finish_read(&image, nullptr, picture.rgb.data(), 0, nullptr) == 0)
     return damaged(path, fmt::format("is a damaged PNG: {}", image.message), diagnostics);
+  if (!transparent) return picture;
+  // Over white.
+  unsigned char* to = picture.rgb.data();
+  for (const unsigned char* from = to; from != picture.rgb.data() + picture.rgb.size(); from += 4)
+    for (int c = 0; c < 3; ++c)
+      *to++ = static_cast<unsigned char>((from[c] * from[3] + 255 * (255 - from[3]) + 127) / 255);
+  picture.rgb.resize(static_cast<size_t>(to - picture.rgb.data()));
   return picture;
 }
 

@@ -136,6 +136,12 @@ class LiveReport {
 int report(const Options& options, Console& console) {
   Session session(options, console);
   const std::string& path = options.arguments.front();
+  if (!options.output.empty() && !options.output.ends_with(".html")) {
+    session.diagnostics
+        .error_at(DiagnosticKind::wrong_file_kind, "-o " + options.output, "a report is a page")
+        .suggest("a name that ends in .html");
+    return session.leave();
+  }
   const Result<FileKind> kind = kind_of(session, path);
   if (!kind) return session.leave();
   if (*kind != FileKind::run_file && *kind != FileKind::folder) {

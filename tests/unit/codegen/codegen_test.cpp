@@ -216,4 +216,31 @@ TEST_CASE("16 numbers are written into the code, 17 are data") {
   }
 }
 
+TEST_CASE(
+    "sums in segments: whole ones, a last one that is short, trees that are not whole, over one axis and "
+    "two") {
+  const auto [rows, columns, axes, left] = GENERATE(table<int, int, std::string, std::string>({
+      {8192, 1, "0,1", ""},
+      {8193, 1, "0", "1"},
+      {12300, 2, "0", "2"},
+      {20481, 3, "0", "3"},
+      {9000, 17, "0", "17"},
+      {300, 97, "0,1", ""},
+      {3, 30011, "1", "3"},
+      {7, 8200, "0,1", ""},
+  }));
+  const Graph graph =
+      prepare(fmt::format("graph @g(x: f32[{0},{1}]) {{\n %0 = mul x, x : f32[{0},{1}]\n %1 = reduce_sum %0 "
+                          "{{axes=[{2}]}} : f32[{3}]\n"
+                          " %2 = reduce_max x {{axes=[{2}]}} : f32[{3}]\n return sum = %1, max = %2\n}}",
+                          rows, columns, axes, left));
+  const TensorMap inputs = random_inputs(graph, 11);
+  CodegenOptions plain;
+  plain.schedule = false;
+  const Outputs oracle = run_interpreted(graph, inputs, plain);
+  near(oracle, evaluate(graph, inputs), 1e-5);
+  same_bits(run_compiled(graph, inputs, plain), oracle);
+  same_bits(run_compiled(graph, inputs, {}), oracle);
+}
+
 }  // namespace nnc::test
