@@ -27,9 +27,11 @@ constexpr const char* kOurs[] = {"config.toml",   "run.json",         "fitted.js
                                  "metrics.jsonl", "environment.json", "ckpt",        "finished",
                                  "lock",          "report.html",      "events"};
 
-// run.json last: a folder without it that holds anything is nobody's.
+// Killed on the way, it leaves a run that has lost its checkpoints, not one that goes on without its log; and run.json to
+// the last, for a folder without it that holds anything is nobody's.
 void remove_ours(const std::string& folder) {
   std::error_code ignored;
+  fs::remove_all(folder + "/ckpt", ignored);
   for (const char* name : kOurs)
     if (std::string_view(name) != "lock" && std::string_view(name) != "run.json")
       fs::remove_all(folder + "/" + name, ignored);
@@ -96,49 +98,24 @@ bool more_patience(const Keys& was, const RunConfig& config) {
   return before > 0 && config.patience >= before;
 }
 
-// What tells the run in a folder from this one.
-struct Comparison {
-  std::vector<Difference> changed;  // for messages; empty: it is this run
-  bool extends = false;             // this one is longer and nothing else: it goes on where the other ends
-  bool beyond = false;              // this one is shorter than what is done already, and nothing else
-  int64_t done = 0;  // epochs or steps of the last phase that the folder's newest checkpoint has
+// What a folder is to a run, and in words why, if it is not this run's.
+struct Look {
+  enum class Kind {
+    free,      // nothing in it would be missed
+    same,      // this run
+    extended,  // a shorter run and nothing else: this one goes on where that ends
+    beyond,    // more is done there than is asked for, and nothing else
+    other,     // another run
+    unknown,   // it holds something, and no identity
+  };
+  Kind kind = Kind::free;
+  std::string path;
+  std::optional<KnownRun> was;  // the identity that it holds
+  std::vector<Difference> changed;
+  std::string what;
+
+  bool is_ours() const { return kind == Kind::same || kind == Kind::extended || kind == Kind::beyond; }
 };
-
-// Whether the model file is the one that the folder's run was trained with: the graphs may differ because they were built
-// with another batch, optimiser or argument, which the keys say.
-bool same_file(const std::string& path, const Keys& was, const RunConfig& config,
-               const RunIdentity& identity) {
-  Sources sources;
-  Diagnostics ignored;
-  const Result<TrainedRun> run = open_trained_run(path, sources, ignored);
-  if (!run || run->batch == 0 || !identity.text_under) return false;
-  RunConfig before = trained_settings(*run);
-  before.model = config.model;
-  return hash_text(identity.text_under(before)) == was.at(kModelContents);
-}
-
-Comparison compare(const std::string& path, const Keys& was, const Keys& keys, const RunConfig& config,
-                   const RunIdentity& identity) {
-  Comparison found;
-  found.changed = differences(was, keys, config.origins);
-  if (found.changed.empty()) return found;
-  const auto model = std::find_if(found.changed.begin(), found.changed.end(),
-                                  [](const Difference& d) { return d.key == kModelContents; });
-  if (model != found.changed.end() && found.changed.size() > 1 && same_file(path, was, config, identity))
-    found.changed.erase(model);
-  Diagnostics ignored;  // no checkpoint that reads: said where the folder is entered
-  const Extent extent = last_extent(config);
-  const Result<NewestCheckpoint> newest = newest_good(path, "", ignored);
-  if (newest && newest->number("phase") == static_cast<int64_t>(config.phases.size()) - 1)
-    found.done = newest->number(extent.progress);
-  found.extends = std::all_of(found.changed.begin(), found.changed.end(), [&](const Difference& d) {
-    return (d.key == extent.key && extent.wanted >= found.done) ||
-           (d.key == "train.stop.patience" && more_patience(was, config));
-  });
-  found.beyond =
-      found.changed.size() == 1 && found.changed[0].key == extent.key && extent.wanted < found.done;
-  return found;
-}
 
 // The first thing in a folder that somebody might miss; empty if there is none. A run that was killed before it knew
 // anything leaves a lock, empty folders and files that were not finished.
@@ -157,92 +134,141 @@ std::string something_of_value(const std::string& folder) {
   return "";
 }
 
+// Epochs or steps of the last phase that the folder's newest checkpoint has.
+int64_t done_in(const std::string& folder, const RunConfig& config) {
+  Diagnostics ignored;  // no checkpoint that reads: said where the folder is entered
+  const Result<NewestCheckpoint> newest = newest_good(folder, "", ignored);
+  const auto last = static_cast<int64_t>(config.phases.size()) - 1;
+  return newest && newest->number("phase") == last ? newest->number(last_extent(config).progress) : 0;
+}
+
+void look_at_run(Look& look, const RunConfig& config, const Keys& keys) {
+  const Keys& was = look.was->keys;
+  look.changed = differences(was, keys, config.origins);
+  look.kind = look.changed.empty() ? Look::Kind::same : Look::Kind::other;
+  const Extent extent = last_extent(config);
+  const auto grows = [&](const Difference& d) {
+    return d.key == extent.key || (d.key == "train.stop.patience" && more_patience(was, config));
+  };
+  if (look.changed.empty() || !std::all_of(look.changed.begin(), look.changed.end(), grows)) return;
+  const int64_t done = done_in(look.path, config);
+  if (extent.wanted >= done) {
+    look.kind = Look::Kind::extended;
+  } else if (look.changed.size() == 1) {
+    look.kind = Look::Kind::beyond;
+    look.what = fmt::format("{} has {} {} already, {} are asked for: nothing to do; --fresh starts over",
+                            look.path, done, extent.unit, extent.wanted);
+  }
+}
+
+Look look_at(const std::string& path, const RunConfig& config, const Keys& keys) {
+  Look look;
+  look.path = path;
+  look.was = read_identity(path);
+  if (look.was) {
+    look_at_run(look, config, keys);
+    return look;
+  }
+  const std::string foreign = foreign_file(path), valuable = something_of_value(path);
+  if (!foreign.empty())
+    look.what = fmt::format("is no run folder: it holds {}, which no run makes", foreign);
+  else if (!valuable.empty())
+    look.what = fmt::format("holds {}, and {}: nothing tells which run it is of", valuable,
+                            file_exists(path + "/run.json") ? "a damaged run.json" : "no run.json");
+  look.kind = look.what.empty() ? Look::Kind::free : Look::Kind::unknown;
+  return look;
+}
+
+// Whether the model file is the one that the folder's run was trained with: the graphs may differ because they were built
+// with another batch, optimiser or argument, which the keys say.
+bool same_file(const Look& look, const RunConfig& config, const RunIdentity& identity) {
+  Sources sources;
+  Diagnostics ignored;
+  const Result<TrainedRun> run = open_trained_run(look.path, sources, ignored);
+  if (!run || run->batch == 0 || !identity.text_under) return false;
+  RunConfig before = trained_settings(*run);
+  before.model = config.model;
+  return hash_text(identity.text_under(before)) == look.was->keys.at(kModelContents);
+}
+
+// In what another run differs.
+std::string changes(Look look, const RunConfig& config, const RunIdentity& identity) {
+  const auto model = std::find_if(look.changed.begin(), look.changed.end(),
+                                  [](const Difference& d) { return d.key == kModelContents; });
+  if (model != look.changed.end() && look.changed.size() > 1 && same_file(look, config, identity))
+    look.changed.erase(model);
+  return join(look.changed);
+}
+
 // The folder that a run goes to.
 struct Choice {
-  std::string path;
-  std::optional<KnownRun> was;  // the identity that it holds
-  bool same = false;            // which is this run's
-  bool beyond = false;          // more is done there than is asked for
+  Look look;
   std::vector<std::string> notes;
 };
 
-// The one that the configuration names, if this run may write there; else, unless the user insists on it, the first of
-// its numbered sisters where it may.
+// Why the folder that train.out names cannot be written to.
+Failure refuse(const Look& look, const RunConfig& config, const RunIdentity& identity,
+               Diagnostics& diagnostics) {
+  const bool other = look.kind == Look::Kind::other;
+  diagnostics
+      .error_at(DiagnosticKind::run_folder_differs, look.path,
+                other ? "holds another run: " + changes(look, config, identity) : look.what)
+      .suggest(other ? "--fresh starts over in it, another train.out keeps both"
+               : foreign_file(look.path).empty()
+                   ? "--fresh empties it and starts over, another train.out keeps it"
+                   : "choose another folder: --set train.out=…");
+  return Failure{};
+}
+
+// The one that holds this run, train.out or one of its numbered sisters; else, unless the user insists on train.out, the
+// first that is free. With `fresh`, the one that holds it or train.out.
 Result<Choice> choose_folder(const RunConfig& config, const RunIdentity& identity, const Keys& keys,
                              bool fresh, Diagnostics& diagnostics) {
-  Choice choice;
-  std::string reason;
-  for (int number = 1; number < 10000; ++number) {
-    choice.was.reset();
-    choice.path = number == 1 ? config.out : fmt::format("{}-{}", config.out, number);
-    if (!file_exists(choice.path)) break;
-    const std::string foreign = foreign_file(choice.path);
-    if (!foreign.empty()) {
-      diagnostics
-          .error_at(DiagnosticKind::run_folder_differs, choice.path,
-                    fmt::format("is no run folder: it holds {}, which no run makes", foreign))
-          .suggest("choose another folder: --set train.out=…");
-      return Failure{};
-    }
-    choice.was = read_identity(choice.path);
-    if (fresh) break;
-    if (!choice.was) {
-      const std::string valuable = something_of_value(choice.path);
-      if (valuable.empty()) break;
-      const std::string what =
-          fmt::format("holds {}, and {}: nothing tells which run it is of", valuable,
-                      file_exists(choice.path + "/run.json") ? "a damaged run.json" : "no run.json");
-      if (config.explicit_out) {
-        diagnostics.error_at(DiagnosticKind::run_folder_differs, choice.path, what)
-            .suggest("--fresh empties it and starts over, another train.out keeps it");
-        return Failure{};
-      }
-      if (reason.empty()) reason = fmt::format("{} {}", choice.path, what);
-      continue;
-    }
-    const Comparison found = compare(choice.path, choice.was->keys, keys, config, identity);
-    choice.same = found.changed.empty();
-    if (choice.same) break;
-    if (found.extends) {
-      choice.notes.push_back(fmt::format("{}: {}", choice.path, join(found.changed)));
-      break;
-    }
-    if (found.beyond) {
-      const Extent extent = last_extent(config);
-      choice.beyond = true;
-      choice.notes.push_back(
-          fmt::format("{} has {} {} already, {} are asked for: nothing to do; --fresh starts over",
-                      choice.path, found.done, extent.unit, extent.wanted));
-      return choice;
-    }
-    if (config.explicit_out) {
-      diagnostics
-          .error_at(DiagnosticKind::run_folder_differs, choice.path,
-                    "holds another run: " + join(found.changed))
-          .suggest("--fresh starts over in it, another train.out keeps both");
-      return Failure{};
-    }
-    if (reason.empty()) reason = fmt::format("{} holds another run ({})", choice.path, join(found.changed));
+  std::vector<Look> looks;
+  for (const std::string& path : numbered_folders(config)) {
+    looks.push_back(look_at(path, config, keys));
+    if (!looks.back().is_ours()) continue;
+    Choice choice{looks.back(), {}};
+    if (choice.look.kind == Look::Kind::extended)
+      choice.notes.push_back(fmt::format("{}: {}", path, join(choice.look.changed)));
+    if (choice.look.kind == Look::Kind::beyond && !fresh) choice.notes.push_back(choice.look.what);
+    return choice;
   }
-  if (!reason.empty()) choice.notes.push_back(fmt::format("{}; this one goes to {}", reason, choice.path));
+  const Look& first = looks.front();
+  if (fresh && foreign_file(first.path).empty()) return Choice{first, {}};
+  if (first.kind == Look::Kind::free) return Choice{first, {}};
+  if (fresh || config.explicit_out) return refuse(first, config, identity, diagnostics);
+  Choice choice;
+  for (size_t number = 2; choice.look.path.empty(); ++number) {
+    const std::string path = fmt::format("{}-{}", config.out, number);
+    const auto known =
+        std::find_if(looks.begin(), looks.end(), [&](const Look& look) { return look.path == path; });
+    if (known == looks.end())
+      choice.look.path = path;
+    else if (known->kind == Look::Kind::free)
+      choice.look = *known;
+  }
+  const std::string reason = first.kind == Look::Kind::other
+                                 ? fmt::format("holds another run ({})", changes(first, config, identity))
+                                 : first.what;
+  choice.notes.push_back(fmt::format("{} {}; this one goes to {}", first.path, reason, choice.look.path));
   return choice;
 }
 
 // Makes the folder if need be, locks it, and removes what no run goes on from.
-Result<FolderLock> enter_folder(const Choice& choice, bool fresh, Diagnostics& diagnostics) {
-  if (!make_folder(choice.path + "/ckpt", diagnostics)) return Failure{};
-  Result<FolderLock> lock = lock_folder(choice.path, diagnostics);
+Result<FolderLock> enter_folder(const Look& look, bool fresh, Diagnostics& diagnostics) {
+  if (!make_folder(look.path + "/ckpt", diagnostics)) return Failure{};
+  Result<FolderLock> lock = lock_folder(look.path, diagnostics);
   if (!lock) return Failure{};
-  if (!fresh && read_identity(choice.path) != choice.was) {
-    diagnostics
-        .error_at(DiagnosticKind::run_folder_busy, choice.path, "another process has just trained here")
+  if (!fresh && read_identity(look.path) != look.was) {
+    diagnostics.error_at(DiagnosticKind::run_folder_busy, look.path, "another process has just trained here")
         .suggest("give the command again");
     return Failure{};
   }
-  remove_unfinished(choice.path);
+  remove_unfinished(look.path);
   if (fresh) {
-    remove_ours(choice.path);
-    if (!make_folder(choice.path + "/ckpt", diagnostics)) return Failure{};
+    remove_ours(look.path);
+    if (!make_folder(look.path + "/ckpt", diagnostics)) return Failure{};
   }
   return lock;
 }
@@ -283,11 +309,11 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
   Result<Choice> choice = choose_folder(config, identity, keys, fresh, diagnostics);
   if (!choice) return Failure{};
   RunFolder folder;
-  folder.path = choice->path;
+  folder.path = choice->look.path;
   folder.notes = choice->notes;
-  folder.finished = choice->beyond;
-  if (choice->beyond) return folder;
-  Result<FolderLock> lock = enter_folder(*choice, fresh, diagnostics);
+  folder.finished = !fresh && choice->look.kind == Look::Kind::beyond;
+  if (folder.finished) return folder;
+  Result<FolderLock> lock = enter_folder(choice->look, fresh, diagnostics);
   if (!lock) return Failure{};
   folder.lock = *std::move(lock);
   folder.model_hash = hash_text(identity.model_text);
@@ -309,7 +335,7 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
     return Failure{};
 
   const std::string mark = folder.path + "/finished";
-  if (choice->same && is_whole(folder.path, *newest)) {
+  if (choice->look.kind == Look::Kind::same && is_whole(folder.path, *newest)) {
     folder.finished = true;
     folder.notes.push_back(fmt::format("{} is already finished ({} steps{}); --fresh starts over",
                                        folder.path, newest->number("step"),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <filesystem>
 
 #include "fmt/format.h"
@@ -107,6 +108,26 @@ Extent last_extent(const RunConfig& config) {
   const std::string phase_key = fmt::format("phase.{}.{}", config.phases.size() - 1, unit);
   return {config.values.contains(phase_key) ? phase_key : "train." + unit, unit,
           last.steps > 0 ? last.steps : last.epochs, last.steps > 0 ? "step_in_phase" : "epoch_in_phase"};
+}
+
+std::vector<std::string> numbered_folders(const RunConfig& config) {
+  std::vector<std::string> out = {config.out};
+  if (config.explicit_out) return out;
+  const fs::path first(config.out);
+  const std::string prefix = first.filename().string() + "-";
+  std::vector<int64_t> numbers;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(first.parent_path(), error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    int64_t number = 0;
+    const auto [end, code] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), number);
+    if (code == std::errc() && number > 1 && name == fmt::format("{}{}", prefix, number))
+      numbers.push_back(number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  for (const int64_t number : numbers) out.push_back(fmt::format("{}-{}", config.out, number));
+  return out;
 }
 
 // Paths are absolute, so that the folder may be read from anywhere.

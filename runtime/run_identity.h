@@ -60,6 +60,10 @@ struct Extent {
 };
 Extent last_extent(const RunConfig& config);
 
+// The folders that a run file may mean: train.out, whether it is there or not; and, where it was not given, those of its
+// numbered sisters (runs/NAME-2) that are there.
+std::vector<std::string> numbered_folders(const RunConfig& config);
+
 // The run file with everything filled in, as the folder keeps it.
 std::string saved_config(const RunConfig& config);
 

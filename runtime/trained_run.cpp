@@ -70,17 +70,14 @@ RunConfig trained_settings(const TrainedRun& run) {
 Result<std::vector<std::string>> folders_of(const RunConfig& config, Diagnostics& diagnostics) {
   std::vector<Candidate> candidates;
   std::vector<std::string> same, longer;
-  for (int number = 1; number < 10000; ++number) {
-    const std::string path = number == 1 ? config.out : fmt::format("{}-{}", config.out, number);
-    if (!file_exists(path)) break;
-    if (const auto known = read_identity(path)) {
-      Candidate& found = candidates.emplace_back(compared(path, known->keys, config));
-      if (found.changed.empty())
-        same.push_back(path);
-      else if (found.only_length)
-        longer.push_back(path);
-    }
-    if (config.explicit_out) break;
+  for (const std::string& path : numbered_folders(config)) {
+    const auto known = read_identity(path);
+    if (!known) continue;
+    const Candidate& found = candidates.emplace_back(compared(path, known->keys, config));
+    if (found.changed.empty())
+      same.push_back(path);
+    else if (found.only_length)
+      longer.push_back(path);
   }
   if (!same.empty()) return same;
   if (!longer.empty()) return longer;
