@@ -131,7 +131,7 @@ Status draw(Session& session, const Paths& paths, const std::string& target) {
 int paths(const Options& options, Console& console) {
   Session session(options, console);
   const std::string& path = options.arguments.front();
-  const Result<ast::File> tree = parse_model(session, path);
+  const Result<ast::File> tree = parse_model_alone(session, path, "nnc paths");
   Result<frontend::BuildOptions> built = build_options(session);
   std::vector<std::string> targets = options.outputs;
   if (targets.empty() && !options.json) targets.push_back(stem(path) + "-paths.html");

@@ -115,8 +115,9 @@ int run(const Options& options, Console& console) {
         .suggest("nnc run -e 'softmax([3.2, 5.1, -1.7])'");
     return session.leave();
   }
-  const Result<ast::File> tree =
-      expression ? expression_file(session) : parse_model(session, options.arguments.front());
+  const Result<ast::File> tree = expression
+                                     ? expression_file(session)
+                                     : parse_model_alone(session, options.arguments.front(), "nnc run");
   const Result<frontend::BuildOptions> built = build_options(session);
   if (!tree || !built) return session.leave();
   const Result<frontend::Exploration> exploration =
@@ -134,7 +135,7 @@ int run(const Options& options, Console& console) {
       console.print("{}\n", tensor_text(result->second));
     else
       session.diagnostics.error(DiagnosticKind::wrong_kind, tree->items.front().span,
-                                "this is no tensor that could be printed");
+                                exploration->not_shown.at(std::string(kExpressionName)));
     return session.leave();
   }
   show_parameters(console, *exploration, start);

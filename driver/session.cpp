@@ -114,6 +114,33 @@ Result<ast::File> parse_model(Session& session, const std::string& path) {
   return frontend::parse(session.sources, *file, session.diagnostics);
 }
 
+Result<ast::File> parse_model_alone(Session& session, const std::string& path, std::string_view command) {
+  const Result<FileKind> kind = kind_of(session, path);
+  if (!kind) return Failure();
+  std::string instead;
+  switch (*kind) {
+    case FileKind::model:
+      return parse_model(session, path);
+    case FileKind::run_file:
+      instead = fmt::format("the .nn file that it names, or nnc train {}", path);
+      break;
+    case FileKind::graph_text:
+      instead = fmt::format("nnc opt {}", path);
+      break;
+    case FileKind::kernel_text:
+    case FileKind::checkpoint:
+      instead = fmt::format("nnc inspect {}", path);
+      break;
+    case FileKind::folder:
+      instead = fmt::format("nnc report {}, if it is a run's", path);
+      break;
+  }
+  session.diagnostics
+      .error_at(DiagnosticKind::wrong_file_kind, path, fmt::format("{} takes a .nn file", command))
+      .suggest(std::move(instead));
+  return Failure();
+}
+
 Result<runtime::RunConfig> load_run(Session& session, const std::string& path) {
   std::vector<std::string> overrides = session.options.sets;
   bool good = true;

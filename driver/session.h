@@ -36,7 +36,9 @@ Result<FileKind> kind_of(Session& session, const std::string& path);
 // The text of a regular file of at most 256 MiB, added to the sources; "-" reads standard input.
 Result<FileId> open_source(Session& session, const std::string& path);
 
-// A file's syntax tree.
+// A file's syntax tree; `path` names a .nn file, or "-". `command` is what takes nothing else: "nnc run".
+Result<ast::File> parse_model_alone(Session& session, const std::string& path, std::string_view command);
+// The same whatever the name.
 Result<ast::File> parse_model(Session& session, const std::string& path);
 
 // A run file with --set, --seed and -D applied (-D batch is train.batch, any other -D an argument of the

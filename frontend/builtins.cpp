@@ -183,6 +183,19 @@ Datum run_argmax(Elaborator& e, Arguments a, const Site& site) {
 
 // ---- positions -------------------------------------------------------------------------------------------
 
+// Labels that are known while compiling lie among the classes; others are looked at when data is read.
+bool check_labels(Elaborator& e, const Tensor& label, int64_t classes, const Site& site) {
+  const auto* constant = std::get_if<ConstantAttrs>(&e.graph.node(label.value).attrs);
+  if (constant == nullptr) return true;
+  for (const double value : constant->values) {
+    if (value >= 0 && value < static_cast<double>(classes)) continue;
+    e.error(DiagnosticKind::bad_index, site,
+            fmt::format("{} is none of {} classes: they count from 0 to {}", value, classes, classes - 1));
+    return false;
+  }
+  return true;
+}
+
 void note_classes(Elaborator& e, const Tensor& label, int64_t classes) {
   const auto at = e.column_nodes.find(label.value.node);
   if (at != e.column_nodes.end()) e.columns[at->second].classes = classes;
@@ -211,6 +224,7 @@ Datum run_pick(Elaborator& e, Arguments a, const Site& site) {
                         text_of(label->dims), text_of(z->dims)));
     return Poison{};
   }
+  if (!check_labels(e, *label, z->dims.back().extent, Site{site.frame, a[1]->span})) return Poison{};
   note_classes(e, *label, z->dims.back().extent);
   Dims dims = z->dims;
   dims.pop_back();
@@ -236,6 +250,7 @@ Datum run_one_hot(Elaborator& e, Arguments a, const Site& site) {
                         text_of(*label), classes->whole));
     return Poison{};
   }
+  if (!check_labels(e, *label, classes->whole, Site{site.frame, a[0]->span})) return Poison{};
   note_classes(e, *label, classes->whole);
   Dims dims = label->dims;
   dims.push_back(dim_of(*classes));

@@ -199,7 +199,8 @@ Datum Elaborator::eval(const ast::Expr& expr, Frame& frame) {
   if (!step(site)) return Poison{};
   if (depth > kMostDepth) {
     error(DiagnosticKind::too_deep, site,
-          fmt::format("expressions and calls are nested more than {} deep", kMostDepth));
+          fmt::format("expressions and calls are nested more than {} deep", kMostDepth))
+        .suggest("names for parts of it; definitions, each after those that it reads, do not nest");
     stopped = true;
     return Poison{};
   }

@@ -128,6 +128,7 @@ void Elaborator::place(const Datum& value, Instance& parent, const std::string& 
     instance.parent = &parent;
     instance.segment = segment;
     instance.saved_segment = saved;
+    check_levels(instance);
     return;
   }
   const ListPtr* list = value.as<ListPtr>();
@@ -136,6 +137,21 @@ void Elaborator::place(const Datum& value, Instance& parent, const std::string& 
     const std::string position = fmt::format("{}", i);
     place((**list)[i], parent, joined(segment, position), saved.empty() ? saved : joined(saved, position));
   }
+}
+
+bool Elaborator::check_levels(const Instance& instance) {
+  size_t levels = 0, of_its_kind = 0;
+  for (const Instance* i = &instance; i != nullptr; i = i->parent, ++levels)
+    of_its_kind += i->kind == instance.kind ? 1 : 0;
+  if (stopped || levels <= kMostNesting) return !stopped;
+  Diagnostic& diagnostic =
+      diagnostics.error(DiagnosticKind::too_deep, instance.call_span,
+                        fmt::format("layers are nested more than {} deep: {} seems to contain itself",
+                                    kMostNesting, instance.kind));
+  if (of_its_kind > 2)
+    diagnostic.suggest(fmt::format("a list holds several: [{}(…) for _ in 0..3]", instance.kind));
+  stopped = true;
+  return false;
 }
 
 bool Elaborator::is_anchored(const Instance& instance) const {

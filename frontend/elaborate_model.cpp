@@ -175,6 +175,18 @@ void Elaborator::collect_columns() {
       error(DiagnosticKind::bad_size, site,
             fmt::format("batch is the first axis of {}, here it is another", column.name));
     }
+    // A function `forward` that no goal shares a column with may be anything.
+    const bool read = std::any_of(mentions.begin(), mentions.end(), [&](const Mention& m) {
+      return m.required && m.parameter->name.text == column.name;
+    });
+    if (read && std::none_of(dims->begin(), dims->end(), [](const Dim& dim) { return dim.is_batch(); })) {
+      column.wrong = true;
+      std::string mend = source_text(parameter.type->span);
+      mend.insert(mend.find('[') + 1, dims->empty() ? "batch" : "batch, ");
+      error(DiagnosticKind::bad_size, site,
+            fmt::format("the first axis of a column is batch, {} has none", column.name))
+          .suggest(fmt::format("{}: {}", column.name, mend));
+    }
     if (!column.span.valid()) {
       if (!may_be_stored_as(column.name, fmt::format("a column cannot be called {}", column.name),
                             Site{frame, parameter.name.span},

@@ -8,6 +8,7 @@
 
 #include "frontend/elaborator.h"
 #include "frontend/foreign_names.h"
+#include "frontend/lint.h"
 #include "support/suggest.h"
 
 namespace nnc::frontend {
@@ -149,8 +150,51 @@ Datum Elaborator::name_value(const std::string& name, const Site& site) {
   return std::move(*found);
 }
 
+// Evaluates the definitions of the model that are ready: all that their text reads, directly or through others, is
+// settled or gets settled here. A long chain of them then nests no deeper than one.
+void Elaborator::force_ready(Instance& instance) {
+  struct Member {
+    size_t waits_for = 0;  // names
+    std::vector<std::string> asked_by;
+  };
+  std::map<std::string, Member, std::less<>> members;
+  std::vector<std::string> ready;
+  for (const std::string& name : instance.order) {
+    Slot& slot = instance.slots.find(name)->second;
+    // What is under way, and a goal, which may read anything, never get ready here.
+    const bool settles =
+        slot.state != Slot::State::running && !std::holds_alternative<ast::Goal>(slot.item->node);
+    Member& member = members[name];
+    member.waits_for = settles ? 0 : 1;
+    for (const std::string& read : names_read(*slot.item)) {
+      if (!instance.slots.contains(read)) continue;
+      ++member.waits_for;
+      members[read].asked_by.push_back(name);
+    }
+    if (member.waits_for == 0) ready.push_back(name);
+  }
+  Frame frame;
+  frame.scope = instance.scope;
+  frame.self = &instance;
+  while (!ready.empty() && !stopped) {
+    const std::string name = std::move(ready.back());
+    ready.pop_back();
+    Slot& slot = instance.slots.find(name)->second;
+    force(instance, slot, Site{frame, slot.span});
+    for (const std::string& asking : members[name].asked_by) {
+      if (--members[asking].waits_for == 0) ready.push_back(asking);
+    }
+  }
+}
+
 Datum Elaborator::force(Instance& instance, Slot& slot, const Site& site) {
   if (slot.state == Slot::State::done) return slot.value;
+  if (stopped) return Poison{};  // what was under way stays so, and is no circle
+  if (depth > kMostDepth / 4 && instance.is_model && !ordered && slot.state == Slot::State::fresh) {
+    ordered = true;
+    force_ready(instance);
+    if (slot.state == Slot::State::done) return slot.value;
+  }
   const std::string name = source_text(slot.span);
   if (slot.state == Slot::State::running) {
     std::string path;
@@ -190,7 +234,8 @@ Datum Elaborator::force(Instance& instance, Slot& slot, const Site& site) {
   running_members.push_back(name);
   ++depth;
   if (depth > kMostDepth) {
-    error(DiagnosticKind::too_deep, site, "definitions are nested too deeply");
+    error(DiagnosticKind::too_deep, site, fmt::format("definitions are nested more than {} deep", kMostDepth))
+        .suggest("fewer of them, or one list: [… for k in 0..n]");
     stopped = true;
   } else {
     define(instance, *slot.item, member);

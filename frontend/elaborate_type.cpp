@@ -2,6 +2,8 @@
 // and a clash is told in the user's own names, with the place its number comes from.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "frontend/elaborator.h"
 #include "frontend/type_match.h"
 #include "support/suggest.h"
@@ -120,8 +122,11 @@ Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::s
   if (type.name.text == "int" && !type.has_sizes) {
     const Number* number = value.as<Number>();
     if (number != nullptr && number->is_whole) return value;
-    error(DiagnosticKind::wrong_kind, site,
-          fmt::format("{} is a whole number (int), this is {}", what, describe(value)));
+    Diagnostic& diagnostic =
+        error(DiagnosticKind::wrong_kind, site,
+              fmt::format("{} is a whole number (int), this is {}", what, describe(value)));
+    if (number != nullptr && number->real == std::floor(number->real) && std::fabs(number->real) < 0x1p53)
+      diagnostic.suggest(fmt::format("{:.0f}", number->real));
     return Poison{};
   }
   if (type.name.text == "bool" && !type.has_sizes) {

@@ -85,6 +85,7 @@ struct Elaborator {
   std::vector<std::string> known_names(const Frame& frame, bool numbers_only);
   // Evaluates a member when it is first asked for; a circle of members is an error.
   Datum force(Instance& instance, Slot& slot, const Site& site);
+  void force_ready(Instance& instance);
   void force_all(Instance& instance);  // but losses, metrics and outputs
   // An argument or a member of the instance itself.
   std::optional<Datum> own_slot(Instance& instance, const std::string& name, const Site& site);
@@ -155,6 +156,8 @@ struct Elaborator {
   void add_slots(Instance& instance);  // one per name that its body declares
   // Names the layers in `value` (one, or lists of them) by where they end up: the first place counts.
   void place(const Datum& value, Instance& parent, const std::string& segment, const std::string& saved);
+  // Whether layers are not nested too deep here; reports it, once, and stops where they are.
+  bool check_levels(const Instance& instance);
   // Whether the model owns it, directly or through others: then its parameters have names.
   bool is_anchored(const Instance& instance) const;
   // Reports a layer that is not anchored but used.
@@ -260,6 +263,7 @@ struct Elaborator {
 
   // State of the walk.
   int depth = 0;
+  bool ordered = false;  // force_ready was there
   int in_grad = 0;  // while the scalar of grad(…) is evaluated, sums over the batch stay sums of this batch
   size_t steps = 0;
   std::vector<std::pair<const void*, Instance*>> active_calls;

@@ -24,6 +24,7 @@ std::optional<Tensor> shown(Elaborator& e, const Datum& value, const Site& site)
   }
   const ListPtr* list = value.as<ListPtr>();
   if (list == nullptr || (*list)->empty()) return std::nullopt;
+  if (all_flags(value)) return e.as_tensor(Operand{value, site.span}, DType::boolean, "a value", site);
   const Tensor* first = (**list)[0].as<Tensor>();
   for (const Datum& item : **list) {
     const Tensor* tensor = item.as<Tensor>();
@@ -33,6 +34,27 @@ std::optional<Tensor> shown(Elaborator& e, const Datum& value, const Site& site)
     }
   }
   return e.as_tensor(Operand{value, site.span}, std::nullopt, "a value", site);
+}
+
+// The shape of a list as far as it has one, to say where two entries differ.
+std::string shape_text(const Datum& value) {
+  if (const std::optional<Constant> constant = constant_of(value)) return text_of(constant->dims);
+  if (const Tensor* tensor = value.as<Tensor>()) return text_of(*tensor);
+  return describe(value);
+}
+
+// Why `shown` shows nothing.
+std::string not_shown_reason(const Datum& value) {
+  const ListPtr* list = value.as<ListPtr>();
+  if (list == nullptr) return fmt::format("this is {}: no tensor that could be printed", describe(value));
+  if ((*list)->empty()) return "this list is empty: a tensor has at least one element";
+  const Datum& first = (**list)[0];
+  for (const Datum& item : **list) {
+    if (shape_text(item) == shape_text(first)) continue;
+    return fmt::format("this list is no tensor: its entries differ in shape, {} and {}", shape_text(first),
+                       shape_text(item));
+  }
+  return fmt::format("this list is no tensor: an entry is {}", describe(first));
 }
 
 std::string no_gradient_reason(const Datum& value, const Tensor& tensor, const std::string& name) {
@@ -79,7 +101,10 @@ Result<Exploration> build_exploration(const ast::File& file, Sources& sources, c
     Frame frame;
     frame.scope = library.main_scope;
     const std::optional<Tensor> tensor = shown(e, slot.value, Site{frame, slot.span});
-    if (!tensor) continue;
+    if (!tensor) {
+      out.not_shown[name] = not_shown_reason(slot.value);
+      continue;
+    }
     out.values.push_back(name);
     e.builder.output("value." + name, tensor->value);
     if (std::string reason = no_gradient_reason(slot.value, *tensor, name); !reason.empty()) {

@@ -268,7 +268,8 @@ void Scanner::number() {
     bad_number(begin, "a number has digits on both sides of its dot", std::move(mended));
   } else if (parsed.ec == std::errc::result_out_of_range && std::abs(value) != 0) {
     bad_number(begin, fmt::format("{} is beyond what a double can hold", digits_text), "");
-  } else if (integer && value > 9007199254740992.0) {
+  } else if (integer && (value > 9007199254740992.0 ||
+                         (value == 9007199254740992.0 && !digits_text.ends_with("9007199254740992")))) {
     bad_number(begin, fmt::format("{} is too large for a whole number (at most 2^53)", digits_text), "");
   } else if (parsed.ec == std::errc::result_out_of_range) {
     bad_number(begin, fmt::format("{} is beyond what a double can hold", digits_text), "");

@@ -103,6 +103,24 @@ void check_member(const ast::MemberItem& item, Diagnostics& diagnostics) {
 
 }  // namespace
 
+std::set<std::string, std::less<>> names_read(const ast::MemberItem& item) {
+  Reader reader;
+  if (const auto* member = std::get_if<ast::MemberBinding>(&item.node)) {
+    reader.expr(member->binding.value);
+    if (member->binding.type) reader.type(*member->binding.type);
+    for (const ast::Name& name : member->binding.names)
+      reader.read.erase(name.text);  // their earlier meaning
+  } else if (const auto* function = std::get_if<ast::Function>(&item.node)) {
+    reader.body(function->body);
+    for (const ast::Parameter& parameter : function->parameters) {
+      reader.expr(parameter.default_value);
+      if (parameter.type) reader.type(*parameter.type);
+    }
+    if (function->result) reader.type(*function->result);
+  }
+  return std::move(reader.read);
+}
+
 void lint(const ast::File& file, Diagnostics& diagnostics) {
   for (const ast::Item& item : file.items) {
     if (const auto* member = std::get_if<ast::MemberItem>(&item.node)) check_member(*member, diagnostics);

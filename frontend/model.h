@@ -93,6 +93,7 @@ struct Exploration {
   Graph init;
   double default_lr = 0;                           // of the optimiser
   std::vector<std::string> values;                 // names in source order
+  std::map<std::string, std::string> not_shown;    // value name → what it is, for what is no tensor
   std::map<std::string, std::string> no_gradient;  // value name → reason, for what is not differentiated
   std::vector<std::string> explanations;           // "x[10,3] @ weight.T[3,2] + bias[2] → [10,2] (…)"
 };

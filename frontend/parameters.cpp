@@ -238,15 +238,7 @@ void Elaborator::collect_parameters(const Datum& value, std::vector<Parameter*>&
   Instance& instance = **held;
   if (owned_only && instance.parent != owner && !instance.is_model) return;
   if (!seen.insert(&instance).second) return;
-  size_t levels = 0;
-  for (const Instance* i = &instance; i != nullptr; i = i->parent) ++levels;
-  if (levels > kMostNesting) {
-    diagnostics.error(DiagnosticKind::too_deep, instance.call_span,
-                      fmt::format("layers are nested more than {} deep: {} seems to contain itself",
-                                  kMostNesting, instance.kind));
-    stopped = true;
-    return;
-  }
+  if (!check_levels(instance)) return;
   force_all(instance);
   for (const auto& [name, local] : instance.arguments) {
     if (local.value.as<Instance*>() || local.value.as<ListPtr>()) {

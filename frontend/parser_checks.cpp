@@ -1,6 +1,9 @@
 // Rules that hold for every program whatever its arguments, and that the grammar alone does not say: a body
 // ends in its value, an `if` used as a value has both branches, no value goes nowhere, members stand where
 // they mean something.
+#include <algorithm>
+#include <map>
+
 #include "fmt/format.h"
 #include "frontend/parser_impl.h"
 
@@ -59,14 +62,35 @@ void Parser::check_block(const ast::Block& block, bool wants_value, std::string_
   }
 }
 
+void Parser::check_twice(const std::vector<ast::Name>& names, std::string_view what) {
+  std::map<std::string_view, Span> first;
+  for (const ast::Name& name : names) {
+    if (name.text == "_") continue;
+    const auto [at, fresh] = first.emplace(name.text, name.span);
+    if (!fresh)
+      error(DiagnosticKind::duplicate_name, name.span, fmt::format("{} is already {}", name.text, what))
+          .label(at->second, "first here");
+  }
+}
+
+void Parser::check_arguments(const std::vector<ast::Parameter>& parameters) {
+  std::vector<ast::Name> names;
+  for (const ast::Parameter& parameter : parameters) names.push_back(parameter.name);
+  check_twice(names, "an argument");
+}
+
 void Parser::check_members(const ast::Declaration* owner, const ast::MemberItem& member) {
   const bool in_optimizer = owner != nullptr && owner->kind == ast::DeclarationKind::optimizer;
-  if (const auto* rule = std::get_if<ast::Rule>(&member.node)) {
+  if (const auto* function = std::get_if<ast::Function>(&member.node)) {
+    check_arguments(function->parameters);
+  } else if (const auto* rule = std::get_if<ast::Rule>(&member.node)) {
+    check_arguments(rule->parameters);
     if (!in_optimizer)
       error(DiagnosticKind::misplaced_member, rule->keyword,
             fmt::format("{} belongs to an optimizer", sources_.text(rule->keyword)))
           .suggest("optimizer mine(lr = 0.01) { update(p, g) { p <- p - lr * g } }");
   } else if (const auto* goal = std::get_if<ast::Goal>(&member.node)) {
+    check_arguments(goal->parameters);
     if (in_optimizer)
       error(DiagnosticKind::misplaced_member, goal->keyword,
             fmt::format("{} belongs to a model", sources_.text(goal->keyword)));
@@ -82,7 +106,24 @@ void Parser::check_file(const ast::File& tree) {
   for (const ast::Item& item : tree.items) {
     const auto* declaration = std::get_if<ast::Declaration>(&item.node);
     if (declaration == nullptr) continue;
-    for (const ast::MemberItem& member : declaration->members) check_members(declaration, member);
+    check_arguments(declaration->parameters);
+    std::vector<ast::Name> states;
+    for (const ast::MemberItem& member : declaration->members) {
+      check_members(declaration, member);
+      const auto* state = std::get_if<ast::MemberBinding>(&member.node);
+      if (state != nullptr)
+        states.insert(states.end(), state->binding.names.begin(), state->binding.names.end());
+    }
+    // The members of models and layers are looked at when they are made.
+    if (declaration->kind == ast::DeclarationKind::optimizer) {
+      std::vector<ast::Name> names;  // an argument that is given twice is said already
+      for (const ast::Parameter& parameter : declaration->parameters) {
+        const auto is_this = [&](const ast::Name& name) { return name.text == parameter.name.text; };
+        if (std::none_of(names.begin(), names.end(), is_this)) names.push_back(parameter.name);
+      }
+      names.insert(names.end(), states.begin(), states.end());
+      check_twice(names, "a state or an argument");
+    }
     if (declaration->kind != ast::DeclarationKind::model) continue;
     if (model != nullptr)
       error(DiagnosticKind::two_models, declaration->name.span, "a file has one model; this is the second")

@@ -109,6 +109,9 @@ class Parser {
   void check_block(const ast::Block& block, bool wants_value, std::string_view what);
   void check_if(const ast::If& node, Span place, bool wants_value);
   void check_file(const ast::File& tree);
+  // Names that are given twice; `what` says what the first one is.
+  void check_twice(const std::vector<ast::Name>& names, std::string_view what);
+  void check_arguments(const std::vector<ast::Parameter>& parameters);
   void check_members(const ast::Declaration* owner, const ast::MemberItem& member);
 
   // ---- what beginners write (parser_hints.cpp) ----

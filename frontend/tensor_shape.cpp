@@ -263,6 +263,7 @@ Datum Elaborator::stack(const List& items, std::optional<DType> wanted, const Si
     if (tensor != nullptr && (!wanted || tensor->dtype != DType::f64)) dtype = tensor->dtype;
   }
   if (!dtype || *dtype == DType::f64) dtype = DType::f32;
+  if (std::all_of(items.begin(), items.end(), all_flags)) dtype = DType::boolean;
   for (const Datum& item : items) {
     std::optional<Tensor> tensor =
         as_tensor(Operand{item, site.span}, dtype, "a list used as a tensor", site);

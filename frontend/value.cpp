@@ -99,7 +99,11 @@ std::string describe(const Datum& datum) {
   struct Visitor {
     std::string operator()(const Poison&) const { return "a value with an error"; }
     std::string operator()(const NoneValue&) const { return "None"; }
-    std::string operator()(const Number& n) const { return "the number " + text_of(n); }
+    std::string operator()(const Number& n) const {
+      const std::string text = text_of(n);  // a real number shows that it is one
+      const bool looks_whole = !n.is_whole && text.find_first_not_of("-0123456789") == std::string::npos;
+      return "the number " + text + (looks_whole ? ".0" : "");
+    }
     std::string operator()(const Flag& f) const { return f.value ? "true" : "false"; }
     std::string operator()(const Constant& c) const { return "the numbers " + text_of(c.dims); }
     std::string operator()(const Draws&) const { return "a distribution"; }
@@ -224,6 +228,12 @@ std::optional<Constant> constant_of(const Datum& datum) {
   if (!gather(datum, 0, out.dims, true, values, out.whole)) return std::nullopt;
   out.values = std::make_shared<const std::vector<double>>(std::move(values));
   return out;
+}
+
+bool all_flags(const Datum& datum) {
+  const ListPtr* list = datum.as<ListPtr>();
+  if (list == nullptr) return datum.as<Flag>() != nullptr;
+  return !(*list)->empty() && std::all_of((*list)->begin(), (*list)->end(), all_flags);
 }
 
 bool is_applicable(const Datum& datum) {

@@ -178,6 +178,7 @@ std::string describe(const Datum& datum);
 bool same(const Datum& a, const Datum& b);
 // A number, or a rectangular list of numbers, as a constant; nothing for other values and for ragged lists.
 std::optional<Constant> constant_of(const Datum& datum);
+bool all_flags(const Datum& datum);      // true or false, or a list of nothing else
 bool is_applicable(const Datum& datum);  // can be called
 // Whether a list is a layer: empty, or with a layer, a function or such a list in it.
 bool is_layer_list(const List& list);

@@ -166,6 +166,8 @@ struct OpDef {
   // The names of its arguments ("a b") where the language calls it by its own name; elementwise ops only. Empty: no
   // function of the language, or one that frontend/builtins.cpp writes out.
   std::string_view arguments = {};
+  std::string_view written =
+      {};  // for docs/ops.md: how frontend/builtins.cpp has it called, "pick(z, label)"
   int min_operands = 1;
   int max_operands = 1;  // -1: any number
   uint32_t traits = 0;

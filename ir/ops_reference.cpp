@@ -80,8 +80,14 @@ std::string section(const OpDef& def, Op op) {
   std::string text = fmt::format("## {}\n\n{}\n\n", def.name, def.doc);
   if (!def.samples.empty()) text += fmt::format("{}\n", example(def, op));
   text += fmt::format("- operands: {}\n- attributes: {}\n", operands(def), fields(def));
-  if (!def.samples.empty()) text += fmt::format("- written: `{}`\n", notation(def));
-  if (!def.arguments.empty()) text += "- a function of the language\n";
+  if (!def.samples.empty()) text += fmt::format("- shown as `{}`\n", notation(def));
+  if (!def.arguments.empty()) {
+    std::string arguments(def.arguments);
+    for (size_t at = 0; (at = arguments.find(' ', at)) != std::string::npos; at += 2)
+      arguments.insert(at, ",");
+    text += fmt::format("- a function of the language: `{}({})`\n", def.name, arguments);
+  }
+  if (!def.written.empty()) text += fmt::format("- a function of the language: `{}`\n", def.written);
   text += def.derivative.vjp != nullptr ? "- gradient: yes\n"
                                         : fmt::format("- gradient: none; {}\n", def.derivative.why_not);
   text += fmt::format("- lowered: {}\n", std::visit(LoweringText{}, def.lower));
@@ -98,7 +104,10 @@ std::string ops_reference() {
       "<!-- Made by `nnc ops --markdown` from the op table (ir/ops/); do not edit. -->\n\n"
       "Every op, in the order of the table. Operands of an elementwise op have exactly equal shapes; a "
       "repeated\n"
-      "axis is a `broadcast`. A *smooth* op is twice differentiable. The text form is described in ir.md.\n";
+      "axis is a `broadcast`. A *smooth* op is twice differentiable. The text form is described in ir.md.\n"
+      "What an op is *shown as* is its notation in messages and reports, for people; what can be written in "
+      "a model\n"
+      "is an operator of the language, or said to be a function of it.\n";
   const std::span<const OpDef* const> table = all_ops();
   for (size_t i = 0; i < table.size(); ++i) text += "\n" + section(*table[i], static_cast<Op>(i));
   return text;

@@ -73,8 +73,7 @@ class ConfigReader {
       config_.whole_batch = s->string == "all";
       if (!config_.whole_batch)
         reader.bad(*s, fmt::format("train.batch is a whole number or \"all\", not {}", s->text()))
-            .suggest(s->string.find_first_not_of("0123456789") == std::string::npos ? "batch = " + s->string
-                                                                                    : "batch = \"all\"");
+            .suggest(reader.is_whole(s->string, 1, 1 << 30) ? "batch = " + s->string : "batch = \"all\"");
       else if (!config_.data.present())
         diagnostics_.error(DiagnosticKind::conflicting_keys, s->span,
                            "without data there is no batch of all rows");

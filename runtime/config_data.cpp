@@ -141,7 +141,8 @@ class DataKeys {
   }
 
   static void read_split(TableReader& reader, DataSpec& data) {
-    const Setting* s = reader.typed("split", {Kind::real, Kind::integer}, "a share from 0 to 1");
+    const Setting* s = reader.typed("split", {Kind::real, Kind::integer}, "a share from 0 to 1",
+                                    kLeastPositive, 1 - 0x1p-53);
     if (s == nullptr) return;
     if (!(s->real > 0 && s->real < 1))
       reader.bad(*s, fmt::format("data.split must be above 0 and below 1, not {}", s->text()));

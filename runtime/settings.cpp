@@ -286,20 +286,19 @@ Result<Setting> parse_settings(const std::string& path, std::string text, Source
   }
 }
 
-namespace {
-
-// The value of an override, if it is TOML.
-std::optional<Setting> parse_value(const std::string& value, const Sources& sources, FileId file) {
+std::optional<Setting> parse_value(const std::string& value) {
   if (value.find('\n') != std::string::npos || too_deep(value)) return std::nullopt;
   try {
     const toml::parse_result parsed = toml::parse(std::string_view("v = " + value));
     if (!parsed || parsed.table().size() != 1) return std::nullopt;
-    Setting setting = convert(*parsed.table().get("v"), sources, file, "--set");
-    if (setting.kind != Setting::Kind::other) return setting;
+    Sources none;
+    return convert(*parsed.table().get("v"), none, none.add("--set", "v = " + value), "--set");
   } catch (const BrokenToml&) {
   }
   return std::nullopt;
 }
+
+namespace {
 
 std::string trim(const std::string& text) {
   const size_t begin = text.find_first_not_of(" \t");
@@ -356,7 +355,9 @@ Status apply_override(Setting& root, const std::string& assignment, Sources& sou
   const auto value_begin = static_cast<uint32_t>(assignment.find(value, equals + 1));
   const Span key_span{file, 0, static_cast<uint32_t>(equals)};
   Setting setting;
-  if (std::optional<Setting> parsed = parse_value(value, sources, file)) {
+  std::optional<Setting> parsed = parse_value(value);
+  // A date is text to most keys; to an argument of the model it would be a subtraction.
+  if (parsed && (parsed->kind != Setting::Kind::other || key.starts_with("args."))) {
     setting = *std::move(parsed);
   } else {
     setting.kind = Setting::Kind::string;

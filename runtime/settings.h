@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,9 @@ std::string quote(std::string_view text);
 
 Result<Setting> parse_settings(const std::string& path, std::string text, Sources& sources,
                                Diagnostics& diagnostics);
+
+// One value in TOML syntax; nothing if it is none. Its places mean nothing.
+std::optional<Setting> parse_value(const std::string& value);
 
 // Applies "key.path=value". The value is TOML; what does not parse as TOML is a string.
 Status apply_override(Setting& root, const std::string& assignment, Sources& sources,

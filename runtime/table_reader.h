@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
+#include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +18,7 @@
 
 namespace nnc::runtime {
 
+constexpr double kLeastPositive = std::numeric_limits<double>::denorm_min();
 // "no upper limit" for whole numbers.
 constexpr int64_t kMost = int64_t{1} << 40;
 
@@ -43,18 +46,22 @@ class TableReader {
     record(key, to ? "true" : "false", false);
   }
   void read(const std::string& key, int64_t& to, int64_t low, int64_t high) {
-    if (const Setting* s = typed(key, {Kind::integer}, "a whole number")) {
+    if (const Setting* s = typed(key, {Kind::integer}, "a whole number", static_cast<double>(low),
+                                 static_cast<double>(high))) {
       if (s->integer < low || s->integer > high)
-        bad(*s, high == kMost
-                    ? fmt::format("{} must be at least {}, not {}", name(key), low, s->integer)
-                    : fmt::format("{} must be from {} to {}, not {}", name(key), low, high, s->integer));
+        bad(*s,
+            high == kMost
+                ? fmt::format("{} must be at {} {}, not {}", name(key), s->integer < low ? "least" : "most",
+                              s->integer < low ? low : high, s->integer)
+                : fmt::format("{} must be from {} to {}, not {}", name(key), low, high, s->integer));
       else
         to = s->integer;
     }
     record(key, std::to_string(to), false);
   }
   void read(const std::string& key, double& to, bool positive) {
-    if (const Setting* s = typed(key, {Kind::integer, Kind::real}, "a number")) {
+    if (const Setting* s = typed(key, {Kind::integer, Kind::real}, "a number",
+                                 positive ? kLeastPositive : -std::numeric_limits<double>::max())) {
       if (!std::isfinite(s->real) || (positive && !(s->real > 0)))
         bad(*s, fmt::format("{} must be {}, not {}", name(key), positive ? "above 0" : "finite", s->text()));
       else
@@ -97,16 +104,23 @@ class TableReader {
   }
 
   // The setting if it is there and of one of these kinds; reports it if it is of another.
-  const Setting* typed(const std::string& key, std::initializer_list<Kind> kinds, const char* wanted) {
+  // A number in quotes gets them taken off as its mend, if it is from `low` to `high`.
+  const Setting* typed(const std::string& key, std::initializer_list<Kind> kinds, const char* wanted,
+                       double low = -std::numeric_limits<double>::max(),
+                       double high = std::numeric_limits<double>::max()) {
     const Setting* s = find(key);
     if (s == nullptr) return nullptr;
     if (std::find(kinds.begin(), kinds.end(), s->kind) != kinds.end()) return s;
     Diagnostic& d = bad(*s, fmt::format("{} must be {}, not {}", name(key), wanted,
                                         s->kind == Kind::real ? s->text() : describe_kind(s->kind)));
-    if (s->kind == Kind::string && *kinds.begin() != Kind::string && !s->string.empty() &&
-        s->string.find_first_not_of("0123456789.-+e") == std::string::npos)
+    if (s->kind == Kind::string && is_number(s->string, kinds, low, high))
       d.suggest(fmt::format("{} = {}", key, s->string));
     return nullptr;
+  }
+
+  // Whether a string holds such a number as TOML writes it.
+  static bool is_whole(const std::string& text, int64_t low, int64_t high) {
+    return is_number(text, {Kind::integer}, static_cast<double>(low), static_cast<double>(high));
   }
 
   Diagnostic& bad(const Setting& s, std::string message) {
@@ -142,6 +156,14 @@ class TableReader {
   }
 
  private:
+  // Whether TOML reads the text as a number of one of the kinds, between the limits.
+  static bool is_number(const std::string& text, std::initializer_list<Kind> kinds, double low, double high) {
+    const auto takes = [&](Kind kind) { return std::find(kinds.begin(), kinds.end(), kind) != kinds.end(); };
+    const std::optional<Setting> value = parse_value(text);
+    if (!value || (value->kind != Kind::integer && value->kind != Kind::real)) return false;
+    return takes(value->kind) && value->real >= low && value->real <= high;
+  }
+
   void record_list(const std::string& key, const std::vector<std::string>& items) {
     std::string out = "[";
     for (size_t i = 0; i < items.size(); ++i)

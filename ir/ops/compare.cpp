@@ -150,6 +150,7 @@ constexpr OpDef truth(std::string_view name, std::string_view doc, uint32_t trai
 constinit const OpDef k_op_where = {
     .name = "where",
     .doc = "The second operand where the first is true, else the third.",
+    .written = "where(c, a, b)",
     .min_operands = 3,
     .max_operands = 3,
     .traits = kElementwise,

@@ -163,7 +163,7 @@ std::vector<DenseTensor> eval_softmax_xent_grad(std::span<const DenseTensor> x, 
 
 MathText math_softmax_xent_grad(std::span<const MathText> x, const Attrs&) {
   return {
-      fmt::format("({} − onehot({})) · {} / n", at_least(x[0], kSum), x[1].text, at_least(x[2], kProduct)),
+      fmt::format("({} − one_hot({})) · {} / n", at_least(x[0], kSum), x[1].text, at_least(x[2], kProduct)),
       kProduct};
 }
 

@@ -95,7 +95,7 @@ std::vector<DenseTensor> eval_one_hot(std::span<const DenseTensor> x, const Attr
 }
 
 MathText math_one_hot(std::span<const MathText> x, const Attrs&) {
-  return call("onehot", x);
+  return call("one_hot", x);
 }
 
 const Sample kOneHotSamples[] = {
@@ -109,6 +109,7 @@ const Sample kOneHotSamples[] = {
 constinit const OpDef k_op_pick = {
     .name = "pick",
     .doc = "From each run along the last axis the entry that the index names; indices are clamped.",
+    .written = "pick(z, label)",
     .min_operands = 2,
     .max_operands = 2,
     .traits = kSmooth,
@@ -124,6 +125,7 @@ constinit const OpDef k_op_pick = {
 constinit const OpDef k_op_one_hot = {
     .name = "one_hot",
     .doc = "A new last axis that is 1 at the index and 0 elsewhere; all 0 for an index outside it.",
+    .written = "one_hot(label, classes)",
     .attrs = ClassesAttrs{},
     .infer = ops::infer_one_hot,
     .derivative = no_gradient("its operand is an index"),

@@ -270,6 +270,7 @@ constinit const OpDef k_op_pad = {
 constinit const OpDef k_op_concat = {
     .name = "concat",
     .doc = "The operands one after the other along one axis.",
+    .written = "concat(list, axis = …)",
     .max_operands = -1,
     .traits = kSmooth,
     .attrs = AxisAttrs{},

@@ -165,6 +165,7 @@ const Sample kAccumulateSamples[] = {{{{DType::f32, {}}}, NoAttrs{}}, {{{DType::
 constinit const OpDef k_op_reduce_sum = {
     .name = "reduce_sum",
     .doc = "The sum along the axes, which the result lacks.",
+    .written = "sum(x, axis = …, keep = …)",
     .traits = kReduces | kSmooth,
     .attrs = ReduceAttrs{},
     .infer = ops::infer_reduce,
@@ -178,6 +179,7 @@ constinit const OpDef k_op_reduce_sum = {
 constinit const OpDef k_op_reduce_max = {
     .name = "reduce_max",
     .doc = "The largest element along the axes; a NaN stays one. Ties share the gradient evenly.",
+    .written = "max(x, axis = …, keep = …)",
     .traits = kReduces,
     .attrs = ReduceAttrs{},
     .infer = ops::infer_reduce,
@@ -191,6 +193,7 @@ constinit const OpDef k_op_reduce_max = {
 constinit const OpDef k_op_reduce_min = {
     .name = "reduce_min",
     .doc = "The smallest element along the axes; a NaN stays one. Ties share the gradient evenly.",
+    .written = "min(x, axis = …, keep = …)",
     .traits = kReduces,
     .attrs = ReduceAttrs{},
     .infer = ops::infer_reduce,
@@ -204,6 +207,7 @@ constinit const OpDef k_op_reduce_min = {
 constinit const OpDef k_op_argmax = {
     .name = "argmax",
     .doc = "The index (i32) of the largest element along the axis; the first of equals.",
+    .written = "argmax(x, axis = …)",
     .traits = kReduces,
     .attrs = AxisAttrs{},
     .infer = ops::infer_argmax,

@@ -265,6 +265,7 @@ constinit const OpDef k_op_broadcast = {
 constinit const OpDef k_op_reshape = {
     .name = "reshape",
     .doc = "The same elements in row-major order under another shape.",
+    .written = "reshape(x, shape)",
     .traits = kSmooth,
     .attrs = ReshapeAttrs{},
     .infer = ops::infer_reshape,

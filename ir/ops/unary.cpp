@@ -414,6 +414,7 @@ constinit const OpDef k_op_logical_not = {
 constinit const OpDef k_op_cast = {
     .name = "cast",
     .doc = "Another dtype. Float to integer truncates and saturates, NaN gives 0; to bool is \"not zero\".",
+    .written = "f32(x), i32(x)",
     .traits = kElementwise,
     .attrs = CastAttrs{},
     .infer = ops::infer_cast,

@@ -30,6 +30,44 @@ TEST_CASE("programs that would not end are refused") {
           "recursion");
 }
 
+// param y0, then `count` definitions that each read the one before, and their loss.
+std::string chain(int count, bool backwards, const std::string& of_one) {
+  std::string text = "fn f(x) = x * 0.999 + 0.001\nparam y0: f32[2] = 1\n";
+  for (int i = 1; i <= count; ++i) {
+    const int k = backwards ? count + 1 - i : i;
+    std::string line = of_one;
+    for (size_t at = 0; (at = line.find('#')) != std::string::npos;)
+      line.replace(at, 1, std::to_string(k - 1));
+    text += "y" + std::to_string(k) + " = " + line + "\n";
+  }
+  return text + "loss = sum(y" + std::to_string(count) + ")\n";
+}
+
+TEST_CASE("a chain of definitions does not nest") {
+  for (const bool backwards : {false, true}) {
+    for (const char* one : {"y# * 0.999 + 0.001", "f(y#)", "if true { y# } else { 1 }"}) {
+      const auto built = build(chain(1000, backwards, one));
+      INFO(one << "\n" << built->said);
+      CHECK(built->said.empty());
+    }
+  }
+  // What is under way when the order is made, and only looks as if it read what comes later, is no circle.
+  std::string text = chain(200, true, "y# + 1");
+  text += "first = if false { second } else { y200 }\nsecond = first + 1\n";
+  CHECK(build(text)->said.empty());
+}
+
+TEST_CASE("what is too deep is said once") {
+  std::string text = "layer deep() {\n";
+  for (int i = 1000; i > 0; --i)
+    text += "  y" + std::to_string(i) + " = y" + std::to_string(i - 1) + " + 1\n";
+  text += "  y0 = 1\n  fn forward(x) = x * y1000\n}\n";
+  const auto built = build(text + "model m {\n  a = deep()\n  param w: f32[] = 1\n  loss = a(w)\n}\n");
+  INFO(built->said);
+  CHECK(built->said.find("[too_deep]") != std::string::npos);
+  CHECK(built->said.find("[cyclic_definition]") == std::string::npos);
+}
+
 TEST_CASE("the examples elaborate, or say plainly what is not built") {
   size_t good = 0;
   const auto files = test::nn_files("examples");

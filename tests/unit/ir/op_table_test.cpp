@@ -288,7 +288,7 @@ TEST_CASE("the notation of an op reads like mathematics") {
   CHECK(math(Op::matmul, {sum, {"w", 100}}, MatmulAttrs{false, true}) == "(a + b) · wᵀ");
   CHECK(math(Op::reduce_sum, {sum}, ReduceAttrs{{1}}) == "sum(a + b, axis = 1)");
   CHECK(math(Op::permute, {sum}, PermuteAttrs{{1, 0}}) == "(a + b)ᵀ");
-  CHECK(math(Op::softmax_xent_grad, {{"p", 100}, {"y", 100}, {"g", 100}}) == "(p − onehot(y)) · g / n");
+  CHECK(math(Op::softmax_xent_grad, {{"p", 100}, {"y", 100}, {"g", 100}}) == "(p − one_hot(y)) · g / n");
   CHECK(math(Op::grad, {{"loss", 100}, {"w", 100}}) == "∂loss/∂w");
 }
 

@@ -82,6 +82,19 @@ const std::vector<Case>& cases() {
                 of_config("a = " + brackets).substr(0, 160) +
                 of_config("model = \"a.nn\"\n", {"train." + parts + "b=1"}).substr(0, 60);
        }},
+      // A mend is offered where it would be taken.
+      {"bad_value-mends",
+       [] {
+         return of_config(
+                    "model = \"a.nn\"\ndata = { train = \"t.csv\", split = \"99999999999999999999\" }\n"
+                    "train = { batch = \"99999999999999999999\", keep = \"1979-05-27\", seed = \"-1\", "
+                    "epochs = \"5\" }\n") +
+                of_config(
+                    "model = \"a.nn\"\ndata = { train = \"t.csv\", split = \"0.5\" }\ntrain = { batch = \"\" "
+                    "}\n") +
+                of_config("model = \"a.nn\"\ntrain = { batch = \"64\", steps = 2000000000000 }\n") +
+                of_config("model = \"a.nn\"\n", {"args.hidden=1979-05-27"});
+       }},
       {"run_file_syntax-set", [] { return of_config("model = \"digits.nn\"\n", {"train.batch"}); }},
       {"unknown_key",
        [] {
