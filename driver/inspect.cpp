@@ -1,18 +1,41 @@
 // nnc inspect FILE --stage=…: any stage of a model as text that reads back, or the tensors of a checkpoint.
 #include "driver/commands.h"
 #include "driver/inspect_tensor.h"
+#include "driver/report.h"
 #include "driver/session.h"
 #include "frontend/parser.h"
 #include "ir/kernel_text.h"
+#include "nlohmann/json.hpp"
 #include "runtime/checkpoint.h"
 #include "runtime/trained_run.h"
 
 namespace nnc::driver {
 namespace {
 
+// A stage as its text; with --json as an object that says which stage of which file it is.
+void show_text(Session& session, const std::string& text) {
+  if (!session.options.json) return session.console.write(text);
+  const Options& options = session.options;
+  write_json(session.console,
+             {{"file", options.arguments.front()}, {"stage", options.stage}, {"text", text}});
+}
+
+nlohmann::ordered_json checkpoint_json(const runtime::Checkpoint& checkpoint) {
+  nlohmann::ordered_json json{{"file", checkpoint.path}, {"metadata", checkpoint.metadata}};
+  json["tensors"] = nlohmann::ordered_json::array();
+  for (const runtime::StoredTensor& t : checkpoint.tensors)
+    json["tensors"].push_back(
+        {{"name", t.name}, {"dtype", t.dtype}, {"shape", t.shape}, {"bytes", t.end - t.begin}});
+  return json;
+}
+
 int list_checkpoint(Session& session, const std::string& path) {
-  if (const Result<std::string> text = runtime::describe_checkpoint(path, session.diagnostics))
+  if (session.options.json) {
+    if (const auto checkpoint = runtime::read_checkpoint(path, session.diagnostics))
+      write_json(session.console, checkpoint_json(*checkpoint));
+  } else if (const Result<std::string> text = runtime::describe_checkpoint(path, session.diagnostics)) {
     session.console.write(*text);
+  }
   return session.leave();
 }
 
@@ -24,7 +47,7 @@ int show_syntax_tree(Session& session, const std::string& path) {
     model = config->model;
   }
   if (const Result<ast::File> tree = parse_model(session, model))
-    session.console.write(frontend::dump(*tree, session.sources));
+    show_text(session, frontend::dump(*tree, session.sources));
   return session.leave();
 }
 
@@ -40,11 +63,11 @@ int show_program(Session& session, const Result<kernel::Program>& program) {
   const CodegenOptions codegen = codegen_options(session.options);
   const std::string& stage = session.options.stage;
   if (stage == "llvm")
-    session.console.write(llvm_text(*program, codegen));
+    show_text(session, llvm_text(*program, codegen));
   else if (stage == "asm")
-    session.console.write(assembly_text(*program, codegen));
+    show_text(session, assembly_text(*program, codegen));
   else
-    session.console.write(kernel::print(*program));
+    show_text(session, kernel::print(*program));
   return session.leave();
 }
 
@@ -53,19 +76,19 @@ int show_graph(Session& session, const std::string& path) {
   const Result<Module> module = load_module(session, path);
   if (!module) return session.leave();
   if (session.options.graph == "all" && stage == "graph") {
-    session.console.write(print(*module));
+    show_text(session, print(*module));
     return session.leave();
   }
   const Result<Graph> graph = choose_graph(session, *module);
   if (!graph) return session.leave();
   if (stage == "graph") {
-    session.console.write(print(*graph));
+    show_text(session, print(*graph));
     return session.leave();
   }
   if (stage != "grad" && stage != "fused") return show_program(session, scheduled_program(session, *graph));
   if (const Result<Graph> done =
           run_pipeline(session, *graph, stage == "grad" ? passes::Stage::grad : passes::Stage::fused))
-    session.console.write(print(*done));
+    show_text(session, print(*done));
   return session.leave();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -10,6 +11,7 @@
 #include "driver/template_sheet.h"
 #include "driver/tensor_text.h"
 #include "driver/trained.h"
+#include "nlohmann/json.hpp"
 #include "runtime/file.h"
 #include "support/suggest.h"
 
@@ -202,6 +204,20 @@ Status draw(Session& session, const Source& source, const std::string& name, con
   return Done();
 }
 
+// The values in row-major order; what JSON has no number for is a string.
+nlohmann::ordered_json tensor_json(const std::string& name, const DenseTensor& tensor) {
+  nlohmann::ordered_json json{
+      {"name", name}, {"dtype", dtype_name(tensor.type.dtype)}, {"shape", tensor.type.shape}};
+  json["values"] = nlohmann::ordered_json::array();
+  for (const double value : tensor.data) {
+    if (std::isfinite(value))
+      json["values"].push_back(value);
+    else
+      json["values"].push_back(fmt::format("{}", value));
+  }
+  return json;
+}
+
 }  // namespace
 
 bool asks_for_tensor(const Options& options) {
@@ -227,7 +243,9 @@ int show_tensor(Session& session, const std::string& path, FileKind kind) {
   const Result<DenseTensor> tensor = values_of(session, source->checkpoint, *stored);
   if (!tensor) return session.leave();
   const bool rows = tensor->type.shape.size() > 1;
-  if (session.options.output.empty())
+  if (session.options.output.empty() && session.options.json)
+    write_json(session.console, tensor_json(name, *tensor));
+  else if (session.options.output.empty())
     session.console.print("{}: {} ={}{}\n", name, to_string(tensor->type), rows ? "\n  " : " ",
                           tensor_text(*tensor, rows ? 2 : 0));
   else if (!draw(session, *source, name, *tensor))

@@ -78,6 +78,10 @@ std::string Table::text(std::string_view indent) const {
   return out;
 }
 
+void write_json(Console& console, const nlohmann::ordered_json& json) {
+  console.print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
 uint64_t peak_bytes(const Bundle& bundle) {
   uint64_t temporaries = 0, constants = 0;
   for (const EntryPoint& entry : bundle.entries) {

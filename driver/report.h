@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "codegen/program.h"
+#include "driver/console.h"
+#include "nlohmann/json_fwd.hpp"
 #include "support/diagnostic.h"
 
 namespace nnc::driver {
@@ -18,6 +20,9 @@ std::string flops_text(double flops);    // "324.3 k", "36.5 G"
 
 // A JSON array with one object per diagnostic: severity, kind, message, file, line, column, help, notes.
 std::string diagnostics_json(const Diagnostics& diagnostics, const Sources& sources);
+
+// The object on stdout; bytes that are no UTF-8 are replaced.
+void write_json(Console& console, const nlohmann::ordered_json& json);
 
 // Aligned columns, two spaces apart.
 class Table {
