@@ -152,7 +152,7 @@ int compare(const Options& options, Console& console) {
   if (options.json) {
     Json brief = json;
     for (Json& run : brief["runs"]) run.erase("curves");
-    console.print("{}\n", brief.dump(2, ' ', false, Json::error_handler_t::replace));
+    write_json(console, brief);
   } else {
     console.write(text_tables(json));
   }

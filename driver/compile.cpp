@@ -160,10 +160,10 @@ int compile(const Options& options, Console& console) {
   const Result<Compiled> compiled = compile_all(session, options.arguments.front());
   if (!compiled) return session.leave();
   const int threads = codegen_options(options).threads;
-  console.write(options.json ? compiled_json(*compiled, threads, session.sources)
-                                       .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
-                                   "\n"
-                             : text_report(*compiled, threads, session.sources));
+  if (options.json)
+    write_json(console, compiled_json(*compiled, threads, session.sources));
+  else
+    console.write(text_report(*compiled, threads, session.sources));
   return session.leave();
 }
 

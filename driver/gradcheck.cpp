@@ -235,7 +235,7 @@ void show_json(Console& console, const std::vector<Checked>& all, double toleran
                                   {"compared", c.compared},
                                   {"max_relative_error", c.error},
                                   {"good", is_good(c, tolerance)}});
-  console.print("{}\n", json.dump(2));
+  write_json(console, json);
 }
 
 }  // namespace

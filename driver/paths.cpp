@@ -165,7 +165,7 @@ int paths(const Options& options, Console& console) {
   paths.axes = plane->axes();
   paths.surface = survey(*surveyor, *plane, view_of(*surveyor, *plane, paths.ways));
   if (options.json)
-    console.print("{}\n", common_json(paths).dump(2, ' ', false, Json::error_handler_t::replace));
+    write_json(console, common_json(paths));
   else
     console.write(text_table(paths));
   for (const std::string& target : targets)

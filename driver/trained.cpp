@@ -96,8 +96,7 @@ Result<Trained> open_trained(Session& session, const std::string& path, ChangedM
       .note("the weights of that one would be used in this one")
       .suggest(
           "nnc train RUN.toml trains it as it is now; or undo the change; or --checkpoint FILE uses the "
-          "weights all the "
-          "same");
+          "weights all the same");
   return Failure();
 }
 

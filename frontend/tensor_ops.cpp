@@ -25,25 +25,29 @@ std::string call_text(std::string_view function, const std::string& argument) {
   return wrapped ? std::string(function) + argument : fmt::format("{}({})", function, argument);
 }
 
-// What NumPy would make of it, for messages.
-std::optional<Dims> numpy_dims(const Dims& a, const Dims& b) {
+// Aligned at the end, each axis as `meet` makes it of the two; nothing where it makes nothing.
+template <class Meet>
+std::optional<Dims> aligned_dims(const Dims& a, const Dims& b, Meet meet) {
   const size_t rank = std::max(a.size(), b.size());
   Dims out(rank);
   for (size_t i = 0; i < rank; ++i) {
     const size_t from_end = rank - i;
     const Dim* da = from_end <= a.size() ? &a[a.size() - from_end] : nullptr;
     const Dim* db = from_end <= b.size() ? &b[b.size() - from_end] : nullptr;
-    if (da == nullptr || db == nullptr) {
-      out[i] = da ? *da : *db;
-    } else if (da->extent == db->extent || db->extent == 1) {
-      out[i] = *da;
-    } else if (da->extent == 1) {
-      out[i] = *db;
-    } else {
-      return std::nullopt;
-    }
+    const std::optional<Dim> met = da && db ? meet(*da, *db) : std::optional<Dim>(da ? *da : *db);
+    if (!met) return std::nullopt;
+    out[i] = *met;
   }
   return out;
+}
+
+// What NumPy would make of it, for messages.
+std::optional<Dims> numpy_dims(const Dims& a, const Dims& b) {
+  return aligned_dims(a, b, [](const Dim& da, const Dim& db) -> std::optional<Dim> {
+    if (da.extent == db.extent || db.extent == 1) return da;
+    if (da.extent == 1) return db;
+    return std::nullopt;
+  });
 }
 
 // `message`, and what the shapes would have made, or that a batch axis equals only itself.
@@ -133,26 +137,16 @@ const Elementwise& elementwise_of(ast::BinaryOp op) {
 std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b) {
   if (a.empty()) return b;
   if (b.empty()) return a;
-  const size_t rank = std::max(a.size(), b.size());
-  Dims out(rank);
-  for (size_t i = 0; i < rank; ++i) {
-    const size_t from_end = rank - i;
-    const Dim* da = from_end <= a.size() ? &a[a.size() - from_end] : nullptr;
-    const Dim* db = from_end <= b.size() ? &b[b.size() - from_end] : nullptr;
-    if (da == nullptr || db == nullptr) {
-      out[i] = da ? *da : *db;
-    } else if (unify(*da, *db)) {
-      out[i] = da->name.empty() && !db->name.empty() ? *db : *da;
-      out[i].written_one = da->written_one && db->written_one;
-    } else if (da->written_one && a.size() <= b.size()) {
-      out[i] = *db;
-    } else if (db->written_one && b.size() <= a.size()) {
-      out[i] = *da;
-    } else {
-      return std::nullopt;
+  return aligned_dims(a, b, [&](const Dim& da, const Dim& db) -> std::optional<Dim> {
+    if (unify(da, db)) {
+      Dim met = da.name.empty() && !db.name.empty() ? db : da;
+      met.written_one = da.written_one && db.written_one;
+      return met;
     }
-  }
-  return out;
+    if (da.written_one && a.size() <= b.size()) return db;
+    if (db.written_one && b.size() <= a.size()) return da;
+    return std::nullopt;
+  });
 }
 
 Datum Elaborator::emit(Op op, std::vector<Value> operands, Attrs attrs, Dims dims, DType dtype,

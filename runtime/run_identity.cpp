@@ -137,7 +137,6 @@ std::string saved_config(const RunConfig& config) {
     std::error_code ignored;
     return quote(fs::absolute(path, ignored).lexically_normal().string());
   };
-  std::string last_phase;
   for (const auto& [key, value] : config.values) {
     if (key == "train.out") continue;
     if (key.starts_with("phase.")) continue;
