@@ -268,7 +268,7 @@ bool KernelEmitter::exceeds(BufferId id, int64_t cache_bytes) const {
 }
 
 void KernelEmitter::run_stores(const std::vector<kernel::Store>& stores) {
-  // All values before any store: a store may overwrite what another value reads (p, m, v of an optimiser).
+  // All values before any store: a store may overwrite what another value reads (p, m, v of an optimizer).
   for (const kernel::Store& s : stores) expr(s.value);
   for (const kernel::Store& s : stores) store(s);
 }

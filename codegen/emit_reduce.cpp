@@ -211,7 +211,7 @@ KernelEmitter::Values KernelEmitter::reduce_terms(const kernel::Reduce& reduce) 
 
 // The terms are numbered, because a segment may start in the middle of a nest. The sixteen partial states of the segment at
 // hand lie in memory, and so does what is finished of the tree over the segments: one state per level, the whole subtree of
-// 2^level segments that still waits for its right neighbour. So the memory grows with the logarithm of the sum only.
+// 2^level segments that still waits for its right neighbor. So the memory grows with the logarithm of the sum only.
 KernelEmitter::Values KernelEmitter::segments(const kernel::Reduce& reduce, const Values& start,
                                               const std::function<Values()>& term, const Merge& f) {
   NNC_CHECK(start.size() == 1, "segments hold one component");

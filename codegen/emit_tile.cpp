@@ -120,7 +120,7 @@ KernelEmitter::Values KernelEmitter::tile_sum(const Tile& t, int64_t rows, int64
   });
 }
 
-// Asks for what the stores will read at the tile's own elements (an optimiser's p, m, v), so that it arrives
+// Asks for what the stores will read at the tile's own elements (an optimizer's p, m, v), so that it arrives
 // from memory while the sum is computed.
 void KernelEmitter::tile_prefetch(const Tile& t, int64_t rows, int64_t vectors) {
   std::vector<ExprId> pending = roots_;

@@ -133,7 +133,7 @@ uint64_t local_bytes(const Kernel& kernel, BufferId id) {
 MemoryPlan plan_memory(const std::vector<Program>& programs) {
   MemoryPlan plan;
   std::map<std::string, size_t> tensor_at;
-  // Parameters first and in the order of the first program that has them, so that an optimiser could sweep
+  // Parameters first and in the order of the first program that has them, so that an optimizer could sweep
   // them flat.
   const auto add_tensor = [&](const Slot& slot) {
     const auto [at, is_new] = tensor_at.try_emplace(slot.name, plan.tensors.size());

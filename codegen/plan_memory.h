@@ -1,4 +1,4 @@
-// Offsets for every slot of a set of programs. Parameters, optimiser state, scalars and outputs get places of
+// Offsets for every slot of a set of programs. Parameters, optimizer state, scalars and outputs get places of
 // their own in `state`, shared by name over all programs; temporaries of one program share an arena by
 // lifetime, counted in barrier intervals (what lives in the same interval never overlaps).
 #pragma once

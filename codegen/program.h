@@ -1,5 +1,5 @@
 // What code generation hands to the runtime; no LLVM types. A bundle is a set of compiled entry points that
-// share one state: parameters and optimiser state lie at the same offsets for all of them.
+// share one state: parameters and optimizer state lie at the same offsets for all of them.
 //
 // Plain C at the border, so that an exported model needs neither nnc nor C++: an entry point is
 //     void entry(nnc_context* context, int32_t thread, int32_t threads)
@@ -22,7 +22,7 @@ extern "C" {
 // Owned by the caller, zeroed before first use, 64-byte aligned. `arrived`, `generation` and `left` are the
 // entry's own.
 struct nnc_context {
-  unsigned char* state;  // parameters, optimiser state, scalars, outputs: kept from step to step
+  unsigned char* state;  // parameters, optimizer state, scalars, outputs: kept from step to step
   unsigned char* arena;  // temporaries of one entry point, scratch of its threads
   const unsigned char* const* inputs;  // one per input tensor of the entry point, row-major
   unsigned char* claims;  // NNC_CLAIM_BYTES per thread, zeroed before first use; which tasks are taken
@@ -66,7 +66,7 @@ struct MemoryBill {
   uint64_t inputs = 0;       // one batch
   uint64_t constants = 0;    // those that are data; they lie beside the machine code
   uint64_t arena = 0;  // what is allocated for temporaries: gradients and activations, planned by lifetimes
-  uint64_t state = 0;  // what is allocated for parameters, optimiser state, scalars, outputs
+  uint64_t state = 0;  // what is allocated for parameters, optimizer state, scalars, outputs
   uint64_t peak() const { return arena + scratch + state + inputs + constants; }
 };
 

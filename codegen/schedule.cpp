@@ -225,7 +225,7 @@ class Scheduler {
       }
     }
     // A sum so shallow that a tile's operands fit the first level, with large results, as of a weight's gradient
-    // with its optimiser: all terms in one pass, so that the results are gone through row by row.
+    // with its optimizer: all terms in one pass, so that the results are gone through row by row.
     if (extent(row) * extent(lanes) * float_bytes > target_.l2_bytes &&
         depth * (contract.schedule.rows + contract.schedule.cols) * float_bytes <= target_.l1_bytes) {
       const int64_t columns = clamp_columns(target_.l2_bytes / 4 / (depth * float_bytes));

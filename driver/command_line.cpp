@@ -63,7 +63,7 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
         ->allow_extra_args(false);
   if ((groups & kOptimizer) != 0)
     app.add_option("--optimizer", o.optimizer,
-                   "An optimiser call, \"adam(lr = 0.01)\" (default: the run file's, or sgd)")
+                   "An optimizer call, \"adam(lr = 0.01)\" (default: the run file's, or sgd)")
         ->type_name("CALL");
   if ((groups & kSeed) != 0)
     app.add_option("--seed", o.seed, "Where random numbers start (default 0)")
@@ -114,7 +114,7 @@ void inspect_flags(CLI::App& app, Options& o) {
       ->type_name("NAME");
   app.add_option("-o", o.output, "Draw the tensor's rows as pictures into FILE.png")->type_name("FILE.png");
   app.add_option("--pictures", o.pictures,
-                 "The shape of one of them: 28x28 or 3x32x32 (default: square, grey or in three colours)")
+                 "The shape of one of them: 28x28 or 3x32x32 (default: square, gray or in three colors)")
       ->type_name("CxHxW");
   app.add_option("--names", o.names, "What to write under them (default: categories, or numbers from 0)")
       ->type_name("A,B,...")
@@ -130,7 +130,7 @@ void opt_flags(CLI::App& app, Options& o) {
 
 void run_flags(CLI::App& app, Options& o) {
   app.add_option("-e", o.expression, "Evaluate an expression instead of a file")->type_name("EXPR");
-  app.add_option("--steps", o.steps, "Steps of the optimiser to take (default 1)")
+  app.add_option("--steps", o.steps, "Steps of the optimizer to take (default 1)")
       ->type_name("N")
       ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
   app.add_flag("--interpret", o.interpret,
@@ -138,10 +138,10 @@ void run_flags(CLI::App& app, Options& o) {
 }
 
 void paths_flags(CLI::App& app, Options& o) {
-  app.add_option("--optimizer", o.optimizers, "An optimiser call; each one is a way (default: sgd)")
+  app.add_option("--optimizer", o.optimizers, "An optimizer call; each one is a way (default: sgd)")
       ->type_name("CALL")
       ->allow_extra_args(false);
-  app.add_option("--steps", o.path_steps, "Steps of each optimiser (default 200)")
+  app.add_option("--steps", o.path_steps, "Steps of each optimizer (default 200)")
       ->type_name("N")
       ->check(CLI::Range(int64_t{1}, int64_t{20'000}));
   app.add_option("-o", o.outputs, "FILE.html, .svg or .png; may be repeated (default: FILE-paths.html)")
@@ -239,7 +239,7 @@ constexpr CommandRow kCommands[] = {
     {"paths", "FILE", 1, 1,
      "nnc paths examples/surfaces/beale.nn --optimizer 'sgd(lr = 0.01)' --optimizer 'adagrad(lr = 0.3)' -o "
      "beale.html",
-     "Draws the ways of optimisers over a loss of two parameters, as a page with contours and moving points.",
+     "Draws the ways of optimizers over a loss of two parameters, as a page with contours and moving points.",
      kModel | kSeed | kBuild | kPasses | kJson, paths, paths_flags},
     {"init", "digits | csv FILE | images DIR", 1, 2, "nnc init csv iris.csv",
      "Writes a model and a run file that train at once: for the digits that come with nnc, for a table, or "

@@ -1,4 +1,4 @@
-// Where nnc's words go: results to stdout, messages to stderr, colour only on a terminal that wants it. A
+// Where nnc's words go: results to stdout, messages to stderr, color only on a terminal that wants it. A
 // reader that has gone away (nnc … | head) ends the program quietly.
 #pragma once
 

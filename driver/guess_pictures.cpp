@@ -68,7 +68,7 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
       "# {0}.nn — the class of a picture, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n\n"
       "model {0}_net(classes: int = {1}, hidden: int = 128) {{\n"
       "  fc1 = linear(3 * {2} * {3}, hidden)\n  fc2 = linear(hidden, classes)\n\n"
-      "  # Red, green and blue, from 0 to 1 before they are standardised.\n"
+      "  # Red, green and blue, from 0 to 1 before they are standardized.\n"
       "  fn forward(image: f32[batch, 3, {2}, {3}]) -> f32[batch, classes] =\n"
       "    image |> flatten |> fc1 |> relu |> fc2\n\n"
       "  loss data(image, label: i32[batch]) = cross_entropy(forward(image), label)\n"

@@ -347,9 +347,9 @@ class TableGuess {
       const double spread =
           std::sqrt(std::max(0.0, label().squares / static_cast<double>(table_.rows) - mean * mean));
       out += fmt::format(
-          "# The net works in units of its own: `centre` and `spread` are about the mean and the standard "
+          "# The net works in units of its own: `center` and `spread` are about the mean and the standard "
           "deviation of\n"
-          "# {}.\nmodel {}_net(hidden: int = {}, centre = {:.4g}, spread = {:.4g}) {{\n",
+          "# {}.\nmodel {}_net(hidden: int = {}, center = {:.4g}, spread = {:.4g}) {{\n",
           label().name, starter_.name, hidden(), mean, spread > 0 ? spread : 1);
     }
     out += fmt::format("  fc1 = linear({}, hidden)\n  fc2 = linear(hidden, {})\n\n", input_size(), outputs);
@@ -365,11 +365,11 @@ class TableGuess {
     } else {
       out += fmt::format(
           "  fn guess({0}) -> f32[batch] = forward({1})[:, 0]\n\n"
-          "  loss data({1}, target: f32[batch]) = mean((guess({1}) - (target - centre) / spread)^2)\n"
+          "  loss data({1}, target: f32[batch]) = mean((guess({1}) - (target - center) / spread)^2)\n"
           "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
           "  # The root of the mean squared error, in the units of {2}.\n"
-          "  metric error({1}, target) = spread * sqrt(mean((guess({1}) - (target - centre) / spread)^2))\n\n"
-          "  output prediction({1}) = centre + spread * guess({1})\n}}\n",
+          "  metric error({1}, target) = spread * sqrt(mean((guess({1}) - (target - center) / spread)^2))\n\n"
+          "  output prediction({1}) = center + spread * guess({1})\n}}\n",
           parameters, arguments, label().name);
     }
   }
@@ -456,7 +456,7 @@ class TableGuess {
       if (!c.left_out.empty())
         rows.row({c.name, "left out: it " + c.left_out});
       else if (c.is_number())
-        rows.row({c.name, "number, standardised" + gaps(c, "the mean")});
+        rows.row({c.name, "number, standardized" + gaps(c, "the mean")});
       else
         rows.row({c.name, fmt::format("one of {} kinds{}", kind_names(c).size(), gaps(c, "a kind"))});
     }

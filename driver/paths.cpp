@@ -1,4 +1,4 @@
-// nnc paths SURFACE.nn --optimizer … --optimizer …: the ways of several optimisers over a loss of two
+// nnc paths SURFACE.nn --optimizer … --optimizer …: the ways of several optimizers over a loss of two
 // parameters, as a table and as a page or picture.
 #include <algorithm>
 #include <cmath>

@@ -55,7 +55,7 @@ class Painter {
            static_cast<double>(rgb & 255) / 255},
           opacity);
   }
-  // `anchor`: 0 the text begins at x, 0.5 it is centred there, 1 it ends there.
+  // `anchor`: 0 the text begins at x, 0.5 it is centered there, 1 it ends there.
   void text(double x, double y, double size, const std::string& words, double anchor) {
     cairo().set_font_size(pen_, size);
     cairo_text_extents_t extents;

@@ -9,7 +9,7 @@
 
 namespace nnc::driver {
 
-// What one optimiser's phases run.
+// What one optimizer's phases run.
 struct PhaseBuild {
   LoadedModel loaded;
   frontend::Model model;

@@ -1,4 +1,4 @@
-// nnc run FILE | -e EXPR: every named value, the loss, each gradient, then what a step of the optimiser
+// nnc run FILE | -e EXPR: every named value, the loss, each gradient, then what a step of the optimizer
 // changes.
 #include <algorithm>
 #include <cmath>

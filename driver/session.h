@@ -45,7 +45,7 @@ Result<ast::File> parse_model(Session& session, const std::string& path);
 // model), and its "auto" arguments found in the data.
 Result<runtime::RunConfig> load_run(Session& session, const std::string& path);
 
-// How a model is to be built: from a run file (its first phase's optimiser, or another's), or from -D and
+// How a model is to be built: from a run file (its first phase's optimizer, or another's), or from -D and
 // --optimizer alone.
 frontend::BuildOptions build_options(const Session& session, const runtime::RunConfig& config);
 frontend::BuildOptions build_options(const runtime::RunConfig& config, const runtime::Phase& phase);

@@ -100,7 +100,7 @@ Minimum descend(Heights& heights, Point at, const View& view) {
   return {at, loss};
 }
 
-// From each grid point that none of its neighbours is below, downhill; those that end at one place are one.
+// From each grid point that none of its neighbors is below, downhill; those that end at one place are one.
 std::vector<Minimum> find_minima(Heights& heights, const std::vector<double>& grid_heights, int grid,
                                  const View& view) {
   const Point size = size_of(view);

@@ -30,10 +30,10 @@ struct Minimum {
   bool global = false;  // the lowest of those found
 };
 
-// One optimiser's way: where it stood, and the loss there, before each step and after the last. It ends early
+// One optimizer's way: where it stood, and the loss there, before each step and after the last. It ends early
 // where a number is not finite.
 struct Way {
-  std::string name;  // the optimiser's call
+  std::string name;  // the optimizer's call
   std::vector<Point> points;
   std::vector<double> losses;
 };

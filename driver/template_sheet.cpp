@@ -35,7 +35,7 @@ std::string template_sheet(const PictureShape& shape, std::span<const Template> 
   for (int i = 0; i < count; ++i) {
     const Template& shown = templates[static_cast<size_t>(i)];
     const float reach = template_reach(shown.weights);
-    // A row of zeros is grey, not black.
+    // A row of zeros is gray, not black.
     cairo_surface_t* image =
         surface_of_row(shape, shown.weights, reach > 0 ? -reach : -1.0f, reach > 0 ? reach : 1.0f);
     const double x = kGap + i % columns * (width + kGap);

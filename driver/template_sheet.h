@@ -15,7 +15,7 @@ struct Template {
 };
 
 // The weight that is drawn white, and whose negative is drawn black: three times the root of the mean square, so that a
-// few large weights do not leave the rest grey. 0 is the grey between.
+// few large weights do not leave the rest gray. 0 is the gray between.
 float template_reach(std::span<const float> weights);
 
 // A PNG with all of them side by side, each drawn over its own reach and made larger without smoothing.

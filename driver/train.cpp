@@ -101,7 +101,7 @@ std::string described(const runtime::Phase& phase) {
   return out;
 }
 
-// The phases as a table: which epochs and steps, which optimiser, its rate from its first step to its last.
+// The phases as a table: which epochs and steps, which optimizer, its rate from its first step to its last.
 std::string plan_table(const runtime::RunConfig& config, const Plan& plan, int64_t rows) {
   const int64_t batches = rows == 0 ? 0 : (rows + config.batch - 1) / config.batch;
   Table table(batches > 0 ? "llllll" : "lllll");

@@ -1,4 +1,4 @@
-// The syntax tree of a .nn file: plain structs, no behaviour. Expressions are owned by unique_ptr; every node knows
+// The syntax tree of a .nn file: plain structs, no behavior. Expressions are owned by unique_ptr; every node knows
 // its span. docs/language.md holds the grammar these mirror.
 #pragma once
 
@@ -181,7 +181,7 @@ struct Goal {  // loss, metric or output; may have no name and no parameters
 };
 
 enum class RuleKind { update, propose };
-struct Rule {  // an optimiser's update or propose
+struct Rule {  // an optimizer's update or propose
   RuleKind kind;
   Span keyword;
   std::vector<Parameter> parameters;

@@ -1,5 +1,5 @@
 // From a syntax tree to the graphs of a model: one elaboration for training (its gradients, and its step when
-// there is an optimiser), one for evaluation, one per output.
+// there is an optimizer), one for evaluation, one per output.
 #include <fmt/format.h>
 
 #include <algorithm>

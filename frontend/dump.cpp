@@ -60,11 +60,11 @@ class Dumper {
       line("argument {}", parameter.name.text);
       const Deeper deeper(*this);
       if (parameter.type) type(*parameter.type);
-      if (parameter.default_value) labelled("default", *parameter.default_value);
+      if (parameter.default_value) labeled("default", *parameter.default_value);
     }
   }
 
-  void labelled(std::string_view label, const ast::Expr& value) {
+  void labeled(std::string_view label, const ast::Expr& value) {
     line("{}", label);
     const Deeper deeper(*this);
     expression(value);
@@ -151,7 +151,7 @@ class Dumper {
 
   void optional(std::string_view label, const ast::ExprPtr& value) {
     if (value != nullptr)
-      labelled(label, *value);
+      labeled(label, *value);
     else
       line("{} open", label);
   }
@@ -166,7 +166,7 @@ class Dumper {
   void print(const ast::NameRef& node) { line("name {}", node.name); }
   void print(const ast::Hole&) { line("_"); }
   void print(const ast::Unary& node) {
-    labelled(node.op == ast::UnaryOp::neg ? "negative" : "not", *node.operand);
+    labeled(node.op == ast::UnaryOp::neg ? "negative" : "not", *node.operand);
   }
   void print(const ast::Binary& node) {
     line("{}", spelling(node.op));
@@ -180,9 +180,9 @@ class Dumper {
     expression(*node.callee);
     for (const ast::Argument& argument : node.arguments)
       if (argument.name)
-        labelled(fmt::format("{} {}", argument.name->text, argument.draws ? "~" : "="), *argument.value);
+        labeled(fmt::format("{} {}", argument.name->text, argument.draws ? "~" : "="), *argument.value);
       else
-        labelled("given", *argument.value);
+        labeled("given", *argument.value);
   }
   void print(const ast::Pipe& node) {
     line("|>");
@@ -190,7 +190,7 @@ class Dumper {
     expression(*node.left);
     expression(*node.right);
   }
-  void print(const ast::Member& node) { labelled(fmt::format("member {}", node.name.text), *node.object); }
+  void print(const ast::Member& node) { labeled(fmt::format("member {}", node.name.text), *node.object); }
   void print(const ast::Index& node) {
     line("index");
     const Deeper deeper(*this);
@@ -204,7 +204,7 @@ class Dumper {
                      optional("begin", range.begin);
                      optional("end", range.end);
                    },
-                   [&](const ast::ExprPtr& value) { labelled("at", *value); }},
+                   [&](const ast::ExprPtr& value) { labeled("at", *value); }},
           item.item);
   }
   void print(const ast::List& node) {
@@ -215,8 +215,8 @@ class Dumper {
   void print(const ast::Comprehension& node) {
     line("list for {}", joined(node.names));
     const Deeper deeper(*this);
-    labelled("in", *node.source);
-    labelled("each", *node.value);
+    labeled("in", *node.source);
+    labeled("each", *node.value);
   }
   void print(const ast::If& node) {
     line("if");
@@ -231,8 +231,8 @@ class Dumper {
   void print(const ast::Scan& node) {
     line("scan {}", joined(node.names));
     const Deeper deeper(*this);
-    for (const ast::ExprPtr& source : node.sources) labelled("in", *source);
-    labelled("along", *node.axis);
+    for (const ast::ExprPtr& source : node.sources) labeled("in", *source);
+    labeled("along", *node.axis);
     block(*node.body);
   }
 

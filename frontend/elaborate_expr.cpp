@@ -334,7 +334,7 @@ void Elaborator::run_binding(const ast::Binding& binding, Frame& frame) {
     }
   };
   if (binding.is_state) {
-    error(DiagnosticKind::state_change, site, "state stands in a layer, an optimiser or a scan");
+    error(DiagnosticKind::state_change, site, "state stands in a layer, an optimizer or a scan");
     return poison();
   }
   if (binding.kind == ast::BindingKind::draw) {

@@ -97,10 +97,10 @@ struct Elaborator {
   // Runs a block; its last expression goes to `value` when wanted. False when the value is missing.
   bool run_block(const ast::Block& block, Frame& frame, Datum* value);
   void run_binding(const ast::Binding& binding, Frame& frame);
-  // `name <- value` in an optimiser's rule.
+  // `name <- value` in an optimizer's rule.
   void update(const ast::Name& name, const Operand& value, const Site& site);
   void run_for(const ast::ForLoop& loop, Frame& frame);
-  // A let: hides an earlier one of the frame, but no member and no state of an optimiser.
+  // A let: hides an earlier one of the frame, but no member and no state of an optimizer.
   void assign(const ast::Name& name, Datum value, Frame& frame);
   // A list, constant or tensor as the `count` parts along its first axis; a number is each of them.
   std::optional<std::vector<Datum>> take_apart(const Operand& operand, size_t count, const Site& site);

@@ -2,7 +2,7 @@
 // lies between them does. Spaces follow from the tokens on both sides. Lines break where a statement or a
 // broken block ends and, inside a statement, where the user broke it (long lines are left to taste).
 // Indentation is two spaces per broken block; a continued line starts under the text after its open bracket,
-// under the first |> of its chain, or two further in. Comments at line ends line up over neighbouring lines.
+// under the first |> of its chain, or two further in. Comments at line ends line up over neighboring lines.
 #include <algorithm>
 #include <optional>
 
@@ -272,7 +272,7 @@ void Formatter::put_token(size_t i) {
   }
 }
 
-// Comments at the ends of neighbouring lines start in one column.
+// Comments at the ends of neighboring lines start in one column.
 std::string Formatter::text() const {
   std::string out;
   for (size_t begin = 0; begin < lines_.size();) {

@@ -5,7 +5,7 @@
 
 namespace nnc::frontend {
 
-// (scalar seed: i64) → one output per parameter, drawn member and optimiser state, under its saved name.
+// (scalar seed: i64) → one output per parameter, drawn member and optimizer state, under its saved name.
 Graph init_graph(std::span<Parameter* const> all, std::span<const OptimizerState> states);
 
 }  // namespace nnc::frontend

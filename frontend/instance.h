@@ -72,7 +72,7 @@ struct Instance {
 
 // ---- frames ----------------------------------------------------------------------------------------------
 
-// What an optimiser's update may change with `<-`: p and its states.
+// What an optimizer's update may change with `<-`: p and its states.
 struct Updatable {
   Dims dims;
   Datum value;
@@ -95,7 +95,7 @@ struct Frame {
   Span user_span;                                     // where the user called the standard library from
   std::string callee;                                 // for messages: "in softmax"
   bool closed_sizes = false;  // an unknown size is an error (goals and forward of a model)
-  std::map<std::string, Updatable>* updatable = nullptr;  // in an optimiser's rule: p and the states, by name
+  std::map<std::string, Updatable>* updatable = nullptr;  // in an optimizer's rule: p and the states, by name
 };
 
 // Where something happens: in which frame, at which words.

@@ -22,7 +22,7 @@ struct Loader {
   Diagnostics& diagnostics;
   std::map<std::string, const FileScope*> loaded{};  // by path, so that imports in a circle end
 
-  // A function's top-level neighbours matter: without `model` they are members and see each other as such.
+  // A function's top-level neighbors matter: without `model` they are members and see each other as such.
   void declare(FileScope& scope, const ast::File& file, bool functions) {
     for (const ast::Item& item : file.items) {
       GlobalName global;

@@ -15,7 +15,7 @@ namespace nnc::frontend {
 
 struct FileScope;
 
-// A top-level function, layer or optimiser, and the file whose names it sees.
+// A top-level function, layer or optimizer, and the file whose names it sees.
 struct GlobalName {
   std::variant<const ast::Function*, const ast::Declaration*> is;
   const FileScope* scope = nullptr;
@@ -41,7 +41,7 @@ struct Library {
   bool is_standard(Span span) const { return standard_files.count(span.file) > 0; }
 };
 
-// Reads what `main` imports, directly or through others, and parses `options`: its arguments and the optimiser's call.
+// Reads what `main` imports, directly or through others, and parses `options`: its arguments and the optimizer's call.
 // `main` must outlive the library. Fails with every file, name and expression that is wrong reported.
 Status load_library(Library& library, const ast::File& main, Sources& sources, const BuildOptions& options,
                     Diagnostics& diagnostics);

@@ -15,7 +15,7 @@
 
 namespace nnc::frontend {
 
-// Parameters for which arguments of the optimiser are different.
+// Parameters for which arguments of the optimizer are different.
 struct OptimizerGroup {
   std::string match;  // their saved names: "*.bias"; `*` stands for any characters, `?` for one; empty: any
   int64_t rank = -1;  // their number of axes; -1: any
@@ -32,7 +32,7 @@ struct BuildOptions {
   // -D name=value: model arguments as expressions in .nn syntax ("64", "[64, 32, 10]", "true").
   std::map<std::string, std::string> arguments;
   int64_t batch = 32;
-  // An optimiser call in .nn syntax, "adam(lr = 0.01)"; empty: the training graph stops at the gradients.
+  // An optimizer call in .nn syntax, "adam(lr = 0.01)"; empty: the training graph stops at the gradients.
   std::string optimizer;
   // The norm of all gradients together is at most this: where it is larger, they are scaled down. 0: no clipping.
   double clip_norm = 0;
@@ -62,11 +62,11 @@ struct ParameterInfo {
 //   init            (scalar seed: i64) → one output per param and state, under its name
 //   train           (columns, params, states, scalars lr: f64, t: i64, seed: i64) → loss, loss.NAME…,
 //                   param <- …, state <- …; holds `grad` nodes until passes/differentiate
-//   gradients       as train without an optimiser: outputs loss and grad.PARAM
+//   gradients       as train without an optimizer: outputs loss and grad.PARAM
 //   eval            (columns, params, states, states sum.K) → sum.K <- sum.K + this batch's part
 //   finish          (params, states, states sum.K) → loss, loss.NAME…, metric names
 //   predict.OUTPUT  (columns, params, states) → OUTPUT
-// `t` counts steps from 1. Optimiser state is named "optimizer.STATE.PARAM". eval and finish split each metric at the
+// `t` counts steps from 1. Optimizer state is named "optimizer.STATE.PARAM". eval and finish split each metric at the
 // sums over the batch (op accumulate), so that it means what it would mean if the whole set were one batch.
 struct Model {
   std::string name;
@@ -76,7 +76,7 @@ struct Model {
   std::vector<std::string> losses;  // names of the parts, "" for the unnamed one
   std::vector<std::string> metrics;
   std::vector<std::string> outputs;
-  double default_lr = 0;                     // of the optimiser
+  double default_lr = 0;                     // of the optimizer
   std::map<std::string, std::string> bound;  // every model argument as bound, for reports
 };
 
@@ -87,11 +87,11 @@ Result<Model> build_model(const ast::File& file, Sources& sources, const BuildOp
 
 // For `nnc run`: one graph that computes every named value of the file, the loss, its gradients, and one step.
 // Outputs: "value.NAME" for each named value in source order, "loss", "loss.NAME", "grad.PARAM", and after the
-// optimiser's update PARAM <- …. `constants` says why a name has no gradient ("a constant; …").
+// optimizer's update PARAM <- …. `constants` says why a name has no gradient ("a constant; …").
 struct Exploration {
   Graph graph;  // inputs: params and states, scalars lr, t, seed
   Graph init;
-  double default_lr = 0;                           // of the optimiser
+  double default_lr = 0;                           // of the optimizer
   std::vector<std::string> values;                 // names in source order
   std::map<std::string, std::string> not_shown;    // value name → what it is, for what is no tensor
   std::map<std::string, std::string> no_gradient;  // value name → reason, for what is not differentiated

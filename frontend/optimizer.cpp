@@ -1,4 +1,4 @@
-// The call of an optimiser, "sgd(lr = 0.1)": which one it is, its arguments, and its rule run on every parameter.
+// The call of an optimizer, "sgd(lr = 0.1)": which one it is, its arguments, and its rule run on every parameter.
 // Only the rate `lr` and the step count `t` are known at run time, everything else is settled here.
 #include <fmt/format.h>
 
@@ -102,7 +102,7 @@ std::vector<Actual> with_group(Elaborator& e, const ast::Declaration& declaratio
   return actuals;
 }
 
-// The optimiser's arguments bound twice: once with the rate as a number, to learn its value; then with the rate as
+// The optimizer's arguments bound twice: once with the rate as a number, to learn its value; then with the rate as
 // what it is, an input of the graph. A group's own rate is a fixed share of that input, so that it follows the
 // phase's schedule.
 struct Binding {

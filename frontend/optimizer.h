@@ -1,4 +1,4 @@
-// The call of an optimiser and what it leaves in the training graph.
+// The call of an optimizer and what it leaves in the training graph.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ struct OptimizerState {
   double start = 0;  // every element, before the first step
 };
 struct OptimizerResult {
-  double default_lr = 0;  // the rate that the call gives, or the optimiser's own
+  double default_lr = 0;  // the rate that the call gives, or the optimizer's own
   std::vector<OptimizerState> states;
 };
 // Appends the update of every parameter as outputs of the elaborator's graph. `call`: "sgd(lr = 0.1)"; `loss`: f32[].

@@ -1,4 +1,4 @@
-// What an optimiser does with the parameters, once its call is understood (optimizer.cpp): `update` follows the
+// What an optimizer does with the parameters, once its call is understood (optimizer.cpp): `update` follows the
 // gradient, `propose` tries another place and stays if the loss is lower there.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace nnc::frontend {
 
-// A parameter and the arguments of the optimiser that hold for it.
+// A parameter and the arguments of the optimizer that hold for it.
 struct Learned {
   Parameter* parameter = nullptr;
   const Frame* arguments = nullptr;  // bound, lr as the graph's input

@@ -194,7 +194,7 @@ bool Elaborator::may_be_stored_as(const std::string& name, const std::string& sa
   const bool is_sum = name.starts_with(of_sums) && !rest.empty() &&
                       rest.find_first_not_of("0123456789") == std::string_view::npos;
   std::string_view whose;
-  if (name.starts_with("optimizer.")) whose = "the optimiser's states";
+  if (name.starts_with("optimizer.")) whose = "the optimizer's states";
   if (is_sum) whose = "the sums of an evaluation";
   if (name == "lr") whose = "the learning rate";
   if (name == "t") whose = "the count of steps";

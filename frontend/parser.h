@@ -13,7 +13,7 @@ namespace nnc::frontend {
 // 200 is an error, so that no input overflows the stack. On failure the reasons are in `diagnostics`.
 Result<ast::File> parse(const Sources& sources, FileId file, Diagnostics& diagnostics);
 
-// One expression (nnc run -e EXPR, an optimiser in a run file).
+// One expression (nnc run -e EXPR, an optimizer in a run file).
 Result<ast::ExprPtr> parse_expression(const Sources& sources, FileId file, Diagnostics& diagnostics);
 
 // The file in canonical style, comments kept. format(parse(format(f))) == format(f).

@@ -111,7 +111,7 @@ std::string describe(const Datum& datum) {
     std::string operator()(const GoalRef& g) const { return "the function " + goal_name(*g.goal); }
     std::string operator()(const LayerRef& l) const { return "the layer " + l.declaration->name.text; }
     std::string operator()(const OptimizerRef& o) const {
-      return "the optimiser " + o.declaration->name.text;
+      return "the optimizer " + o.declaration->name.text;
     }
     std::string operator()(const BuiltinRef& b) const {
       return fmt::format("the function {}", builtin_table()[b.index].name);

@@ -16,7 +16,7 @@ namespace nnc {
 enum class Role : uint8_t {
   input,   // a data column, fresh for each batch
   param,   // learned, saved under its name
-  state,   // kept from step to step and saved: optimiser moments, running statistics, metric sums
+  state,   // kept from step to step and saved: optimizer moments, running statistics, metric sums
   scalar,  // set by the runtime before a step: lr (f64), t, seed (i64)
 };
 

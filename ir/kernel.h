@@ -47,7 +47,7 @@ struct Axis {
 enum class Space : uint8_t {
   in,     // parameter, read
   out,    // parameter, written; never read before it is written in the same task
-  inout,  // parameter, read and written at the same elements by the same task (an optimiser's p, m, v)
+  inout,  // parameter, read and written at the same elements by the same task (an optimizer's p, m, v)
   local,  // scratch of one thread, valid within a task
 };
 
@@ -147,7 +147,7 @@ DType component_dtype(Combine combine, DType value, uint32_t number);
 // NaN; argmax takes the first of equals and the first NaN.
 //
 // To the bit: every partial of `order` starts from the neutral state, and all 16 (or all S) are combined, used or
-// not. lanes16 counts from the start of its segment. The tree over segments combines neighbours; an odd last one moves
+// not. lanes16 counts from the start of its segment. The tree over segments combines neighbors; an odd last one moves
 // up. `a` is the earlier:
 //   sum      a + b
 //   max      a > b or a is NaN ? a : b                                   min likewise

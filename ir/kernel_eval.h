@@ -1,5 +1,5 @@
 // The kernel-IR interpreter: slow, plain, and right to the bit. It ignores schedules, computes f32 in f32 with the
-// primitive operations of ir/scalar.h and flush-to-zero, and honours `order`.
+// primitive operations of ir/scalar.h and flush-to-zero, and honors `order`.
 #pragma once
 
 #include <cstddef>

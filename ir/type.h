@@ -48,7 +48,7 @@ struct Layout {
   bool operator==(const Layout&) const = default;
 };
 
-// Elements between neighbours along each logical axis, and how many elements the whole takes with padding.
+// Elements between neighbors along each logical axis, and how many elements the whole takes with padding.
 std::vector<int64_t> strides_of(const Shape& shape, const Layout& layout);
 int64_t storage_elements(const Shape& shape, const Layout& layout);
 

@@ -1,7 +1,7 @@
 // Grouping: decides which nodes are computed in one kernel (Node::group). Ops stay as they are; lowering
 // inlines within a group. A group is either
 //  - a contraction with the elementwise work on its output, which becomes its epilogue (bias, activation,
-//    mask, the optimiser's update), or
+//    mask, the optimizer's update), or
 //  - rows: reductions and elementwise work that all leave the same leading axes (the domain) alone, so that
 //    one task can compute a row of everything without another task's results.
 // Broadcasts, slices and other views, and values that depend on inputs and constants only, belong to no

@@ -2,7 +2,7 @@
 // division takes ten times as long as a product.
 //   x / broadcast(s)  →  x * broadcast(1 / s)        x / 3  →  x * (1/3)
 // Where the divisor has at most a quarter of the quotient's elements. The quotient is rounded twice then, and
-// is off by at most 1.5 units in the last place (docs/numerics.md). Optimisers with bias correction and
+// is off by at most 1.5 units in the last place (docs/numerics.md). Optimizers with bias correction and
 // softmax have such divisions.
 #include <cmath>
 

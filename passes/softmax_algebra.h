@@ -1,5 +1,5 @@
 // What fuse_softmax_xent knows about a value: a normal form in terms of the logits z and the labels, in which
-// cross entropy and its derivative are recognised whatever way they were written.
+// cross entropy and its derivative are recognized whatever way they were written.
 //
 // A form is a sum of terms; a term is a number times powers of the atoms below, times powers of scalars that
 // are opaque to it, and possibly times H, the one-hot row of the label, or summed over all rows. Rewriting is

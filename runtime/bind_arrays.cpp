@@ -269,10 +269,9 @@ const Field& bound_field(std::span<const Field> fields, const Binding& binding, 
   cut.role = FieldRole::other;
   cut.shape = {static_cast<int64_t>(positions.size())};
   if (positions.size() == 1) cut.shape.clear();
-  bool neighbours = true;
-  for (size_t i = 1; i < positions.size(); ++i)
-    neighbours = neighbours && positions[i] == positions[i - 1] + 1;
-  if (neighbours)
+  bool neighbors = true;
+  for (size_t i = 1; i < positions.size(); ++i) neighbors = neighbors && positions[i] == positions[i - 1] + 1;
+  if (neighbors)
     cut.offset += static_cast<size_t>(positions[0]) * number_size(whole.type);
   else
     cut.pick = positions;

@@ -179,7 +179,7 @@ Result<std::string> describe_checkpoint(const std::string& path, Diagnostics& di
                        std::string(name_width - display_width(t.name), ' '), describe_shape(t.dtype, t.shape),
                        type_width, t.end - t.begin);
   }
-  out += fmt::format("{} tensors, {} numbers outside the optimiser, {} bytes\n", checkpoint->tensors.size(),
+  out += fmt::format("{} tensors, {} numbers outside the optimizer, {} bytes\n", checkpoint->tensors.size(),
                      parameters, checkpoint->data.size());
   return out;
 }

@@ -37,7 +37,7 @@ struct Checkpoint {
 
 // "F32[128, 784]"
 std::string describe_shape(std::string_view dtype, const std::vector<int64_t>& shape);
-// Whether a tensor of this name belongs to an optimiser: "optimizer.fc1.weight.m".
+// Whether a tensor of this name belongs to an optimizer: "optimizer.fc1.weight.m".
 bool is_optimizer_state(const std::string& name);
 
 Result<Checkpoint> read_checkpoint(const std::string& path, Diagnostics& diagnostics);
@@ -58,7 +58,7 @@ Status write_checkpoint(const std::string& path, const Bundle& bundle, const uns
 // is written unless all match. Passed over in the file: `optimizer.*` if not wanted, PyTorch's
 // `num_batches_tracked`, and a second name of a loaded tensor with equal bytes (tied weights).
 struct LoadOptions {
-  bool optimizer = true;  // false: leave the optimiser's state as it is (eval, predict, a later phase)
+  bool optimizer = true;  // false: leave the optimizer's state as it is (eval, predict, a later phase)
   // The model has these too, the bundle may do without: predict's encoder.
   std::set<std::string> elsewhere = {};
 };
@@ -66,7 +66,7 @@ Status load_state(const Checkpoint& checkpoint, const Bundle& bundle, unsigned c
                   const LoadOptions& options, Diagnostics& diagnostics);
 
 // Moves the tensors that two bundles share by name and shape, layouts aside: from one phase to the next. With
-// `optimizer`, the optimiser's state too.
+// `optimizer`, the optimizer's state too.
 void move_state(const Bundle& from, const unsigned char* from_state, const Bundle& to,
                 unsigned char* to_state, bool optimizer);
 

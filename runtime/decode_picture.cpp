@@ -28,9 +28,9 @@ bool size_is_good(const std::string& path, int64_t width, int64_t height, Diagno
   return false;
 }
 
-// A PNG without what it says about colour (gAMA, cHRM, sRGB, iCCP, bKGD): its numbers are taken as they are, as nearly
+// A PNG without what it says about color (gAMA, cHRM, sRGB, iCCP, bKGD): its numbers are taken as they are, as nearly
 // every program that reads pictures to learn from does. What follows a chunk that is no chunk is left to the decoder.
-std::vector<unsigned char> without_colour_spaces(std::span<const unsigned char> bytes) {
+std::vector<unsigned char> without_color_spaces(std::span<const unsigned char> bytes) {
   constexpr size_t kSignature = 8, kAround = 12;  // a chunk's length, type and checksum
   std::vector<unsigned char> out(bytes.begin(), bytes.begin() + std::min(kSignature, bytes.size()));
   for (size_t at = out.size(); at < bytes.size();) {
@@ -42,8 +42,8 @@ std::vector<unsigned char> without_colour_spaces(std::span<const unsigned char> 
       type = {reinterpret_cast<const char*>(bytes.data()) + at + 4, 4};
       if (length <= bytes.size() - at - kAround) end = at + kAround + length;
     }
-    constexpr std::string_view kColour[] = {"gAMA", "cHRM", "sRGB", "iCCP", "bKGD"};
-    if (std::find(std::begin(kColour), std::end(kColour), type) == std::end(kColour))
+    constexpr std::string_view kColor[] = {"gAMA", "cHRM", "sRGB", "iCCP", "bKGD"};
+    if (std::find(std::begin(kColor), std::end(kColor), type) == std::end(kColor))
       out.insert(out.end(), bytes.begin() + static_cast<ptrdiff_t>(at),
                  bytes.begin() + static_cast<ptrdiff_t>(end));
     at = end;
@@ -53,7 +53,7 @@ std::vector<unsigned char> without_colour_spaces(std::span<const unsigned char> 
 
 Result<Picture> decode_png(const std::string& path, std::span<const unsigned char> file,
                            Diagnostics& diagnostics) {
-  const std::vector<unsigned char> bytes = without_colour_spaces(file);
+  const std::vector<unsigned char> bytes = without_color_spaces(file);
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
   const std::unique_ptr<png_image, decltype(&png_image_free)> freed(&image, png_image_free);
@@ -84,12 +84,12 @@ Result<Picture> decode_jpeg(const std::string& path, std::span<const unsigned ch
   const auto fail = [&] {
     return damaged(path, fmt::format("is a damaged JPEG: {}", tjGetErrorStr2(decoder.get())), diagnostics);
   };
-  int width = 0, height = 0, sampling = 0, colours = 0;
-  if (tjDecompressHeader3(decoder.get(), bytes.data(), bytes.size(), &width, &height, &sampling, &colours) !=
+  int width = 0, height = 0, sampling = 0, colors = 0;
+  if (tjDecompressHeader3(decoder.get(), bytes.data(), bytes.size(), &width, &height, &sampling, &colors) !=
       0)
     return fail();
   if (!size_is_good(path, width, height, diagnostics)) return Failure{};
-  if (colours == TJCS_CMYK || colours == TJCS_YCCK) {
+  if (colors == TJCS_CMYK || colors == TJCS_YCCK) {
     diagnostics.error_at(DiagnosticKind::data_format, path, "is a JPEG for print (CMYK), which is not read")
         .suggest("save it as RGB");
     return Failure{};
@@ -115,14 +115,14 @@ std::vector<Taps> make_taps(int64_t from, int64_t to) {
   const double support = std::max(step, 1.0);
   std::vector<Taps> taps(static_cast<size_t>(to));
   for (int64_t i = 0; i < to; ++i) {
-    const double centre = (static_cast<double>(i) + 0.5) * step;
+    const double center = (static_cast<double>(i) + 0.5) * step;
     Taps& tap = taps[static_cast<size_t>(i)];
-    tap.first = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
-    const int64_t end = std::min(from, static_cast<int64_t>(centre + support + 0.5));
+    tap.first = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
+    const int64_t end = std::min(from, static_cast<int64_t>(center + support + 0.5));
     std::vector<double> exact;
     double sum = 0;
     for (int64_t x = tap.first; x < end; ++x) {
-      exact.push_back(std::max(0.0, 1.0 - std::abs((static_cast<double>(x) - centre + 0.5) / support)));
+      exact.push_back(std::max(0.0, 1.0 - std::abs((static_cast<double>(x) - center + 0.5) / support)));
       sum += exact.back();
     }
     for (const double w : exact)

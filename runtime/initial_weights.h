@@ -1,4 +1,4 @@
-// train.init_from: a safetensors file of weights that a new run begins with, in the place of what the model's initialisers
+// train.init_from: a safetensors file of weights that a new run begins with, in the place of what the model's initializers
 // draw. It need not be a checkpoint of nnc's: names and shapes are those of PyTorch's state_dict.
 #pragma once
 
@@ -16,7 +16,7 @@ struct InitialWeights {
   std::vector<std::string> taken;  // the parameters that the file has
   std::vector<std::string> drawn;  // those that it has not: they begin as the model says
   std::vector<std::string>
-      unused;  // tensors of the file that are none of the model's, an optimiser's state left out
+      unused;  // tensors of the file that are none of the model's, an optimizer's state left out
 };
 
 // What the model has: names, dtypes (as in the file: "F32") and shapes.
@@ -33,7 +33,7 @@ Result<InitialWeights> read_initial_weights(const RunConfig& config,
                                             std::span<const ParameterType> parameters,
                                             Diagnostics& diagnostics);
 
-// Writes those that are taken into a state that has been initialised.
+// Writes those that are taken into a state that has been initialized.
 void begin_with(const InitialWeights& weights, const Bundle& bundle, unsigned char* state);
 
 // "begins with w.safetensors: 4 of 6 parameters, fc3.weight and fc3.bias as the model says".

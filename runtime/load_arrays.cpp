@@ -218,11 +218,11 @@ Result<Dataset> load_array_rows(const RunConfig& config, const Fitted& fitted, c
     set = read_npy(path, config.data.place, diagnostics);
   } else {
     PictureOptions options = picture_options(config, columns, path);
-    options.labelled = false;
+    options.labeled = false;
     for (const ModelColumn& column : columns)
       if (const FittedInput* input = fitted.find(column.name);
           input != nullptr && !input->categories.empty()) {
-        options.labelled = true;
+        options.labeled = true;
         options.known = input->categories;
       }
     set = read_pictures(path, options, diagnostics);

@@ -1,4 +1,4 @@
-// The keys of a run file that say how long a phase is, which optimiser it has, how its rate changes and which
+// The keys of a run file that say how long a phase is, which optimizer it has, how its rate changes and which
 // parameters have settings of their own. They stand in [train], or in each [[phase]].
 #pragma once
 

@@ -25,13 +25,13 @@ Result<Picture> decode_picture(const std::string& path, std::span<const unsigned
 // BILINEAR resizes, in the same fixed-point arithmetic. First along rows, then along columns, each rounded to bytes.
 Picture resize_picture(const Picture& picture, int64_t height, int64_t width);
 
-// As planes [channels, height, width]; one channel is grey: 0.299 red + 0.587 green + 0.114 blue.
+// As planes [channels, height, width]; one channel is gray: 0.299 red + 0.587 green + 0.114 blue.
 void write_planes(const Picture& picture, int64_t channels, unsigned char* to);
 
 struct PictureOptions {
   std::vector<int64_t> size;       // height and width to resize to; empty: all have the same already
-  int64_t channels = 3;            // 1: grey
-  bool labelled = true;            // one folder per class; else one picture, or a folder of them
+  int64_t channels = 3;            // 1: gray
+  bool labeled = true;             // one folder per class; else one picture, or a folder of them
   std::vector<std::string> known;  // the classes of training; empty: the folders give them
 };
 

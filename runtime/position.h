@@ -14,7 +14,7 @@ struct Position {
   int64_t phase = 0;
   int64_t step = 0;            // of the run
   int64_t epoch = 0;           // completed, of the run; shuffling is keyed by it
-  int64_t t = 0;               // steps of this optimiser
+  int64_t t = 0;               // steps of this optimizer
   int64_t epoch_in_phase = 0;  // completed
   int64_t step_in_phase = 0;
   int64_t step_in_epoch = 0;  // 0 at an epoch's end

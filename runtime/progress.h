@@ -50,7 +50,7 @@ class Progress {
   std::FILE* stream_;
   bool drawn_ = false;
   char label_[64] = {};
-  // The losses seen while drawing, for the sparkline: means of `every_` each; when full, neighbours are joined.
+  // The losses seen while drawing, for the sparkline: means of `every_` each; when full, neighbors are joined.
   static constexpr size_t kHistory = 24;
   double history_[kHistory] = {};
   size_t known_ = 0;

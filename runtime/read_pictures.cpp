@@ -60,7 +60,7 @@ Result<Listed> list_pictures(const std::string& path, const PictureOptions& opti
     fail(DiagnosticKind::data_unreadable, "no such folder");
     return Failure{};
   }
-  if (!options.labelled) {
+  if (!options.labeled) {
     if (!is_folder(path)) {
       listed.files.push_back(path);
       return listed;
@@ -83,7 +83,7 @@ Result<Listed> list_pictures(const std::string& path, const PictureOptions& opti
     const auto found = std::find(listed.classes.begin(), listed.classes.end(), name);
     const std::vector<std::string> files = list(join(path, name), false);
     if (found == listed.classes.end()) {
-      if (!options.labelled) continue;
+      if (!options.labeled) continue;
       good = false;
       Diagnostic& d = diagnostics.error_at(DiagnosticKind::data_unknown_category, join(path, name),
                                            "this class is not among those of the training part");
@@ -104,7 +104,7 @@ Result<Listed> list_pictures(const std::string& path, const PictureOptions& opti
   }
   if (!good) return Failure{};
   if (!listed.files.empty()) return listed;
-  if (!options.labelled)
+  if (!options.labeled)
     fail(DiagnosticKind::data_empty, "holds no file that ends in .png, .jpg or .jpeg");
   else if (folders.empty() && !list(path, false).empty())
     fail(DiagnosticKind::data_columns, "holds pictures, but no folders: their classes are not known")
@@ -229,9 +229,9 @@ Result<FieldSet> read_pictures(const std::string& path, const PictureOptions& op
   Planes planes(options, listed->files.size());
   if (!planes.read(path, listed->files, diagnostics)) return Failure{};
   FieldSet set;
-  set.kind = options.labelled ? "a folder of pictures" : "a picture";
+  set.kind = options.labeled ? "a folder of pictures" : "a picture";
   set.fields.push_back(std::move(planes).field(path));
-  if (options.labelled) set.fields.push_back(label_field(path, *listed));
+  if (options.labeled) set.fields.push_back(label_field(path, *listed));
   for (Field& field : set.fields) {
     field.rows = static_cast<int64_t>(listed->files.size());
     field.files = listed->files;

@@ -33,7 +33,7 @@ struct Schedule {
   Watch watch{};          // … of this
 };
 
-// Parameters with arguments of the optimiser of their own.
+// Parameters with arguments of the optimizer of their own.
 struct ParameterGroup {
   std::string match;  // "*.bias"; empty: any name
   int64_t rank = -1;  // their number of axes; -1: any
@@ -45,7 +45,7 @@ struct ParameterGroup {
   Span span;  // may be invalid
 };
 
-// One optimiser for a stretch of the run.
+// One optimizer for a stretch of the run.
 struct Phase {
   int64_t epochs = 0;  // one of the two is 0
   int64_t steps = 0;
@@ -54,7 +54,7 @@ struct Phase {
   double clip_norm = 0;  // the gradients' norm is at most this, all parameters together; 0: no clipping
   Span clip_span;
   std::vector<ParameterGroup> groups;  // the first that fits a parameter counts
-  Span span;                           // of the optimiser's text in the run file; may be invalid
+  Span span;                           // of the optimizer's text in the run file; may be invalid
 };
 
 // [input.NAME]
@@ -116,7 +116,7 @@ struct RunConfig {
   int64_t checkpoint_steps = 0;  // a checkpoint after so many steps since the last one; 0: not by steps
   // The same by time; 0: not by time. One is made at each epoch's end anyway.
   double checkpoint_seconds = 600;
-  // A safetensors file of weights that a new run begins with; empty: what the model's initialisers draw.
+  // A safetensors file of weights that a new run begins with; empty: what the model's initializers draw.
   std::string init_from;
   Span init_span;        // of its path in the run file; may be invalid
   Watch best;            // what the best checkpoint is judged by; metric "" stands for the loss

@@ -180,7 +180,7 @@ Look look_at(const std::string& path, const RunConfig& config, const Keys& keys)
 }
 
 // Whether the model file is the one that the folder's run was trained with: the graphs may differ because they were built
-// with another batch, optimiser or argument, which the keys say.
+// with another batch, optimizer or argument, which the keys say.
 bool same_file(const Look& look, const RunConfig& config, const RunIdentity& identity) {
   Sources sources;
   Diagnostics ignored;

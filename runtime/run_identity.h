@@ -18,7 +18,7 @@ struct RunIdentity {
   std::string model_text;         // canonical text of the model (sources, or the printed graph): hashed
   uint64_t data_hash = 0;         // LoadedData::content_hash()
   std::string weights_hash = {};  // content_hash() of train.init_from; empty without
-  // model_text of the same model file under other settings (batch, optimisers, arguments); empty if it does not build.
+  // model_text of the same model file under other settings (batch, optimizers, arguments); empty if it does not build.
   std::function<std::string(const RunConfig&)> text_under = {};
 };
 

@@ -8,7 +8,7 @@
 #include "fmt/format.h"
 
 // toml++ 3.3 asserts what a text like `[ }` violates, and in release builds turns that into undefined
-// behaviour. Here a violated assertion is one more syntax error: it ends the parse. Nothing else in nnc
+// behavior. Here a violated assertion is one more syntax error: it ends the parse. Nothing else in nnc
 // throws, and this is caught below.
 namespace {
 struct BrokenToml {};

@@ -16,7 +16,7 @@
 namespace nnc::runtime {
 namespace {
 
-// "sgd" of "sgd(lr = 0.01)": phases with the same optimiser hand its state over.
+// "sgd" of "sgd(lr = 0.01)": phases with the same optimizer hand its state over.
 std::string optimizer_name(const std::string& text) {
   const size_t end = text.find('(');
   std::string name = text.substr(0, end);

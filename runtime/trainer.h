@@ -33,7 +33,7 @@
 
 namespace nnc::runtime {
 
-// The compiled form of one phase. Phases with the same optimiser text may share a bundle.
+// The compiled form of one phase. Phases with the same optimizer text may share a bundle.
 struct PhaseProgram {
   const Bundle* bundle = nullptr;
   double lr = 0;  // what the schedule starts from

@@ -15,7 +15,7 @@ config.test_exec_root = os.path.join(config.build_dir, "tests", "lit")
 
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.test_source_root, "bin"), config.llvm_tools, config.environment.get("PATH", "")])
-# Nothing of the user's: not the cache, not the colours, not the number of threads.
+# Nothing of the user's: not the cache, not the colors, not the number of threads.
 config.environment.update(XDG_CACHE_HOME=os.path.join(config.test_exec_root, "cache"), NO_COLOR="1", LC_ALL="C.UTF-8",
                           NNC_THREADS="2",
                           NNC_HOLD=os.path.join(config.build_dir, "tests", "libnnc_hold.so"))

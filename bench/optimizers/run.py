@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The optimisers of docs/optimizers.md at work: trains with nnc, prints the tables, draws the pictures.
+"""The optimizers of docs/optimizers.md at work: trains with nnc, prints the tables, draws the pictures.
 
     bench/optimizers/run.py NNC MNIST [search] [handover] [--images docs/images]
 
@@ -59,7 +59,7 @@ def search(nnc, folder, images):
     ways = {"random search": ("random_search", 2), "random local search": ("random_local_search(lr = 0.02)", 2),
             "gradient descent": ("sgd(lr = 0.5)", 1)}
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    print("| optimiser | steps | evaluations | first loss | last loss | test accuracy |\n| --- | --- | --- | --- | --- | --- |")
+    print("| optimizer | steps | evaluations | first loss | last loss | test accuracy |\n| --- | --- | --- | --- | --- | --- |")
     for name, (optimizer, cost) in ways.items():
         run = Run(nnc, folder, name.replace(" ", "-"), f"""model = "linear.nn"
 data = {{ train = "{ROOT}/examples/digits/train.csv.gz", test = "{ROOT}/examples/digits/test.csv.gz" }}

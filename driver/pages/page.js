@@ -1,5 +1,5 @@
 // What every page needs: its data, a theme that follows the system until a key or the button says otherwise,
-// numbers in few digits, and charts whose colours follow the theme.
+// numbers in few digits, and charts whose colors follow the theme.
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const kColors = ["#2f7fd1", "#e0662c", "#2f9e5f", "#c8479b", "#8a6fd1", "#b08a1e", "#2aa3a8", "#d1495b"];

@@ -1,4 +1,4 @@
-// The ways of several optimisers over a loss of two parameters. The map is one SVG; a slider says which step.
+// The ways of several optimizers over a loss of two parameters. The map is one SVG; a slider says which step.
 const kSize = 640, kLeft = 54, kBottom = 40;
 const svg_name = "http://www.w3.org/2000/svg";
 function draw(parent, tag, attributes, text) {
@@ -21,7 +21,7 @@ document.getElementById("source").textContent = data.source;
 function place(p) { return `(${number(p[0], 4)}, ${number(p[1], 4)})`; }
 
 const svg = draw(document.getElementById("map"), "svg",
-  { viewBox: `0 0 ${kSize + kLeft + 8} ${kSize + kBottom}`, "aria-label": "contours of the loss and the optimisers' ways" });
+  { viewBox: `0 0 ${kSize + kLeft + 8} ${kSize + kBottom}`, "aria-label": "contours of the loss and the optimizers' ways" });
 const frame = draw(draw(svg, "defs", {}), "clipPath", { id: "frame" });
 draw(frame, "rect", { x: kLeft, y: 0, width: kSize, height: kSize });
 
@@ -128,7 +128,7 @@ function show(step) {
     const name = make("span", {}, make("span", { class: "dot", style: `background:${way.color}` }), make("code", {}, way.name));
     rows.push([name, place(p), last < now ? `not finite at step ${last + 1}` : number(p[2])]);
   }
-  holder.replaceChildren(table(["optimiser", `${data.axes[0]}, ${data.axes[1]}`, "loss"], rows, [2]));
+  holder.replaceChildren(table(["optimizer", `${data.axes[0]}, ${data.axes[1]}`, "loss"], rows, [2]));
   chart.update("none");
 }
 function stop() {

@@ -40,7 +40,7 @@ function chart(title, series, note, options = {}) {
 function curve_sections() {
   const columns = run.curves.columns;
   const loss = columns.filter(c => /^(train|test)\.loss(\.|$)/.test(c));
-  const parts = [...new Set(loss.map(c => c.replace(/^\w+\./, "")))];  // one colour each, dashed on the test part
+  const parts = [...new Set(loss.map(c => c.replace(/^\w+\./, "")))];  // one color each, dashed on the test part
   const metrics = columns.filter(c => c.startsWith("test.") && !loss.includes(c));
   const norms = prefix => columns.filter(c => c.startsWith(prefix)).map((c, i) =>
     ({ name: c.slice(prefix.length), points: column(c), dash: i >= kColors.length ? [5, 4] : undefined }));
@@ -154,7 +154,7 @@ function template_section() {
   const shown = t.pictures.map((uri, k) => make("figure", {}, make("img", { src: uri, alt: `row ${k} of ${t.parameter}` }),
     make("figcaption", {}, classes ? classes[k] : String(k))));
   return [section("Templates", make("p", { class: "small faint" }, `${t.pictures.length < t.of ? `the first ${shown.length} of ` : ""}` +
-    `the ${t.of} rows of ${t.parameter}, drawn as pictures of ${t.input}: light raises the score, dark lowers it, grey is 0`),
+    `the ${t.of} rows of ${t.parameter}, drawn as pictures of ${t.input}: light raises the score, dark lowers it, gray is 0`),
     make("div", { class: "gallery" }, ...shown))];
 }
 

@@ -236,7 +236,7 @@ class Gatherer {
     return json;
   }
 
-  // The first fields that the model was given, as it was given them: scaled and standardised.
+  // The first fields that the model was given, as it was given them: scaled and standardized.
   Json fields(int64_t row) const {
     Json list = Json::array();
     for (const runtime::ColumnData* input : target_.inputs) {

@@ -93,7 +93,7 @@ const Sample kRandomBitsSamples[] = {
 // M. Giles, "Approximating the erfinv function", GPU Computing Gems, 2011: the single precision version, in
 // fused multiply-adds. Within 3 units in the last place.
 ScalarValue scalar_erfinv(ScalarBuilder& b, std::span<const ScalarValue> operands, DType result) {
-  constexpr double kCentre[] = {2.81022636e-08,  3.43273939e-07, -3.5233877e-06,
+  constexpr double kCenter[] = {2.81022636e-08,  3.43273939e-07, -3.5233877e-06,
                                 -4.39150654e-06, 0.00021858087,  -0.00125372503,
                                 -0.00417768164,  0.246640727,    1.50140941};
   constexpr double kTail[] = {-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
@@ -103,11 +103,11 @@ ScalarValue scalar_erfinv(ScalarBuilder& b, std::span<const ScalarValue> operand
   const ScalarValue one = number(1);
   const ScalarValue square = b.mul(b.sub(one, x), b.add(one, x));
   const ScalarValue w = b.neg(op_def(Op::log).scalar(b, std::span(&square, 1), result));
-  const ScalarValue is_centre = b.compare(Compare::lt, w, number(5));
-  const ScalarValue t = b.select(is_centre, b.sub(w, number(2.5)), b.sub(b.sqrt(w), number(3)));
-  ScalarValue p = b.select(is_centre, number(kCentre[0]), number(kTail[0]));
-  for (size_t i = 1; i < std::size(kCentre); ++i)
-    p = b.fma(p, t, b.select(is_centre, number(kCentre[i]), number(kTail[i])));
+  const ScalarValue is_center = b.compare(Compare::lt, w, number(5));
+  const ScalarValue t = b.select(is_center, b.sub(w, number(2.5)), b.sub(b.sqrt(w), number(3)));
+  ScalarValue p = b.select(is_center, number(kCenter[0]), number(kTail[0]));
+  for (size_t i = 1; i < std::size(kCenter); ++i)
+    p = b.fma(p, t, b.select(is_center, number(kCenter[i]), number(kTail[i])));
   // At the ends w is infinite and the polynomial turns over.
   const ScalarValue is_end = b.compare(Compare::eq, b.abs(x), one);
   return b.mul(b.select(is_end, number(std::numeric_limits<double>::infinity()), p), x);

@@ -2,7 +2,7 @@
 // tensors. The rows themselves are declared here, so that a missing definition is a link error.
 //
 // A row is written `constinit const OpDef k_op_NAME = {…}` (declared below, hence with external linkage):
-// constant initialisation makes it readable from anywhere, at any time. Rows whose attributes hold a
+// constant initialization makes it readable from anywhere, at any time. Rows whose attributes hold a
 // std::string (input, random) and all samples are ordinary constants, ready when main begins; nothing reads
 // them earlier.
 #pragma once

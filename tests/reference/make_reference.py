@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes the numbers that nnc is compared with: values, gradients and second derivatives of every differentiable op,
-layer and loss, and 200 steps of every optimiser, computed by PyTorch in double precision.
+layer and loss, and 200 steps of every optimizer, computed by PyTorch in double precision.
 
     pip install torch==2.15.0 numpy
     python3 tests/reference/make_reference.py          # rewrites ops.json and optimizers.json beside it
@@ -345,7 +345,7 @@ def losses(c):
                 {"x": ([4, 3], -2, 2), "w": ([2, 3], -1, 1), "b": ([2], -1, 1)}, gradient=False)
 
 
-# ---- optimisers -----------------------------------------------------------------------------------------------------
+# ---- optimizers -----------------------------------------------------------------------------------------------------
 
 STEPS = 200
 NET = """model net {
@@ -386,7 +386,7 @@ OPTIMIZERS = [
     ("adamw(lr = 0.01, weight_decay = 0.1, decay_rank = 2)",
      lambda p: O.AdamW([{"params": [q for q in p if q.dim() >= 2]},
                         {"params": [q for q in p if q.dim() < 2], "weight_decay": 0.0}], 0.01, weight_decay=0.1), 1e-6),
-    # What a phase adds to an optimiser: clipping by the norm of all gradients, arguments of their own for some.
+    # What a phase adds to an optimizer: clipping by the norm of all gradients, arguments of their own for some.
     ("sgd(lr = 0.0625, momentum = 0.875)", lambda p: O.SGD(p, 0.0625, momentum=0.875), 1e-6, {"clip_norm": 0.125}),
     ("adam(lr = 0.01)", lambda p: O.Adam(p, 0.01), 1e-6, {"clip_norm": 0.1}),
     ("sgd(lr = 0.25, weight_decay = 0.0625)",

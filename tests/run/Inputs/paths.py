@@ -33,7 +33,7 @@ else:
     assert len(data["shade"]) == (size + 2) // 3 * 4 and len(data["contours"]) > 10
     assert any(contour["lines"] for contour in data["contours"])
     assert len(text) < 2_000_000
-    # Nothing is loaded from anywhere: no address but the names of namespaces and of a licence.
+    # Nothing is loaded from anywhere: no address but the names of namespaces and of a license.
     outside = [u for u in re.findall(r"(?:src|href)=[\"']?(?!data:|#)[^\s>\"']+|@import|url\(\s*[\"']?(?!#)[^)]+", text)
                if not u.startswith("href=${")]
     assert not outside, outside

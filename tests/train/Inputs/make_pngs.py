@@ -9,9 +9,9 @@ def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(bits, colour, pixel, *chunks):
-    """`pixel` as bytes; `colour` as the format numbers it: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA."""
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, bits, colour, 0, 0, 0))
+def png(bits, color, pixel, *chunks):
+    """`pixel` as bytes; `color` as the format numbers it: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGBA."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, bits, color, 0, 0, 0))
     rows = (b"\0" + 2 * pixel) * 2
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
@@ -20,13 +20,13 @@ folder = Path(sys.argv[1])
 folder.mkdir(parents=True)
 gamma = [chunk(b"gAMA", struct.pack(">I", round(100000 * g))) for g in (1.0, 2.0)]
 for name, data in {
-        "grey8_7": png(8, 0, bytes([7])),
-        "grey16_257": png(16, 0, struct.pack(">H", 257)),
-        "grey16_2570": png(16, 0, struct.pack(">H", 2570)),
-        "grey16_32768": png(16, 0, struct.pack(">H", 32768)),
-        "grey16_65535": png(16, 0, struct.pack(">H", 65535)),
+        "gray8_7": png(8, 0, bytes([7])),
+        "gray16_257": png(16, 0, struct.pack(">H", 257)),
+        "gray16_2570": png(16, 0, struct.pack(">H", 2570)),
+        "gray16_32768": png(16, 0, struct.pack(">H", 32768)),
+        "gray16_65535": png(16, 0, struct.pack(">H", 65535)),
         "rgb16_32768": png(16, 2, struct.pack(">3H", 32768, 32768, 32768)),
-        "grey_alpha_0_128": png(8, 4, bytes([0, 128])),
+        "gray_alpha_0_128": png(8, 4, bytes([0, 128])),
         "rgba_0_200": png(8, 6, bytes([0, 0, 0, 200])),
         "rgba_40_0": png(8, 6, bytes([40, 40, 40, 0])),
         "gamma1_128": png(8, 2, bytes([128] * 3), gamma[0]),

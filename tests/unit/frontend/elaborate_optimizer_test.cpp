@@ -1,4 +1,4 @@
-// Optimisers: which states are kept, what varies at run time, what an update computes.
+// Optimizers: which states are kept, what varies at run time, what an update computes.
 #include <cmath>
 
 #include "elaborated.h"
@@ -20,7 +20,7 @@ TEST_CASE("a state that the chosen branches never touch is not stored") {
         Names{"w", "optimizer.m.w", "lr"});
 }
 
-TEST_CASE("the rate has the optimiser's default or what the call says") {
+TEST_CASE("the rate has the optimizer's default or what the call says") {
   CHECK(build(kModel, with_optimizer("adam"))->model->default_lr == 1e-3);
   CHECK(build(kModel, with_optimizer("adam(0.5)"))->model->default_lr == 0.5);
   CHECK(build(kModel, with_optimizer("adam(beta1 = 0.5, lr = 0.25)"))->model->default_lr == 0.25);
@@ -67,7 +67,7 @@ TEST_CASE("adam's bias correction stays in double") {
   CHECK(powers == 2);
 }
 
-TEST_CASE("what an optimiser cannot be is said") {
+TEST_CASE("what an optimizer cannot be is said") {
   CHECK(build(kModel, with_optimizer("adan"))->said.find("did you mean adam?") != std::string::npos);
   CHECK(build(kModel + "optimizer o { propose(p, g) { p <- p - g } }\n", with_optimizer("o"))
             ->said.find("there is no g") != std::string::npos);
@@ -83,7 +83,7 @@ TEST_CASE("what an optimiser cannot be is said") {
   CHECK(build(kModel + assigns, with_optimizer("o"))->said.find("p <- … changes it") != std::string::npos);
 }
 
-TEST_CASE("every standard optimiser that follows the gradient elaborates") {
+TEST_CASE("every standard optimizer that follows the gradient elaborates") {
   for (const char* name : {"sgd(momentum = 0.9, nesterov = true, weight_decay = 0.1)", "momentum", "nesterov",
                            "adadelta", "adagrad", "rmsprop", "adam", "adamw(decay_rank = 2)"}) {
     INFO(name);
@@ -154,7 +154,7 @@ TEST_CASE("a proposal whose loss is not a number is not kept") {
   CHECK(at(built->graph("train"), {{"w", f32({}, {1})}}, 1).at("w").data == std::vector<double>{1});
 }
 
-TEST_CASE("redraw draws from the initialiser, anew at each step; a start that is fixed stays") {
+TEST_CASE("redraw draws from the initializer, anew at each step; a start that is fixed stays") {
   const auto built = build(
       "model m {\n  param w: f32[4] ~ uniform(2, 3)\n  param b: f32[2] = [5, 6]\n"
       "  loss = sum(w^2) + sum(b)\n}\n",

@@ -11,7 +11,7 @@
 namespace nnc {
 namespace {
 
-// All that can be said about a file without its arguments and data. Its first line may ask for an optimiser
+// All that can be said about a file without its arguments and data. Its first line may ask for an optimizer
 // ("# optimizer: adam") or for the graph of `nnc run` ("# explore").
 void check(FileId file, Sources& sources, Diagnostics& diagnostics) {
   const Result<ast::File> tree = frontend::parse(sources, file, diagnostics);

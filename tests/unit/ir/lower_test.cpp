@@ -207,7 +207,7 @@ TEST_CASE("chains of shape ops, fused into one kernel, move every element to its
       const Shape now = b.type(value).shape;
       const auto rank = static_cast<int64_t>(now.size());
       switch (rank == 0 ? 5 : pick(8)) {
-        case 0: {  // any factorisation of the same count
+        case 0: {  // any factorization of the same count
           Shape to;
           int64_t rest = element_count(now);
           while (rest > 1 && to.size() < 4) {

@@ -188,7 +188,7 @@ TEST_CASE("f64 exp, log and pow against long double", "[scalar_math]") {
   CHECK(pow.ulp <= 2.0);
 }
 
-TEST_CASE("1 - beta^t of an optimiser is right for millions of steps", "[scalar_math]") {
+TEST_CASE("1 - beta^t of an optimizer is right for millions of steps", "[scalar_math]") {
   for (const double beta : {0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999}) {
     for (double t = 1; t <= 1e7; t = std::ceil(t * 1.3)) {
       const long double expected = std::pow(static_cast<long double>(beta), static_cast<long double>(t));

@@ -57,7 +57,7 @@ TEST_CASE("a training step of an MLP is one op per layer and one for the loss, e
   CHECK(count(graph, Op::maximum) == 0);
 }
 
-TEST_CASE("cross entropy is recognised however it is written") {
+TEST_CASE("cross entropy is recognized however it is written") {
   for (std::string name : {"xent_std", "xent_log_of_softmax", "xent_one_hot", "xent_log_sum_exp",
                            "xent_weighted", "xent_rank3"}) {
     INFO(name);

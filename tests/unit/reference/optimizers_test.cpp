@@ -1,4 +1,4 @@
-// 200 steps of every optimiser, and of clipping and groups, on a small net against PyTorch's: the loss of every step and the parameters at
+// 200 steps of every optimizer, and of clipping and groups, on a small net against PyTorch's: the loss of every step and the parameters at
 // the end, in double and compiled.
 #include <catch2/catch.hpp>
 #include <map>
@@ -17,7 +17,7 @@ struct Training {
   double lr = 0;
 };
 
-// `one` names the optimiser, and may add clipping and groups.
+// `one` names the optimizer, and may add clipping and groups.
 Training build_training(const nlohmann::json& reference, const nlohmann::json& one) {
   Sources sources;
   Diagnostics diagnostics;
@@ -47,7 +47,7 @@ Training build_training(const nlohmann::json& reference, const nlohmann::json& o
   return {*train, model->default_lr};
 }
 
-// Zeros for the optimiser's states beside what the file draws.
+// Zeros for the optimizer's states beside what the file draws.
 TensorMap start_of(const Graph& graph, const nlohmann::json& inputs) {
   TensorMap drawn = drawn_inputs(inputs);
   for (const NodeId id : graph.inputs) {
@@ -110,7 +110,7 @@ void check(const Trajectory& got, const nlohmann::json& want, double tolerance) 
 
 }  // namespace
 
-TEST_CASE("200 steps of every optimiser are PyTorch's") {
+TEST_CASE("200 steps of every optimizer are PyTorch's") {
   const nlohmann::json reference = load_reference("optimizers.json");
   REQUIRE(reference.at("runs").size() >= 23);
   for (const nlohmann::json& one : reference.at("runs")) {

@@ -25,7 +25,7 @@ TensorMap drawn_inputs(const nlohmann::json& inputs);
 TensorMap inputs_of(const Graph& graph, const TensorMap& drawn);
 
 // "" where every element of `got` is within `tolerance` of `want`, relative to the element or, for one that
-// is small among its neighbours, to `floor` times the largest; else the first that is not.
+// is small among its neighbors, to `floor` times the largest; else the first that is not.
 std::string difference(const std::vector<double>& got, const std::vector<double>& want, double tolerance,
                        double floor);
 

@@ -153,7 +153,7 @@ TEST_CASE("state goes to a file and back, layouts aside") {
   REQUIRE(text);
   CHECK(text->find("F32[3, 4]") != std::string::npos);
   CHECK(text->find("step: 3") != std::string::npos);
-  CHECK(text->find("15 numbers outside the optimiser") != std::string::npos);
+  CHECK(text->find("15 numbers outside the optimizer") != std::string::npos);
 }
 
 TEST_CASE("names and shapes are compared, all differences listed, nothing half loaded") {

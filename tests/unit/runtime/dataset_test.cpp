@@ -61,7 +61,7 @@ TEST_CASE("auto: classes are counted where the label is a column of whole number
   CHECK(config.arguments["classes"] == "3");
 }
 
-TEST_CASE("gaps, standardising and categories are fitted on the training part alone") {
+TEST_CASE("gaps, standardizing and categories are fitted on the training part alone") {
   const TemporaryFolder folder;
   folder.file("train.csv", "a,b,kind\n1,10,red\n3,,green\n5,30,red\n");
   folder.file("test.csv", "kind,b,a\ngreen,,9\n");  // columns in another order: bound by name

@@ -100,7 +100,7 @@ const std::vector<Case>& cases() {
        [] {
          return of_config(
              "modle = \"digits.nn\"\nmodel = \"digits.nn\"\ndata.train = \"t.csv\"\ntrain = { bacth = 32, "
-             "colour = 1 }\n"
+             "color = 1 }\n"
              "input.\"이미지\" = { scael = 2 }\n");
        }},
       {"unknown_key-set", [] { return of_config("model = \"digits.nn\"\n", {"train.bacth=64"}); }},

@@ -148,7 +148,7 @@ TEST_CASE("one array of rows and columns serves several inputs, as the columns o
           "wide.npy: error: wide has rows of 9; the run was trained with 5 columns [data_columns]\n");
   }
 
-  // Single columns out of order, standardised apart; gaps filled.
+  // Single columns out of order, standardized apart; gaps filled.
   const LoadedData data =
       good_data(good_config(folder.path() + "/r.toml",
                             head + "input.y.from = 4\ninput.u = { from = [3, 0], "
@@ -198,7 +198,7 @@ TEST_CASE("NPZ: columns of one of several arrays are named with it") {
   CHECK(diagnostics.all().front().help == "input.u.from = \"b[0..2]\"");
 }
 
-TEST_CASE("NPZ: members are fields, packed or not; standardising is fitted per number") {
+TEST_CASE("NPZ: members are fields, packed or not; standardizing is fitted per number") {
   const std::map<std::string, std::string> members = {
       {"x.npy", npy(dictionary("<f8", "(4, 2)"), raw<double>({1, 10, 3, 20, 5, 30, 7, 40}))},
       {"y.npy", npy(dictionary("<i8", "(4, 1)"), raw<int64_t>({0, 2, 1, 0}))},

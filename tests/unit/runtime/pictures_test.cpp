@@ -17,7 +17,7 @@ using namespace nnc::runtime::test;
 
 namespace {
 
-// A picture whose pixel at (y, x) is (10 y + x, 100, 200 - x), which a test can recognise.
+// A picture whose pixel at (y, x) is (10 y + x, 100, 200 - x), which a test can recognize.
 Picture ramp(int64_t height, int64_t width) {
   Picture picture{height, width, {}};
   for (int64_t y = 0; y < height; ++y)
@@ -104,7 +104,7 @@ TEST_CASE("CIFAR: records by label and planes, plain and in gzip, one file or a 
   CHECK(row_floats(all.train, "x", 2) == row_floats(one.train, "image", 0));
 }
 
-TEST_CASE("CIFAR: standardising is fitted per channel, and a split keeps the bytes where they are") {
+TEST_CASE("CIFAR: standardizing is fitted per channel, and a split keeps the bytes where they are") {
   const TemporaryFolder folder;
   folder.file("train.bin", cifar_records() + cifar_records());
   const RunConfig config = good_config(folder.path() + "/r.toml",
@@ -245,9 +245,9 @@ TEST_CASE("resizing: a triangle as wide as an output pixel, so that a mean is ke
   // Height and width are not mixed up.
   const Picture tall = resize_picture(ramp(4, 8), 8, 8);
   CHECK(tall.rgb[7 * 8 * 3] == 30);
-  unsigned char grey[32];
-  write_planes(ramp(4, 8), 1, grey);
-  CHECK(int{grey[11]} == (299 * 13 + 587 * 100 + 114 * 197 + 500) / 1000);
+  unsigned char gray[32];
+  write_planes(ramp(4, 8), 1, gray);
+  CHECK(int{gray[11]} == (299 * 13 + 587 * 100 + 114 * 197 + 500) / 1000);
 }
 
 TEST_CASE("augmentation: a function of seed, epoch and row, and of nothing else") {

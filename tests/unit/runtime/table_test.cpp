@@ -53,7 +53,7 @@ TEST_CASE("separators are guessed") {
   CHECK(good_table("59 2 32.1\n48 1  21.6 \n").columns == 3);
   CHECK(good_table("\"a;b\",c\n\"d;e\",f\n").columns == 2);
   CHECK(good_table("5\n6\n7\n").columns == 1);
-  const Table words = good_table("name,kind\nred fox,wild animal\ngrey cat,house animal\n");
+  const Table words = good_table("name,kind\nred fox,wild animal\ngray cat,house animal\n");
   CHECK(words.columns == 2);
   DataSpec spec;
   spec.separator = '|';

@@ -197,7 +197,7 @@ TEST_CASE("a loss that is not finite stops the run and keeps the last good check
   CHECK(run.go().exit_code == 0);  // with the cause gone it goes on from there
 }
 
-TEST_CASE("phases hand the optimiser's state over if it is the same one") {
+TEST_CASE("phases hand the optimizer's state over if it is the same one") {
   IrisRun run(
       "[[phase]]\nepochs = 3\noptimizer = 'sgd(lr = 1)'\n[[phase]]\nepochs = 3\noptimizer = 'sgd(lr = "
       "2)'\nhalve_every = 2\n[[phase]]\nsteps = 6\noptimizer = 'adam'");
