@@ -9,20 +9,25 @@
 #include <span>
 
 #include "CLI/CLI.hpp"
+#include "driver/unused_flags.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
 namespace {
 
 enum FlagGroup : uint32_t {
-  kModel = 1 << 0,      // -D and --set
+  kDefine = 1 << 0,     // -D
   kOptimizer = 1 << 1,  // --optimizer
   kSeed = 1 << 2,
-  kBuild = 1 << 3,   // --threads, --schedule, --isa, --no-cache, -g
-  kPasses = 1 << 4,  // --verify-each, --disable-pass
-  kJson = 1 << 5,
-  kGraph = 1 << 6,  // --graph
-  kSet = 1 << 7,    // --set alone
+  kTarget = 1 << 3,   // --threads, --schedule, --isa: what machine code is made for
+  kCode = 1 << 4,     // --no-cache, -g
+  kVerify = 1 << 5,   // --verify-each
+  kDisable = 1 << 6,  // --disable-pass
+  kBuild = kTarget | kCode | kVerify | kDisable,
+  kJson = 1 << 7,
+  kGraph = 1 << 8,  // --graph
+  kSet = 1 << 9,    // --set
+  kModel = kDefine | kSet,
 };
 
 // Checks "none" and "random:SEED".
@@ -53,11 +58,11 @@ std::string valid_seed(const std::string& text) {
 }
 
 void add_groups(CLI::App& app, uint32_t groups, Options& o) {
-  if ((groups & kModel) != 0)
+  if ((groups & kDefine) != 0)
     app.add_option("-D", o.defines, "Bind a model argument or the batch size: -D hidden=64 -D batch=32")
         ->type_name("NAME=VALUE")
         ->allow_extra_args(false);
-  if ((groups & (kModel | kSet)) != 0)
+  if ((groups & kSet) != 0)
     app.add_option("--set", o.sets, "Override a key of the run file: --set train.epochs=5")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
@@ -69,7 +74,7 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
     app.add_option("--seed", o.seed, "Where random numbers start (default 0)")
         ->type_name("N")
         ->check(CLI::Validator(valid_seed, "", "seed"));
-  if ((groups & kBuild) != 0) {
+  if ((groups & kTarget) != 0) {
     app.add_option("--threads", o.threads, "Threads; never changes a bit of the result")
         ->type_name("N")
         ->check(CLI::Range(1, 1024));
@@ -79,16 +84,18 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
     app.add_option("--isa", o.isa, "avx2 or avx512 instead of what this processor has")
         ->type_name("NAME")
         ->check(CLI::IsMember({"avx2", "avx512"}));
+  }
+  if ((groups & kCode) != 0) {
     app.add_flag("--no-cache", o.no_cache, "Neither read nor write the cache of machine code");
     app.add_flag("-g", o.debug_lines, "Line tables for gdb and perf");
   }
-  if ((groups & kPasses) != 0) {
+  if ((groups & kVerify) != 0)
     app.add_flag("--verify-each", o.verify_each, "Verify the graph after every pass");
+  if ((groups & kDisable) != 0)
     app.add_option("--disable-pass", o.disabled_passes, "Leave out an optional pass")
         ->type_name("NAME")
         ->delimiter(',')
         ->allow_extra_args(false);
-  }
   if ((groups & kGraph) != 0)
     app.add_option("--graph", o.graph,
                    "train, eval, init, finish, gradients or predict.OUTPUT (default train)")
@@ -225,22 +232,22 @@ constexpr CommandRow kCommands[] = {
     {"compile", "FILE", 1, 1, "nnc compile examples/digits/digits.nn -D batch=64",
      "Compiles a model's training step and prints parameters, FLOPs per step, the exact memory bill, kernels "
      "and compile times.",
-     kModel | kOptimizer | kBuild | kPasses | kJson, compile},
+     kModel | kOptimizer | kBuild | kJson, compile},
     {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
      "Prints any stage of a model as text, lists a checkpoint's tensors, or shows one of them: its numbers, "
      "or its rows as pictures.",
-     kModel | kOptimizer | kBuild | kPasses | kGraph | kJson, inspect, inspect_flags},
+     kModel | kOptimizer | kTarget | kVerify | kDisable | kGraph | kJson, inspect, inspect_flags},
     {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
      "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
-     kModel | kOptimizer | kPasses | kGraph, opt, opt_flags},
+     kModel | kOptimizer | kVerify | kDisable | kGraph, opt, opt_flags},
     {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
      "Runs a small program: every value, the loss, each gradient, and what a step changes.",
-     kModel | kOptimizer | kSeed | kBuild | kPasses, run, run_flags},
+     kDefine | kOptimizer | kSeed | kBuild, run, run_flags},
     {"paths", "FILE", 1, 1,
      "nnc paths examples/surfaces/beale.nn --optimizer 'sgd(lr = 0.01)' --optimizer 'adagrad(lr = 0.3)' -o "
      "beale.html",
      "Draws the ways of optimizers over a loss of two parameters, as a page with contours and moving points.",
-     kModel | kSeed | kBuild | kPasses | kJson, paths, paths_flags},
+     kModel | kSeed | kBuild | kJson, paths, paths_flags},
     {"init", "digits | csv FILE | images DIR", 1, 2, "nnc init csv iris.csv",
      "Writes a model and a run file that train at once: for the digits that come with nnc, for a table, or "
      "for a folder of pictures. Says what it guessed; overwrites nothing.",
@@ -249,26 +256,28 @@ constexpr CommandRow kCommands[] = {
      "Prints every setting of a run with the value that holds and where it comes from.", kModel | kSeed,
      config},
     {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
-     "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild | kPasses, train,
+     "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild, train,
      train_flags},
     {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
-     "Loss and metrics of a trained run (run file or folder) on its test data.",
-     kSet | kBuild | kPasses | kJson, eval, checkpoint_flag},
+     "Loss and metrics of a trained run (run file or folder) on its test data.", kSet | kBuild | kJson, eval,
+     checkpoint_flag},
     {"predict", "RUN INPUT", 2, 2, "nnc predict examples/digits/digits.toml new.csv",
-     "Prints what a trained run's model gives for each row of a data file.", kSet | kBuild | kPasses, predict,
+     "Prints what a trained run's model gives for each row of a data file.", kSet | kBuild, predict,
      predict_flags},
     {"report", "RUN", 1, 1, "nnc report examples/digits/digits.toml -o digits.html",
      "Writes one page about a run: curves, norms, mistakes, the model, its cost and where it comes from.",
-     kBuild | kPasses, report, report_flags},
+     kBuild, report, report_flags},
     {"compare", "RUN...", 1, kAny, "nnc compare runs/digits runs/digits-2 -o compared.html",
      "Puts runs side by side: what they reached, and in which settings they differ.", kJson, compare,
      compare_flags},
     {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
      "Compares each parameter's gradient with central differences, in double precision.",
-     kModel | kSeed | kPasses | kJson, gradcheck, gradcheck_flags},
+     kModel | kSeed | kVerify | kJson, gradcheck, gradcheck_flags},
     {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
-     "Times training steps on generated data that lies in memory.", kModel | kBuild | kPasses | kJson, bench,
+     "Times training steps on generated data that lies in memory.", kModel | kBuild | kJson, bench,
      bench_flags},
+    {"passes", "", 0, 0, "nnc passes --json",
+     "The passes of the compiler in their order; nnc opt --passes runs single ones.", kJson, list_passes},
     {"ops", "[NAME]", 0, 1, "nnc ops softmax_xent", "The operations of the graph, from the op table.", 0, ops,
      ops_flags},
     {"std", "[NAME]", 0, 1, "nnc std linear", "The standard library, written in the language itself.", 0,
@@ -301,6 +310,19 @@ std::vector<std::string> flag_names(const CLI::App& app) {
     for (const std::string& name : option->get_snames()) names.push_back("-" + name);
   }
   return names;
+}
+
+// "--threads", "-D": what an option is called in messages.
+std::string flag_name(const CLI::Option& option) {
+  return option.get_lnames().empty() ? "-" + option.get_snames().front() : "--" + option.get_lnames().front();
+}
+
+// Those on the command line.
+std::vector<std::string> given_flags(const CLI::App& app) {
+  std::vector<std::string> given;
+  for (const CLI::Option* option : app.get_options())
+    if (option->count() > 0 && !option->get_positional()) given.push_back(flag_name(*option));
+  return given;
 }
 
 // The first long flag that `app` does not have.
@@ -406,6 +428,10 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
                                      : fmt::format("nnc {} does not take a further {}", row.name,
                                                    options.arguments[row.most]),
                                  fmt::format("for example {}", row.example))};
+  options.given = given_flags(command);
+  Diagnostics diagnostics;
+  if (refuse_unused_flags(row.name, options, diagnostics))
+    return {nullptr, console.report(diagnostics, Sources())};
   return {row.run, 0};
 }
 

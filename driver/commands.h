@@ -25,6 +25,7 @@ int predict(const Options& options, Console& console);
 int config(const Options& options, Console& console);
 int init(const Options& options, Console& console);
 int bench(const Options& options, Console& console);
+int list_passes(const Options& options, Console& console);
 int ops(const Options& options, Console& console);
 int std_library(const Options& options, Console& console);
 int fmt_files(const Options& options, Console& console);

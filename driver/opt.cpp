@@ -8,11 +8,10 @@
 namespace nnc::driver {
 namespace {
 
-constexpr std::string_view kDifferentiate = "differentiate";
-
-Result<std::vector<std::string>> pass_names(Session& session) {
+// Those that --passes names.
+Result<std::vector<std::string>> named_passes(Session& session) {
   std::vector<std::string> names;
-  std::vector<std::string> known{std::string(kDifferentiate)};
+  std::vector<std::string> known{std::string(passes::kDifferentiate)};
   for (const passes::Pass& pass : passes::all_passes()) known.emplace_back(pass.name);
   const std::string& text = session.options.passes;
   bool good = true;
@@ -35,9 +34,15 @@ Result<std::vector<std::string>> pass_names(Session& session) {
   return names;
 }
 
-// Prints `graph` as it is after a pass, behind a comment that names the pass.
-void show_after(Console& console, std::string_view pass, const Graph& graph) {
-  console.print("# after {}\n{}\n", pass, print(graph));
+// The whole pipeline without what --disable-pass leaves out.
+Result<std::vector<std::string>> default_passes(Session& session) {
+  const Result<std::vector<std::string>> disabled = disabled_passes(session);
+  if (!disabled) return Failure();
+  std::vector<std::string> names{std::string(passes::kDifferentiate)};
+  for (const passes::Pass& pass : passes::all_passes())
+    if (std::find(disabled->begin(), disabled->end(), pass.name) == disabled->end())
+      names.emplace_back(pass.name);
+  return names;
 }
 
 // The verifier's complaints are our own mistakes, but here the user is looking for exactly those.
@@ -48,6 +53,11 @@ bool sound(Session& session, std::string_view pass, const Graph& graph) {
   return broken.empty();
 }
 
+Result<Graph> run_one(Session& session, const std::string& name, const Graph& graph) {
+  if (name == passes::kDifferentiate) return passes::differentiate(graph, session.diagnostics);
+  return passes::find_pass(name)->run(graph);
+}
+
 }  // namespace
 
 int opt(const Options& options, Console& console) {
@@ -55,25 +65,23 @@ int opt(const Options& options, Console& console) {
   const Result<Module> module = load_module(session, options.arguments.front());
   if (!module) return session.leave();
   const Result<Graph> chosen = choose_graph(session, *module);
-  const Result<std::vector<std::string>> names = pass_names(session);
+  const Result<std::vector<std::string>> names =
+      options.gave("--passes") ? named_passes(session) : default_passes(session);
   if (!chosen || !names) return session.leave();
   Graph graph = *chosen;
-  if (options.passes.empty()) {
-    const Result<Graph> done = run_pipeline(session, graph, passes::Stage::kernels);
-    if (!done) return session.leave();
-    graph = *done;
-  }
+  std::string text = print(graph);
+  if (options.print_changed) console.print("# before all passes\n{}", text);
   for (const std::string& name : *names) {
-    const std::string before = options.print_changed ? print(graph) : "";
-    if (name == kDifferentiate) {
-      const Result<Graph> done = passes::differentiate(graph, session.diagnostics);
-      if (!done) return session.leave();
-      graph = *done;
-    } else {
-      graph = passes::find_pass(name)->run(graph);
-    }
+    Result<Graph> done = run_one(session, name, graph);
+    if (!done) return session.leave();
+    graph = std::move(*done);
     if (options.verify_each && !sound(session, name, graph)) return session.leave(1);
-    if (options.print_changed && print(graph) != before) show_after(console, name, graph);
+    if (!options.print_changed) continue;
+    const std::string before = std::exchange(text, print(graph));
+    if (text == before)
+      console.print("\n# {} changes nothing\n", name);
+    else
+      console.print("\n# after {}\n{}", name, text);
   }
   if (!options.print_changed) console.write(print(graph));
   return session.leave();

@@ -2,9 +2,11 @@
 // afterwards. A command looks at the fields of the flag groups it asked for (command_line.cpp, the table).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nnc::driver {
@@ -12,6 +14,11 @@ namespace nnc::driver {
 struct Options {
   // Positionals, in order: FILE, RUN, INPUT, NAME …
   std::vector<std::string> arguments;
+  // The flags that were typed, by their long names if they have one: "--threads", "-D".
+  std::vector<std::string> given;
+  bool gave(std::string_view flag) const {
+    return std::find(given.begin(), given.end(), flag) != given.end();
+  }
 
   // The model and the run file.
   std::vector<std::string> defines;  // -D name=value

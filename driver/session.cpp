@@ -281,7 +281,7 @@ Result<Module> load_module(Session& session, const std::string& path) {
 }
 
 Result<Graph> choose_graph(Session& session, const Module& module) {
-  if (module.graphs.size() == 1) return module.graphs.front();
+  if (module.graphs.size() == 1 && !session.options.gave("--graph")) return module.graphs.front();
   if (const Graph* graph = module.find(session.options.graph)) return *graph;
   std::vector<std::string> names;
   for (const Graph& graph : module.graphs) names.push_back(graph.name);
@@ -293,16 +293,10 @@ Result<Graph> choose_graph(Session& session, const Module& module) {
   return Failure();
 }
 
-Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage until) {
-  passes::PipelineOptions options;
-  options.until = until;
-  options.verify_each = session.options.verify_each;
+Result<std::vector<std::string>> disabled_passes(Session& session) {
   for (const std::string& name : session.options.disabled_passes) {
     const passes::Pass* pass = passes::find_pass(name);
-    if (pass != nullptr && !pass->required) {
-      options.disabled.push_back(name);
-      continue;
-    }
+    if (pass != nullptr && !pass->required) continue;
     std::vector<std::string> names;
     for (const passes::Pass& p : passes::all_passes())
       if (!p.required) names.emplace_back(p.name);
@@ -314,6 +308,16 @@ Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage u
         .suggest(pass == nullptr && near ? fmt::format("did you mean {}?", *near) : "");
     return Failure();
   }
+  return session.options.disabled_passes;
+}
+
+Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage until) {
+  const Result<std::vector<std::string>> disabled = disabled_passes(session);
+  if (!disabled) return Failure();
+  passes::PipelineOptions options;
+  options.until = until;
+  options.disabled = *disabled;
+  options.verify_each = session.options.verify_each;
   return passes::run_pipeline(graph, options, session.diagnostics);
 }
 

@@ -70,6 +70,9 @@ Result<Module> load_module(Session& session, const std::string& path);
 // The one that --graph names; a module with a single graph needs no name.
 Result<Graph> choose_graph(Session& session, const Module& module);
 
+// What --disable-pass names; an error for what is no optional pass.
+Result<std::vector<std::string>> disabled_passes(Session& session);
+
 // The pipeline with --disable-pass and --verify-each, up to `until`.
 Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage until);
 

@@ -19,6 +19,10 @@ namespace nnc::passes {
 // after layout and grouping (what codegen reads).
 enum class Stage { grad, fused, kernels };
 
+// By what name differentiation goes wherever passes are named.
+constexpr std::string_view kDifferentiate = "differentiate";
+constexpr std::string_view kDifferentiateDoc = "writes each gradient as ordinary graph";
+
 struct Pass {
   std::string_view name;  // "fuse_linear": the file's name, --passes, --disable-pass
   std::string_view doc;
@@ -38,7 +42,7 @@ struct PipelineOptions {
   Stage until = Stage::kernels;
   std::vector<std::string> disabled;  // names of optional passes; any other name is an error
   bool verify_each = false;           // NNC_CHECK that verify() is empty after every pass
-  // Called after differentiation ("differentiate") and after each pass; may be empty.
+  // Called after differentiation (kDifferentiate) and after each pass; may be empty.
   std::function<void(std::string_view pass, const Graph& after, double ms)> observe;
 };
 

@@ -69,7 +69,7 @@ Result<Graph> run_pipeline(const Graph& graph, const PipelineOptions& options, D
   Result<Graph> differentiated = differentiate(graph, diagnostics);
   if (!differentiated) return Failure();
   Graph current = std::move(*differentiated);
-  done("differentiate", current, start);
+  done(kDifferentiate, current, start);
 
   for (const Pass& pass : kPasses) {
     if (pass.stage > options.until) continue;

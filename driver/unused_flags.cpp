@@ -1,0 +1,144 @@
+// The table of what a flag depends on: in a case that a row describes, its flags would be ignored.
+#include "driver/unused_flags.h"
+
+#include <algorithm>
+#include <string>
+
+namespace nnc::driver {
+namespace {
+
+bool names(const Options& o, std::string_view suffix) {
+  return !o.arguments.empty() && o.arguments.front().ends_with(suffix);
+}
+bool is_graph(const Options& o) {
+  return names(o, ".nnir");
+}
+bool is_kernel(const Options& o) {
+  return names(o, ".nnk");
+}
+// A model in text, where a checkpoint and a run folder are tensors and nothing else.
+bool is_stored(const Options& o) {
+  return !names(o, ".nn") && !names(o, ".toml") && !names(o, "-") && !is_graph(o) && !is_kernel(o);
+}
+bool wants_tensor(const Options& o) {
+  return o.gave("--tensor");
+}
+bool is_stage(const Options& o, std::string_view stage) {
+  return o.stage == stage && !wants_tensor(o) && !is_stored(o) && !is_kernel(o);
+}
+
+bool is_before_kernels(const Options& o) {
+  return o.stage == "ast" || o.stage == "graph" || o.stage == "grad" || o.stage == "fused";
+}
+
+struct Row {
+  std::string_view command;
+  bool (*applies)(const Options&);
+  std::string_view reason;
+  std::vector<std::string_view> flags;
+};
+
+const std::vector<Row>& rows() {
+  static const std::vector<Row> kRows = {
+      {"check", is_graph, "a graph has its sizes and its optimizer", {"-D", "--set", "--optimizer"}},
+      {"opt", is_graph, "a graph has its sizes and its optimizer", {"-D", "--set", "--optimizer"}},
+      {"opt",
+       [](const Options& o) { return o.gave("--passes"); },
+       "--passes names exactly what runs",
+       {"--disable-pass"}},
+
+      {"inspect",
+       [](const Options& o) { return is_graph(o) && o.stage == "ast"; },
+       "a graph has no syntax tree",
+       {"--stage"}},
+      {"inspect",
+       [](const Options& o) { return is_kernel(o) && is_before_kernels(o); },
+       "a kernel has the stages kernels, llvm and asm",
+       {"--stage"}},
+      {"inspect", is_graph, "a graph has its sizes and its optimizer", {"-D", "--set", "--optimizer"}},
+      {"inspect",
+       is_kernel,
+       "a kernel is read as it is, after all passes",
+       {"-D", "--set", "--optimizer", "--graph", "--verify-each", "--disable-pass"}},
+      {"inspect",
+       is_stored,
+       "this lists tensors that are stored",
+       {"-D", "--set", "--optimizer", "--stage", "--graph", "--threads", "--schedule", "--isa",
+        "--verify-each", "--disable-pass"}},
+      {"inspect",
+       wants_tensor,
+       "--tensor shows what is stored",
+       {"-D", "--optimizer", "--stage", "--graph", "--threads", "--schedule", "--isa", "--verify-each",
+        "--disable-pass"}},
+      {"inspect",
+       [](const Options& o) { return wants_tensor(o) && !o.output.empty(); },
+       "-o draws a picture",
+       {"--json"}},
+      {"inspect",
+       [](const Options& o) { return is_stage(o, "ast"); },
+       "the stage ast is the text, before anything is bound",
+       {"-D", "--optimizer", "--graph", "--threads", "--schedule", "--isa", "--verify-each",
+        "--disable-pass"}},
+      {"inspect",
+       [](const Options& o) { return is_stage(o, "graph"); },
+       "the stage graph comes before all passes",
+       {"--threads", "--schedule", "--isa", "--verify-each", "--disable-pass"}},
+      {"inspect",
+       [](const Options& o) { return is_stage(o, "grad"); },
+       "the stage grad comes before the optional passes",
+       {"--threads", "--schedule", "--isa", "--disable-pass"}},
+      {"inspect",
+       [](const Options& o) { return is_stage(o, "fused"); },
+       "the stage fused comes before any machine",
+       {"--threads", "--schedule", "--isa"}},
+
+      {"run",
+       [](const Options& o) { return !o.expression.empty(); },
+       "an expression takes no steps",
+       {"--steps", "--optimizer"}},
+      {"run",
+       [](const Options& o) { return o.interpret; },
+       "--interpret compiles nothing",
+       {"--threads", "--schedule", "--isa", "--no-cache", "-g", "--verify-each", "--disable-pass"}},
+
+      {"report", [](const Options& o) { return !o.live; }, "only --live listens", {"--port"}},
+      {"report", [](const Options& o) { return o.live; }, "--live serves the page and writes none", {"-o"}},
+      {"init",
+       [](const Options& o) { return o.arguments.front() == "digits"; },
+       "the digits have their names and labels",
+       {"-o", "--label"}},
+      {"init",
+       [](const Options& o) { return o.arguments.front() == "images"; },
+       "the folders are the labels",
+       {"--label"}},
+      {"ops",
+       [](const Options& o) { return !o.arguments.empty(); },
+       "the reference has every op",
+       {"--markdown"}},
+  };
+  return kRows;
+}
+
+}  // namespace
+
+bool refuse_flags(const Options& options, std::span<const std::string_view> flags, std::string_view reason,
+                  Diagnostics& diagnostics) {
+  bool refused = false;
+  for (const std::string_view flag : flags) {
+    if (!options.gave(flag)) continue;
+    diagnostics.error_at(DiagnosticKind::bad_flag, std::string(flag),
+                         "this would have no effect here: " + std::string(reason));
+    refused = true;
+  }
+  return refused;
+}
+
+bool refuse_unused_flags(std::string_view command, const Options& options, Diagnostics& diagnostics) {
+  bool refused = false;
+  for (const Row& row : rows())
+    if (!refused && row.command == command && row.applies(options))
+      refused = refuse_flags(options, row.flags, row.reason, diagnostics);
+  return refused;
+}
+
+}  // namespace nnc::driver
