@@ -13,7 +13,7 @@
   X(image_surface_get_data) X(image_surface_get_stride) X(line_to) \
   X(move_to) X(new_path) X(paint) \
   X(pattern_set_extend) X(pattern_set_filter) X(rectangle) X(rel_line_to) \
-  X(restore) X(save) X(scale) \
+  X(restore) X(rotate) X(save) X(scale) \
   X(select_font_face) X(set_font_size) X(set_line_join) \
   X(set_line_width) X(set_source_rgba) X(set_source_surface) \
   X(show_text) X(stroke) X(stroke_preserve) \

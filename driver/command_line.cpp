@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <span>
 
 #include "CLI/CLI.hpp"
@@ -47,6 +48,17 @@ std::string valid_positive(const std::string& text) {
   if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value) && value > 0)
     return {};
   return "a number above 0 is expected, not " + text;
+}
+
+// Checks two ranges, "x0:x1,y0:y1".
+std::string valid_window(const std::string& text) {
+  double at[4];
+  int end = 0;
+  const int found = std::sscanf(text.c_str(), "%lf:%lf,%lf:%lf%n", &at[0], &at[1], &at[2], &at[3], &end);
+  if (found == 4 && static_cast<size_t>(end) == text.size() && at[0] < at[1] && at[2] < at[3] &&
+      std::all_of(std::begin(at), std::end(at), [](double v) { return std::isfinite(v); }))
+    return {};
+  return "two ranges X0:X1,Y0:Y1 are expected, not " + text;
 }
 
 // A run file holds a seed as TOML does: in 64 bits with a sign.
@@ -140,17 +152,26 @@ void run_flags(CLI::App& app, Options& o) {
   app.add_option("--steps", o.steps, "Steps of the optimizer to take (default 1)")
       ->type_name("N")
       ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
+  app.add_option("--every", o.every, "Print the loss and the metrics every K steps")
+      ->type_name("K")
+      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}));
+  app.add_option("-o", o.output, "Draw the loss over the steps as FILE.svg or FILE.png")->type_name("FILE");
   app.add_flag("--interpret", o.interpret,
                "Use the reference interpreter, in double, instead of compiled code");
 }
 
 void paths_flags(CLI::App& app, Options& o) {
-  app.add_option("--optimizer", o.optimizers, "An optimizer call; each one is a way (default: sgd)")
+  app.add_option("--optimizer", o.optimizers, "An optimizer call; each one is a trajectory (default: sgd)")
       ->type_name("CALL")
       ->allow_extra_args(false);
-  app.add_option("--steps", o.path_steps, "Steps of each optimizer (default 200)")
+  app.add_option("--steps", o.path_steps,
+                 "Steps of each --optimizer (default: as many as the run files take, or 200)")
       ->type_name("N")
       ->check(CLI::Range(int64_t{1}, int64_t{20'000}));
+  app.add_option("--window", o.window,
+                 "What is drawn: -2:4,-1:3 (default: the trajectories and the minima around)")
+      ->type_name("X0:X1,Y0:Y1")
+      ->check(CLI::Validator(valid_window, "", "window"));
   app.add_option("-o", o.outputs, "FILE.html, .svg or .png; may be repeated (default: FILE-paths.html)")
       ->type_name("FILE")
       ->allow_extra_args(false);
@@ -172,7 +193,7 @@ void train_flags(CLI::App& app, Options& o) {
 void report_flags(CLI::App& app, Options& o) {
   app.add_option("-o", o.output, "Where to write the page (default: report.html in the run's folder)")
       ->type_name("FILE");
-  app.add_flag("--live", o.live, "Serve the page to this machine while the run goes on");
+  app.add_flag("--live", o.live, "Serve the page to this machine while the run continues");
   app.add_option("--port", o.port, "Where --live listens (default 7878; 0: any free port)")
       ->type_name("N")
       ->check(CLI::Range(0, 65535));
@@ -243,10 +264,12 @@ constexpr CommandRow kCommands[] = {
     {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
      "Runs a small program: every value, the loss, each gradient, and what a step changes.",
      kDefine | kOptimizer | kSeed | kBuild, run, run_flags},
-    {"paths", "FILE", 1, 1,
+    {"paths", "FILE...", 1, kAny,
      "nnc paths examples/surfaces/beale.nn --optimizer 'sgd(lr = 0.01)' --optimizer 'adagrad(lr = 0.3)' -o "
      "beale.html",
-     "Draws the ways of optimizers over a loss of two parameters, as a page with contours and moving points.",
+     "Draws the trajectories of optimizers (--optimizer) and of run files over a loss of two parameters, as "
+     "a page "
+     "with contours and moving points.",
      kModel | kSeed | kBuild | kJson, paths, paths_flags},
     {"init", "digits | csv FILE | images DIR", 1, 2, "nnc init csv iris.csv",
      "Writes a model and a run file that train at once: for the digits that come with nnc, for a table, or "
@@ -274,8 +297,7 @@ constexpr CommandRow kCommands[] = {
      "Compares each parameter's gradient with central differences, in double precision.",
      kModel | kSeed | kVerify | kJson, gradcheck, gradcheck_flags},
     {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
-     "Times training steps on generated data that lies in memory.", kModel | kBuild | kJson, bench,
-     bench_flags},
+     "Times training steps on generated data in memory.", kModel | kBuild | kJson, bench, bench_flags},
     {"passes", "", 0, 0, "nnc passes --json",
      "The passes of the compiler in their order; nnc opt --passes runs single ones.", kJson, list_passes},
     {"ops", "[NAME]", 0, 1, "nnc ops softmax_xent", "The operations of the graph, from the op table.", 0, ops,

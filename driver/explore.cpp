@@ -60,6 +60,8 @@ class CompiledStepper : public Stepper {
         runtime::write_tensor(info, memory_.state(), stored(info.dtype, found->second.data).data());
   }
 
+  void set_rate(double lr) override { lr_ = lr; }
+
   TensorMap step(int64_t t) override {
     memory_.set_scalar("lr", lr_);
     memory_.set_scalar("t", t);
@@ -107,6 +109,8 @@ class InterpretingStepper : public Stepper {
       if (const auto found = inputs_.find(name); found != inputs_.end()) found->second = tensor;
   }
 
+  void set_rate(double lr) override { inputs_["lr"].data = {lr}; }
+
   TensorMap step(int64_t t) override {
     inputs_["t"].data = {static_cast<double>(t)};
     TensorMap results = evaluate(graph_, only(graph_));
@@ -133,19 +137,20 @@ class InterpretingStepper : public Stepper {
 
 }  // namespace
 
-std::unique_ptr<Stepper> compiled_stepper(Session& session, const frontend::Exploration& exploration) {
+std::unique_ptr<Stepper> compiled_stepper(Session& session, const frontend::Exploration& exploration,
+                                          uint64_t seed) {
   Result<Bundle> bundle = compile_graphs(session, {exploration.graph, renamed(exploration.init, "init")});
   if (!bundle || !check_memory(session, *bundle)) return nullptr;
   return std::make_unique<CompiledStepper>(std::move(*bundle), exploration,
-                                           codegen_options(session.options).threads,
-                                           session.options.seed.value_or(0));
+                                           codegen_options(session.options).threads, seed);
 }
 
-std::unique_ptr<Stepper> interpreting_stepper(Session& session, const frontend::Exploration& exploration) {
+std::unique_ptr<Stepper> interpreting_stepper(Session& session, const frontend::Exploration& exploration,
+                                              uint64_t seed) {
   Result<Graph> graph = passes::differentiate(exploration.graph, session.diagnostics);
   if (!graph) return nullptr;
   return std::make_unique<InterpretingStepper>(std::move(*graph), exploration.init, exploration.default_lr,
-                                               session.options.seed.value_or(0));
+                                               seed);
 }
 
 }  // namespace nnc::driver

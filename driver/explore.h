@@ -21,11 +21,15 @@ class Stepper {
   virtual void assign(const TensorMap& variables) = 0;
   // Takes step number t (from 1) and gives the graph's outputs; the values are those before the step.
   virtual TensorMap step(int64_t t) = 0;
+  // The rate of the steps from here on; before, it is the optimizer's own.
+  virtual void set_rate(double lr) = 0;
 };
 
-// Machine code, as every other command runs. Null when compiling failed.
-std::unique_ptr<Stepper> compiled_stepper(Session& session, const frontend::Exploration& exploration);
+// `seed` is where what is drawn starts. Machine code, as every other command runs. Null when compiling failed.
+std::unique_ptr<Stepper> compiled_stepper(Session& session, const frontend::Exploration& exploration,
+                                          uint64_t seed);
 // ir/eval.h, in double and without rounding to f32: what compiled values are compared with.
-std::unique_ptr<Stepper> interpreting_stepper(Session& session, const frontend::Exploration& exploration);
+std::unique_ptr<Stepper> interpreting_stepper(Session& session, const frontend::Exploration& exploration,
+                                              uint64_t seed);
 
 }  // namespace nnc::driver

@@ -50,13 +50,15 @@ struct Options {
   bool print_changed = false;           // opt
   std::string expression;               // run -e
   int64_t steps = 1;                    // run
+  int64_t every = 0;                    // run; 0: no lines between
   bool interpret = false;               // run
   double step_size = 0;                 // gradcheck; 0: its own choice
   double tolerance = 1e-6;              // gradcheck
   std::string label;                    // init csv: the column to predict
   bool fresh = false;                   // train
-  std::vector<std::string> optimizers;  // paths: one way each
-  int64_t path_steps = 200;             // paths
+  std::vector<std::string> optimizers;  // paths: one trajectory each
+  int64_t path_steps = 0;               // paths; 0: as many as the run files say, or 200
+  std::string window;                   // paths: x0:x1,y0:y1; empty: what shows the trajectories
   std::vector<std::string> outputs;     // paths: the files to draw
   std::string output;                   // predict: which output; -o of compile, inspect, report …
   bool values = false;                  // predict: every output, for people

@@ -1,10 +1,11 @@
-// The picture of ways over a surface as a file: SVG or PNG, both drawn by Cairo from the same strokes.
+// The picture of trajectories over a surface as a file: SVG or PNG, both drawn by Cairo from the same strokes.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "driver/surface.h"
+#include "driver/trajectory.h"
 
 namespace nnc::driver {
 
@@ -12,11 +13,10 @@ struct Picture {
   std::string title;
   std::array<std::string, 2> axes;
   const Surface& surface;
-  const std::vector<Way>& ways;
+  const std::vector<Trajectory>& trajectories;
 };
 
-// The bytes of the file; `png` is 2 pixels per unit of the SVG, 1840 x 1400 of them.
-std::string picture_svg(const Picture& picture);
-std::string picture_png(const Picture& picture);
+// The bytes of the file `name`, whose ending says the kind: an SVG of 920 x 700, or a PNG of twice that.
+std::string picture_of(const std::string& name, const Picture& picture);
 
 }  // namespace nnc::driver

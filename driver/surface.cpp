@@ -4,11 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "driver/contour.h"
+#include "driver/trajectory.h"
+
 namespace nnc::driver {
 namespace {
 
 constexpr int kGrid = 161;
-constexpr int kLevels = 22;
 
 // The loss and its gradient at a point.
 class Heights {
@@ -100,6 +102,18 @@ Minimum descend(Heights& heights, Point at, const View& view) {
   return {at, loss};
 }
 
+// The lowest first. Those that differ by no more than the rounding of f32 does are equally low.
+void mark_lowest(std::vector<Minimum>& minima, const std::vector<double>& heights) {
+  std::sort(minima.begin(), minima.end(), [](const Minimum& a, const Minimum& b) { return a.loss < b.loss; });
+  double highest = -INFINITY;
+  for (const double height : heights)
+    if (std::isfinite(height)) highest = std::max(highest, height);
+  for (Minimum& minimum : minima) {
+    const double lowest = minima.front().loss;
+    minimum.global = minimum.loss - lowest <= 1e-6 * std::max(highest - lowest, std::abs(lowest));
+  }
+}
+
 // From each grid point that none of its neighbors is below, downhill; those that end at one place are one.
 std::vector<Minimum> find_minima(Heights& heights, const std::vector<double>& grid_heights, int grid,
                                  const View& view) {
@@ -131,43 +145,8 @@ std::vector<Minimum> find_minima(Heights& heights, const std::vector<double>& gr
       else if (minimum.loss < same->loss)
         *same = minimum;
     }
-  std::sort(found.begin(), found.end(), [](const Minimum& a, const Minimum& b) { return a.loss < b.loss; });
-  if (!found.empty()) found.front().global = true;
+  mark_lowest(found, grid_heights);
   return found;
-}
-
-// Where the level crosses the edges of the cell, by straight interpolation; in a saddle the cell's mean says
-// which corners are cut off.
-void cross_cell(const std::array<double, 4>& corner, double level, int row, int column,
-                std::vector<int>& to) {
-  static constexpr int kX[] = {0, 1, 1, 0}, kY[] = {0, 0, 1, 1};  // counter-clockwise from the lower left
-  std::vector<std::array<int, 2>> at;
-  for (size_t i = 0; i < 4; ++i) {
-    const size_t j = (i + 1) % 4;
-    if ((corner[i] < level) == (corner[j] < level)) continue;
-    const double share = (level - corner[i]) / (corner[j] - corner[i]);
-    at.push_back({static_cast<int>(std::lround(10 * (column + kX[i] + share * (kX[j] - kX[i])))),
-                  static_cast<int>(std::lround(10 * (row + kY[i] + share * (kY[j] - kY[i]))))});
-  }
-  if (at.size() == 4) {
-    const double mean = (corner[0] + corner[1] + corner[2] + corner[3]) / 4;
-    if ((mean < level) != (corner[0] < level)) std::rotate(at.begin(), at.begin() + 1, at.end());
-  }
-  for (size_t i = 0; i + 1 < at.size(); i += 2)
-    if (at[i] != at[i + 1]) to.insert(to.end(), {at[i][0], at[i][1], at[i + 1][0], at[i + 1][1]});
-}
-
-Contour contour_at(double level, const std::vector<double>& heights, int grid) {
-  Contour contour{level, {}};
-  for (int row = 0; row + 1 < grid; ++row)
-    for (int column = 0; column + 1 < grid; ++column) {
-      const auto height = [&](int r, int c) { return heights[static_cast<size_t>(r * grid + c)]; };
-      const std::array<double, 4> corner = {height(row, column), height(row, column + 1),
-                                            height(row + 1, column + 1), height(row + 1, column)};
-      if (std::all_of(corner.begin(), corner.end(), [](double v) { return std::isfinite(v); }))
-        cross_cell(corner, level, row, column, contour.lines);
-    }
-  return contour;
 }
 
 }  // namespace
@@ -214,19 +193,7 @@ void Plane::write(TensorMap& variables, Point point) const {
   for (size_t k = 0; k < 2; ++k) variables.at(entries_[k].parameter).data.at(entries_[k].index) = point[k];
 }
 
-Way walk(Stepper& stepper, const Plane& plane, std::string name, int64_t steps) {
-  Way way{std::move(name), {}, {}};
-  for (int64_t t = 1; t <= steps + 1; ++t) {
-    const Point at = plane.read(stepper.variables());
-    const double loss = stepper.step(t).at("loss").data.at(0);
-    if (!std::isfinite(at[0]) || !std::isfinite(at[1]) || !std::isfinite(loss)) break;
-    way.points.push_back(at);
-    way.losses.push_back(loss);
-  }
-  return way;
-}
-
-View view_of(Stepper& stepper, const Plane& plane, const std::vector<Way>& ways) {
+View view_of(Stepper& stepper, const Plane& plane, const std::vector<Trajectory>& trajectories) {
   View view{{INFINITY, INFINITY}, {-INFINITY, -INFINITY}};
   const auto include = [&](Point p) {
     for (size_t k = 0; k < 2; ++k) {
@@ -234,9 +201,9 @@ View view_of(Stepper& stepper, const Plane& plane, const std::vector<Way>& ways)
       view.high[k] = std::max(view.high[k], p[k]);
     }
   };
-  for (const Way& way : ways)
-    for (size_t i = 0; i < way.points.size(); ++i)
-      if (i == 0 || way.losses[i] <= way.losses[0] + std::abs(way.losses[0])) include(way.points[i]);
+  for (const Trajectory& t : trajectories)
+    for (size_t i = 0; i < t.points.size(); ++i)
+      if (i == 0 || t.losses[i] <= t.losses[0] + std::abs(t.losses[0])) include(t.points[i]);
   const auto widen = [&](double share) {
     const Point size = size_of(view);
     const double least = std::max({0.35 * std::max(size[0], size[1]), 1e-3 * std::abs(view.low[0]), 1e-3});
@@ -246,13 +213,13 @@ View view_of(Stepper& stepper, const Plane& plane, const std::vector<Way>& ways)
       view.high[k] += extra;
     }
   };
-  const View ways_alone = view;
+  const View trajectories_alone = view;
   widen(0.5);
   Heights heights(stepper, plane);
   constexpr int kCoarse = 41;
   const View around = view;
   const std::vector<Minimum> minima = find_minima(heights, sample(heights, around, kCoarse), kCoarse, around);
-  view = ways_alone;
+  view = trajectories_alone;
   for (const Minimum& minimum : minima) include(minimum.at);
   widen(0.15);
   return view;
@@ -281,9 +248,12 @@ Surface survey(Stepper& stepper, const Plane& plane, const View& view) {
       const double share = std::clamp((surface.heights[i] - low) / (high - low), 0.0, 1.0);
       surface.shade[i] = static_cast<unsigned char>(std::lround(255 * std::pow(share, 1 / power)));
     }
-  for (int k = 1; k <= kLevels; ++k)
-    surface.contours.push_back(contour_at(
-        low + (high - low) * std::pow(static_cast<double>(k) / kLevels, power), surface.heights, kGrid));
+  std::vector<Point> marks;
+  const Point size = size_of(view);
+  for (const Minimum& m : surface.minima)
+    marks.push_back({10 * (kGrid - 1) * (m.at[0] - view.low[0]) / size[0],
+                     10 * (kGrid - 1) * (m.at[1] - view.low[1]) / size[1]});
+  surface.contours = contours_of(surface.heights, kGrid, {low, high, power}, marks);
   return surface;
 }
 

@@ -11,6 +11,8 @@
 
 namespace nnc::driver {
 
+struct Trajectory;
+
 using Point = std::array<double, 2>;
 
 // The part of the plane that is drawn.
@@ -18,24 +20,24 @@ struct View {
   Point low{}, high{};
 };
 
+// Where the height is written on a contour: in tenths of a grid cell, and the direction of the line there.
+struct ContourLabel {
+  double x = 0, y = 0;
+  double angle =
+      0;  // counter-clockwise from the x axis, in radians, from -pi/2 to pi/2: nothing stands on its head
+};
+
 struct Contour {
-  double value = 0;  // of the loss
+  double value = 0;  // of the loss: a number of few digits
   // Pieces of line, x0 y0 x1 y1 each, in tenths of a grid cell from the view's lower left corner.
   std::vector<int> lines;
+  std::vector<ContourLabel> labels;
 };
 
 struct Minimum {
   Point at{};
   double loss = 0;
-  bool global = false;  // the lowest of those found
-};
-
-// One optimizer's way: where it stood, and the loss there, before each step and after the last. It ends early
-// where a number is not finite.
-struct Way {
-  std::string name;  // the optimizer's call
-  std::vector<Point> points;
-  std::vector<double> losses;
+  bool global = false;  // none that was found is lower; several may be, where they are equal but for rounding
 };
 
 // Which entries of the parameters are the two that the picture is about: w[0] and w[1], or x and y.
@@ -67,12 +69,9 @@ struct Surface {
   std::vector<Minimum> minima;  // within the view, the lowest first
 };
 
-// Takes `steps` steps from where the stepper stands.
-Way walk(Stepper& stepper, const Plane& plane, std::string name, int64_t steps);
-
-// What shows all ways but where they leave: points no higher than twice the start's loss, the minima around
+// What shows all trajectories but where they leave: points no higher than twice the start's loss, the minima around
 // them, and a margin.
-View view_of(Stepper& stepper, const Plane& plane, const std::vector<Way>& ways);
+View view_of(Stepper& stepper, const Plane& plane, const std::vector<Trajectory>& trajectories);
 
 // Heights, contours and minima within the view. The stepper's parameters are moved about.
 Surface survey(Stepper& stepper, const Plane& plane, const View& view);

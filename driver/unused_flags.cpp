@@ -95,12 +95,24 @@ const std::vector<Row>& rows() {
       {"run",
        [](const Options& o) { return !o.expression.empty(); },
        "an expression takes no steps",
-       {"--steps", "--optimizer"}},
+       {"--steps", "--optimizer", "--every", "-o"}},
+      {"run",
+       [](const Options& o) { return o.steps == 0; },
+       "no step is taken",
+       {"--optimizer", "--every", "-o"}},
       {"run",
        [](const Options& o) { return o.interpret; },
        "--interpret compiles nothing",
        {"--threads", "--schedule", "--isa", "--no-cache", "-g", "--verify-each", "--disable-pass"}},
 
+      {"paths",
+       [](const Options& o) {
+         return o.gave("--steps") && !o.gave("--optimizer") &&
+                std::any_of(o.arguments.begin(), o.arguments.end(),
+                            [](const std::string& file) { return file.ends_with(".toml"); });
+       },
+       "the phases of a run file have their steps",
+       {"--steps"}},
       {"report", [](const Options& o) { return !o.live; }, "only --live listens", {"--port"}},
       {"report", [](const Options& o) { return o.live; }, "--live serves the page and writes none", {"-o"}},
       {"init",

@@ -55,7 +55,7 @@ void Elaborator::explain(const ast::Binary& binary, const ast::Expr& expr, const
     if (is_term(*binary.right) && added.size() < made->dims.size() && !added.empty()) {
       int64_t rows = 1;
       for (size_t i = 0; i + added.size() < made->dims.size(); ++i) rows *= made->dims[i].extent;
-      notes = fmt::format("{} repeated over {} rows", source_text(binary.right->span), rows);
+      if (rows > 1) notes = fmt::format("{} repeated over {} rows", source_text(binary.right->span), rows);
     }
     if (!explained_notes.empty()) notes += (notes.empty() ? "" : "; ") + explained_notes;
   } else {

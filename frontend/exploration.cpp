@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "frontend/elaborator.h"
 #include "frontend/finish_graph.h"
@@ -72,6 +73,35 @@ std::string no_gradient_reason(const Datum& value, const Tensor& tensor, const s
   return "";
 }
 
+// The metrics and outputs, as they are outside of training.
+void add_measured(Elaborator& e) {
+  const Mode before = std::exchange(e.mode, Mode::predict);
+  e.explaining = false;
+  Frame frame;
+  frame.scope = e.root->scope;
+  frame.self = e.root;
+  for (const ast::Goal* goal : e.goals(ast::GoalKind::metric)) {
+    const std::string name = goal_name(*goal);
+    const Datum value = e.run_goal(*goal);
+    const Span span = body_span(goal->body);
+    const auto scalar = e.as_scalar(value, "metric " + name, span, false, frame);
+    const auto real = scalar ? e.cast_to(*scalar, DType::f32, Site{frame, span}) : std::nullopt;
+    if (real) e.builder.output("metric." + name, real->value);
+  }
+  for (const ast::Goal* goal : e.goals(ast::GoalKind::output)) {
+    const std::string name = goal_name(*goal);
+    const Datum value = e.run_goal(*goal);
+    const Span span = body_span(goal->body);
+    if (value.poisoned()) continue;
+    if (const auto tensor =
+            e.as_tensor(Operand{value, span}, std::nullopt, "output " + name, Site{frame, span}))
+      if (const auto real =
+              tensor->dtype == DType::f64 ? e.cast_to(*tensor, DType::f32, Site{frame, span}) : tensor)
+        e.builder.output("output." + name, real->value);
+  }
+  e.mode = before;
+}
+
 }  // namespace
 
 Result<Exploration> build_exploration(const ast::File& file, Sources& sources, const BuildOptions& options,
@@ -111,6 +141,7 @@ Result<Exploration> build_exploration(const ast::File& file, Sources& sources, c
       out.no_gradient[name] = std::move(reason);
     }
   }
+  add_measured(e);
   std::vector<OptimizerState> states;
   if (loss.total && diagnostics.error_count() == errors) {
     e.builder.output("loss", loss.total->value);

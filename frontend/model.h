@@ -86,8 +86,8 @@ Result<Model> build_model(const ast::File& file, Sources& sources, const BuildOp
                           Diagnostics& diagnostics);
 
 // For `nnc run`: one graph that computes every named value of the file, the loss, its gradients, and one step.
-// Outputs: "value.NAME" for each named value in source order, "loss", "loss.NAME", "grad.PARAM", and after the
-// optimizer's update PARAM <- …. `constants` says why a name has no gradient ("a constant; …").
+// Outputs: "value.NAME" for each named value in source order, "metric.NAME", "output.NAME", "loss", "loss.NAME",
+// "grad.PARAM", and after the optimizer's update PARAM <- …. `constants` says why a name has no gradient ("a constant; …").
 struct Exploration {
   Graph graph;  // inputs: params and states, scalars lr, t, seed
   Graph init;

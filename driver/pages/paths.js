@@ -1,4 +1,4 @@
-// The ways of several optimizers over a loss of two parameters. The map is one SVG; a slider says which step.
+// The trajectories of several optimizers over a loss of two parameters. The map is one SVG; a slider says which step.
 const kSize = 640, kLeft = 54, kBottom = 40;
 const svg_name = "http://www.w3.org/2000/svg";
 function draw(parent, tag, attributes, text) {
@@ -14,14 +14,14 @@ const to_y = y => kSize - (y - view.y[0]) / (view.y[1] - view.y[0]) * kSize;
 
 document.getElementById("title").textContent = data.title;
 document.getElementById("about").textContent =
-  `${data.ways.length} way${data.ways.length === 1 ? "" : "s"} from ${place(data.ways[0].points[0])} over ` +
-  `${data.axes[0]} and ${data.axes[1]}, ${data.steps} steps`;
+  `${data.trajectories.length} trajector${data.trajectories.length === 1 ? "y" : "ies"} from ` +
+  `${place(data.trajectories[0].points[0])} over ${data.axes[0]} and ${data.axes[1]}, ${data.steps} steps`;
 document.querySelector("header").append(theme_button());
 document.getElementById("source").textContent = data.source;
 function place(p) { return `(${number(p[0], 4)}, ${number(p[1], 4)})`; }
 
 const svg = draw(document.getElementById("map"), "svg",
-  { viewBox: `0 0 ${kSize + kLeft + 8} ${kSize + kBottom}`, "aria-label": "contours of the loss and the optimizers' ways" });
+  { viewBox: `0 0 ${kSize + kLeft + 8} ${kSize + kBottom}`, "aria-label": "contours of the loss and the optimizers' trajectories" });
 const frame = draw(draw(svg, "defs", {}), "clipPath", { id: "frame" });
 draw(frame, "rect", { x: kLeft, y: 0, width: kSize, height: kSize });
 
@@ -83,32 +83,48 @@ function star(x, y, size) {
   }).join("L") + "Z";
 }
 
+// The height on the contours that have room for it.
+const heights = draw(svg, "g", { "clip-path": "url(#frame)" });
+for (const level of data.contours)
+  for (const [x, y, angle] of level.labels) {
+    const at = `translate(${(kLeft + x * cell).toFixed(1)} ${(kSize - y * cell).toFixed(1)})`;
+    draw(heights, "text", { class: "height", "text-anchor": "middle", dy: ".35em",
+                            transform: `${at} rotate(${(-angle * 180 / Math.PI).toFixed(1)})` }, number(level.value, 6));
+  }
+
 const clip = draw(svg, "g", { "clip-path": "url(#frame)" });
 const limit = 1e4;  // far outside the frame; browsers draw no larger numbers well
 const bounded = v => Math.max(-limit, Math.min(limit, v));
-const ways = data.ways.map((way, i) => ({
-  ...way, color: kColors[i % kColors.length],
+const trajectories = data.trajectories.map((trajectory, i) => ({
+  ...trajectory, color: kColors[i % kColors.length],
   halo: draw(clip, "polyline", { class: "halo" }),
-  line: draw(clip, "polyline", { class: "way", stroke: kColors[i % kColors.length] }),
-  pixels: way.points.map(p => `${bounded(to_x(p[0])).toFixed(1)},${bounded(to_y(p[1])).toFixed(1)}`),
+  line: draw(clip, "polyline", { class: "trajectory", stroke: kColors[i % kColors.length] }),
+  // Single steps: pieces of no length with round ends.
+  dots: draw(clip, "path", { class: "steps", stroke: kColors[i % kColors.length] }),
+  pixels: trajectory.points.map(p => `${bounded(to_x(p[0])).toFixed(1)},${bounded(to_y(p[1])).toFixed(1)}`),
 }));
-for (const way of ways) {
-  way.pin = draw(clip, "circle", { class: "pin", r: 7, fill: way.color });
-  draw(way.pin, "title", {}, way.name);
+for (const trajectory of trajectories) {
+  trajectory.pin = draw(clip, "circle", { class: "pin", r: 7, fill: trajectory.color });
+  draw(trajectory.pin, "title", {}, trajectory.name);
 }
 
+const lowest = data.minima.filter(minimum => minimum.global).length;
+function kind_of(minimum) {
+  if (!minimum.global) return "local minimum";
+  return lowest === 1 ? "lowest minimum found" : `one of ${lowest} equal lowest minima found`;
+}
 for (const minimum of data.minima) {
   const x = to_x(minimum.at[0]), y = to_y(minimum.at[1]);
   const mark = minimum.global
     ? draw(svg, "path", { class: "mark", d: star(x, y, 11) })
     : draw(svg, "path", { class: "mark", d: `M${x - 7} ${y - 7}L${x + 7} ${y + 7}M${x - 7} ${y + 7}L${x + 7} ${y - 7}` });
-  draw(mark, "title", {}, `${minimum.global ? "global" : "local"} minimum ${place(minimum.at)}, loss ${number(minimum.loss)}`);
+  draw(mark, "title", {}, `${kind_of(minimum)} ${place(minimum.at)}, loss ${number(minimum.loss)}`);
 }
 let now = 0, playing = null;
 const slider = document.getElementById("step"), play = document.getElementById("play");
 slider.max = data.steps;
 const chart = line_chart(document.getElementById("losses"),
-  ways.map(w => ({ name: w.name, color: w.color, points: w.points.map((p, x) => ({ x, y: p[2] })) })),
+  trajectories.map(w => ({ name: w.name, color: w.color, points: w.points.map((p, x) => ({ x, y: p[2] })) })),
   { x: "step", legend: false, mark: () => now });
 
 const holder = document.getElementById("table");
@@ -117,16 +133,20 @@ function show(step) {
   slider.value = now;
   document.getElementById("at").textContent = `step ${now}`;
   const rows = [];
-  for (const way of ways) {
-    const last = Math.min(now, way.points.length - 1), p = way.points[last];
-    const points = way.pixels.slice(0, last + 1).join(" ");
-    way.line.setAttribute("points", points);
-    way.halo.setAttribute("points", points);
-    const [x, y] = way.pixels[last].split(",");
-    way.pin.setAttribute("cx", x);
-    way.pin.setAttribute("cy", y);
-    const name = make("span", {}, make("span", { class: "dot", style: `background:${way.color}` }), make("code", {}, way.name));
-    rows.push([name, place(p), last < now ? `not finite at step ${last + 1}` : number(p[2])]);
+  for (const trajectory of trajectories) {
+    const last = Math.min(now, trajectory.points.length - 1), p = trajectory.points[last];
+    const pixels = trajectory.pixels.slice(0, last + 1);
+    trajectory.line.setAttribute("points", pixels.join(" "));
+    trajectory.halo.setAttribute("points", pixels.join(" "));
+    trajectory.dots.setAttribute("d", pixels.map(at => `M${at}h0`).join(""));
+    const [x, y] = pixels[last].split(",");
+    trajectory.pin.setAttribute("cx", x);
+    trajectory.pin.setAttribute("cy", y);
+    const name = make("span", {}, make("span", { class: "dot", style: `background:${trajectory.color}` }),
+                      make("code", {}, trajectory.name),
+                      trajectory.detail ? make("div", { class: "small faint" }, trajectory.detail) : null);
+    const broken = last < Math.min(now, trajectory.steps);
+    rows.push([name, place(p), broken ? `not finite at step ${last + 1}` : number(p[2])]);
   }
   holder.replaceChildren(table(["optimizer", `${data.axes[0]}, ${data.axes[1]}`, "loss"], rows, [2]));
   chart.update("none");
@@ -140,7 +160,7 @@ function toggle() {
   if (playing !== null) return stop();
   if (now === data.steps) show(0);
   play.textContent = "❚❚";
-  // Any way takes about eight seconds.
+  // Any number of steps takes about eight seconds.
   const each = Math.max(1, Math.round(data.steps / 240));
   playing = setInterval(() => { show(now + each); if (now === data.steps) stop(); }, 1000 / 30);
 }
@@ -156,5 +176,5 @@ document.addEventListener("keydown", e => {
 if (data.minima.length)
   document.getElementById("minima").append(make("h3", {}, "Minima in the picture"),
     table(["", "where", "loss"], data.minima.map(m =>
-      [m.global ? "★ global (the lowest found)" : "✕ local", place(m.at), number(m.loss)]), [2]));
+      [`${m.global ? "★" : "✕"} ${kind_of(m)}`, place(m.at), number(m.loss)]), [2]));
 show(data.steps);

@@ -110,10 +110,10 @@ def paths_page():
 
     def moved_to(step):
         check(at() == step, f"stands at {at()}, not {step}")
-        state = js("""return ways.map(w => [w.line.getAttribute('points').split(' ').length, +w.pin.getAttribute('cx'),
+        state = js("""return trajectories.map(w => [w.line.getAttribute('points').split(' ').length, +w.pin.getAttribute('cx'),
                       to_x(w.points[now][0])])""")
         for points, x, expected in state:
-            check(points == step + 1 and abs(x - expected) < 0.1, f"a way is not drawn up to {step}: {state}")
+            check(points == step + 1 and abs(x - expected) < 0.1, f"a trajectory is not drawn up to {step}: {state}")
 
     moved_to(last)
     charts_are_drawn()
