@@ -29,6 +29,7 @@ void Canvas::text(double x, double y, double size, const std::string& words, dou
   cairo().text_extents(pen_, words.c_str(), &extents);
   cairo().move_to(pen_, x - anchor * extents.x_advance, y);
   cairo().show_text(pen_, words.c_str());
+  cairo().new_path(pen_);  // the next line does not begin where the text ended
 }
 
 void Canvas::turned_text(double x, double y, double size, const std::string& words, double angle,
@@ -46,6 +47,7 @@ void Canvas::turned_text(double x, double y, double size, const std::string& wor
   color(kFaint);
   cairo().move_to(pen_, -width / 2, 0.35 * size);
   cairo().show_text(pen_, words.c_str());
+  cairo().new_path(pen_);
   cairo().restore(pen_);
 }
 

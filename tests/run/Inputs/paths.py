@@ -1,5 +1,5 @@
 """Checks what `nnc paths` wrote: paths.py beale JSON ADAM.txt SGD.txt | equal|ravine|decay|four JSON | end JSON TENSOR.json |
-page|window HTML."""
+page|window HTML | svg SVG."""
 import json
 import re
 import sys
@@ -44,6 +44,10 @@ elif kind == "four":
     assert len(minima) == 4 and all(m["global"] for m in minima), minima
     known = [(3, 2), (-2.805118, 3.131312), (-3.779310, -3.283186), (3.584428, -1.848126)]
     assert all(min(abs(m["at"][0] - x) + abs(m["at"][1] - y) for m in minima) < 1e-2 for x, y in known), minima
+elif kind == "svg":
+    # The first trajectory is one line from point to point and nothing else.
+    lengths = [len(re.findall(r"[ML] ", d)) for d in re.findall(r'\bd="([^"]*)"', text)]
+    assert 151 in lengths, sorted(lengths)[-5:]
 elif kind == "window":
     data = data_of(text)
     assert data["view"] == {"x": [-3, 1], "y": [-2, 2]}, data["view"]
