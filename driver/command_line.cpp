@@ -87,13 +87,13 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
         ->type_name("N")
         ->check(CLI::Validator(valid_seed, "", "seed"));
   if ((groups & kTarget) != 0) {
-    app.add_option("--threads", o.threads, "Threads; never changes a bit of the result")
+    app.add_option("--threads", o.threads, "Number of threads; the result is the same to the bit")
         ->type_name("N")
         ->check(CLI::Range(1, 1024));
     app.add_option("--schedule", o.schedule, "none: the plain loops; random:SEED: any valid schedule")
         ->type_name("HOW")
         ->check(CLI::Validator(valid_schedule, "", "schedule"));
-    app.add_option("--isa", o.isa, "avx2 or avx512 instead of what this processor has")
+    app.add_option("--isa", o.isa, "avx2 or avx512 (default: the best that this processor has)")
         ->type_name("NAME")
         ->check(CLI::IsMember({"avx2", "avx512"}));
   }
@@ -135,7 +135,7 @@ void inspect_flags(CLI::App& app, Options& o) {
   app.add_option("--pictures", o.pictures,
                  "The shape of one of them: 28x28 or 3x32x32 (default: square, gray or in three colors)")
       ->type_name("CxHxW");
-  app.add_option("--names", o.names, "What to write under them (default: categories, or numbers from 0)")
+  app.add_option("--names", o.names, "Their captions (default: categories, or numbers from 0)")
       ->type_name("A,B,...")
       ->delimiter(',')
       ->allow_extra_args(false);
@@ -262,7 +262,8 @@ constexpr CommandRow kCommands[] = {
      "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
      kModel | kOptimizer | kVerify | kDisable | kGraph, opt, opt_flags},
     {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
-     "Runs a small program: every value, the loss, each gradient, and what a step changes.",
+     "Runs a small program: every value, the loss, each gradient, and what steps of an optimizer make of "
+     "them.",
      kDefine | kOptimizer | kSeed | kBuild, run, run_flags},
     {"paths", "FILE...", 1, kAny,
      "nnc paths examples/surfaces/beale.nn --optimizer 'sgd(lr = 0.01)' --optimizer 'adagrad(lr = 0.3)' -o "
@@ -276,8 +277,7 @@ constexpr CommandRow kCommands[] = {
      "for a folder of pictures. Says what it guessed; overwrites nothing.",
      0, init, init_flags},
     {"config", "RUN.toml", 1, 1, "nnc config examples/digits/digits.toml --set train.epochs=5",
-     "Prints every setting of a run with the value that holds and where it comes from.", kModel | kSeed,
-     config},
+     "Prints every setting of a run with its value and where that comes from.", kModel | kSeed, config},
     {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
      "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild, train,
      train_flags},
@@ -285,14 +285,12 @@ constexpr CommandRow kCommands[] = {
      "Loss and metrics of a trained run (run file or folder) on its test data.", kSet | kBuild | kJson, eval,
      checkpoint_flag},
     {"predict", "RUN INPUT", 2, 2, "nnc predict examples/digits/digits.toml new.csv",
-     "Prints what a trained run's model gives for each row of a data file.", kSet | kBuild, predict,
-     predict_flags},
+     "Prints a trained run's outputs for each row of a data file.", kSet | kBuild, predict, predict_flags},
     {"report", "RUN", 1, 1, "nnc report examples/digits/digits.toml -o digits.html",
      "Writes one page about a run: curves, norms, mistakes, the model, its cost and where it comes from.",
      kBuild, report, report_flags},
     {"compare", "RUN...", 1, kAny, "nnc compare runs/digits runs/digits-2 -o compared.html",
-     "Puts runs side by side: what they reached, and in which settings they differ.", kJson, compare,
-     compare_flags},
+     "Puts runs side by side: what they reached, and which settings differ.", kJson, compare, compare_flags},
     {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
      "Compares each parameter's gradient with central differences, in double precision.",
      kModel | kSeed | kVerify | kJson, gradcheck, gradcheck_flags},
@@ -305,7 +303,7 @@ constexpr CommandRow kCommands[] = {
     {"std", "[NAME]", 0, 1, "nnc std linear", "The standard library, written in the language itself.", 0,
      std_library},
     {"fmt", "FILE...", 1, kAny, "nnc fmt --check examples/digits/digits.nn",
-     "Prints .nn files in the one style; - reads standard input.", 0, fmt_files, fmt_flags},
+     "Prints .nn files in the standard style; - reads standard input.", 0, fmt_files, fmt_flags},
 };
 
 // Usage lines in our words; everything else of the help text is CLI11's.

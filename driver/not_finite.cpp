@@ -245,7 +245,7 @@ class Explanation {
 
   void suggest(Diagnostic& d) const {
     if (node_.op == Op::input) {
-      d.suggest("such a number is in the data: leave the row out, or say what it is to be");
+      d.suggest("the data has this value: drop the row, or say what to replace it with");
       return;
     }
     double largest = 0;
@@ -314,7 +314,8 @@ void explain_not_finite(Session& session, const LoadedModel& loaded, const Bundl
   } else {
     found = find_nonfinite(*graph, inputs_of(*graph, bundle, step), targets(step));
     if (!found)
-      return report_step(step, "computed op by op it stays finite: a sum overflows on its way, or just does",
+      return report_step(step,
+                         "computed op by op it stays finite: the order of a sum decides whether it overflows",
                          diagnostics);
   }
   const Result<Graph> wider =

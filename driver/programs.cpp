@@ -105,7 +105,7 @@ Status check_memory(Session& session, const Bundle& bundle, uint64_t more) {
   session.diagnostics
       .error_at(DiagnosticKind::out_of_memory, "nnc",
                 fmt::format("this needs {}, {} are free", bytes_text(needed), bytes_text(available)))
-      .suggest("a smaller batch, or nnc compile to see what takes it");
+      .suggest("a smaller batch, or nnc compile to see what needs it");
   return Failure();
 }
 

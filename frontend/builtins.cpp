@@ -172,7 +172,7 @@ Datum run_argmax(Elaborator& e, Arguments a, const Site& site) {
   Dims dims = tensor->dims;
   if (e.mode == Mode::evaluate && dims[static_cast<size_t>(*axis)].is_batch()) {
     e.error(DiagnosticKind::metric_not_exact, site,
-            "the position of the largest in the batch cannot be put together from batches");
+            "the position of the largest in the batch cannot be combined from batches");
     return Poison{};
   }
   dims.erase(dims.begin() + static_cast<std::ptrdiff_t>(*axis));
@@ -297,7 +297,7 @@ Datum run_redraw(Elaborator& e, Arguments a, const Site& site) {
   if (site.frame.updatable == nullptr || parameter == nullptr) {
     e.error(DiagnosticKind::optimizer_rule, site,
             site.frame.updatable == nullptr
-                ? "redraw stands in an optimizer's propose"
+                ? "redraw belongs in an optimizer's propose"
                 : fmt::format("redraw takes the parameter as it is, {} is none", e.source_text(a[0]->span)))
         .suggest("propose(p) { p <- redraw(p) }");
     return Poison{};

@@ -106,7 +106,7 @@ Datum run_permute(Elaborator& e, BuiltinArguments a, const Site& site) {
   }
   if (!good) {
     e.error(DiagnosticKind::bad_axis, Site{site.frame, a[1]->span},
-            fmt::format("this is no order of the {} axes of {}", tensor->rank(), text_of(tensor->dims)));
+            fmt::format("this is not an order of the {} axes of {}", tensor->rank(), text_of(tensor->dims)));
     return Poison{};
   }
   if (std::is_sorted(attrs.order.begin(), attrs.order.end())) return *tensor;

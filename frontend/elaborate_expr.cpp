@@ -74,7 +74,7 @@ struct ExprVisitor {
     std::vector<Datum> items;
     if (b->whole > a->whole) {
       if (static_cast<uint64_t>(b->whole) - static_cast<uint64_t>(a->whole) > kMostTurns) {
-        e.error(DiagnosticKind::too_large, site(), "a list ends at 100,000 entries");
+        e.error(DiagnosticKind::too_large, site(), "a list is limited to 100,000 entries");
         return Poison{};
       }
       for (int64_t k = a->whole; k < b->whole; ++k) items.emplace_back(whole_number(k));
@@ -214,7 +214,7 @@ std::optional<bool> Elaborator::condition(const ast::Expr& expr, Frame& frame) {
   const Site site{frame, expr.span};
   if (value.as<Tensor>()) {
     error(DiagnosticKind::condition_at_run_time, site,
-          fmt::format("an `if` is settled while compiling, this is {} and known only at run time",
+          fmt::format("an `if` is decided while compiling; this is {}, known only at run time",
                       describe(value)))
         .suggest("where(condition, a, b) chooses element by element");
   } else {
@@ -261,7 +261,7 @@ bool Elaborator::run_block(const ast::Block& block, Frame& frame, Datum* value) 
     const auto* choice = std::get_if<ast::If>(&expr.node);
     if (choice == nullptr) {
       const bool last = i + 1 == block.statements.size();
-      error(DiagnosticKind::unused_value, Site{frame, expr.span}, "this value goes nowhere")
+      error(DiagnosticKind::unused_value, Site{frame, expr.span}, "this value is not used")
           .suggest(last ? "give it a name: name = …"
                         : "give it a name, or end the line above with an operator");
       continue;
@@ -334,7 +334,7 @@ void Elaborator::run_binding(const ast::Binding& binding, Frame& frame) {
     }
   };
   if (binding.is_state) {
-    error(DiagnosticKind::state_change, site, "state stands in a layer, an optimizer or a scan");
+    error(DiagnosticKind::state_change, site, "state belongs in a layer, an optimizer or a scan");
     return poison();
   }
   if (binding.kind == ast::BindingKind::draw) {

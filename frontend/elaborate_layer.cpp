@@ -265,7 +265,7 @@ void Elaborator::define(Instance& instance, const ast::MemberItem& item, const a
   }
   if (binding.kind == ast::BindingKind::update) {
     error(DiagnosticKind::state_change, site,
-          "`<-` stands in a function: it changes a state as the step runs");
+          "`<-` belongs in a function: it changes a state as the step runs");
     return all_poison();
   }
   if (member.role == ast::BindingRole::param || binding.kind == ast::BindingKind::draw) {

@@ -38,7 +38,7 @@ std::optional<const ast::Declaration*> declared_model(const ast::File& file, Dia
     model = declaration;
   }
   if (model != nullptr && loose != nullptr) {
-    diagnostics.error(DiagnosticKind::misplaced_member, loose->span, "this stands outside the model")
+    diagnostics.error(DiagnosticKind::misplaced_member, loose->span, "this is outside the model")
         .label(model->name.span, "the model")
         .suggest("move it between the braces of the model");
     return std::nullopt;
@@ -286,8 +286,7 @@ std::optional<Tensor> Elaborator::as_scalar(const Datum& value, const std::strin
               fmt::format("{} must be one number, this is {}", what, text_of(*tensor)));
     const bool batch =
         std::any_of(tensor->dims.begin(), tensor->dims.end(), [](const Dim& d) { return d.is_batch(); });
-    diagnostic.suggest(batch ? "mean(…) averages over the batch"
-                             : "mean(…) or sum(…) makes one number of it");
+    diagnostic.suggest(batch ? "mean(…) averages over the batch" : "mean(…) or sum(…) makes it one number");
     return std::nullopt;
   }
   if (is_loss && !is_float(tensor->dtype)) {

@@ -8,7 +8,7 @@ namespace nnc::frontend {
 std::optional<std::vector<Datum>> Elaborator::turns_of(const Operand& operand, const Site& site) {
   if (const ListPtr* list = operand.value.as<ListPtr>()) {
     if (static_cast<int64_t>((*list)->size()) <= kMostTurns) return (*list)->items;
-    error(DiagnosticKind::too_large, site, "a `for` ends at 100,000 turns");
+    error(DiagnosticKind::too_large, site, "a `for` is limited to 100,000 iterations");
     return std::nullopt;
   }
   Dims dims;
@@ -17,12 +17,12 @@ std::optional<std::vector<Datum>> Elaborator::turns_of(const Operand& operand, c
   if (constant != nullptr) dims = constant->dims;
   if (dims.empty()) {
     error(DiagnosticKind::wrong_kind, site,
-          fmt::format("a list is wanted here, this is {}", describe(operand.value)))
+          fmt::format("a list is expected here, this is {}", describe(operand.value)))
         .suggest(operand.value.as<Number>() ? "0.." + source_text(operand.span) + " counts" : "");
     return std::nullopt;
   }
   if (dims[0].extent > kMostTurns) {
-    error(DiagnosticKind::too_large, site, "a `for` ends at 100,000 turns");
+    error(DiagnosticKind::too_large, site, "a `for` is limited to 100,000 iterations");
     return std::nullopt;
   }
   return take_apart(operand, static_cast<size_t>(dims[0].extent), site);
@@ -67,8 +67,9 @@ std::optional<std::vector<Datum>> Elaborator::take_apart(const Operand& operand,
   }
   const Tensor* tensor = operand.value.as<Tensor>();
   if (tensor == nullptr || tensor->dims.empty()) {
-    error(DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
-          fmt::format("a list or a tensor with an axis is wanted here, this is {}", describe(operand.value)));
+    error(
+        DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
+        fmt::format("a list or a tensor with an axis is expected here, this is {}", describe(operand.value)));
     return std::nullopt;
   }
   if (static_cast<size_t>(tensor->dims[0].extent) != count) {
@@ -89,7 +90,7 @@ Datum Elaborator::draw(const Datum& from, const Dims& dims, const std::string& n
   const Draws* draws = from.as<Draws>();
   if (draws == nullptr) {
     error(DiagnosticKind::wrong_kind, site,
-          fmt::format("a distribution is wanted here, this is {}", describe(from)))
+          fmt::format("a distribution is expected here, this is {}", describe(from)))
         .suggest("uniform(a, b), normal(mean, deviation) or bernoulli(p)");
     return Poison{};
   }

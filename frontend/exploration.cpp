@@ -52,10 +52,10 @@ std::string not_shown_reason(const Datum& value) {
   const Datum& first = (**list)[0];
   for (const Datum& item : **list) {
     if (shape_text(item) == shape_text(first)) continue;
-    return fmt::format("this list is no tensor: its entries differ in shape, {} and {}", shape_text(first),
+    return fmt::format("this list is not a tensor: its entries differ in shape, {} and {}", shape_text(first),
                        shape_text(item));
   }
-  return fmt::format("this list is no tensor: an entry is {}", describe(first));
+  return fmt::format("this list is not a tensor: an entry is {}", describe(first));
 }
 
 std::string no_gradient_reason(const Datum& value, const Tensor& tensor, const std::string& name) {

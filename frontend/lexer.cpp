@@ -291,7 +291,7 @@ void Scanner::string() {
   }
   ++at_;
   if (quote == '\'')
-    diagnostics_.error(DiagnosticKind::foreign_operator, span(begin, at_), "text stands in double quotes")
+    diagnostics_.error(DiagnosticKind::foreign_operator, span(begin, at_), "text is written in double quotes")
         .suggest(fmt::format("\"{}\"", text_.substr(begin + 1, at_ - begin - 2)));
   push(TokenKind::string, begin);
 }
@@ -425,7 +425,7 @@ Result<Lexed> lex(const Sources& sources, FileId file, Diagnostics& diagnostics)
   if (raw.size() > kMostTokens) {
     diagnostics.error_at(
         DiagnosticKind::file_too_large, sources[file].path(),
-        fmt::format("this file has {} words and signs; a .nn file may have {}", raw.size(), kMostTokens));
+        fmt::format("this file has {} tokens; a .nn file may have {}", raw.size(), kMostTokens));
     return Failure{};
   }
   lexed.tokens = lay_out(raw, sources, file, diagnostics);

@@ -47,7 +47,7 @@ bool check_text(const Sources& sources, FileId file, Diagnostics& diagnostics) {
       return false;
     }
     if (text[at] == '\0') {
-      diagnostics.error(DiagnosticKind::not_text, here(at), "a NUL byte: this is no text file");
+      diagnostics.error(DiagnosticKind::not_text, here(at), "a NUL byte: this is not a text file");
       return false;
     }
     at += length;

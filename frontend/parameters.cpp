@@ -79,7 +79,7 @@ struct Declared {
       return false;
     }
     if (as_declared && binding().kind == ast::BindingKind::draw && !start.as<Draws>() && !is_param()) {
-      wrong_value(fmt::format("a distribution is wanted here, this is {}", describe(start)))
+      wrong_value(fmt::format("a distribution is expected here, this is {}", describe(start)))
           .suggest("= gives a name a value");
       return false;
     }

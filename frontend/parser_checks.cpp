@@ -37,7 +37,7 @@ void Parser::check_block(const ast::Block& block, bool wants_value, std::string_
     } else if (const auto* scan = std::get_if<ast::Scan>(&(*value)->node)) {
       check_block(*scan->body, is_value, "scan");
     } else if (!is_value) {
-      Diagnostic& unused = error(DiagnosticKind::unused_value, statement.span, "this value goes nowhere");
+      Diagnostic& unused = error(DiagnosticKind::unused_value, statement.span, "this value is not used");
       const auto* negative = std::get_if<ast::Unary>(&(*value)->node);
       const auto* compare = std::get_if<ast::Binary>(&(*value)->node);
       if (negative != nullptr && negative->op == ast::UnaryOp::neg && i > 0)
@@ -138,7 +138,7 @@ void Parser::check_file(const ast::File& tree) {
     if (model == nullptr || std::holds_alternative<ast::Function>(member->node) ||
         std::holds_alternative<ast::Rule>(member->node))
       continue;
-    error(DiagnosticKind::misplaced_member, item.span, "this stands outside the model")
+    error(DiagnosticKind::misplaced_member, item.span, "this is outside the model")
         .label(model->name.span, "members belong between its braces");
   }
 }

@@ -304,8 +304,7 @@ ExprPtr Parser::parenthesized() {
   ExprPtr inner = expression();
   if (inner == nullptr) return nullptr;
   if (at(TokenKind::comma)) {
-    error(DiagnosticKind::expected_token, peek(), "several values stand in [ ], not in ( )")
-        .suggest("[a, b]");
+    error(DiagnosticKind::expected_token, peek(), "several values go in [ ], not in ( )").suggest("[a, b]");
     return nullptr;
   }
   if (!at(TokenKind::right_paren)) return leftover(), nullptr;

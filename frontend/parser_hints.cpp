@@ -97,7 +97,7 @@ bool Parser::unknown_word(bool in_body) {
     const bool declares = word == "model" || word == "layer" || word == "optimizer" || word == "import";
     if (declares && second.kind != TokenKind::name && second.kind != TokenKind::string) return false;
     error(DiagnosticKind::misplaced_statement, first,
-          declares  ? fmt::format("{} stands at the top level of a file", word)
+          declares  ? fmt::format("{} belongs at the top level of a file", word)
           : in_body ? fmt::format("{} cannot stand in a body", word)
                     : fmt::format("{} cannot stand here", word))
         .suggest(declares ? "end what is open with } first" : "move it out, among the members");
@@ -170,14 +170,14 @@ ast::ExprPtr Parser::expected_value() {
   switch (token.kind) {
     case TokenKind::kw_none:
       wrong(DiagnosticKind::misplaced_none,
-            "None is no value; it stands only in an index, where it makes a new axis");
+            "None is not a value; it is used only in an index, where it makes a new axis");
       break;
     case TokenKind::left_brace:
       wrong(DiagnosticKind::misplaced_block,
             "a block cannot stand here: it is the body of a function, if, for or scan");
       break;
     case TokenKind::string:
-      wrong(DiagnosticKind::misplaced_string, "a text is no value; texts stand after import and as")
+      wrong(DiagnosticKind::misplaced_string, "a string is not a value; strings follow import and as")
           .suggest(token.starts_line ? "a comment starts with #" : "");
       break;
     case TokenKind::kw_not:
@@ -197,7 +197,7 @@ ast::ExprPtr Parser::expected_value() {
       const std::string after = value_before ? fmt::format(" after {}", text(previous())) : "";
       Diagnostic& missing = wrong(DiagnosticKind::expected_value,
                                   fmt::format("expected a value{}, found {}", after, describe(token)));
-      if (operation && token.kind == TokenKind::plus) missing.suggest("there is no sign +; leave it out");
+      if (operation && token.kind == TokenKind::plus) missing.suggest("there is no unary +; leave it out");
       if (token.kind == TokenKind::star && peek(1).kind == TokenKind::name)
         missing.suggest(fmt::format("lists are not unpacked; pass {} itself", text(peek(1))));
       if (token.kind == TokenKind::colon && !word.empty() && at_ > 0 && previous().kind == TokenKind::colon)
@@ -240,18 +240,18 @@ void Parser::leftover() {
     return;
   }
   if (token.kind == TokenKind::kw_if) {
-    error(DiagnosticKind::foreign_syntax, token, "if stands before what it chooses from")
+    error(DiagnosticKind::foreign_syntax, token, "if comes before what it chooses from")
         .suggest("if c { a } else { b }");
     return;
   }
   if (token.kind == TokenKind::kw_for) {
-    error(DiagnosticKind::foreign_syntax, token, "a list made by for stands in [ ]")
+    error(DiagnosticKind::foreign_syntax, token, "a list made by for goes in [ ]")
         .suggest("[… for k in 0..n]");
     return;
   }
   if (token.kind == TokenKind::colon) {
-    error(DiagnosticKind::unexpected_token, token, "a colon stands only before a type and in an index")
-        .suggest("bodies stand in { }");
+    error(DiagnosticKind::unexpected_token, token, "a colon is used only before a type and in an index")
+        .suggest("bodies go in { }");
     return;
   }
   if (token.kind == TokenKind::left_brace) {
@@ -260,12 +260,12 @@ void Parser::leftover() {
     return;
   }
   if (token.kind == TokenKind::comma) {
-    error(DiagnosticKind::unexpected_token, token, "a comma cannot stand here: several values stand in [ ]")
+    error(DiagnosticKind::unexpected_token, token, "a comma cannot stand here: several values go in [ ]")
         .suggest("[a, b]");
     return;
   }
   if (before == TokenKind::name && text(previous()) == "lambda") {
-    error(DiagnosticKind::foreign_syntax, previous(), "there are no functions without a name")
+    error(DiagnosticKind::foreign_syntax, previous(), "there are no anonymous functions")
         .suggest("fn NAME(x) = …; f(_, 2) leaves an argument open");
     return;
   }

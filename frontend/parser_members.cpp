@@ -78,7 +78,7 @@ bool Parser::open_brace(std::string_view what) {
   const Token at_token = peek();
   if (at(TokenKind::colon)) {
     error(DiagnosticKind::missing_brace, peek(),
-          fmt::format("the body of {} stands in {{ }}, not after a colon", what))
+          fmt::format("the body of {} goes in {{ }}, not after a colon", what))
         .suggest("{ … }");
     return false;
   }
@@ -116,7 +116,7 @@ std::optional<ast::MemberItem> Parser::member() {
     good = member_binding(out);
   } else if (at(TokenKind::kw_if) || at(TokenKind::kw_for)) {
     error(DiagnosticKind::misplaced_statement, peek(),
-          fmt::format("{} stands in the body of a function, not among members", text(peek())))
+          fmt::format("{} belongs in the body of a function, not among members", text(peek())))
         .suggest(at(TokenKind::kw_if) ? "name = if c { a } else { b } chooses a value"
                                       : "name = [… for k in 0..n] makes a list");
   } else if (at(TokenKind::minus) || line_starts_with_operator() || unknown_word(false)) {
@@ -125,7 +125,7 @@ std::optional<ast::MemberItem> Parser::member() {
           .suggest("end the line above with it");
   } else if (ast::ExprPtr value = expression(); value != nullptr) {
     if (at_end())
-      error(DiagnosticKind::unused_value, value->span, "this value goes nowhere")
+      error(DiagnosticKind::unused_value, value->span, "this value is not used")
           .suggest("give it a name: name = …");
     else
       leftover();

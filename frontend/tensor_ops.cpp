@@ -376,7 +376,7 @@ Datum Elaborator::elementwise(const Elementwise& op, const Operand& left, const 
   const Operand& first = left.value.as<Tensor>() ? left : right;
   if (dtype == DType::boolean && !op.compares) {
     error(DiagnosticKind::dtype_mismatch, site,
-          clash(op, describe(left.value), describe(right.value)) + ": a bool is no number")
+          clash(op, describe(left.value), describe(right.value)) + ": a bool is not a number")
         .suggest(call_text("f32", source_text(first.span)) + " is 1 where it is true");
     return Poison{};
   }

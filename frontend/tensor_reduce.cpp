@@ -48,7 +48,7 @@ std::optional<std::vector<int64_t>> Elaborator::axes_of(const std::optional<Oper
     if (!axis) return std::nullopt;
     if (std::find(axes.begin(), axes.end(), *axis) != axes.end()) {
       error(DiagnosticKind::bad_axis, Site{site.frame, operand->span},
-            fmt::format("axis {} stands twice", *axis));
+            fmt::format("axis {} is repeated", *axis));
       return std::nullopt;
     }
     axes.push_back(*axis);
@@ -77,7 +77,7 @@ Datum Elaborator::reduce(Op op, const Tensor& given, const std::vector<int64_t>&
   const bool over_set = mode == Mode::evaluate && in_grad == 0 && has_batch(*tensor, axes);
   if (over_set && op != Op::reduce_sum) {
     error(DiagnosticKind::metric_not_exact, site,
-          "the largest or smallest over the batch cannot be put together from batches yet")
+          "the largest or smallest over the batch cannot be combined from batches yet")
         .suggest("sum and mean over the batch can");
     return Poison{};
   }

@@ -56,7 +56,7 @@ bool CheckpointWriter::fail(const Diagnostics& problems, Diagnostics& diagnostic
           .suggest(fmt::format("{}, the same command starts again", mended));
     else
       said.note(fmt::format("the newest checkpoint is {}", newest_))
-          .suggest(fmt::format("{}, the same command goes on from there", mended));
+          .suggest(fmt::format("{}, the same command continues from there", mended));
   }
   return false;
 }

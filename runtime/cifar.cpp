@@ -51,7 +51,7 @@ Result<SharedBytes> read_records(const std::string& path, DataPlace place, size_
         found == 0 ? fmt::format("has {} bytes: not a whole number of CIFAR records of {} bytes, or {} for "
                                  "CIFAR-100 ({} records and {} bytes)",
                                  size, kPixels + 1, kPixels + 2, size / (kPixels + 1), size % (kPixels + 1))
-                   : "is CIFAR-10 and others of the part are CIFAR-100, or the other way round");
+                   : "is CIFAR-10 and others of the part are CIFAR-100, or the other way around");
     return Failure{};
   }
   labels = found;

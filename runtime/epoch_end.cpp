@@ -125,7 +125,7 @@ bool Trainer::diverged(const std::string& parameter) {
 bool Trainer::interrupted() {
   if (at_.step_in_epoch > 0 && !save(true)) return false;
   checkpoints_.prune();
-  progress_.line(fmt::format("stopped at step {}; the same command goes on from here", at_.step));
+  progress_.line(fmt::format("stopped at step {}; the same command continues from here", at_.step));
   outcome_.exit_code = 130;
   return false;
 }

@@ -56,7 +56,7 @@ template <size_t size>
 void compose(char (&to)[size], const std::string& path, std::string_view what) {
   *fmt::format_to_n(to, size - 1,
                     "{:.400}: error: {}\n  note: the checkpoints of a run are kept\n"
-                    "  help: with the file as it was, the same command goes on\n",
+                    "  help: with the file as it was, the same command continues\n",
                     path, what)
        .out = '\0';
 }

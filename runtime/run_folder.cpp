@@ -156,7 +156,7 @@ void look_at_run(Look& look, const RunConfig& config, const Keys& keys) {
     look.kind = Look::Kind::extended;
   } else if (look.changed.size() == 1) {
     look.kind = Look::Kind::beyond;
-    look.what = fmt::format("{} has {} {} already, {} are asked for: nothing to do; --fresh starts over",
+    look.what = fmt::format("{} has {} {} already, {} are requested: nothing to do; --fresh starts over",
                             look.path, done, extent.unit, extent.wanted);
   }
 }

@@ -88,7 +88,7 @@ Result<std::vector<std::string>> folders_of(const RunConfig& config, Diagnostics
       fmt::format("holds another run than {} asks for: {}", config.path, join(first.changed)));
   for (size_t i = 1; i < candidates.size(); ++i)
     d.note(fmt::format("{}: {}", candidates[i].path, join(candidates[i].changed)));
-  d.suggest(fmt::format("nnc train trains the run that is asked for; to use this one, give its folder: {}",
+  d.suggest(fmt::format("nnc train trains the run that is requested; to use this one, give its folder: {}",
                         first.path));
   return Failure{};
 }

@@ -44,7 +44,7 @@ Status serve(Session& session, int port, const std::function<std::string()>& pag
                                                              : -1;
   if (bound < 0) {
     session.diagnostics
-        .error_at(DiagnosticKind::bad_flag, fmt::format("--port {}", port), "this port cannot be had")
+        .error_at(DiagnosticKind::bad_flag, fmt::format("--port {}", port), "this port is not available")
         .suggest("another one, or 0 for any that is free");
     return Failure();
   }

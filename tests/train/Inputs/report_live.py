@@ -46,7 +46,7 @@ try:
         assert error.code == 403
     port = int(address.rstrip("/").rsplit(":", 1)[1])
     taken = subprocess.run([nnc, "report", folder, "--live", "--port", str(port)], capture_output=True, text=True, timeout=30)
-    assert taken.returncode == 2 and "this port cannot be had" in taken.stderr, taken
+    assert taken.returncode == 2 and "this port is not available" in taken.stderr, taken
 
     train.send_signal(signal.SIGINT)
     train.wait(30)

@@ -155,7 +155,7 @@ TEST_CASE("a function of the model runs once a step for the same arguments") {
   CHECK(test::count(built->graph("predict.forward"), Op::random) == 0);  // training is false there
 }
 
-TEST_CASE("what cannot be put together from batches is an error that names the metric") {
+TEST_CASE("what cannot be combined from batches is an error that names the metric") {
   const auto metric = [](const std::string& body) {
     return build(
                "model m {\n  fc = linear(2, 2)\n  loss(x: f32[batch, 2]) = mean(fc(x))\n  metric odd(x) = " +
