@@ -74,7 +74,7 @@ TEST_CASE("what an optimizer cannot be is said") {
   CHECK(build(kModel + "optimizer o { update(p) { p <- p }\n propose(p) { p <- p } }\n", with_optimizer("o"))
             ->said.find("has two rules") != std::string::npos);
   CHECK(build("model m {\n  param w: f32[2] = 1\n  loss = sum(redraw(w)^2)\n}\n")
-            ->said.find("stands in an optimizer's propose") != std::string::npos);
+            ->said.find("belongs in an optimizer's propose") != std::string::npos);
   CHECK(build(kModel + "optimizer o { propose(p) { p <- redraw(p + 1) } }\n", with_optimizer("o"))
             ->said.find("redraw takes the parameter as it is, p + 1 is none") != std::string::npos);
   CHECK(build(kModel, with_optimizer("sgd(momentun = 1)"))->said.find("did you mean momentum?") !=
