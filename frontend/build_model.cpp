@@ -101,7 +101,8 @@ struct Building {
       const auto known = std::find_if(model.columns.begin(), model.columns.end(),
                                       [&](const Column& c) { return c.name == column.name; });
       if (known != model.columns.end()) {
-        known->classes = std::max(known->classes, column.classes);
+        if (known->classes == 0 || (column.classes > 0 && column.classes < known->classes))
+          known->classes = column.classes;
         continue;
       }
       Column out;

@@ -196,9 +196,13 @@ bool check_labels(Elaborator& e, const Tensor& label, int64_t classes, const Sit
   return true;
 }
 
+// A column is checked against the fewest classes that it picks among; the graph knows it.
 void note_classes(Elaborator& e, const Tensor& label, int64_t classes) {
   const auto at = e.column_nodes.find(label.value.node);
-  if (at != e.column_nodes.end()) e.columns[at->second].classes = classes;
+  if (at == e.column_nodes.end()) return;
+  auto& noted = std::get<InputAttrs>(e.graph.nodes[label.value.node].attrs).classes;
+  noted = noted == 0 ? classes : std::min(noted, classes);
+  e.columns[at->second].classes = noted;
 }
 
 Datum run_pick(Elaborator& e, Arguments a, const Site& site) {

@@ -28,11 +28,15 @@ struct NoAttrs {
   bool operator==(const NoAttrs&) const = default;
 };
 
-// The name is that of the graph's signature.
+// The name is that of the graph's signature. `classes` of a data column says that its integers are labels, which are
+// checked when they are read: each is one of 0, 1, … classes - 1. 0: nothing is checked.
 struct InputAttrs {
   std::string name;
   Role role = Role::input;
-  static void fields(auto& self, auto&& f) { f("name", self.name), f("role", self.role); }
+  int64_t classes = 0;
+  static void fields(auto& self, auto&& f) {
+    f("name", self.name), f("role", self.role), f("classes", self.classes);
+  }
   bool operator==(const InputAttrs&) const = default;
 };
 

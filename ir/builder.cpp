@@ -77,10 +77,9 @@ std::vector<Value> Builder::make_all(Op op, std::vector<Value> operands, Attrs a
   return results;
 }
 
-Value Builder::input(std::string name, Role role, TensorType type) {
-  return {
-      add_node({Op::input, InputAttrs{std::move(name), role}, {}, {std::move(type)}, {}, kNoGroup, spans_}),
-      0};
+Value Builder::input(std::string name, Role role, TensorType type, int64_t classes) {
+  InputAttrs attrs{std::move(name), role, classes};
+  return {add_node({Op::input, std::move(attrs), {}, {std::move(type)}, {}, kNoGroup, spans_}), 0};
 }
 
 Value Builder::constant(TensorType type, std::vector<double> values) {

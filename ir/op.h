@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "ir/attrs.h"
+#include "ir/bounds.h"
 #include "ir/scalar.h"
 #include "ir/type.h"
 #include "ir/value.h"
@@ -117,6 +118,9 @@ struct DenseTensor {
 using EvalFn = std::vector<DenseTensor> (*)(std::span<const DenseTensor> operands, const Attrs& attrs,
                                             std::span<const TensorType> types);
 
+// Between which integers a result lies whose operands lie within theirs (ir/bounds.h), before anything wraps.
+using BoundsFn = Bounds (*)(const Graph& graph, const Node& node, std::span<const Bounds> operands);
+
 // ---- numbers while compiling -------------------------------------------------------------------------------------
 
 // What an op makes of two whole numbers of a model's text: a whole number, exactly; a real one where the result is none
@@ -181,6 +185,7 @@ struct OpDef {
   // double rounds; null: `eval` says it all.
   WholeFn whole = nullptr;
   Multiple multiple = Multiple::never;
+  BoundsFn bounds = nullptr;  // ops of one result; null: nothing is known of its integers
   double ulps = 0.5;  // how far `scalar` may be from `eval`, in units in the last place: 0.5 rounds once
   MathFn math;
   std::span<const Sample> samples = {};

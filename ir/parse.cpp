@@ -91,7 +91,21 @@ class GraphReader {
     const Value value = builder_.input(name->text, role, *type);
     if (!layout->is_default()) graph_.nodes[value.node].layouts = {*layout};
     inputs_.emplace(name->text, value.node);
-    return group(value.node);
+    return group(value.node) && classes(value.node);
+  }
+
+  // ` classes 10`
+  bool classes(NodeId node) {
+    if (!r.accept("classes")) return true;
+    const Token token = r.peek();
+    const std::optional<int64_t> number = r.integer("the number of classes");
+    if (!number) return false;
+    auto& attrs = std::get<InputAttrs>(graph_.nodes[node].attrs);
+    if (*number < 1 || *number > INT32_MAX || attrs.role != Role::input ||
+        !is_integer(graph_.nodes[node].types[0].dtype))
+      return r.syntax(token, "from 1 to 2^31 - 1 classes of a data column of integers"), false;
+    attrs.classes = *number;
+    return true;
   }
 
   // ` in 3`

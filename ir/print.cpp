@@ -130,9 +130,10 @@ class Printer {
     size_t width = graph_.name.size();
     for (const NodeId id : graph_.inputs) {
       const Node& n = graph_.nodes[id];
-      const auto& [name, role] = std::get<InputAttrs>(n.attrs);
+      const auto& [name, role, classes] = std::get<InputAttrs>(n.attrs);
       const std::string prefix = role == Role::input ? "" : fmt::format("{} ", name_of(role));
-      inputs.push_back(fmt::format("{}{}: {}", prefix, name_text(name), results(n)));
+      const std::string suffix = classes == 0 ? "" : fmt::format(" classes {}", classes);
+      inputs.push_back(fmt::format("{}{}: {}{}", prefix, name_text(name), results(n), suffix));
       width += inputs.back().size() + 2;
     }
     if (width <= kLineWidth) return fmt::format("{}", fmt::join(inputs, ", "));

@@ -10,7 +10,8 @@
 //
 // What changes in the bits: the loss and p are computed as ops/fused.cpp writes them (shifted by the largest
 // logit, p = e / Σe, the mean by one division at the end), the derivative as (p - one_hot) * (s * rows /
-// rows). Declines: other labels per row, soft or smoothed labels, weights per row or class, masks.
+// rows). Declines: labels that may lie outside the classes (ir/bounds.h), other labels per row, soft or smoothed
+// labels, weights per row or class, masks.
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
@@ -35,7 +36,7 @@ struct Candidate {
   Value z, label;
 };
 
-// For each label that picks: every value that a softmax may be of, those with their largest taken first.
+// For each label that picks and is known to lie among the classes: every value that a softmax may be of, those with their largest taken first.
 std::vector<Candidate> candidates(const Graph& graph) {
   std::vector<Value> labels;
   std::vector<Value> shifted;
@@ -56,7 +57,8 @@ std::vector<Candidate> candidates(const Graph& graph) {
       const TensorType& type = graph.type(z);
       if (type.dtype != DType::f32 || type.rank() < 2 || type.shape.back() < 2) continue;
       Shape rows(type.shape.begin(), type.shape.end() - 1);
-      if (graph.type(label).shape == rows) result.push_back({z, label});
+      if (graph.type(label).shape == rows && lies_within(graph, label, type.shape.back()))
+        result.push_back({z, label});
     }
   }
   return result;

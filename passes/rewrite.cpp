@@ -17,7 +17,7 @@ Rewriter::Rewriter(const Graph& source, Builder::Interning interning)
     const Node& node = source.nodes[id];
     const auto& attrs = std::get<InputAttrs>(node.attrs);
     builder_.set_spans(node.spans);
-    Value made = builder_.input(attrs.name, attrs.role, node.types[0]);
+    Value made = builder_.input(attrs.name, attrs.role, node.types[0], attrs.classes);
     result_.nodes[made.node].layouts = node.layouts;
     map_[id] = {made};
   }

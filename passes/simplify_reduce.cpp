@@ -1,4 +1,4 @@
-// The rules of simplify for reductions (listed at the top of simplify.cpp).
+// The rules of simplify for reductions and one_hot (listed at the top of simplify.cpp).
 #include <algorithm>
 
 #include "passes/simplify.h"
@@ -114,17 +114,34 @@ Rewrite along_last_axis(Simplifier& s, Value y) {
   return s.broadcast(x, type.shape, axes);
 }
 
-// Each row of one_hot has a single 1, because labels are checked when the data is read.
+// Whether each row is a one_hot with a single 1: its index is known to lie among the classes.
+bool has_single_ones(const Simplifier& s, Value value) {
+  const Node* node = s.made(value, Op::one_hot);
+  return node != nullptr &&
+         lies_within(s.graph(), node->operands[0], std::get<ClassesAttrs>(node->attrs).classes);
+}
+
+// A read clamps its index. Said outright, it is the value that the derivative's one_hot takes, and known to lie within.
+Rewrite pick_anywhere(Simplifier& s, const Candidate& c) {
+  const int64_t extent = s.type(c.x[0]).shape.back();
+  const Value index = c.x[1];
+  if (lies_within(s.graph(), index, extent)) return std::nullopt;
+  const TensorType type = s.type(index);
+  const Value from_0 = s.make(Op::maximum, {index, s.fill(type, 0)});
+  const Value clamped = s.make(Op::minimum, {from_0, s.fill(type, static_cast<double>(extent - 1))});
+  return s.b.make(Op::pick, {c.x[0], clamped});
+}
+
 Rewrite sum_of_one_hot(Simplifier& s, const Candidate& c) {
   const auto& axes = std::get<ReduceAttrs>(c.attrs).axes;
   if (axes != std::vector<int64_t>{s.type(c.x[0]).rank() - 1} || !keeps_dtype(s, c)) return std::nullopt;
-  if (s.made(c.x[0], Op::one_hot)) return s.fill(c.type, 1);
+  if (has_single_ones(s, c.x[0])) return s.fill(c.type, 1);
   const Node* product = s.made(c.x[0], Op::mul);
   if (product == nullptr) return std::nullopt;
   Value a = product->operands[0];
   Value b = product->operands[1];
-  if (s.made(a, Op::one_hot)) return along_last_axis(s, b);
-  if (s.made(b, Op::one_hot)) return along_last_axis(s, a);
+  if (has_single_ones(s, a)) return along_last_axis(s, b);
+  if (has_single_ones(s, b)) return along_last_axis(s, a);
   return std::nullopt;
 }
 
@@ -132,7 +149,7 @@ constexpr Rule kRules[] = {
     {Op::reduce_sum, over_ones},      {Op::reduce_max, over_ones},      {Op::reduce_min, over_ones},
     {Op::reduce_sum, of_reshape},     {Op::reduce_max, of_reshape},     {Op::reduce_min, of_reshape},
     {Op::reduce_sum, of_broadcast},   {Op::reduce_max, of_broadcast},   {Op::reduce_min, of_broadcast},
-    {Op::reduce_sum, sum_of_negated}, {Op::reduce_sum, sum_of_one_hot},
+    {Op::reduce_sum, sum_of_negated}, {Op::reduce_sum, sum_of_one_hot}, {Op::pick, pick_anywhere},
 };
 
 }  // namespace

@@ -90,8 +90,9 @@ Result<LoadedData> make_splitmix(const RunConfig& config, std::span<const ModelC
   loaded.shuffle = false;
   loaded.train.rows = config.data.batches * config.batch;
   const auto rows = static_cast<size_t>(loaded.train.rows);
-  int64_t classes = 0;
-  for (const ModelColumn& c : columns) classes = std::max(classes, c.classes);
+  int64_t classes = 0;  // the fewest that a column has
+  for (const ModelColumn& c : columns)
+    if (c.classes > 0) classes = classes == 0 ? c.classes : std::min(classes, c.classes);
   const bool tokens = columns.size() == 2 && columns[0].dtype == ElementType::i32 &&
                       columns[1].dtype == ElementType::i32 && columns[0].shape == columns[1].shape &&
                       columns[0].shape.size() == 1;

@@ -248,6 +248,15 @@ WholeResult whole_minimum(int64_t a, int64_t b) {
   return std::min(a, b);
 }
 
+// ---- bounds of integers -----------------------------------------------------------------------------------
+
+Bounds bounds_maximum(const Graph&, const Node&, std::span<const Bounds> x) {
+  return {std::max(x[0].low, x[1].low), std::max(x[0].high, x[1].high)};
+}
+Bounds bounds_minimum(const Graph&, const Node&, std::span<const Bounds> x) {
+  return {std::min(x[0].low, x[1].low), std::min(x[0].high, x[1].high)};
+}
+
 // ---- scalars ----------------------------------------------------------------------------------------------
 
 template <ScalarValue (*f)(ScalarBuilder&, ScalarValue, ScalarValue)>
@@ -420,6 +429,7 @@ constinit const OpDef k_op_maximum = {
     .eval = ops::eval_numbers<ops::greater_of>,
     .scalar = ops::sequence<scalar_maximum>,
     .whole = ops::whole_maximum,
+    .bounds = ops::bounds_maximum,
     .math = ops::math_maximum,
     .samples = ops::kNumberSamples,
 };
@@ -438,6 +448,7 @@ constinit const OpDef k_op_minimum = {
     .eval = ops::eval_numbers<ops::smaller_of>,
     .scalar = ops::sequence<scalar_minimum>,
     .whole = ops::whole_minimum,
+    .bounds = ops::bounds_minimum,
     .math = ops::math_minimum,
     .samples = ops::kNumberSamples,
 };

@@ -1,5 +1,5 @@
-// Ops that read or write at computed places. An index outside its axis is clamped, never an access out of
-// bounds; labels are checked when data is read.
+// Ops that read or write at computed places. An index outside its axis is clamped where something is read, never an
+// access out of bounds, and is nowhere in a one_hot.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -12,6 +12,13 @@ namespace {
 
 bool is_label(DType dtype) {
   return dtype == DType::i32 || dtype == DType::i64;
+}
+
+// The index as a read takes it.
+Value clamped_index(Builder& b, Value index, int64_t extent) {
+  if (lies_within(b.graph(), index, extent)) return index;
+  const Value from_0 = b.make(Op::maximum, {index, b.full_like(index, 0)});
+  return b.make(Op::minimum, {from_0, b.full_like(index, static_cast<double>(extent - 1))});
 }
 
 // ---- pick ------------------------------------------------------------------------------------------------
@@ -29,11 +36,13 @@ Inferred infer_pick(std::span<const TensorType> operands, const Attrs&) {
   return typed({z.dtype, label.shape});
 }
 
+// To where the value came from.
 Adjoints vjp_pick(const VjpContext& context) {
   Vjp v(context);
   const Shape& shape = v.in[0].shape;
   const Value spread = v.b.broadcast(v.g, shape, first_axes(v.in[0].rank() - 1));
-  const Value chosen = v.b.make(Op::one_hot, {v.x[1]}, ClassesAttrs{shape.back()});
+  const Value chosen =
+      v.b.make(Op::one_hot, {clamped_index(v.b, v.x[1], shape.back())}, ClassesAttrs{shape.back()});
   return {v.b.mul(spread, v.b.cast(chosen, v.in[0].dtype)), std::nullopt};
 }
 

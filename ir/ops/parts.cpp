@@ -250,6 +250,7 @@ constinit const OpDef k_op_slice = {
     .derivative = {ops::vjp_slice, {}},
     .lower = ElementRule{ops::element_slice},
     .eval = ops::eval_slice,
+    .bounds = ops::same_bounds,
     .math = ops::math_slice,
     .samples = ops::kSliceSamples,
 };

@@ -136,6 +136,10 @@ std::vector<DenseTensor> eval_argmax(std::span<const DenseTensor> x, const Attrs
   })};
 }
 
+Bounds bounds_argmax(const Graph& graph, const Node& node, std::span<const Bounds>) {
+  return {0, graph.type(node.operands[0]).shape[at(std::get<AxisAttrs>(node.attrs).axis)] - 1};
+}
+
 MathText math_argmax(std::span<const MathText> x, const Attrs& attrs) {
   return {fmt::format("argmax({}, axis = {})", x[0].text, std::get<AxisAttrs>(attrs).axis), kAtom};
 }
@@ -214,6 +218,7 @@ constinit const OpDef k_op_argmax = {
     .derivative = no_gradient("its result is an index"),
     .lower = ReduceRule{kernel::Combine::argmax, ops::argmax_axes},
     .eval = ops::eval_argmax,
+    .bounds = ops::bounds_argmax,
     .math = ops::math_argmax,
     .samples = ops::kArgmaxSamples,
 };

@@ -258,6 +258,7 @@ constinit const OpDef k_op_broadcast = {
     .derivative = {ops::vjp_broadcast, {}},
     .lower = ElementRule{ops::element_broadcast},
     .eval = ops::eval_broadcast,
+    .bounds = ops::same_bounds,
     .math = ops::math_same,
     .samples = ops::kBroadcastSamples,
 };
@@ -272,6 +273,7 @@ constinit const OpDef k_op_reshape = {
     .derivative = {ops::vjp_reshape, {}},
     .lower = ElementRule{ops::element_reshape},
     .eval = ops::eval_reshape,
+    .bounds = ops::same_bounds,
     .math = ops::math_reshape,
     .samples = ops::kReshapeSamples,
 };
@@ -285,6 +287,7 @@ constinit const OpDef k_op_permute = {
     .derivative = {ops::vjp_permute, {}},
     .lower = ElementRule{ops::element_permute},
     .eval = ops::eval_permute,
+    .bounds = ops::same_bounds,
     .math = ops::math_permute,
     .samples = ops::kPermuteSamples,
 };
@@ -298,6 +301,7 @@ constinit const OpDef k_op_relayout = {
     .derivative = {ops::vjp_same, {}},
     .lower = ElementRule{ops::same_element},
     .eval = ops::eval_same,
+    .bounds = ops::same_bounds,
     .math = ops::math_same,
     .samples = ops::kRelayoutSamples,
 };

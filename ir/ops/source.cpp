@@ -1,4 +1,5 @@
 // Where values come from: inputs, constants, and the numbers of an axis.
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -19,6 +20,11 @@ std::vector<DenseTensor> eval_input(std::span<const DenseTensor>, const Attrs& a
                                     std::span<const TensorType>) {
   check_failed("false", __FILE__, __LINE__,
                "input " + std::get<InputAttrs>(attrs).name + " has no operands to read");
+}
+
+Bounds bounds_input(const Graph&, const Node& node, std::span<const Bounds>) {
+  const int64_t classes = std::get<InputAttrs>(node.attrs).classes;
+  return classes == 0 ? Bounds() : Bounds{0, classes - 1};
 }
 
 MathText math_input(std::span<const MathText>, const Attrs& attrs) {
@@ -57,6 +63,13 @@ std::vector<DenseTensor> eval_constant(std::span<const DenseTensor>, const Attrs
                                        std::span<const TensorType> types) {
   const auto& values = std::get<ConstantAttrs>(attrs).values;
   return {generate(types[0], [&](int64_t i) { return values.size() == 1 ? values[0] : values[at(i)]; })};
+}
+
+Bounds bounds_constant(const Graph&, const Node& node, std::span<const Bounds>) {
+  const auto [low, high] = std::ranges::minmax(std::get<ConstantAttrs>(node.attrs).values);
+  return std::fabs(low) < 0x1p53 && std::fabs(high) < 0x1p53
+             ? Bounds{static_cast<int64_t>(low), static_cast<int64_t>(high)}
+             : Bounds();
 }
 
 MathText math_constant(std::span<const MathText>, const Attrs& attrs) {
@@ -99,6 +112,11 @@ MathText math_iota(std::span<const MathText>, const Attrs& attrs) {
   return {fmt::format("[0 … {}]", iota.shape[at(iota.axis)] - 1), kAtom};
 }
 
+Bounds bounds_iota(const Graph&, const Node& node, std::span<const Bounds>) {
+  const auto& [shape, axis, dtype] = std::get<IotaAttrs>(node.attrs);
+  return {0, shape[at(axis)] - 1};
+}
+
 const Sample kIotaSamples[] = {
     {{}, IotaAttrs{{5}, 0, DType::i32}},
     {{}, IotaAttrs{{2, 3}, 1, DType::f32}},
@@ -120,6 +138,7 @@ const OpDef k_op_input = {
     .derivative = no_gradient("it is an input"),
     .lower = RewrittenRule{"the binding of kernels' parameters"},
     .eval = ops::eval_input,
+    .bounds = ops::bounds_input,
     .math = ops::math_input,
 };
 
@@ -134,6 +153,7 @@ constinit const OpDef k_op_constant = {
     .derivative = no_gradient("it is a constant"),
     .lower = ElementRule{ops::element_constant},
     .eval = ops::eval_constant,
+    .bounds = ops::bounds_constant,
     .math = ops::math_constant,
 };
 
@@ -147,6 +167,7 @@ constinit const OpDef k_op_iota = {
     .derivative = no_gradient("it is a constant"),
     .lower = ElementRule{ops::element_iota},
     .eval = ops::eval_iota,
+    .bounds = ops::bounds_iota,
     .math = ops::math_iota,
     .samples = ops::kIotaSamples,
 };

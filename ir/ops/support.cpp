@@ -150,6 +150,12 @@ Index linear_index(kernel::Kernel& kernel, std::span<const Index> index, const S
   return linear;
 }
 
+// ---- bounds of integers -----------------------------------------------------------------------------------
+
+Bounds same_bounds(const Graph&, const Node&, std::span<const Bounds> operands) {
+  return operands[0];
+}
+
 // ---- reference semantics ----------------------------------------------------------------------------------
 
 DenseTensor zeros(const TensorType& type) {

@@ -99,6 +99,11 @@ Index times(kernel::Kernel& kernel, const Index& a, int64_t factor);
 // The row-major position of an element of `shape`, settled.
 Index linear_index(kernel::Kernel& kernel, std::span<const Index> index, const Shape& shape);
 
+// ---- bounds of integers -----------------------------------------------------------------------------------
+
+// Those of operand 0: ops that move elements, or convert them.
+Bounds same_bounds(const Graph& graph, const Node& node, std::span<const Bounds> operands);
+
 // ---- reference semantics ----------------------------------------------------------------------------------
 
 DenseTensor zeros(const TensorType& type);

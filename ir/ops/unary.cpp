@@ -422,6 +422,7 @@ constinit const OpDef k_op_cast = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_cast,
     .scalar = ops::scalar_cast,
+    .bounds = ops::same_bounds,
     .math = ops::math_cast,
     .samples = ops::kCastSamples,
 };

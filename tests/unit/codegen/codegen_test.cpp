@@ -16,7 +16,8 @@ namespace {
 
 // A two-layer net with softmax cross-entropy and SGD.
 std::string mlp(int batch, int in, int hidden, int classes) {
-  return fmt::format(R"(graph @train(x: f32[{0},{1}], label: i32[{0}], param fc1.weight: f32[{2},{1}],
+  return fmt::format(
+      R"(graph @train(x: f32[{0},{1}], label: i32[{0}] classes {3}, param fc1.weight: f32[{2},{1}],
     param fc1.bias: f32[{2}], param fc2.weight: f32[{3},{2}], param fc2.bias: f32[{3}], scalar lr: f64) {{
   %0 = matmul x, fc1.weight {{transpose_b}} : f32[{0},{2}]
   %1 = broadcast fc1.bias {{shape=[{0},{2}], axes=[1]}} : f32[{0},{2}]
@@ -57,7 +58,7 @@ std::string mlp(int batch, int in, int hidden, int classes) {
   return loss = %21, fc1.weight <- %29, fc1.bias <- %32, fc2.weight <- %35, fc2.bias <- %38
 }}
 )",
-                     batch, in, hidden, classes);
+      batch, in, hidden, classes);
 }
 
 void same_bits(const Outputs& a, const Outputs& b) {

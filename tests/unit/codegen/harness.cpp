@@ -141,7 +141,8 @@ TensorMap random_inputs(const Graph& graph, uint64_t seed, int64_t classes) {
       if (attrs.role == Role::scalar) value = attrs.name == "lr" ? 0.01 : 3;
       if (node.types[0].dtype == DType::f32) value = static_cast<float>(value);
       if (is_integer(node.types[0].dtype) && attrs.role != Role::scalar)
-        value = static_cast<double>(random() % static_cast<uint64_t>(classes));
+        value = static_cast<double>(random() %
+                                    static_cast<uint64_t>(attrs.classes > 0 ? attrs.classes : classes));
       if (node.types[0].dtype == DType::boolean) value = random() % 2 == 0 ? 0 : 1;
       tensor.data.push_back(value);
     }

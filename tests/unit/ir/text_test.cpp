@@ -8,7 +8,7 @@ namespace {
 
 TEST_CASE("a training step in text") {
   const std::string text =
-      R"(graph @train(x: f32[4,3], label: i32[4], param fc.weight: f32[2,3], scalar lr: f64) {
+      R"(graph @train(x: f32[4,3], label: i32[4] classes 2, param fc.weight: f32[2,3], scalar lr: f64) {
   %0 = matmul x, fc.weight {transpose_b} : f32[4,2]
   %1:2 = softmax_xent %0, label : f32, f32[4,2]
   %2 = constant 1 : f32

@@ -88,6 +88,34 @@ TEST_CASE("the derivative's factor is exact where it can be") {
   }
 }
 
+TEST_CASE("labels that may lie outside the classes: a one_hot of them is not fused, a pick clamps them") {
+  for (const std::string& signature : {std::string("label: i32[4], param z: f32[4,3]"),
+                                       std::string("label: i32[4] classes 4, param z: f32[4,3]")}) {
+    const std::string softmax =
+        "  %0 = exp z : f32[4,3]\n"
+        "  %1 = reduce_sum %0 {axes = [1]} : f32[4]\n"
+        "  %2 = broadcast %1 {shape = [4,3], axes = [0]} : f32[4,3]\n"
+        "  %3 = div %0, %2 : f32[4,3]\n"
+        "  %4 = log %3 : f32[4,3]\n";
+    const Graph hot = parse("graph @g(" + signature + ") {\n" + softmax +
+                            "  %5 = one_hot label {classes = 3} : f32[4,3]\n  %6 = mul %5, %4 : f32[4,3]\n"
+                            "  %7 = reduce_sum %6 {axes = [0,1]} : f32\n  %8 = grad %7, z : f32[4,3]\n"
+                            "  return loss = %7, grad.z = %8\n}");
+    CHECK(count(fused(hot), Op::softmax_xent) == 0);
+    CHECK(count(fuse_softmax_xent(derived(hot)), Op::softmax_xent) == 0);
+    check_equivalent(derived(hot), fused(hot));
+    const Graph picked = parse("graph @g(" + signature + ") {\n" + softmax +
+                               "  %5 = pick %4, label : f32[4]\n  %6 = reduce_sum %5 {axes = [0]} : f32\n"
+                               "  %7 = grad %6, z : f32[4,3]\n  return loss = %6, grad.z = %7\n}");
+    const Graph clamped = fused(picked);
+    INFO(print(clamped));
+    CHECK(count(clamped, Op::softmax_xent) == 1);
+    CHECK(count(clamped, Op::softmax_xent_grad) == 1);
+    CHECK(count(clamped, Op::minimum) == 1);
+    check_equivalent(derived(picked), clamped);
+  }
+}
+
 TEST_CASE("soft labels are not fused") {
   Graph before = derived(load("xent_smoothed"));
   CHECK(print(fuse_softmax_xent(before)) == print(before));
@@ -115,7 +143,7 @@ TEST_CASE("what only looks like cross entropy or its derivative is not fused") {
       "  return out = %5"};
   for (const std::string& body : rest) {
     INFO(body);
-    Graph graph = parse_body("label: i32[4], z: f32[4,3]", softmax + body);
+    Graph graph = parse_body("label: i32[4] classes 3, z: f32[4,3]", softmax + body);
     CHECK(print(fuse_softmax_xent(graph)) == print(graph));
     CHECK(count(fused(graph), Op::softmax_xent) == 0);
   }
@@ -127,7 +155,7 @@ TEST_CASE("a softmax without a loss is not fused") {
 }
 
 TEST_CASE("two losses on the same logits with different labels are two ops") {
-  Graph graph = parse(R"(graph @g(a: i32[4], b: i32[4], z: f32[4,3]) {
+  Graph graph = parse(R"(graph @g(a: i32[4] classes 3, b: i32[4] classes 3, z: f32[4,3]) {
   %0 = reduce_max z {axes = [1]} : f32[4]
   %1 = broadcast %0 {shape = [4,3], axes = [0]} : f32[4,3]
   %2 = sub z, %1 : f32[4,3]

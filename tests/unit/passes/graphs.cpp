@@ -69,7 +69,10 @@ TensorMap random_inputs(const Graph& graph, uint32_t seed) {
     tensor.data.resize(static_cast<size_t>(node.types[0].elements()));
     bool state = attrs.role == Role::state;
     std::uniform_real_distribution<double> reals(state ? 0.1 : -1.5, state ? 1 : 1.5);
-    std::uniform_int_distribution<int> labels(0, 2);
+    // Labels that nobody checks may lie outside the classes.
+    const bool is_checked = attrs.classes > 0;
+    std::uniform_int_distribution<int> labels(is_checked ? 0 : -2,
+                                              is_checked ? static_cast<int>(attrs.classes) - 1 : 6);
     for (double& x : tensor.data) {
       switch (node.types[0].dtype) {
         case DType::f32:

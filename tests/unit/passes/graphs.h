@@ -21,7 +21,8 @@ Graph parse_body(std::string_view signature, std::string_view body);
 // Differentiated; fails the test if that reports an error.
 Graph derived(const Graph& graph);
 
-// Random tensors for all inputs: f32 in [-1.5, 1.5], states in [0.1, 1], labels in [0, 3), t = 3, other f64
+// Random tensors for all inputs: f32 in [-1.5, 1.5], states in [0.1, 1], labels among the classes, integers
+// without classes from -2 to 6, t = 3, other f64
 // 0.05.
 TensorMap random_inputs(const Graph& graph, uint32_t seed);
 

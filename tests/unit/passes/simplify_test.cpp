@@ -261,16 +261,29 @@ TEST_CASE("reductions") {
             "x"},
            {"x: f32[3]", "%0 = neg x : f32[3]\n%1 = reduce_sum %0 {axes = [0]} : f32\nreturn out = %1",
             "neg(reduce_sum(x))"},
-           {"label: i32[2]",
+           {"label: i32[2] classes 3",
             "%0 = one_hot label {classes = 3} : f32[2,3]\n%1 = reduce_sum %0 {axes = [1]} : f32[2]\nreturn "
             "out = %1",
             "1"},
-           {"label: i32[2], y: f32[2]",
+           {"label: i32[2] classes 4",
+            "%0 = one_hot label {classes = 3} : f32[2,3]\n%1 = reduce_sum %0 {axes = [1]} : f32[2]\nreturn "
+            "out = %1",
+            "reduce_sum(one_hot(label))"},
+           {"x: f32[2,3]",
+            "%0 = argmax x {axis = 1} : i32[2]\n%1 = reshape %0 {shape = [1,2]} : i32[1,2]\n"
+            "%2 = one_hot %1 {classes = 3} : f32[1,2,3]\n%3 = reduce_sum %2 {axes = [2]} : f32[1,2]\nreturn "
+            "out = %3",
+            "1"},
+           {"label: i32[2], z: f32[2,3]", "%0 = pick z, label : f32[2]\nreturn out = %0",
+            "pick(z, minimum(maximum(label, 0), 2))"},
+           {"label: i32[2] classes 2, z: f32[2,3]", "%0 = pick z, label : f32[2]\nreturn out = %0",
+            "pick(z, label)"},
+           {"label: i32[2] classes 3, y: f32[2]",
             "%0 = one_hot label {classes = 3} : f32[2,3]\n%1 = broadcast y {shape = [2,3], axes = [0]} : "
             "f32[2,3]\n"
             "%2 = mul %1, %0 : f32[2,3]\n%3 = reduce_sum %2 {axes = [1]} : f32[2]\nreturn out = %3",
             "y"},
-           {"label: i32[2], y: f32[3]",
+           {"label: i32[2] classes 3, y: f32[3]",
             "%0 = one_hot label {classes = 3} : f32[2,3]\n%1 = broadcast y {shape = [2,3], axes = [1]} : "
             "f32[2,3]\n"
             "%2 = mul %1, %0 : f32[2,3]\n%3 = reduce_sum %2 {axes = [1]} : f32[2]\nreturn out = %3",
