@@ -48,8 +48,7 @@ Datum convert(Elaborator& e, Arguments a, const Site& site) {
     std::vector<double> values;
     for (const double value : *constant->values) values.push_back(truncated(value).value());
     constant->values = std::make_shared<const std::vector<double>>(std::move(values));
-    constant->whole = true;
-    return *constant;
+    return e.constant_tensor(*constant, dtype, Site{site.frame, a[0]->span});
   }
   if (const Flag* flag = a[0]->value.as<Flag>()) return whole_number(flag->value ? 1 : 0);
   const std::optional<Tensor> tensor = e.as_tensor(*a[0], dtype, std::string(dtype_name(dtype)), site);

@@ -64,6 +64,14 @@ std::variant<Number, std::string> result_of(Op op, const Number& a, const Number
   return compute_op(op, std::array{&a, &b});
 }
 
+// The op on i64, as a compiled one would have it: a double beyond 2^53 would round.
+int64_t of_whole(const OpDef& def, std::span<const Number* const> numbers) {
+  ComputingScalars scalars;
+  std::vector<ScalarValue> operands;
+  for (const Number* number : numbers) operands.push_back(scalar_i64(number->whole));
+  return i64_of(def.scalar(scalars, operands, DType::i64));
+}
+
 }  // namespace
 
 Number compute_op(Op op, std::span<const Number* const> numbers) {
@@ -80,8 +88,10 @@ Number compute_op(Op op, std::span<const Number* const> numbers) {
     batch = batch || number->batch != BatchKind::none;
     names.push_back({number->name.empty() ? text_of(*number) : number->name});
   }
-  const double value = def.eval(operands, def.attrs, std::span(&scalar, 1))[0].data[0];
-  Number result = whole ? whole_number(static_cast<int64_t>(value)) : real_number(value);
+  Number result = whole ? whole_number(of_whole(def, numbers))
+                        : real_number(def.eval(operands, def.attrs, std::span(&scalar, 1))[0].data[0]);
+  if (def.has(kWhole) && !result.is_whole && std::fabs(result.real) <= 0x1p53)
+    result = whole_number(static_cast<int64_t>(result.real));
   if (batch) {
     result.batch = BatchKind::mixed;
     result.name = def.math(names, def.attrs).text;

@@ -154,6 +154,7 @@ enum Trait : uint32_t {
   kTyped = 1 << 7,     // its type is stated with it, not inferred: input, constant
   kInternal = 1 << 8,  // written by lowering rules only, never in a graph
   kDivides = 1 << 9,   // by its second operand
+  kWhole = 1 << 10,    // makes whole numbers of real ones
 };
 
 // Operands and attributes for the generic tests; operand values are drawn from [low, high).

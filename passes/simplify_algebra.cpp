@@ -65,7 +65,7 @@ Rewrite negate(Simplifier& s, const Candidate& c) {
     Value b = sub->operands[1];
     return s.make(Op::sub, {b, a});
   }
-  if (auto m = scaled(s, c.x[0])) return s.mul(m->x, s.fill(c.type, -m->c));
+  if (auto m = scaled(s, c.x[0]); m && is_float(c.type.dtype)) return s.mul(m->x, s.fill(c.type, -m->c));
   if (const Node* div = s.made(c.x[0], Op::div)) {
     Value a = div->operands[0];
     Value b = div->operands[1];

@@ -88,6 +88,9 @@ Rewrite of_broadcast(Simplifier& s, const Candidate& c) {
   if (!inner.axes.empty()) x = s.make(c.op, {x}, inner);
   if (c.op == Op::reduce_sum) {
     const TensorType type = s.type(x);
+    // Integers wrap, and so does how often one is added.
+    if (type.dtype == DType::i32)
+      count = static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(count)));
     x = s.mul(x, s.fill(type, count));
   }
   return s.broadcast(x, c.type.shape, remaining);

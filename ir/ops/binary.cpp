@@ -143,16 +143,22 @@ Adjoints vjp_fma(const VjpContext& context) {
 
 // ---- reference semantics ----------------------------------------------------------------------------------
 
-// `f` at each element; integer results wrap.
+// `f` at each element.
 template <double (*f)(Numbers)>
 std::vector<DenseTensor> eval_numbers(std::span<const DenseTensor> x, const Attrs&,
                                       std::span<const TensorType> types) {
-  std::vector<DenseTensor> result = map_elements(x, types[0], f);
-  if (types[0].dtype != DType::i32 && types[0].dtype != DType::i64) return result;
-  const double range = std::ldexp(1.0, types[0].dtype == DType::i32 ? 32 : 64);
-  for (double& e : result[0].data)
-    if (e < -range / 2 || e >= range / 2) e -= range * std::floor(e / range + 0.5);
-  return result;
+  return map_elements(x, types[0], f);
+}
+
+// `real` at each element of floats; integers wrap, and a double would round their products: `whole` has 64 bits.
+template <double (*real)(Numbers), uint64_t (*whole)(uint64_t, uint64_t)>
+std::vector<DenseTensor> eval_wrapping(std::span<const DenseTensor> x, const Attrs&,
+                                       std::span<const TensorType> types) {
+  if (is_float(types[0].dtype)) return map_elements(x, types[0], real);
+  const auto bits = [](double e) { return static_cast<uint64_t>(static_cast<int64_t>(e)); };
+  return {generate(types[0], [&](int64_t i) {
+    return wrapped(types[0].dtype, whole(bits(x[0].data[at(i)]), bits(x[1].data[at(i)])));
+  })};
 }
 
 double added(Numbers x) {
@@ -163,6 +169,15 @@ double subtracted(Numbers x) {
 }
 double multiplied(Numbers x) {
   return x[0] * x[1];
+}
+uint64_t added_whole(uint64_t a, uint64_t b) {
+  return a + b;
+}
+uint64_t subtracted_whole(uint64_t a, uint64_t b) {
+  return a - b;
+}
+uint64_t multiplied_whole(uint64_t a, uint64_t b) {
+  return a * b;
 }
 double divided(Numbers x) {
   return x[0] / x[1];
@@ -184,13 +199,11 @@ double multiplied_added(Numbers x) {
 double floor_divided(Numbers x) {
   return std::floor(x[0] / x[1]);
 }
-double floor_divided_integers(Numbers x) {
-  return x[1] == 0 ? 0 : std::floor(x[0] / x[1]);
-}
-std::vector<DenseTensor> eval_floordiv(std::span<const DenseTensor> x, const Attrs& attrs,
-                                       std::span<const TensorType> types) {
-  return is_float(types[0].dtype) ? eval_numbers<floor_divided>(x, attrs, types)
-                                  : eval_numbers<floor_divided_integers>(x, attrs, types);
+uint64_t floor_divided_whole(uint64_t a, uint64_t b) {
+  if (b == 0) return 0;
+  const auto x = static_cast<int64_t>(a), y = static_cast<int64_t>(b);
+  if (y == -1) return 0 - a;  // the least number has no positive twin
+  return static_cast<uint64_t>(x / y - (x % y != 0 && (x < 0) != (y < 0) ? 1 : 0));
 }
 
 // ---- whole numbers of a model's text ----------------------------------------------------------------------
@@ -318,7 +331,7 @@ constinit const OpDef k_op_add = {
     .infer = ops::infer_number,
     .derivative = {ops::vjp_add, {}},
     .lower = ops::kElementwiseRule,
-    .eval = ops::eval_numbers<ops::added>,
+    .eval = ops::eval_wrapping<ops::added, ops::added_whole>,
     .scalar = ops::primitive<&ScalarBuilder::add>,
     .whole = ops::whole_add,
     .multiple = Multiple::of_both,
@@ -336,7 +349,7 @@ constinit const OpDef k_op_sub = {
     .infer = ops::infer_number,
     .derivative = {ops::vjp_sub, {}},
     .lower = ops::kElementwiseRule,
-    .eval = ops::eval_numbers<ops::subtracted>,
+    .eval = ops::eval_wrapping<ops::subtracted, ops::subtracted_whole>,
     .scalar = ops::primitive<&ScalarBuilder::sub>,
     .whole = ops::whole_sub,
     .multiple = Multiple::of_both,
@@ -354,7 +367,7 @@ constinit const OpDef k_op_mul = {
     .infer = ops::infer_number,
     .derivative = {ops::vjp_mul, {}},
     .lower = ops::kElementwiseRule,
-    .eval = ops::eval_numbers<ops::multiplied>,
+    .eval = ops::eval_wrapping<ops::multiplied, ops::multiplied_whole>,
     .scalar = ops::primitive<&ScalarBuilder::mul>,
     .whole = ops::whole_mul,
     .multiple = Multiple::of_one,
@@ -390,7 +403,7 @@ constinit const OpDef k_op_floordiv = {
     .infer = ops::infer_number,
     .derivative = {ops::vjp_floordiv, {}},
     .lower = ops::kElementwiseRule,
-    .eval = ops::eval_floordiv,
+    .eval = ops::eval_wrapping<ops::floor_divided, ops::floor_divided_whole>,
     .scalar = ops::scalar_floordiv,
     .whole = ops::whole_floordiv,
     .math = ops::math_floordiv,

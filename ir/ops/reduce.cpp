@@ -44,7 +44,11 @@ std::vector<DenseTensor> fold(const DenseTensor& x, const Attrs& attrs, const Te
 
 std::vector<DenseTensor> eval_sum(std::span<const DenseTensor> x, const Attrs& attrs,
                                   std::span<const TensorType> types) {
-  return fold(x[0], attrs, types[0], 0, [](double a, double b) { return a + b; });
+  if (types[0].dtype != DType::i32)
+    return fold(x[0], attrs, types[0], 0, [](double a, double b) { return a + b; });
+  return fold(x[0], attrs, types[0], 0, [](double a, double b) {
+    return wrapped(DType::i32, static_cast<uint64_t>(static_cast<int64_t>(a + b)));
+  });
 }
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();

@@ -179,6 +179,17 @@ std::vector<DenseTensor> map_elements(std::span<const DenseTensor> operands, con
   return {std::move(result)};
 }
 
+double wrapped(DType dtype, uint64_t bits) {
+  switch (dtype) {
+    case DType::i32:
+      return static_cast<int32_t>(static_cast<uint32_t>(bits));
+    case DType::u8:
+      return static_cast<uint8_t>(bits);
+    default:
+      return static_cast<double>(static_cast<int64_t>(bits));
+  }
+}
+
 std::vector<int64_t> coordinates(int64_t position, const Shape& shape) {
   std::vector<int64_t> result(shape.size());
   for (size_t i = shape.size(); i-- > 0;) {

@@ -112,6 +112,19 @@ DenseTensor generate(const TensorType& type, const std::function<double(int64_t)
 // Applies f to the elements of the operands at each position.
 std::vector<DenseTensor> map_elements(std::span<const DenseTensor> operands, const TensorType& type,
                                       double (*f)(std::span<const double>));
+// The low bits, as the integer of that dtype that they are.
+double wrapped(DType dtype, uint64_t bits);
+// The eval of an op of one operand: `f` at each element; integers wrap.
+template <double (*f)(double)>
+std::vector<DenseTensor> eval_unary(std::span<const DenseTensor> x, const Attrs&,
+                                    std::span<const TensorType> types) {
+  std::vector<DenseTensor> result =
+      map_elements(x, types[0], [](std::span<const double> e) { return f(e[0]); });
+  if (is_integer(types[0].dtype))
+    for (double& e : result[0].data)
+      e = wrapped(types[0].dtype, static_cast<uint64_t>(static_cast<int64_t>(e)));
+  return result;
+}
 std::vector<int64_t> coordinates(int64_t position, const Shape& shape);
 int64_t position(std::span<const int64_t> coordinates, const Shape& shape);
 
@@ -123,6 +136,12 @@ using Scalars = std::span<const ScalarValue>;
 template <ScalarValue (ScalarBuilder::*operation)(ScalarValue, ScalarValue)>
 ScalarValue primitive(ScalarBuilder& builder, Scalars x, DType) {
   return (builder.*operation)(x[0], x[1]);
+}
+
+// The ScalarFn of an op of one operand.
+template <ScalarValue (*f)(ScalarBuilder&, ScalarValue)>
+ScalarValue scalar_unary(ScalarBuilder& builder, Scalars x, DType) {
+  return f(builder, x[0]);
 }
 
 // ---- notation ---------------------------------------------------------------------------------------------
@@ -140,6 +159,9 @@ MathText call(std::string_view function, std::initializer_list<std::string> argu
 
 // ---- samples ----------------------------------------------------------------------------------------------
 
+inline Sample one(DType dtype, const Shape& shape, double low, double high) {
+  return {{{dtype, shape}}, NoAttrs{}, low, high};
+}
 // Two operands of one type.
 inline Sample two(DType dtype, const Shape& shape, double low, double high) {
   return {{{dtype, shape}, {dtype, shape}}, NoAttrs{}, low, high};

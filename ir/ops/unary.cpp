@@ -13,21 +13,6 @@ namespace nnc {
 namespace ops {
 namespace {
 
-// eval of `f` at each element.
-template <double (*f)(double)>
-std::vector<DenseTensor> eval_unary(std::span<const DenseTensor> x, const Attrs&,
-                                    std::span<const TensorType> types) {
-  return map_elements(x, types[0], [](std::span<const double> e) { return f(e[0]); });
-}
-
-template <ScalarValue (*f)(ScalarBuilder&, ScalarValue)>
-ScalarValue scalar_unary(ScalarBuilder& builder, Scalars x, DType) {
-  return f(builder, x[0]);
-}
-
-Sample one(DType dtype, Shape shape, double low, double high) {
-  return {{{dtype, std::move(shape)}}, NoAttrs{}, low, high};
-}
 // Shapes that matter: a scalar, one element, no multiple of the lanes, two axes.
 const Sample kF32Samples[] = {one(DType::f32, {}, -2, 2), one(DType::f32, {1}, -2, 2),
                               one(DType::f32, {17}, -2, 2), one(DType::f32, {3, 5}, -2, 2),
