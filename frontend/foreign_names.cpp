@@ -18,7 +18,7 @@ constexpr std::string_view kProduct = "a @ b is the matrix product";
 constexpr std::string_view kReshape = "reshape(x, [batch, 64]), or flatten(x)";
 constexpr std::string_view kFilled = "a tensor of one number: c: f32[2, 3] = 0";
 constexpr std::string_view kDrawn = "a tensor at random: x: f32[2, 3] ~ normal(0, 1), or ~ uniform(a, b)";
-constexpr std::string_view kBounded = "minimum(maximum(x, low), high)";
+constexpr std::string_view kBounded = "clip(x, low, high)";
 constexpr std::string_view kNewAxis = "a new axis: x[:, None]";
 constexpr std::string_view kTranspose = "x.T swaps the last two axes, permute(x, [0, 2, 1]) takes any order";
 constexpr std::string_view kNorm = "sqrt(sum(x * x))";
@@ -63,9 +63,13 @@ constexpr ForeignName kForeignNames[] = {
     {"tensor", "numbers in brackets are a tensor: [[1, 2], [3, 4]]"},
     {"array", "numbers in brackets are a tensor: [[1, 2], [3, 4]]"},
     {"clamp", kBounded},
-    {"clip", kBounded},
     {"norm", kNorm},
     {"square", "x * x"},
+    {"arcsin", "asin(x)"},
+    {"arccos", "acos(x)"},
+    {"arctan", "atan(x)"},
+    {"arctan2", "atan2(y, x)"},
+    {"rint", "round(x)"},
     {"pow", "x^2"},
     {"std", "sqrt(var(x))"},
     {"amax", "max(x, axis = 1)"},

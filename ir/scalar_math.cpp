@@ -10,87 +10,13 @@
 #include <limits>
 #include <span>
 
+#include "ir/scalar_notation.h"
 #include "support/check.h"
 
 namespace nnc {
 namespace {
 
-// ---- notation ---------------------------------------------------------------------------------------------
-
-// A value with its builder, so that sequences read as formulas.
-struct Num {
-  ScalarBuilder* b;
-  ScalarValue v;
-
-  Num of(double value) const { return {b, b->constant(v.dtype, value)}; }
-  Num integer(int64_t value) const { return {b, b->integer(v.dtype, value)}; }  // v is an integer
-  Num bits() const { return {b, b->bitcast(v.dtype == DType::f32 ? DType::i32 : DType::i64, v)}; }
-  Num number() const { return {b, b->bitcast(v.dtype == DType::i32 ? DType::f32 : DType::f64, v)}; }
-};
-Num operator+(Num x, Num y) {
-  return {x.b, x.b->add(x.v, y.v)};
-}
-Num operator-(Num x, Num y) {
-  return {x.b, x.b->sub(x.v, y.v)};
-}
-Num operator*(Num x, Num y) {
-  return {x.b, x.b->mul(x.v, y.v)};
-}
-Num operator/(Num x, Num y) {
-  return {x.b, x.b->div(x.v, y.v)};
-}
-Num operator-(Num x) {
-  return {x.b, x.b->neg(x.v)};
-}
-Num operator&(Num x, Num y) {
-  return {x.b, x.b->bit_and(x.v, y.v)};
-}
-Num operator|(Num x, Num y) {
-  return {x.b, x.b->bit_or(x.v, y.v)};
-}
-Num operator<<(Num x, int bits) {
-  return {x.b, x.b->shift_left(x.v, bits)};
-}
-Num operator<(Num x, Num y) {
-  return {x.b, x.b->compare(Compare::lt, x.v, y.v)};
-}
-Num operator<=(Num x, Num y) {
-  return {x.b, x.b->compare(Compare::le, x.v, y.v)};
-}
-Num operator>(Num x, Num y) {
-  return {x.b, x.b->compare(Compare::gt, x.v, y.v)};
-}
-Num operator==(Num x, Num y) {
-  return {x.b, x.b->compare(Compare::eq, x.v, y.v)};
-}
-Num operator!=(Num x, Num y) {
-  return {x.b, x.b->compare(Compare::ne, x.v, y.v)};
-}
-Num operator&&(Num x, Num y) {
-  return {x.b, x.b->logical_and(x.v, y.v)};
-}
-Num operator!(Num x) {
-  return {x.b, x.b->logical_not(x.v)};
-}
-Num fma(Num x, Num y, Num z) {
-  return {x.b, x.b->fma(x.v, y.v, z.v)};
-}
-Num select(Num condition, Num x, Num y) {
-  return {x.b, x.b->select(condition.v, x.v, y.v)};
-}
-Num abs(Num x) {
-  return {x.b, x.b->abs(x.v)};
-}
-Num floor(Num x) {
-  return {x.b, x.b->floor(x.v)};
-}
-
-// c[0] + c[1] x + … by Horner's rule.
-Num polynomial(Num x, std::span<const double> c) {
-  Num sum = x.of(c.back());
-  for (size_t i = c.size() - 1; i-- > 0;) sum = fma(sum, x, x.of(c[i]));
-  return sum;
-}
+using namespace notation;
 
 // ---- constants --------------------------------------------------------------------------------------------
 
@@ -182,17 +108,6 @@ Num f32_only(ScalarBuilder& builder, ScalarValue x) {
 }
 
 // ---- pieces -----------------------------------------------------------------------------------------------
-
-Num at_most(Num x, double limit) {
-  return select(x > x.of(limit), x.of(limit), x);
-}  // a NaN stays
-Num at_least(Num x, double limit) {
-  return select(x < x.of(limit), x.of(limit), x);
-}  // a NaN stays
-Num with_sign_of(Num magnitude, Num x) {  // magnitude >= 0
-  const Num sign = x.bits() & x.bits().integer(format_of(x).sign);
-  return (magnitude.bits() | sign).number();
-}
 
 // x = n ln 2 + r with |r| <= ln(2)/2, and n in the low bits of `rounded`. |x| must be below 2^(mantissa - 1).
 struct Reduced {

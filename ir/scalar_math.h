@@ -20,6 +20,22 @@ ScalarValue scalar_erf(ScalarBuilder& builder, ScalarValue x);
 ScalarValue scalar_sigmoid(ScalarBuilder& builder, ScalarValue x);
 ScalarValue scalar_softplus(ScalarBuilder& builder, ScalarValue x);  // log(1 + exp(x))
 
+// f32, computed in f64 between (scalar_math_wide.cpp). The angles of sin, cos and tan may be any finite number.
+ScalarValue scalar_sin(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_cos(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_tan(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_asin(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_acos(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_atan(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_atan2(ScalarBuilder& builder, ScalarValue y, ScalarValue x);  // as C's, signed zeros too
+ScalarValue scalar_sinh(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_cosh(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_exp2(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_expm1(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_log1p(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_log2(ScalarBuilder& builder, ScalarValue x);
+ScalarValue scalar_log10(ScalarBuilder& builder, ScalarValue x);
+
 // The greater and the smaller of two numbers; a NaN operand gives NaN. Where `b` is a constant the code
 // generator makes one instruction of it: write maximum(x, 0), not maximum(0, x).
 ScalarValue scalar_maximum(ScalarBuilder& builder, ScalarValue a, ScalarValue b);

@@ -40,6 +40,10 @@ Inferred infer_f32(std::span<const TensorType> operands, const Attrs&) {
   return typed(operands[0]);
 }
 
+Inferred infer_f32_pair(std::span<const TensorType> operands, const Attrs&) {
+  return infer_same(operands, operands[0].dtype == DType::f32, "f32");
+}
+
 Inferred infer_float(std::span<const TensorType> operands, const Attrs&) {
   return infer_same(operands, is_float(operands[0].dtype), "f32 or f64");
 }

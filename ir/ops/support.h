@@ -42,6 +42,8 @@ std::string same_types(std::span<const TensorType> operands);
 
 // One f32 operand, whose type is the result's.
 Inferred infer_f32(std::span<const TensorType> operands, const Attrs& attrs);
+// Two of them.
+Inferred infer_f32_pair(std::span<const TensorType> operands, const Attrs& attrs);
 // All operands of one type, which is the result's: floats only; floats, i32 and i64; bool only.
 Inferred infer_float(std::span<const TensorType> operands, const Attrs& attrs);
 Inferred infer_number(std::span<const TensorType> operands, const Attrs& attrs);

@@ -345,6 +345,29 @@ def losses(c):
                 {"x": ([4, 3], -2, 2), "w": ([2, 3], -1, 1), "b": ([2], -1, 1)}, gradient=False)
 
 
+def elementary(c):
+    a = {"a": ([2, 5], -2, 2)}
+    inner = {"a": ([2, 5], -0.95, 0.95)}
+    positive = {"a": ([2, 5], 0.25, 3)}
+    for name in ("sin", "cos", "atan", "sinh", "cosh", "exp2", "expm1"):
+        c.add(name + "(a)", name + "(a)", getattr(torch, name), a, ["a"])
+    for name in ("tan", "asin", "acos"):
+        c.add(name, name + "(a)", getattr(torch, name), inner, ["a"])
+    for name in ("log1p", "log2", "log10"):
+        c.add(name, name + "(a)", getattr(torch, name), positive, ["a"])
+    c.add("sin far out", "sin(a)", torch.sin, {"a": ([6], -1e9, 1e9)}, ["a"])
+    c.add("atan2", "atan2(a, b)", torch.atan2, {"a": ([3, 4], -2, 2), "b": ([3, 4], -2, 2)}, ["a", "b"])
+    c.add("atan2 of numbers", "atan2(a, 0.5)", lambda a: torch.atan2(a, torch.tensor(0.5)), a, ["a"])
+    for name in ("floor", "ceil", "round", "trunc"):
+        c.add(name, name + "(a)", getattr(torch, name), {"a": ([3, 4], -3, 3)}, gradient=False)
+    c.add("round of halves", "round([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5] + 0 * a)",
+          lambda a: torch.round(torch.tensor([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5]) + 0 * a), {"a": ([6], -3, 3)},
+          gradient=False)
+    c.add("clip", "clip(a, -0.5, 1)", lambda a: torch.clip(a, -0.5, 1), a)
+    c.add("clip at its ends", "clip(a - detach(a) + [-0.5, 1, 0.25, 2], -0.5, 1)",
+          lambda a: torch.clip(a - a.detach() + torch.tensor([-0.5, 1, 0.25, 2]), -0.5, 1), {"a": ([4], -2, 2)})
+
+
 # ---- optimizers -----------------------------------------------------------------------------------------------------
 
 STEPS = 200
@@ -432,7 +455,7 @@ def main():
     folder = pathlib.Path(__file__).parent
     made_by = f"tests/reference/make_reference.py, PyTorch {torch.__version__.split('+')[0]}, double precision"
     cases = Cases()
-    for family in (unary, binary, shapes, reductions, products, layers, losses):
+    for family in (unary, binary, shapes, reductions, products, layers, losses, elementary):
         family(cases)
     write(folder / "ops.json", {"made_by": made_by}, "cases", cases.all)
     inputs, runs = trajectories()

@@ -108,11 +108,93 @@ TEST_CASE("f32 functions stay within their bounds over all exponents", "[scalar_
       {"erf", scalar_erf, std::erf, -4, 4, 2.0},
       {"sigmoid", scalar_sigmoid, sigmoid, -88, 20, 2.5},
       {"softplus", scalar_softplus, softplus, -20, 20, 2.0},
+      {"sin", scalar_sin, std::sin, -20, 20, 0.51},
+      {"cos", scalar_cos, std::cos, -20, 20, 0.51},
+      {"tan", scalar_tan, std::tan, -20, 20, 0.51},
+      {"asin", scalar_asin, std::asin, -1, 1, 0.51},
+      {"acos", scalar_acos, std::acos, -1, 1, 0.51},
+      {"atan", scalar_atan, std::atan, -5, 5, 0.51},
+      {"sinh", scalar_sinh, std::sinh, -90, 90, 0.51},
+      {"cosh", scalar_cosh, std::cosh, -90, 90, 0.51},
+      {"exp2", scalar_exp2, std::exp2, -127, 129, 0.51},
+      {"expm1", scalar_expm1, std::expm1, -20, 89, 0.58},
+      {"log1p", scalar_log1p, std::log1p, -1, 4, 0.58},
+      {"log2", scalar_log2, std::log2, 0.25, 4, 0.51},
+      {"log10", scalar_log10, std::log10, 0.25, 4, 0.51},
   }));
   const Worst worst = sweep(row.f, row.expected, row.low, row.high);
   INFO(row.name << ": " << worst.ulp << " ulp at " << worst.at);
   CHECK(worst.ulp <= row.bound);
   CHECK(worst.ulp > 0.5);  // a sweep that saw nothing would be 0
+}
+
+// The closest that an f32 comes to a multiple of pi/2 among those of each exponent, and far ones.
+TEST_CASE("the angles of sin, cos and tan may be as large as they like", "[scalar_math]") {
+  std::mt19937 random(1);
+  Worst worst;
+  const auto visit = [&](float x) {
+    worst.add(error_f32(run(scalar_sin, x), std::sin(static_cast<double>(x))), x);
+    worst.add(error_f32(run(scalar_cos, x), std::cos(static_cast<double>(x))), x);
+    worst.add(error_f32(run(scalar_tan, x), std::tan(static_cast<double>(x))), x);
+  };
+  for (const float x : {0x1.921fb6p0f, 0x1.921fb4p0f, 0x1.921fb6p1f, 0x1.6a09e6p100f, 16367173.0f * 0x1p72f,
+                        0x1.6f5b9ap5f, 3.4028235e38f, 1e10f, 0x1p52f, 0x1p79f, 0x1p106f, 0x1.fffffep51f,
+                        0x1.fffffep78f, 0x1.fffffep105f, 0x1.a3c1bcp78f})
+    visit(x), visit(-x);
+  for (int i = 0; i < 1 << 18; ++i) {
+    const auto exponent = static_cast<uint32_t>(random() % 150 + 105);
+    visit(std::bit_cast<float>(exponent << 23 | (random() & 0x7fffff)));
+    // Whole multiples of pi/2, rounded to f32.
+    visit(static_cast<float>(std::ldexp(1 + random() * 0x1p-32, static_cast<int>(random() % 24)) *
+                             0x1.921fb54442d18p0));
+  }
+  INFO(worst.ulp << " ulp at " << worst.at);
+  CHECK(worst.ulp <= 0.51);
+  for (const float x : {kInf, -kInf, kNaN}) {
+    CHECK(std::isnan(run(scalar_sin, x)));
+    CHECK(std::isnan(run(scalar_cos, x)));
+    CHECK(std::isnan(run(scalar_tan, x)));
+  }
+}
+
+TEST_CASE("the signs of zeros, exact values and ends of the elementary functions", "[scalar_math]") {
+  const auto same = [](float a, float b) { return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b); };
+  for (const Unary f : {Unary{scalar_sin}, Unary{scalar_tan}, Unary{scalar_asin}, Unary{scalar_atan},
+                        Unary{scalar_sinh}, Unary{scalar_expm1}, Unary{scalar_log1p}}) {
+    CHECK(same(run(f, 0.0f), 0.0f));
+    CHECK(same(run(f, -0.0f), -0.0f));
+    CHECK(same(run(f, 1e-30f), 1e-30f));
+  }
+  CHECK(run(scalar_cos, 0.0f) == 1);
+  CHECK(run(scalar_exp2, 10.0f) == 1024);
+  CHECK(run(scalar_exp2, -126.0f) == 0x1p-126f);
+  CHECK(run(scalar_exp2, 128.0f) == kInf);
+  CHECK(run(scalar_log2, 0x1p-100f) == -100);
+  CHECK(run(scalar_log10, 1e10f) == 10);
+  CHECK(run(scalar_log2, 0.0f) == -kInf);
+  CHECK(run(scalar_log1p, -1.0f) == -kInf);
+  CHECK(std::isnan(run(scalar_log1p, -1.5f)));
+  CHECK(std::isnan(run(scalar_log10, -1.0f)));
+  CHECK(std::isnan(run(scalar_asin, 1.0000001f)));
+  CHECK(std::isnan(run(scalar_acos, -1.0000001f)));
+  CHECK(run(scalar_acos, -1.0f) == 3.14159274f);
+  CHECK(run(scalar_atan, kInf) == 1.57079637f);
+  CHECK(run(scalar_sinh, -kInf) == -kInf);
+  CHECK(run(scalar_sinh, 89.4f) < kInf);
+  CHECK(run(scalar_cosh, -kInf) == kInf);
+  CHECK(run(scalar_expm1, -kInf) == -1);
+  const auto atan2 = [](float y, float x) {
+    ComputingScalars scalars;
+    const FlushToZero flush;
+    return f32_of(scalar_atan2(scalars, scalar_f32(y), scalar_f32(x)));
+  };
+  for (const float y : {0.0f, -0.0f, 1.0f, -1.0f, 1e-30f, 3e38f, -3e38f, kInf, -kInf, kNaN, 0.3f})
+    for (const float x : {0.0f, -0.0f, 1.0f, -1.0f, 1e-30f, 3e38f, -3e38f, kInf, -kInf, kNaN, -0.7f}) {
+      INFO("atan2(" << y << ", " << x << ")");
+      const double expected = std::atan2(static_cast<double>(y), static_cast<double>(x));
+      CHECK(error_f32(atan2(y, x), expected) <= 0.51);
+      if (!std::isnan(expected)) CHECK(std::signbit(atan2(y, x)) == std::signbit(expected));
+    }
 }
 
 TEST_CASE("f32 functions at special values", "[scalar_math]") {
