@@ -1,6 +1,6 @@
 // nnc gradcheck FILE: each parameter's symbolic gradient against differences of the loss, both in double by the
 // reference interpreter: central ones where the loss is smooth; where it has a kink, the gradient is to lie between the
-// slopes of the two sides. Data columns are drawn at random: unit variance, labels among the classes.
+// slopes of the two sides. How far apart the two places are depends on how much rounding hides of the loss. Data columns are drawn at random: unit variance, labels among the classes.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -79,8 +79,8 @@ class Checker {
         checked.finite = false;
         continue;
       }
-      const std::optional<Slopes> slopes = slopes_at(parameter.name, static_cast<size_t>(i), scale);
-      if (!slopes || slopes->low != slopes->high) ++checked.kinks;
+      const std::optional<Slopes> slopes = slopes_at(parameter.name, static_cast<size_t>(i), symbolic, scale);
+      if (!slopes || slopes->is_kink) ++checked.kinks;
       if (!slopes) continue;
       ++checked.compared;
       const double numeric = std::clamp(symbolic, slopes->low, slopes->high);
@@ -110,6 +110,7 @@ class Checker {
   // What a gradient may be: one number where the loss is smooth, at a kink all between the slopes of its two sides.
   struct Slopes {
     double low = 0, high = 0;
+    bool is_kink = false;
   };
 
   // The differences at one distance.
@@ -133,39 +134,79 @@ class Checker {
     return d;
   }
 
-  // The one-sided differences of a smooth loss come together as h is halved, half of the way each time; at a kink they
-  // stay apart. Where halving changes them otherwise a kink is near, and h is made smaller. Nothing where no h will do.
-  std::optional<Slopes> slopes_at(const std::string& name, size_t i, double scale) {
-    constexpr double kAlike = 1e-5;  // relative
-    const double x = inputs_.at(name).data[i];
-    double h = step_ > 0 ? step_ : 1e-5 * std::max(1.0, std::fabs(x));
-    for (int attempt = 0; attempt < 5; ++attempt, h /= 4) {
-      if (x + h / 2 == x || x - h / 2 == x) return std::nullopt;
-      const Differences wide = differences(name, i, h), narrow = differences(name, i, h / 2);
-      const double size = std::max(wide.size(scale), narrow.size(scale));
-      if (!std::isfinite(size)) continue;
-      const double alike = kAlike * size;
-      const bool apart = narrow.jump() > alike + narrow.noise;
-      if (apart && narrow.jump() > 0.9 * wide.jump()) {
-        const bool settled = std::fabs(wide.forward - narrow.forward) <= alike + narrow.noise &&
-                             std::fabs(wide.backward - narrow.backward) <= alike + narrow.noise;
-        if (!settled) continue;
-        // Richardson on either side: the error of order h cancels. What is left is allowed for.
-        const double up = 2 * narrow.forward - wide.forward, down = 2 * narrow.backward - wide.backward;
-        const double slack = alike + narrow.noise;
-        return Slopes{std::min(up, down) - slack, std::max(up, down) + slack};
-      }
-      if (apart && narrow.jump() > 0.6 * wide.jump()) continue;
-      if (std::fabs(wide.central - narrow.central) > kAlike * central_size(wide, narrow, scale)) continue;
-      const double slope = (4 * narrow.central - wide.central) / 3;  // the error of order h² cancels
-      return Slopes{slope, slope};
-    }
-    return std::nullopt;
+  // A place's differences at some distance and at half of it, of which the distance is chosen.
+  struct Pair {
+    Differences wide, narrow;
+    double size = 0;  // of the slopes
+    // Of the slope by Richardson's rule: what rounding makes, and how far the two are apart.
+    double doubt = 0;
+  };
+  Pair pair_at(const std::string& name, size_t i, double h, double scale) {
+    Pair pair{differences(name, i, h), differences(name, i, h / 2)};
+    pair.size = std::max(pair.wide.size(scale), pair.narrow.size(scale));
+    pair.doubt = pair.narrow.noise + std::fabs(pair.wide.central - pair.narrow.central);
+    return pair;
   }
 
-  static double central_size(const Differences& wide, const Differences& narrow, double scale) {
-    return std::max({std::fabs(wide.central), std::fabs(narrow.central), scale});
+  enum class Form { smooth, kink, unclear };
+
+  // The one-sided differences of a smooth loss come together as h is halved, half of the way each time; at a kink they
+  // stay apart. Where halving changes them otherwise a kink is near.
+  static Form form_of(const Pair& p) {
+    const double alike = kAlike * p.size + p.narrow.noise;
+    if (p.narrow.jump() <= alike || p.narrow.jump() <= 0.6 * p.wide.jump()) return Form::smooth;
+    const bool settled = std::fabs(p.wide.forward - p.narrow.forward) <= alike &&
+                         std::fabs(p.wide.backward - p.narrow.backward) <= alike;
+    return settled && p.narrow.jump() > 0.9 * p.wide.jump() ? Form::kink : Form::unclear;
   }
+
+  // Where a kink is near or the loss bends, h is made smaller; where rounding hides the slope, which it does the more
+  // the greater the loss is, h is made greater. What is left in doubt is allowed for. Nothing where no h will do.
+  std::optional<Slopes> slopes_at(const std::string& name, size_t i, double symbolic, double scale) {
+    const double x = inputs_.at(name).data[i];
+    const double first = step_ > 0 ? step_ : 1e-5 * std::max(1.0, std::fabs(x));
+    scale = std::max(scale, std::fabs(symbolic));
+    std::optional<Slopes> best;
+    double least_doubt = kInformative;
+    bool hidden = false;  // by rounding
+    // Whether no other h is needed.
+    const auto try_at = [&](double h, bool nearer) {
+      if (x + h / 2 == x || x - h / 2 == x) return false;
+      const Pair p = pair_at(name, i, h, scale);
+      if (!std::isfinite(p.size)) return false;
+      const Form form = form_of(p);
+      // Richardson: from one side the error of order h cancels, from both that of order h².
+      if (form == Form::kink && nearer) {
+        const double up = 2 * p.narrow.forward - p.wide.forward,
+                     down = 2 * p.narrow.backward - p.wide.backward;
+        const double slack = kAlike * p.size + p.narrow.noise;
+        best = Slopes{std::min(up, down) - slack, std::max(up, down) + slack, true};
+        return true;
+      }
+      if (form == Form::smooth && p.doubt < least_doubt * p.size) {
+        const double slope = (4 * p.narrow.central - p.wide.central) / 3;
+        const double slack = p.doubt <= kClear * p.size ? 0 : p.doubt;
+        best = Slopes{slope - slack, slope + slack};
+        least_doubt = p.doubt / p.size;
+      }
+      hidden = form == Form::smooth && 2 * p.narrow.noise > p.doubt;
+      return least_doubt <= kClear;
+    };
+    for (const double factor : {1.0, 0x1p-2, 0x1p-4, 0x1p-6, 0x1p-8}) {
+      if (try_at(first * factor, true)) return best;
+      if (hidden) break;
+    }
+    if (step_ > 0) return best;  // no further than asked
+    for (const double factor : {0x1p4, 0x1p8, 0x1p12})
+      if (try_at(first * factor, false)) return best;
+    const bool is_flat =
+        symbolic == 0 && loss_at(name, i, x + first) == loss() && loss_at(name, i, x - first) == loss();
+    return !best && is_flat ? Slopes{0, 0} : best;
+  }
+
+  static constexpr double kAlike = 1e-5;        // relative to the slopes
+  static constexpr double kClear = 1e-7;        // a doubt that needs no better h
+  static constexpr double kInformative = 1e-2;  // a doubt beyond which nothing is known
 
   Graph loss_;
   TensorMap inputs_;
