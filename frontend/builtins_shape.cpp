@@ -57,7 +57,7 @@ Datum run_reshape(Elaborator& e, BuiltinArguments a, const Site& site) {
       continue;
     }
     dims.push_back(dim_of(size));
-    dims.back().written_one = size.whole == 1 && size.name.empty();
+    dims.back().written_one = size.whole == 1 && size.name.empty() && size.origin.valid();  // not computed
     batch_given = batch_given || dims.back().is_batch();
     fits = fits && !__builtin_mul_overflow(known, size.whole, &known);
   }

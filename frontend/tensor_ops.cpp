@@ -57,8 +57,14 @@ void report_clash(Elaborator& e, std::string message, const Dims& a, const Dims&
     for (const Dim& db : b) batch_by_luck |= da.extent == db.extent && da.is_batch() != db.is_batch();
   }
   if (const std::optional<Dims> wide = numpy_dims(a, b); wide && (!batch_by_luck || a.size() != b.size())) {
+    const Dims& more = a.size() > b.size() ? a : b;
+    const bool is_written = a.size() != b.size() && std::any_of(more.begin(), more.end(), [](const Dim& dim) {
+                              return dim.written_one;
+                            });
     e.error(DiagnosticKind::shape_mismatch, site, message + ": it would make " + text_of(*wide))
-        .suggest("x[:, 0] drops an axis of 1, x[:, None] adds one that stretches");
+        .suggest(is_written
+                     ? "x[:, 0] drops the axis of 1; if that is meant, x[None, :] gives both as many axes"
+                     : "x[:, 0] drops an axis of 1, x[:, None] adds one that stretches");
     return;
   }
   Diagnostic& diagnostic = e.error(DiagnosticKind::shape_mismatch, site, std::move(message));

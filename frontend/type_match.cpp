@@ -170,7 +170,7 @@ struct Matcher {
       explain(clash(argument), dim, *expected);
       return false;
     }
-    dim.written_one = ref == nullptr && expected->extent == 1;
+    dim.written_one = std::holds_alternative<ast::Number>(expr.node) && expected->extent == 1;
     if (dim.name.empty()) dim.name = expected->name;
     return true;
   }
