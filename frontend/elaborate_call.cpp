@@ -239,11 +239,6 @@ bool Elaborator::bind_arguments(std::span<const ast::Parameter> declared, std::v
   }
   for (const ast::Parameter& parameter : declared) {
     const std::string& name = parameter.name.text;
-    if (frame.self != nullptr && frame.self->slots.count(name) > 0) {
-      error(DiagnosticKind::hidden_member, Site{frame, parameter.name.span},
-            fmt::format("{} is a member of {} and may not be hidden", name, frame.self->kind))
-          .label(frame.self->slots.find(name)->second.span, "the member");
-    }
     const auto at = given.find(name);
     Local local;
     if (at != given.end()) {

@@ -143,6 +143,14 @@ void Elaborator::collect_columns() {
   const auto find = [&](const std::string& name) {
     return std::find_if(columns.begin(), columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
   };
+  // A column is named outside of the body too, where an argument of a function is not.
+  for (const Mention& mention : mentions) {
+    const auto slot = root->slots.find(mention.parameter->name.text);
+    if (!mention.required || slot == root->slots.end()) continue;
+    error(DiagnosticKind::hidden_member, Site{frame, mention.parameter->name.span},
+          fmt::format("{} is a member of {} and may not be hidden", slot->first, root->kind))
+        .label(slot->second.span, "the member");
+  }
   std::set<std::string> untyped;
   // In the order of first mention, whether or not the type stands there.
   for (const Mention& mention : mentions) {
