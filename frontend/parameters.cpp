@@ -42,6 +42,15 @@ struct Declared {
     return std::nullopt;
   }
 
+  // Written numbers in a parameter's place look like its start. One number says plainly enough that it is left out.
+  void say_it_is_constant() const {
+    e.warning(DiagnosticKind::not_trained, value_site(),
+              fmt::format("{} of {} is these numbers for good: it is neither learned nor saved", name.text,
+                          instance.display_name()))
+        .suggest(fmt::format("{0} ~ … starts it there and learns it; {0} = detach(…) means the constant",
+                             name.text));
+  }
+
   // `bias = 0`, `weight = tok.weight`: the value that stands for the parameter, of its shape.
   Datum replacement(const Datum& value, const Dims& dims) const {
     if (value.as<Draws>()) {
@@ -57,6 +66,7 @@ struct Declared {
     }
     if (const Number* number = value.as<Number>())
       return e.number_tensor(*number, DType::f32, dims, value_site());
+    if (value.as<Tensor>() == nullptr) say_it_is_constant();
     if (value.as<Tensor>() == nullptr && binding().type)
       return e.coerce(value, *binding().type, name.text, value_site().span, frame);
     const Operand given{value, value_site().span};
