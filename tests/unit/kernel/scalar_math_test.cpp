@@ -143,7 +143,7 @@ TEST_CASE("the angles of sin, cos and tan may be as large as they like", "[scala
     visit(x), visit(-x);
   for (int i = 0; i < 1 << 18; ++i) {
     const auto exponent = static_cast<uint32_t>(random() % 150 + 105);
-    visit(std::bit_cast<float>(exponent << 23 | (random() & 0x7fffff)));
+    visit(std::bit_cast<float>(exponent << 23 | static_cast<uint32_t>(random() & 0x7fffff)));
     // Whole multiples of pi/2, rounded to f32.
     visit(static_cast<float>(std::ldexp(1 + random() * 0x1p-32, static_cast<int>(random() % 24)) *
                              0x1.921fb54442d18p0));
