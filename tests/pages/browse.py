@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -18,6 +17,7 @@ for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollba
     options.add_argument(flag)
 options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
 browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+browser.set_script_timeout(600)
 js = browser.execute_script
 MOST_HEIGHT = 6000
 
@@ -28,16 +28,23 @@ def check(condition, what):
         raise SystemExit(f"{browser.current_url}: {what}")
 
 
+def until(condition, what="does not come to what is waited for"):
+    """However long it takes: the limit is only for what never comes."""
+    WebDriverWait(browser, 600, 0.05).until(lambda _: condition(), what)
+
+
 def window(width, height=900, scale=1):
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
         "width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 500})
+    # What follows a change of size is drawn with the next frames.
+    browser.execute_async_script("""const done = arguments[0]; let frames = 10;
+        const next = () => --frames > 0 ? requestAnimationFrame(next) : done(); next();""")
 
 
 def shot(name, width, whole=True, scale=1):
     window(width, scale=scale)
     if whole:
         window(width, min(MOST_HEIGHT, js("return document.documentElement.scrollHeight")), scale)
-    time.sleep(0.3)
     browser.save_screenshot(f"{folder}/{name}.png")
 
 
@@ -88,13 +95,12 @@ def themes_follow():
     check(theme() == ["light", light], "the button does not lighten")
     for scheme in ("dark", "light"):
         prefer(scheme)
-        WebDriverWait(browser, 5).until(lambda _: theme()[0] == scheme, f"does not follow the system to {scheme}")
+        until(lambda: theme()[0] == scheme, f"does not follow the system to {scheme}")
     check(theme() == ["light", light], "does not follow the system back")
 
 
 def fits_a_telephone(name):
     window(390)
-    time.sleep(0.3)
     widths = js("""return [document.documentElement.scrollWidth,
         ...[...document.querySelectorAll('section, canvas, figure, svg')].map(e => e.getBoundingClientRect().right)]""")
     check(max(widths) <= 390.5, f"is wider than a telephone: {max(widths)}")
@@ -129,14 +135,15 @@ def paths_page():
     ActionChains(browser).drag_and_drop_by_offset(slider, slider.size["width"] // 4, 0).perform()
     check(at() > 0.65 * last, f"dragging the slider leads to {at()}")
     body.send_keys(Keys.HOME)
+    # The page itself presses the key again, before it has come to the end.
+    js("""const show_step = show;
+        show = step => { show_step(step);
+            if (step > 5) { show = show_step; document.body.dispatchEvent(new KeyboardEvent('keydown', { key: ' ', bubbles: true })); } };""")
     body.send_keys(" ")
-    WebDriverWait(browser, 10).until(lambda _: at() > 5)
-    body.send_keys(" ")
-    stopped = at()
-    time.sleep(0.3)
-    check(at() == stopped, "does not pause")
+    until(lambda: at() > 5)
+    check(js("return playing") is None and at() < last, "does not pause")
     browser.find_element(By.ID, "play").click()
-    WebDriverWait(browser, 30).until(lambda _: at() == last)
+    until(lambda: at() == last)
     check(browser.find_element(By.ID, "minima").text.count("global") == 1, "no global minimum is listed")
     check(len(js("return [...document.querySelectorAll('path.mark')]")) == len(js("return data.minima")), "minima unmarked")
     themes_follow()
@@ -155,7 +162,7 @@ def report_page():
                  "The worst mistakes", "Samples", "Model", "Memory and kernels", "Configuration", "Environment"):
         check(part in text, f"lacks {part}")
     js("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
-    WebDriverWait(browser, 10).until(lambda _: js("return [...document.images].every(i => i.complete)"))
+    until(lambda: js("return [...document.images].every(i => i.complete)"))
     check(js("return document.images.length > 12 && [...document.images].every(i => i.naturalWidth === 8)"), "pictures fail")
     for summary in browser.find_elements(By.TAG_NAME, "summary"):
         summary.click()
@@ -181,23 +188,24 @@ def compare_page():
 
 
 def live_page():
-    train = subprocess.Popen([nnc, "train", run, "--set", f"train.out={folder}/live", "--set", "train.epochs=1000000", "-q"],
+    train = subprocess.Popen([nnc, "train", run, "--set", f"train.out={folder}/live", "--set", "train.epochs=1000000000", "-q"],
                              stdout=subprocess.DEVNULL)
     server = None
     try:
-        while not os.path.exists(folder + "/live/metrics.csv"):
-            time.sleep(0.05)
+        until(lambda: os.path.exists(folder + "/live/metrics.csv"))
         server = subprocess.Popen([nnc, "report", folder + "/live", "--live", "--port", "0"], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, text=True)
         address = server.stdout.readline().strip()
         open_page(address)
         rows = lambda: js("return run.curves.rows.length")
+        # In one go, for the page puts a new badge in place with each answer.
+        badge = lambda: js("return document.querySelector('.badge').textContent.trim()")
         before = rows()
-        check(browser.find_element(By.CSS_SELECTOR, ".badge").text == "running", "does not say that it runs")
-        WebDriverWait(browser, 30).until(lambda _: rows() > before)
+        check(badge() == "running", "does not say that it runs")
+        until(lambda: rows() > before)
         train.send_signal(signal.SIGINT)
-        train.wait(30)
-        WebDriverWait(browser, 30).until(lambda _: browser.find_element(By.CSS_SELECTOR, ".badge").text == "stopped")
+        train.wait()
+        until(lambda: badge() == "stopped")
         charts_are_drawn()
         nothing_was_asked(address)
     finally:

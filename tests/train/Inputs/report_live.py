@@ -10,31 +10,38 @@ import urllib.error
 import urllib.request
 
 nnc, run, folder = sys.argv[1:]
-train = subprocess.Popen([nnc, "train", run, "--set", f"train.out={folder}", "--set", "train.epochs=200000", "-q"],
+train = subprocess.Popen([nnc, "train", run, "--set", f"train.out={folder}", "--set", "train.epochs=1000000000", "-q"],
                          stdout=subprocess.DEVNULL)
 server = None
-try:
-    deadline = time.monotonic() + 60
-    while not os.path.exists(folder + "/metrics.csv") and time.monotonic() < deadline:
+
+
+def wait_until(condition):
+    """For what the run, which has no end, is sure to come to."""
+    while not condition():
+        assert train.poll() is None, train.returncode
         time.sleep(0.05)
+
+
+def data():
+    return json.load(urllib.request.urlopen(address + "data"))
+
+
+try:
+    wait_until(lambda: os.path.exists(folder + "/metrics.csv"))
     server = subprocess.Popen([nnc, "report", folder, "--live", "--port", "0"], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True)
     address = server.stdout.readline().strip()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address), address
     page = urllib.request.urlopen(address).read().decode()
     assert "connect-src 'self'" in page and '"live":true' in page
-    first = json.load(urllib.request.urlopen(address + "data"))
+    first = data()
     assert first["state"] == "running", first["state"]
-    second = first
-    while len(second["curves"]["rows"]) <= len(first["curves"]["rows"]) and time.monotonic() < deadline:
-        time.sleep(0.1)
-        second = json.load(urllib.request.urlopen(address + "data"))
-    assert len(second["curves"]["rows"]) > len(first["curves"]["rows"]) and second["stamp"] != first["stamp"]
+    wait_until(lambda: len(data()["curves"]["rows"]) > len(first["curves"]["rows"]))
+    assert data()["stamp"] != first["stamp"]
 
     # The model is on the page too, with nothing to complain of.
-    while second["checkpoint"] is None and time.monotonic() < deadline:
-        time.sleep(0.5)
-        second = json.load(urllib.request.urlopen(address + "data"))
+    wait_until(lambda: data()["checkpoint"] is not None)
+    second = data()
     assert second["model"] and second["compiled"] and second["checkpoint"], second["notes"]
 
     # Not to a page that found this machine under another name, and not to other machines.
@@ -45,12 +52,12 @@ try:
     except urllib.error.HTTPError as error:
         assert error.code == 403
     port = int(address.rstrip("/").rsplit(":", 1)[1])
-    taken = subprocess.run([nnc, "report", folder, "--live", "--port", str(port)], capture_output=True, text=True, timeout=30)
+    taken = subprocess.run([nnc, "report", folder, "--live", "--port", str(port)], capture_output=True, text=True)
     assert taken.returncode == 2 and "this port is not available" in taken.stderr, taken
 
     train.send_signal(signal.SIGINT)
-    train.wait(30)
-    assert json.load(urllib.request.urlopen(address + "data"))["state"] == "stopped"
+    train.wait()
+    assert data()["state"] == "stopped"
 finally:
     for process in (train, server):
         if process is not None and process.poll() is None:
