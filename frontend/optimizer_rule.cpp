@@ -178,8 +178,9 @@ bool refuses_clipping(Elaborator& e, const RuleParts& parts) {
   return true;
 }
 
-// g * min(1, clip / (norm + 1e-6)), norm = sqrt(sum of all g^2): PyTorch's clip_grad_norm_. (Pascanu, Mikolov,
-// Bengio: "On the difficulty of training recurrent neural networks", 2013.)
+// g * min(1, clip / (norm + margin)), norm = sqrt(sum of all g^2): PyTorch's clip_grad_norm_, whose margin is 1e-6, also for
+// limits that are not far above that. (Pascanu, Mikolov, Bengio: "On the difficulty of training recurrent neural networks",
+// 2013.) The squares are f64: that of no f32 overflows or comes to 0 there. A factor too small for an f32 is applied as two.
 void clip(Elaborator& e, const RuleParts& parts, std::vector<Tensor>& slopes) {
   Builder& b = e.builder;
   b.set_spans({parts.span});
@@ -187,15 +188,24 @@ void clip(Elaborator& e, const RuleParts& parts, std::vector<Tensor>& slopes) {
   for (const Tensor& slope : slopes) {
     std::vector<int64_t> axes(slope.dims.size());
     std::iota(axes.begin(), axes.end(), 0);
-    const Value sum = b.sum(b.mul(slope.value, slope.value), axes);
+    const Value wide = b.cast(slope.value, DType::f64);
+    const Value sum = b.sum(b.mul(wide, wide), axes);
     square = square ? b.add(*square, sum) : sum;
   }
   if (!square) return;
-  const Value norm = b.add(b.make(Op::sqrt, {*square}), b.scalar(DType::f32, 1e-6));
-  const Value factor =
-      b.make(Op::minimum, {b.div(b.scalar(DType::f32, e.options.clip_norm), norm), b.scalar(DType::f32, 1)});
-  for (Tensor& slope : slopes)
-    slope.value = b.mul(slope.value, b.broadcast_scalar(factor, b.type(slope.value).shape));
+  const double most = e.options.clip_norm, margin = std::min(1e-6, 1e-5 * most);
+  const Value norm = b.add(b.make(Op::sqrt, {*square}), b.scalar(DType::f64, margin));
+  const Value one = b.scalar(DType::f64, 1);
+  const Value factor = b.make(Op::minimum, {b.div(b.scalar(DType::f64, most), norm), one});
+  const Value tiny = b.make(Op::lt, {factor, b.scalar(DType::f64, 0x1p-100)});
+  const Value first = b.make(Op::where, {tiny, b.scalar(DType::f64, 0x1p-100), one});
+  const Value rest = b.div(factor, first);
+  for (Tensor& slope : slopes) {
+    for (const Value& part : {first, rest}) {
+      const TensorType type = b.type(slope.value);
+      slope.value = b.mul(slope.value, b.broadcast_scalar(b.cast(part, type.dtype), type.shape));
+    }
+  }
 }
 
 }  // namespace
