@@ -101,9 +101,14 @@ std::string described(const runtime::Phase& phase) {
   return out;
 }
 
+// Of an epoch; 0 without data.
+int64_t batches_of(const runtime::RunConfig& config, int64_t rows) {
+  return rows == 0 ? 0 : (rows + config.batch - 1) / config.batch;
+}
+
 // The phases as a table: which epochs and steps, which optimizer, its rate from its first step to its last.
 std::string plan_table(const runtime::RunConfig& config, const Plan& plan, int64_t rows) {
-  const int64_t batches = rows == 0 ? 0 : (rows + config.batch - 1) / config.batch;
+  const int64_t batches = batches_of(config, rows);
   Table table(batches > 0 ? "llllll" : "lllll");
   const auto row = [&](std::vector<std::string> cells) {
     if (batches == 0) cells.erase(cells.begin() + 1);
@@ -206,6 +211,13 @@ int train(const Options& options, Console& console) {
   runtime::ThreadPool pool(codegen_options(options).threads);
   console.say("{}", summary(*config, model, *data, pool.threads()));
   console.say("{}", plan_table(*config, *plan, data->train.rows));
+  console.say("{}", runtime::describe_watches(*config));
+  if (folder->steps_of_phase > 0) {
+    const std::string jump = runtime::describe_stretch(
+        config->phases.back(), folder->extended_from, plan->builds[plan->of_phase.back()]->model.default_lr,
+        batches_of(*config, data->train.rows), folder->steps_of_phase);
+    if (!jump.empty()) console.say("{}\n", jump);
+  }
   if (!compile_plan(session, *plan, *config, &*data)) return session.leave();
   if (!write_environment(folder->path, *config, model, *data, pool.threads(), options, session.diagnostics))
     return session.leave();

@@ -1,11 +1,12 @@
-// Which checkpoints a run leaves in its folder, and when they are flushed to the disk: step-N at the ends of
-// epochs, mid-N within one (every so often, and where a run was interrupted), best.safetensors as a copy of the best
-// step-N.
+// Which checkpoints a run leaves in its folder, and when they are flushed to the disk: step-N at the ends of epochs, mid-N
+// within one (every so often, and where a run was interrupted), best.safetensors, the best epoch's end. When one is
+// written may depend on the clock; what is in it never does.
 #pragma once
 
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "codegen/program.h"
 #include "runtime/position.h"
@@ -19,12 +20,20 @@ class CheckpointWriter {
  public:
   CheckpointWriter(const RunConfig& config, const RunFolder& folder) : config_(config), folder_(folder) {}
 
-  // Whether train.checkpoint_every asks for a checkpoint now, with `step` steps done.
+  // Whether a checkpoint is due at the end of this epoch, the run's first being 1. Where the run file says nothing of
+  // epochs: at each, unless checkpoints are large and writing them would take more than a tenth of the time.
+  bool due_at_end(int64_t epoch) const;
+  static bool worth_its_time(size_t bytes, double seconds_since_last, double seconds_to_write) {
+    return bytes <= kSmall || seconds_since_last >= 9 * seconds_to_write;
+  }
+
+  // Whether train.checkpoint_every asks for a checkpoint within an epoch now, with `step` steps done.
   bool due(int64_t step) const {
     if (config_.checkpoint_steps > 0) return step - last_step_ >= config_.checkpoint_steps;
     if (config_.checkpoint_seconds <= 0) return false;
-    return std::chrono::duration<double>(Clock::now() - last_save_).count() >= config_.checkpoint_seconds;
+    return since_last() >= config_.checkpoint_seconds;
   }
+  bool has(int64_t step) const { return !newest_.empty() && last_step_ == step; }
 
   // Writes ckpt/step-N.safetensors, or mid-N within an epoch, N being the steps done. `must_sync` flushes it to the
   // disk in any case; else that happens about once a second.
@@ -32,6 +41,11 @@ class CheckpointWriter {
             Diagnostics& diagnostics);
   // Makes a checkpoint ckpt/best.safetensors as well.
   bool keep_as_best(const std::string& from, Diagnostics& diagnostics);
+  // The best epoch's end where none is due: held in memory until the next save(), which puts it in its place first, so that
+  // what a checkpoint says was best before it is on the disk.
+  void hold_best(const Position& at, const Bundle& bundle, const unsigned char* state);
+  bool write_held_best(Diagnostics& diagnostics);
+  void drop_held_best() { held_.bundle = nullptr; }
   // Removes what `train.keep` does not ask for.
   void prune();
 
@@ -40,6 +54,7 @@ class CheckpointWriter {
             std::string_view mended = "once it can be written") const;
 
   const std::string& newest() const { return newest_; }
+  double seconds() const { return seconds_; }  // spent in writing
   // The run begins, or goes on, at this step.
   void start(const std::string& resumed_from, int64_t step) {
     newest_ = resumed_from;
@@ -48,10 +63,21 @@ class CheckpointWriter {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr size_t kSmall = size_t{1} << 20;
+  double since_last() const { return std::chrono::duration<double>(Clock::now() - last_save_).count(); }
+  Metadata metadata_of(const Position& at) const;
+
   const RunConfig& config_;
   const RunFolder& folder_;
   std::string newest_;  // empty if there is none
   int64_t last_step_ = 0;
+  size_t last_bytes_ = 0;
+  struct {
+    const Bundle* bundle = nullptr;  // null: the best one is on the disk
+    Position at;
+    std::vector<unsigned char> state;
+  } held_;
+  double last_seconds_ = 0, seconds_ = 0;
   Clock::time_point last_sync_{}, last_save_ = Clock::now();
 };
 

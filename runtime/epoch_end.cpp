@@ -17,8 +17,10 @@ bool Trainer::end_segment() {
   const double lr = rate(at_.step_in_phase - 1);
   outcome_.metrics.clear();
   if (has_test()) {
+    const double start = progress_.seconds();
     Result<std::vector<NamedValue>> values = evaluate(*session_, data_.test, diagnostics_);
     if (!values) return false;
+    testing_seconds_ += progress_.seconds() - start;
     outcome_.metrics = *std::move(values);
   }
   if (!data_is_unchanged()) return false;
@@ -39,20 +41,27 @@ bool Trainer::end_segment() {
 
   if (phase().schedule.kind == Schedule::Kind::plateau)
     see(phase().schedule, measured(phase().schedule.watch.metric), at_.plateau);
-  const bool best = is_better(config_.best, at_.best, at_.best_step == 0);
+  const bool best = at_.best_step == 0 || is_better(config_.best, watched(config_.best), at_.best);
   if (best) {
     at_.best = watched(config_.best);
     at_.best_step = at_.step;
   }
-  if (config_.patience > 0 && is_better(config_.stop, at_.stop_best, at_.stop_epoch == 0)) {
-    at_.stop_best = watched(config_.stop);
+  if (const double value = watched(config_.stop);
+      config_.patience > 0 && (at_.stop_epoch == 0 || is_better(config_.stop, value, at_.stop_best))) {
+    at_.stop_best = value;
     at_.stop_epoch = at_.epoch;
   }
   const bool last =
       stops_early() || (phase_done() && at_.phase + 1 == static_cast<int64_t>(programs_.size()));
-  if (!write(last)) return false;
-  if (best && !checkpoints_.keep_as_best(checkpoints_.newest(), diagnostics_)) return false;
-  checkpoints_.prune();
+  if (last || checkpoints_.due_at_end(at_.epoch)) {
+    if (best) checkpoints_.drop_held_best();
+    if (!write(last)) return false;
+    if (best && !checkpoints_.keep_as_best(checkpoints_.newest(), diagnostics_)) return false;
+    checkpoints_.prune();
+  } else if (best) {
+    checkpoints_.hold_best(at_, bundle(), session_->state());
+  }
+  progress_.set_aside(progress_.seconds() - batches_.seconds());
   say_epoch(last);
   if (StopSignal::requested() || at_.step == options_.stop_after_steps)
     if (!last) return interrupted();
@@ -77,13 +86,6 @@ double Trainer::measured(const std::string& name) const {
 
 double Trainer::watched(const Watch& watch) const {
   return measured(watch.metric.empty() ? "loss" : watch.metric);
-}
-
-bool Trainer::is_better(const Watch& watch, double than, bool first) const {
-  const double value = watched(watch);
-  if (first) return true;
-  if (std::isnan(than) || std::isnan(value)) return std::isnan(than) && !std::isnan(value);
-  return watch.higher ? value > than : value < than;
 }
 
 bool Trainer::stops_early() const {
@@ -119,12 +121,12 @@ bool Trainer::diverged(const std::string& parameter) {
   d.note(checkpoints_.newest().empty() ? "no checkpoint was made before"
                                        : "the last good checkpoint is " + checkpoints_.newest());
   outcome_.exit_code = 5;
+  static_cast<void>(checkpoints_.write_held_best(diagnostics_));
   return false;
 }
 
 bool Trainer::interrupted() {
-  if (at_.step_in_epoch > 0 && !save(true)) return false;
-  checkpoints_.prune();
+  if (!checkpoints_.has(at_.step) && !save(true)) return false;
   progress_.line(fmt::format("stopped at step {}; the same command continues from here", at_.step));
   outcome_.exit_code = 130;
   return false;
@@ -133,6 +135,7 @@ bool Trainer::interrupted() {
 bool Trainer::save(bool must_sync) {
   if (!state_is_finite() || !write(must_sync)) return false;
   checkpoints_.prune();
+  progress_.set_aside(progress_.seconds() - batches_.seconds());
   return true;
 }
 
@@ -146,12 +149,21 @@ bool Trainer::write(bool must_sync) {
 void Trainer::say_epoch(bool last) {
   // Short epochs would flood the screen: a line now and then, and the last.
   const double now = progress_.seconds();
-  if (!last && said_ > 0 && now - said_ < 0.5) return;
-  said_ = now;
+  const double taken = now - said_.at;
+  if (!last && said_.at > 0 && taken < 0.5) return;
   std::string text = fmt::format("epoch {:>3}  step {:>6}", at_.epoch, at_.step);
   for (const NamedValue& v : outcome_.losses) text += fmt::format("  {} {:.5g}", v.name, v.value);
   for (const NamedValue& v : outcome_.metrics) text += fmt::format("  test {} {:.5g}", v.name, v.value);
-  text += fmt::format("  {:.0f} steps/s", progress_.speed(at_.step));
+  const double speed =
+      static_cast<double>(at_.step - said_.step) / std::max(1e-9, batches_.seconds() - said_.stepping);
+  text += fmt::format("  {:.{}f} steps/s", speed, speed < 10 ? 1 : 0);
+  // What the steps are not: said where it is more than a tenth of the time.
+  const auto also = [&](double seconds, const char* doing) {
+    if (seconds > 0.1 * taken && seconds > 0.05) text += fmt::format("  {:.1f} s {}", seconds, doing);
+  };
+  also(testing_seconds_ - said_.testing, "testing");
+  also(checkpoints_.seconds() - said_.writing, "writing");
+  said_ = {at_.step, now, batches_.seconds(), testing_seconds_, checkpoints_.seconds()};
   progress_.line(text);
 }
 

@@ -143,7 +143,7 @@ class PhaseReader {
   void read_plateau(TableReader& table, const Setting& options, Span kind_span) {
     Schedule& schedule = phase_.schedule;
     schedule.patience = 3;
-    schedule.watch = {"train.loss", false, kind_span};
+    schedule.watch = {"train.loss", false, false, kind_span};
     table.read("patience", schedule.patience, 1, kMost);
     read_factor(table, options);
     read_watch(table, options, schedule.watch);

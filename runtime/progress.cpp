@@ -89,6 +89,7 @@ Progress::~Progress() {
 
 void Progress::start(int64_t total_steps, int64_t done_steps) {
   total_ = total_steps;
+  aside_ = 0;
   first_ = last_done_ = next_look_ = done_steps;
   started_ = last_drawn_ = Clock::now();
 }
@@ -104,7 +105,7 @@ double Progress::seconds() const {
 }
 
 double Progress::speed(int64_t done_steps) const {
-  const double elapsed = seconds();
+  const double elapsed = seconds() - aside_;
   return elapsed > 0 ? static_cast<double>(done_steps - first_) / elapsed : 0;
 }
 
@@ -146,7 +147,8 @@ void Progress::look(int64_t done_steps, double loss) {
   std::memset(bar, '=', static_cast<size_t>(full));
   bar[kBar] = '\0';
   const double rate = speed(done_steps);
-  const double left = rate > 0 ? static_cast<double>(total_ - done_steps) / rate : 0;
+  const double each = seconds() / static_cast<double>(std::max<int64_t>(1, done_steps - first_));
+  const double left = static_cast<double>(total_ - done_steps) * each;
   const auto whole = static_cast<long long>(std::clamp(left, 0.0, 359999.0));
   char line[256];
   std::snprintf(line, sizeof line, "%s [%s] %3d%%  loss %.5g  %.0f steps/s  %lld:%02lld:%02lld left", label_,

@@ -36,7 +36,9 @@ class Progress {
   void line(std::string_view text);
   // Removes the bar.
   void finish();
-  // Steps per second since start().
+  // Seconds since start() that went into something else than steps: no part of the speed, but of the time left.
+  void set_aside(double seconds) { aside_ = seconds; }
+  // Steps per second of stepping since start().
   double speed(int64_t done_steps) const;
   double seconds() const;
 
@@ -57,6 +59,7 @@ class Progress {
   int64_t every_ = 1, gathered_ = 0;
   double sum_ = 0;
   bool blocks_ = false;  // the terminal shows more than ASCII
+  double aside_ = 0;
   int64_t total_ = 0, first_ = 0, next_look_ = 0, last_done_ = 0;
   Clock::time_point started_, last_drawn_;
 };

@@ -16,8 +16,9 @@ namespace nnc::runtime {
 // A value of each epoch that the run looks at: train.best, train.stop, a plateau schedule.
 struct Watch {
   std::string metric;   // "loss", "accuracy"; "train.loss" and "test.loss" where both parts have it; "": none
-  bool higher = false;  // which way is better
-  Span span;            // of the name in the run file; may be invalid
+  bool higher = false;  // which way is better …
+  bool assumed = false;  // … for want of a name that tells it, and of a word in the run file
+  Span span;             // of the name in the run file; may be invalid
 };
 
 // How the rate changes during a phase; runtime/schedule.h computes it.
@@ -109,13 +110,14 @@ struct RunConfig {
   int64_t batch = 32;
   bool whole_batch = false;  // train.batch = "all": `batch` is set once the rows are counted
   uint64_t seed = 0;
-  std::vector<Phase> phases;     // at least one
-  std::string out;               // the run folder
-  bool explicit_out = false;     // `train.out` was given: never replaced by a numbered sister
-  int64_t keep = 3;              // checkpoints
-  int64_t checkpoint_steps = 0;  // a checkpoint after so many steps since the last one; 0: not by steps
-  // The same by time; 0: not by time. One is made at each epoch's end anyway.
-  double checkpoint_seconds = 600;
+  std::vector<Phase> phases;  // at least one
+  std::string out;            // the run folder
+  bool explicit_out = false;  // `train.out` was given: never replaced by a numbered sister
+  int64_t keep = 3;           // checkpoints
+  // A checkpoint at the end of every so many epochs; 0: as checkpoint_writer.h says.
+  int64_t checkpoint_epochs = 0;
+  int64_t checkpoint_steps = 0;  // within an epoch, after so many steps since the last one; 0: not by steps
+  double checkpoint_seconds = 600;  // the same by time; 0: not by time
   // A safetensors file of weights that a new run begins with; empty: what the model's initializers draw.
   std::string init_from;
   Span init_span;        // of its path in the run file; may be invalid

@@ -89,12 +89,18 @@ void remove_unfinished(const std::string& folder) {
       if (entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
 }
 
+// 0 if it is not there.
+int64_t number_in(const Keys& keys, const std::string& key) {
+  const auto found = keys.find(key);
+  int64_t number = 0;
+  if (found != keys.end())
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
+  return number;
+}
+
 // More patience: what a run with this much from the start would have come to.
 bool more_patience(const Keys& was, const RunConfig& config) {
-  const auto found = was.find("train.stop.patience");
-  int64_t before = 0;
-  if (found != was.end())
-    std::from_chars(found->second.data(), found->second.data() + found->second.size(), before);
+  const int64_t before = number_in(was, "train.stop.patience");
   return before > 0 && config.patience >= before;
 }
 
@@ -344,6 +350,11 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
   }
   std::error_code ignored;
   fs::remove(mark, ignored);
+  if (choice->look.kind == Look::Kind::extended) {
+    folder.extended_from = number_in(choice->look.was->keys, last_extent(config).key);
+    const bool begun = newest->number("phase") + 1 == static_cast<int64_t>(config.phases.size());
+    folder.steps_of_phase = begun ? newest->number("step_in_phase") : 0;
+  }
   if (!folder.resume_from.empty())
     folder.notes.push_back(fmt::format("resumes {} at step {}", folder.path, newest->number("step")));
   return folder;

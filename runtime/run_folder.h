@@ -42,6 +42,9 @@ struct RunFolder {
   bool finished = false;           // nothing to do: already complete, or longer than what is asked for
   std::string resume_from;         // path of the newest good checkpoint; empty: from the start
   std::vector<std::string> notes;  // to be shown: "resumes runs/digits at step 120"
+  // Epochs or steps that the last phase was to have, if this run goes on past them; and its steps so far, 0 if it has not
+  // begun.
+  int64_t extended_from = 0, steps_of_phase = 0;
   std::string model_hash;
   std::shared_ptr<const InitialWeights> weights;  // what a new run begins with; null: what the model draws
 };

@@ -47,9 +47,13 @@ PhaseLength phase_length(const Phase& phase, int64_t batches) {
   return {phase.steps, std::max<int64_t>(1, (phase.steps + 19) / 20)};
 }
 
+bool is_better(const Watch& watch, double value, double best) {
+  if (std::isnan(best)) return !std::isnan(value);
+  return watch.higher ? value > best : value < best;
+}
+
 void see(const Schedule& schedule, double value, Plateau& plateau) {
-  const bool better = schedule.watch.higher ? value > plateau.best : value < plateau.best;
-  if (plateau.seen++ == 0 || better) {
+  if (plateau.seen++ == 0 || is_better(schedule.watch, value, plateau.best)) {
     plateau.best = value;
     plateau.bad = 0;
     return;
@@ -79,7 +83,7 @@ double rate_at(const Phase& phase, double lr, const PhaseLength& length, int64_t
       rate = lr + (schedule.to - lr) * u;
       break;
     case Schedule::Kind::cosine:
-      rate = schedule.to + (lr - schedule.to) * (1 + cosine_of_half_turns(u)) / 2;
+      rate = u < 1 ? schedule.to + (lr - schedule.to) * (1 + cosine_of_half_turns(u)) / 2 : schedule.to;
       break;
   }
   if (step < warmup) rate = rate * static_cast<double>(step + 1) / static_cast<double>(warmup);
@@ -107,8 +111,9 @@ std::string describe_schedule(const Phase& phase) {
       out = fmt::format("linear to {}", schedule.to);
       break;
     case Schedule::Kind::plateau:
-      out = fmt::format("times {} after {} without a better {}", schedule.factor,
-                        count(static_cast<double>(schedule.patience), true), schedule.watch.metric);
+      out = fmt::format("times {} after {} without a {} {}", schedule.factor,
+                        count(static_cast<double>(schedule.patience), true),
+                        schedule.watch.higher ? "higher" : "lower", schedule.watch.metric);
       break;
   }
   if (schedule.warmup > 0)
@@ -124,6 +129,21 @@ std::string describe_rates(const Phase& phase, double lr, const PhaseLength& len
   if (phase.schedule.warmup > 0 && first != lr && last != lr) out += fmt::format(" → {:.4g}", lr);
   if (last != first) out += fmt::format(" → {:.4g}", last);
   return out;
+}
+
+std::string describe_stretch(const Phase& phase, int64_t before, double lr, int64_t batches, int64_t step) {
+  Phase shorter = phase;
+  (phase.steps > 0 ? shorter.steps : shorter.epochs) = before;
+  const PhaseLength old_length = phase_length(shorter, batches), length = phase_length(phase, batches);
+  const double was = rate_at(shorter, lr, old_length, std::min(step, old_length.steps), 0);
+  const double is = rate_at(phase, lr, length, std::min(step, length.steps), 0);
+  if (was == is) return "";
+  const bool epochs = phase.steps == 0;
+  return fmt::format(
+      "the rate continues at {:.4g} instead of {:.4g}: the schedule ({}) now ends after {}, not {}. "
+      "--fresh trains all of them under one schedule; a new run with train.init_from has a rate of its own",
+      is, was, describe_schedule(phase),
+      count(static_cast<double>(epochs ? phase.epochs : phase.steps), epochs), before);
 }
 
 }  // namespace nnc::runtime

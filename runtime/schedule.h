@@ -17,6 +17,10 @@ struct PhaseLength {
 // `batches` are those of one epoch; 0 without data.
 PhaseLength phase_length(const Phase& phase, int64_t batches);
 
+// Whether an epoch's value is better than the best so far. A value that is not a number is worse than any, so that the
+// first number after such ones is better.
+bool is_better(const Watch& watch, double value, double best);
+
 // What a plateau schedule remembers.
 struct Plateau {
   double best = 0;   // valid if seen
@@ -24,8 +28,7 @@ struct Plateau {
   int64_t bad = 0;   // epochs since the best one or the last cut
   int64_t cuts = 0;
 };
-// Takes in an epoch's value: after `patience` epochs none of which was better, one cut more. A value that is not a
-// number is not better.
+// Takes in an epoch's value: after `patience` epochs none of which was better, one cut more.
 void see(const Schedule& schedule, double value, Plateau& plateau);
 
 // The rate of step `step` of the phase, from 0. With W steps of warm-up and N in all:
@@ -39,5 +42,8 @@ double rate_at(const Phase& phase, double lr, const PhaseLength& length, int64_t
 std::string describe_schedule(const Phase& phase);
 // "0.1", "0.001 → 0.1 → 0": at the phase's first step, at its highest and at its last; "–" without a rate.
 std::string describe_rates(const Phase& phase, double lr, const PhaseLength& length);
+// What a phase's growing from `before` epochs (or steps) does to the rate, when `step` steps of it are done: a schedule
+// that ends with the phase now ends later, and the rate jumps. "" where it does not. `batches` are those of an epoch.
+std::string describe_stretch(const Phase& phase, int64_t before, double lr, int64_t batches, int64_t step);
 
 }  // namespace nnc::runtime

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "support/suggest.h"
 
@@ -24,9 +27,19 @@ double parse_duration(std::string_view text) {
   return 0;
 }
 
+// "5 epochs" as a number; 0 if it is none.
+int64_t parse_epochs(std::string_view text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || number < 1 || number > kMost) return 0;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  return text == "epoch" || text == "epochs" ? number : 0;
+}
+
 void read_checkpoint_every(TableReader& train, RunConfig& config) {
-  const Setting* s =
-      train.typed("checkpoint_every", {Kind::integer, Kind::string}, "a number of steps, or a time");
+  const Setting* s = train.typed("checkpoint_every", {Kind::integer, Kind::string},
+                                 "a number of steps or epochs, or a time");
   std::string shown = "\"10 min\"";
   if (s != nullptr && s->kind == Kind::integer) {
     if (s->integer < 1 || s->integer > kMost)
@@ -35,36 +48,118 @@ void read_checkpoint_every(TableReader& train, RunConfig& config) {
     config.checkpoint_seconds = 0;
     shown = s->text();
   } else if (s != nullptr) {
+    config.checkpoint_epochs = parse_epochs(s->string);
     config.checkpoint_seconds = parse_duration(s->string);
-    if (config.checkpoint_seconds == 0)
-      train.bad(*s, fmt::format("train.checkpoint_every is a number of steps or a time, not {}", s->text()))
-          .suggest("checkpoint_every = 1000, or \"30 s\", \"10 min\", \"2 h\"");
+    if (config.checkpoint_epochs == 0 && config.checkpoint_seconds == 0)
+      train
+          .bad(*s, fmt::format("train.checkpoint_every is a number of steps or epochs, or a time, not {}",
+                               s->text()))
+          .suggest("checkpoint_every = 1000, or \"5 epochs\", \"30 s\", \"10 min\", \"2 h\"");
+    if (config.checkpoint_epochs > 0 && !config.data.present())
+      train.bad(*s, "checkpoint_every counts epochs; without data there are none")
+          .suggest("checkpoint_every = 100");
     shown = s->text();
   }
   train.record("checkpoint_every", shown, false);
 }
 
+constexpr const char* kLower[] = {"mse",
+                                  "msle",
+                                  "rmse",
+                                  "rmsle",
+                                  "mae",
+                                  "mape",
+                                  "smape",
+                                  "wape",
+                                  "mase",
+                                  "nll",
+                                  "xent",
+                                  "bce",
+                                  "brier",
+                                  "crps",
+                                  "ece",
+                                  "mce",
+                                  "fid",
+                                  "kid",
+                                  "lpips",
+                                  "wer",
+                                  "cer",
+                                  "ter",
+                                  "eer",
+                                  "fpr",
+                                  "fnr",
+                                  "ppl",
+                                  "bpc",
+                                  "bpd",
+                                  "kl",
+                                  "kld",
+                                  "jsd",
+                                  "emd",
+                                  "chamfer",
+                                  "cost",
+                                  "risk",
+                                  "regret",
+                                  "bias",
+                                  "hinge",
+                                  "l1",
+                                  "l2",
+                                  "penalty",
+                                  "residual",
+                                  "hamming",
+                                  "wasserstein",
+                                  "neg",
+                                  "negative",
+                                  "misclassification",
+                                  "aic",
+                                  "bic",
+                                  "miss"};
+constexpr const char* kHigher[] = {
+    "accuracy",    "acc",         "auc",        "auroc",   "auprc",  "aucpr",       "roc",
+    "ap",          "map",         "f1",         "f2",      "fbeta",  "precision",   "recall",
+    "sensitivity", "specificity", "tpr",        "tnr",     "ppv",    "npv",         "r2",
+    "rsquared",    "iou",         "miou",       "jaccard", "dice",   "kappa",       "mcc",
+    "ndcg",        "mrr",         "hit",        "hits",    "bleu",   "rouge",       "meteor",
+    "psnr",        "ssim",        "likelihood", "elbo",    "reward", "correlation", "pearson",
+    "spearman",    "kendall",     "gini",       "lift",    "top1",   "top3",        "top5",
+    "top10",       "correct",     "similarity", "purity",  "nmi",    "ari",         "silhouette"};
+
+void guess_direction(Watch& watch) {
+  const std::optional<bool> known = higher_is_better(watch.metric);
+  watch.higher = known.value_or(true);
+  watch.assumed = !known;
+}
+
 }  // namespace
 
-bool higher_is_better(const std::string& metric) {
+std::optional<bool> higher_is_better(const std::string& metric) {
   std::string name = metric;
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   if (name.empty()) return false;
-  for (const char* word : {"loss", "error", "perplexity"})
-    if (name.find(word) != std::string::npos) return false;
-  if (const size_t dot = name.rfind('.'); dot != std::string::npos) name.erase(0, dot + 1);
-  for (const char* whole : {"mse", "mae", "rmse", "mape"})
-    if (name == whole) return false;
-  return true;
+  for (const char* part : {"loss", "error", "perplexity", "entropy", "divergence", "distance", "deviance"})
+    if (name.find(part) != std::string::npos) return false;
+  // "mean_error@5" in words: mean, error, 5.
+  std::set<std::string> words = {""};
+  std::string word;
+  for (const char c : name + "_") {
+    const bool ends = std::isalnum(static_cast<unsigned char>(c)) == 0;
+    if (ends) words.insert(std::exchange(word, ""));
+    if (!ends) word += c;
+  }
+  const auto has = [&](const char* known) { return words.contains(known); };
+  // A name that has both is lower: brier_score, negative_log_likelihood.
+  if (std::any_of(std::begin(kLower), std::end(kLower), has)) return false;
+  if (std::any_of(std::begin(kHigher), std::end(kHigher), has)) return true;
+  return std::nullopt;
 }
 
 void read_watch(TableReader& table, const Setting& owner, Watch& watch) {
   if (table.has("metric")) table.read("metric", watch.metric);
   table.find("metric");
   if (const Setting* s = owner.member("metric")) watch.span = s->span;
-  watch.higher = higher_is_better(watch.metric);
+  guess_direction(watch);
   if (const Setting* s = table.typed("better", {Kind::string}, "\"higher\" or \"lower\"")) {
     watch.higher = s->string == "higher";
+    watch.assumed = false;
     if (!watch.higher && s->string != "lower")
       table.bad(*s, fmt::format("{} is \"higher\" or \"lower\", not {}", table.name("better"), s->text()));
     table.record("better", s->text(), false);
@@ -78,7 +173,7 @@ void read_survival(TableReader& train, RunConfig& config, Diagnostics& diagnosti
     config.best.span = s->span;
     if (s->kind == Kind::string) {
       config.best.metric = s->string;
-      config.best.higher = higher_is_better(s->string);
+      guess_direction(config.best);
       train.record("best", quote(s->string), false);
     } else {
       TableReader table(s, "train.best", config, diagnostics);
@@ -94,8 +189,10 @@ void read_survival(TableReader& train, RunConfig& config, Diagnostics& diagnosti
     config.stop.span = s->span;
     read_watch(table, *s, config.stop);
     if (config.stop.metric.empty()) {
+      const bool said = table.has("better"), higher = config.stop.higher;
       config.stop.metric = config.best.metric.empty() ? "loss" : config.best.metric;
-      if (!table.has("better")) config.stop.higher = config.best.metric.empty() ? false : config.best.higher;
+      config.stop.higher = said ? higher : !config.best.metric.empty() && config.best.higher;
+      config.stop.assumed = !said && config.best.assumed;
     }
     if (table.has("patience"))
       table.read("patience", config.patience, 1, kMost);
@@ -107,6 +204,26 @@ void read_survival(TableReader& train, RunConfig& config, Diagnostics& diagnosti
     table.find("patience");
     table.finish();
   }
+}
+
+std::string describe_watches(const RunConfig& config) {
+  std::string out;
+  if (!config.best.metric.empty())
+    out += fmt::format("best: {} {}\n", config.best.higher ? "highest" : "lowest", config.best.metric);
+  if (config.patience > 0)
+    out += fmt::format("stops after {} epoch{} without a {} {}\n", config.patience,
+                       config.patience == 1 ? "" : "s", config.stop.higher ? "higher" : "lower",
+                       config.stop.metric);
+  std::map<std::string, const char*> assumed;  // by metric, the key that says otherwise
+  for (const Phase& phase : config.phases)
+    if (phase.schedule.watch.assumed) assumed[phase.schedule.watch.metric] = "schedule";
+  if (config.stop.assumed) assumed[config.stop.metric] = "stop";
+  if (config.best.assumed) assumed[config.best.metric] = "best";
+  for (const auto& [metric, key] : assumed)
+    out += fmt::format(
+        "higher is assumed to be better for {}; if it is not: {} = {{ metric = {}, better = \"lower\"{} }}\n",
+        metric, key, quote(metric), std::string_view(key) == "best" ? "" : ", …");
+  return out;
 }
 
 Status check_watches(const RunConfig& config, const std::vector<std::string>& losses,

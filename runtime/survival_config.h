@@ -2,6 +2,7 @@
 // train.best, train.stop.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,12 @@ void read_watch(TableReader& table, const Setting& owner, Watch& watch);
 Status check_watches(const RunConfig& config, const std::vector<std::string>& losses,
                      const std::vector<std::string>& metrics, Diagnostics& diagnostics);
 
-// Lower is better for a loss, an error or a perplexity, by the metric's name; higher for anything else.
-bool higher_is_better(const std::string& metric);
+// Which way a metric gets better, by its name: lower for what is known as a loss, an error or a distance ("rmsle",
+// "brier_score"), higher for what is known as a score ("auc", "r2"). Nothing for a name that does not tell.
+std::optional<bool> higher_is_better(const std::string& metric);
+
+// "best: lowest rmsle", "stops after 5 epochs without a higher accuracy": a line for each of train.best and train.stop, and
+// one for each watched metric whose direction is only assumed.
+std::string describe_watches(const RunConfig& config);
 
 }  // namespace nnc::runtime

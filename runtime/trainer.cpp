@@ -73,7 +73,7 @@ bool Trainer::prepare() {
   norms_ = norm_columns(programs_);
   columns.insert(columns.end(), norms_.begin(), norms_.end());
   if (!log_.open(folder_.path + "/metrics.csv", columns, at_.step, diagnostics_)) return false;
-  first_step_ = timed_.step = at_.step;
+  first_step_ = timed_.step = said_.step = at_.step;
   progress_.start(total_steps(), at_.step);
   return true;
 }

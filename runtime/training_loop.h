@@ -71,8 +71,6 @@ class Trainer {
   double measured(const std::string& name) const;
   // The value of this epoch that `watch` names; the loss if it names none.
   double watched(const Watch& watch) const;
-  // A value that is no number is worse than any.
-  bool is_better(const Watch& watch, double than, bool first) const;
   void say_epoch(bool last);
   // A checkpoint holds only finite values: a run that goes on from one can be trusted.
   bool save(bool must_sync);
@@ -111,7 +109,11 @@ class Trainer {
     int64_t step = 0;
     double seconds = 0, gathering = 0;
   } timed_;  // where the last epoch's times end
-  double last_loss_ = 0, said_ = 0;
+  struct {
+    int64_t step = 0;
+    double at = 0, stepping = 0, testing = 0, writing = 0;
+  } said_;  // where the times of the last epoch's line end
+  double last_loss_ = 0, testing_seconds_ = 0;
   TrainOutcome outcome_;
 };
 

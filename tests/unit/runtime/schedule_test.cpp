@@ -114,6 +114,39 @@ TEST_CASE("a plateau cuts after so many epochs without a better value") {
   schedule.watch.higher = true;
   CHECK(cuts_after({0.5, 0.6, 0.55, 0.6}) == 1);
   CHECK(p.best == 0.6);
+
+  // What is not a number is no best, wherever it comes.
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  p = {};
+  CHECK(cuts_after({nan, 0.1, 0.2, 0.3, 0.4, 0.5}) == 0);
+  CHECK(p.best == 0.5);
+  CHECK(cuts_after({nan, 0.6, nan, nan}) == 1);
+  CHECK(p.best == 0.6);
+  p = {};
+  CHECK(cuts_after({nan, nan, nan}) == 1);
+}
+
+TEST_CASE("a phase that grows: where its schedule ends with it, the rate jumps, and that is said") {
+  Phase phase;
+  phase.epochs = 60;
+  CHECK(describe_stretch(phase, 30, 0.1, 10, 300) == "");
+  for (const Schedule::Kind kind : {Schedule::Kind::step, Schedule::Kind::plateau}) {
+    phase.schedule = {kind, 2, 5, true, 0.5};
+    CHECK(describe_stretch(phase, 30, 0.1, 10, 300) == "");
+  }
+  phase.schedule = {Schedule::Kind::cosine};
+  CHECK(
+      describe_stretch(phase, 30, 0.1, 10, 300) ==
+      "the rate continues at 0.05 instead of 0: the schedule (cosine to 0) now ends after 60 epochs, not 30. "
+      "--fresh trains all of them under one schedule; a new run with train.init_from has a rate of its own");
+  phase.schedule.warmup = 2;
+  CHECK(describe_stretch(phase, 30, 0.1, 10, 15) == "");  // still warming up: the same
+  CHECK(describe_stretch(phase, 30, 0.1, 10, 150) != "");
+  phase = phase_of(Schedule::Kind::linear, 200);
+  phase.schedule.to = 0.02;
+  CHECK(describe_stretch(phase, 100, 0.1, 10, 100)
+            .starts_with("the rate continues at 0.06 instead of 0.02: the schedule (linear to 0.02) "
+                         "now ends after 200 steps, not 100"));
 }
 
 TEST_CASE("schedules in words") {

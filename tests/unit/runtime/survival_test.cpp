@@ -20,7 +20,11 @@ RunConfig with_train(const std::string& keys) {
 
 }  // namespace
 
-TEST_CASE("checkpoint_every is a number of steps or a time") {
+TEST_CASE("checkpoint_every is a number of steps or epochs, or a time") {
+  CHECK(with_train("").checkpoint_epochs == 0);
+  CHECK(with_train("checkpoint_every = '5 epochs'").checkpoint_epochs == 5);
+  CHECK(with_train("checkpoint_every = '5 epochs'").checkpoint_seconds == 0);
+  CHECK(with_train("checkpoint_every = '1 epoch'").checkpoint_epochs == 1);
   CHECK(with_train("").checkpoint_seconds == 600);
   CHECK(with_train("").checkpoint_steps == 0);
   CHECK(with_train("checkpoint_every = 250").checkpoint_steps == 250);
@@ -28,7 +32,8 @@ TEST_CASE("checkpoint_every is a number of steps or a time") {
   CHECK(with_train("checkpoint_every = '30 s'").checkpoint_seconds == 30);
   CHECK(with_train("checkpoint_every = '1.5min'").checkpoint_seconds == 90);
   CHECK(with_train("checkpoint_every = '2 h'").checkpoint_seconds == 7200);
-  for (const char* bad : {"0", "'5'", "'-1 s'", "'nan s'", "'1e12 s'", "'ten min'", "true", "1.5"}) {
+  for (const char* bad : {"0", "'5'", "'-1 s'", "'nan s'", "'1e12 s'", "'ten min'", "true", "1.5",
+                          "'0 epochs'", "'1.5 epochs'", "'5 epoch s'"}) {
     Sources sources;
     Diagnostics diagnostics;
     INFO(bad);
@@ -39,12 +44,32 @@ TEST_CASE("checkpoint_every is a number of steps or a time") {
   }
 }
 
+TEST_CASE("without data there are no epochs to count checkpoints by") {
+  Sources sources;
+  Diagnostics diagnostics;
+  CHECK_FALSE(parse_config("d.toml", "model = 'd.nn'\ntrain.checkpoint_every = '2 epochs'", {}, sources,
+                           diagnostics));
+  CHECK(
+      render_all(diagnostics, sources).find("checkpoint_every counts epochs; without data there are none") !=
+      std::string::npos);
+}
+
 TEST_CASE("which way a metric gets better is known by its name, or said") {
-  for (const char* lower :
-       {"loss", "loss.penalty", "test.loss", "error", "top5_error", "perplexity", "mse", "val.rmse"})
-    CHECK_FALSE(higher_is_better(lower));
-  for (const char* higher : {"accuracy", "test.accuracy", "f1", "r2", "image"})
-    CHECK(higher_is_better(higher));
+  for (const char* lower : {"loss",          "loss.penalty",  "test.loss", "error",
+                            "top5_error",    "perplexity",    "mse",       "val.rmse",
+                            "rmsle",         "nll",           "test.nll",  "brier",
+                            "brier_score",   "deviance",      "xent",      "SMAPE",
+                            "cross_entropy", "kl_divergence", "wer",       "negative_log_likelihood",
+                            "hinge_loss",    "logloss",       "FID"})
+    CHECK(higher_is_better(lower) == false);
+  for (const char* higher : {"accuracy", "test.accuracy", "f1", "r2", "r2_score", "AUC", "val_auc",
+                             "macro_f1", "mAP", "log_likelihood", "top5_accuracy", "iou", "psnr", "bleu"})
+    CHECK(higher_is_better(higher) == true);
+  for (const char* unknown : {"image", "score", "apart", "msex", "y"}) {
+    CHECK(higher_is_better(unknown) == std::nullopt);
+    CHECK(with_train(std::string("best = '") + unknown + "'").best.assumed);
+  }
+  CHECK_FALSE(with_train("best = { metric = 'score', better = 'higher' }").best.assumed);
   CHECK(with_train("best = 'accuracy'").best.higher);
   CHECK_FALSE(with_train("best = { metric = 'accuracy', better = 'lower' }").best.higher);
   const RunConfig both = with_train("best = 'accuracy'\nstop = { patience = 3 }");
@@ -54,6 +79,22 @@ TEST_CASE("which way a metric gets better is known by its name, or said") {
   const RunConfig loss = with_train("stop = { patience = 3 }");
   CHECK(loss.stop.metric == "loss");
   CHECK_FALSE(loss.stop.higher);
+}
+
+TEST_CASE("a run says which way its metrics get better, and where that is only assumed") {
+  CHECK(describe_watches(with_train("")).empty());
+  CHECK(describe_watches(with_train("best = 'rmsle'\nstop.patience = 1")) ==
+        "best: lowest rmsle\nstops after 1 epoch without a lower rmsle\n");
+  CHECK(describe_watches(with_train("stop = { patience = 4, metric = 'accuracy' }")) ==
+        "stops after 4 epochs without a higher accuracy\n");
+  CHECK(describe_watches(with_train("best = 'score'\nstop.patience = 2")) ==
+        "best: highest score\nstops after 2 epochs without a higher score\n"
+        "higher is assumed to be better for score; if it is not: best = { metric = \"score\", better = "
+        "\"lower\" }\n");
+  CHECK(describe_watches(with_train("schedule = { kind = 'plateau', metric = 'score' }")) ==
+        "higher is assumed to be better for score; if it is not: schedule = { metric = \"score\", better = "
+        "\"lower\", "
+        "… }\n");
 }
 
 TEST_CASE("a folder keeps the last ends of epochs, and what is newer within one") {

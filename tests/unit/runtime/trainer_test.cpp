@@ -9,6 +9,7 @@
 #include <new>
 
 #include "catch2/catch.hpp"
+#include "runtime/checkpoint_writer.h"
 #include "runtime/survival_config.h"
 #include "runtime/trained_run.h"
 #include "runtime/trainer.h"
@@ -195,6 +196,60 @@ TEST_CASE("a loss that is not finite stops the run and keeps the last good check
   CHECK(text.find("step-000000036") != std::string::npos);
   CHECK_FALSE(file_exists(run.path("finished")));
   CHECK(run.go().exit_code == 0);  // with the cause gone it goes on from there
+}
+
+TEST_CASE("checkpoints at the end of every k-th epoch, and the best epoch's wherever it is") {
+  const std::string keys = "train.epochs = 12\ntrain.keep = 99\ntrain.best = 'test.loss.data'";
+  IrisRun each(keys), some(keys);
+  some.config.checkpoint_epochs = 5;
+  REQUIRE(each.go().exit_code == 0);
+  const auto steps_in = [](const IrisRun& run) {
+    std::vector<int64_t> steps;
+    for (const auto& [step, path] : list_checkpoints(run.config.out)) steps.push_back(step);
+    return steps;
+  };
+  // The first epoch's end, so that no log is without a checkpoint; the fifth's, the tenth's, the last.
+  const std::vector<int64_t> expected = {48, 40, 20, 4};
+  const std::string best = slurp(each.path("ckpt/best.safetensors"));
+  Diagnostics diagnostics;
+  const Result<Checkpoint> judged = read_checkpoint(each.path("ckpt/best.safetensors"), diagnostics);
+  REQUIRE(judged);
+  const int64_t best_step = std::atoll(judged->metadata.at("step").c_str());
+  REQUIRE(std::find(expected.begin(), expected.end(), best_step) == expected.end());  // or nothing is tested
+
+  SECTION("undisturbed") {
+    REQUIRE(some.go().exit_code == 0);
+    CHECK(steps_in(some) == expected);
+    CHECK(slurp(some.path("ckpt/best.safetensors")) == best);
+  }
+  SECTION("stopped at the end of an epoch that has none, and within one") {
+    for (const int64_t stop : {best_step, best_step + 1, best_step + 4, int64_t{46}}) {
+      REQUIRE(some.go(2, stop).exit_code == 130);
+      CHECK(steps_in(some).front() == stop);
+      CHECK(slurp(some.path("ckpt/best.safetensors")) == best);
+    }
+    REQUIRE(some.go().exit_code == 0);
+    CHECK(slurp(some.path("ckpt/best.safetensors")) == best);
+  }
+  SECTION("not finite after the best epoch: it is kept") {
+    poison_step = best_step + 2;
+    CHECK(some.go().exit_code == 5);
+    poison_step = 0;
+    CHECK(slurp(some.path("ckpt/best.safetensors")) == best);
+    CHECK(steps_in(some).front() < best_step);
+    REQUIRE(some.go().exit_code == 0);
+  }
+  CHECK(slurp(some.path("ckpt/step-000000048.safetensors")) ==
+        slurp(each.path("ckpt/step-000000048.safetensors")));
+  CHECK(slurp(some.path("metrics.csv")) == slurp(each.path("metrics.csv")));
+}
+
+TEST_CASE("large checkpoints take no more than a tenth of the time") {
+  CHECK(CheckpointWriter::worth_its_time(1000, 0, 10));
+  CHECK(CheckpointWriter::worth_its_time(1 << 20, 0, 10));
+  CHECK_FALSE(CheckpointWriter::worth_its_time((1 << 20) + 1, 1, 10));
+  CHECK_FALSE(CheckpointWriter::worth_its_time(100 << 20, 89, 10));
+  CHECK(CheckpointWriter::worth_its_time(100 << 20, 90, 10));
 }
 
 TEST_CASE("phases hand the optimizer's state over if it is the same one") {
