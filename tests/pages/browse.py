@@ -1,82 +1,27 @@
 """Drives the pages in headless Chromium as a reader would: browse.py FOLDER NNC RUN.toml. Screenshots go to FOLDER."""
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
 
-from selenium import webdriver
+from browser import Browser
+from drawn import faults_of_charts
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 folder, nnc, run = sys.argv[1:]
-options = webdriver.ChromeOptions()
-for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-color-profile=srgb"):
-    options.add_argument(flag)
-options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-js = browser.execute_script
-MOST_HEIGHT = 6000
-
-
-def check(condition, what):
-    if not condition:
-        browser.save_screenshot(f"{folder}/failed.png")
-        raise SystemExit(f"{browser.current_url}: {what}")
-
-
-def window(width, height=900, scale=1):
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 500})
-
-
-def shot(name, width, whole=True, scale=1):
-    window(width, scale=scale)
-    if whole:
-        window(width, min(MOST_HEIGHT, js("return document.documentElement.scrollHeight")), scale)
-    time.sleep(0.3)
-    browser.save_screenshot(f"{folder}/{name}.png")
-
-
-def prefer(scheme):
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+page = Browser(folder)
+browser, js, check, until, window, prefer = page.driver, page.js, page.check, page.until, page.window, page.prefer
 
 
 def theme():
     return js("return [document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]")
 
 
-def open_page(address):
-    browser.get_log("performance")
-    browser.get_log("browser")
-    prefer("light")
-    window(1280)
-    browser.get(address)
-
-
-def nothing_was_asked(allowed):
-    """No request left the page but those to `allowed`, and the browser complained about nothing."""
-    for entry in browser.get_log("performance"):
-        message = json.loads(entry["message"])["message"]
-        if message["method"] == "Network.requestWillBeSent":
-            url = message["params"]["request"]["url"]
-            check(url.startswith(allowed) or url.startswith("data:"), f"asks for {url}")
-    # charts_are_drawn() reads pixels back, and is told that it could be faster.
-    complaints = [e["message"] for e in browser.get_log("browser")
-                  if e["level"] in ("SEVERE", "WARNING") and "willReadFrequently" not in e["message"]]
-    check(not complaints, complaints)
-
-
 def charts_are_drawn():
-    drawn = js("""return [...document.querySelectorAll('canvas')].map(c => {
-        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-        const colors = new Set();
-        for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 200) colors.add((d[i] << 16) | (d[i + 1] << 8) | d[i + 2]);
-        return colors.size; })""")
-    check(drawn and all(n > 3 for n in drawn), f"charts are empty: {drawn}")
+    faults = faults_of_charts(browser)
+    check(not faults, faults)
 
 
 def themes_follow():
@@ -88,22 +33,21 @@ def themes_follow():
     check(theme() == ["light", light], "the button does not lighten")
     for scheme in ("dark", "light"):
         prefer(scheme)
-        WebDriverWait(browser, 5).until(lambda _: theme()[0] == scheme, f"does not follow the system to {scheme}")
+        until(lambda: theme()[0] == scheme, f"does not follow the system to {scheme}")
     check(theme() == ["light", light], "does not follow the system back")
 
 
 def fits_a_telephone(name):
     window(390)
-    time.sleep(0.3)
     widths = js("""return [document.documentElement.scrollWidth,
         ...[...document.querySelectorAll('section, canvas, figure, svg')].map(e => e.getBoundingClientRect().right)]""")
     check(max(widths) <= 390.5, f"is wider than a telephone: {max(widths)}")
-    shot(name, 390)
+    page.shot(name, 390)
     window(1280)
 
 
 def paths_page():
-    open_page(f"file://{folder}/paths.html")
+    page.open(f"file://{folder}/paths.html")
     last = int(js("return data.steps"))
     at = lambda: int(browser.find_element(By.ID, "at").text.split()[1])
     body, slider = browser.find_element(By.TAG_NAME, "body"), browser.find_element(By.ID, "step")
@@ -129,33 +73,34 @@ def paths_page():
     ActionChains(browser).drag_and_drop_by_offset(slider, slider.size["width"] // 4, 0).perform()
     check(at() > 0.65 * last, f"dragging the slider leads to {at()}")
     body.send_keys(Keys.HOME)
+    # The page itself presses the key again, before it has come to the end.
+    js("""const show_step = show;
+        show = step => { show_step(step);
+            if (step > 5) { show = show_step; document.body.dispatchEvent(new KeyboardEvent('keydown', { key: ' ', bubbles: true })); } };""")
     body.send_keys(" ")
-    WebDriverWait(browser, 10).until(lambda _: at() > 5)
-    body.send_keys(" ")
-    stopped = at()
-    time.sleep(0.3)
-    check(at() == stopped, "does not pause")
+    until(lambda: at() > 5)
+    check(js("return playing") is None and at() < last, "does not pause")
     browser.find_element(By.ID, "play").click()
-    WebDriverWait(browser, 30).until(lambda _: at() == last)
+    until(lambda: at() == last)
     check(browser.find_element(By.ID, "minima").text.count("global") == 1, "no global minimum is listed")
     check(len(js("return [...document.querySelectorAll('path.mark')]")) == len(js("return data.minima")), "minima unmarked")
     themes_follow()
     fits_a_telephone("paths-narrow")
-    shot("paths-light", 1280)
+    page.shot("paths-light", 1280)
     js("set_theme('dark')")
-    shot("paths-dark", 1280)
-    nothing_was_asked(f"file://{folder}/paths.html")
+    page.shot("paths-dark", 1280)
+    page.nothing_was_asked(f"file://{folder}/paths.html")
 
 
 def report_page():
-    open_page(f"file://{folder}/report.html")
+    page.open(f"file://{folder}/report.html")
     charts_are_drawn()
     text = browser.find_element(By.TAG_NAME, "main").text
     for part in ("Results", "Loss", "accuracy", "Learning rate", "Norm of each gradient", "Norm of each weight", "Confusion",
                  "The worst mistakes", "Samples", "Model", "Memory and kernels", "Configuration", "Environment"):
         check(part in text, f"lacks {part}")
     js("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
-    WebDriverWait(browser, 10).until(lambda _: js("return [...document.images].every(i => i.complete)"))
+    until(lambda: js("return [...document.images].every(i => i.complete)"))
     check(js("return document.images.length > 12 && [...document.images].every(i => i.naturalWidth === 8)"), "pictures fail")
     for summary in browser.find_elements(By.TAG_NAME, "summary"):
         summary.click()
@@ -164,42 +109,43 @@ def report_page():
         summary.click()
     themes_follow()
     fits_a_telephone("report-narrow")
-    shot("report-light", 1280)
+    page.shot("report-light", 1280)
     js("set_theme('dark')")
     charts_are_drawn()
-    shot("report-dark", 1280)
-    nothing_was_asked(f"file://{folder}/report.html")
+    page.shot("report-dark", 1280)
+    page.nothing_was_asked(f"file://{folder}/report.html")
 
 
 def compare_page():
-    open_page(f"file://{folder}/compare.html")
+    page.open(f"file://{folder}/compare.html")
     charts_are_drawn()
     themes_follow()
     fits_a_telephone("compare-narrow")
-    shot("compare-light", 1280)
-    nothing_was_asked(f"file://{folder}/compare.html")
+    page.shot("compare-light", 1280)
+    page.nothing_was_asked(f"file://{folder}/compare.html")
 
 
 def live_page():
-    train = subprocess.Popen([nnc, "train", run, "--set", f"train.out={folder}/live", "--set", "train.epochs=1000000", "-q"],
+    train = subprocess.Popen([nnc, "train", run, "--set", f"train.out={folder}/live", "--set", "train.epochs=1000000000", "-q"],
                              stdout=subprocess.DEVNULL)
     server = None
     try:
-        while not os.path.exists(folder + "/live/metrics.csv"):
-            time.sleep(0.05)
+        until(lambda: os.path.exists(folder + "/live/metrics.csv"))
         server = subprocess.Popen([nnc, "report", folder + "/live", "--live", "--port", "0"], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, text=True)
         address = server.stdout.readline().strip()
-        open_page(address)
+        page.open(address)
         rows = lambda: js("return run.curves.rows.length")
+        # In one go, for the page puts a new badge in place with each answer.
+        badge = lambda: js("return document.querySelector('.badge').textContent.trim()")
         before = rows()
-        check(browser.find_element(By.CSS_SELECTOR, ".badge").text == "running", "does not say that it runs")
-        WebDriverWait(browser, 30).until(lambda _: rows() > before)
+        check(badge() == "running", "does not say that it runs")
+        until(lambda: rows() > before)
         train.send_signal(signal.SIGINT)
-        train.wait(30)
-        WebDriverWait(browser, 30).until(lambda _: browser.find_element(By.CSS_SELECTOR, ".badge").text == "stopped")
+        train.wait()
+        until(lambda: badge() == "stopped")
         charts_are_drawn()
-        nothing_was_asked(address)
+        page.nothing_was_asked(address)
     finally:
         for process in (train, server):
             if process is not None and process.poll() is None:
@@ -208,8 +154,8 @@ def live_page():
 
 
 try:
-    for page in (paths_page, report_page, compare_page, live_page):
-        page()
-        print(page.__name__.replace("_", " "), "is good")
+    for drive in (paths_page, report_page, compare_page, live_page):
+        drive()
+        print(drive.__name__.replace("_", " "), "is good")
 finally:
     browser.quit()
