@@ -20,6 +20,7 @@ for (const e of all('body *')) {
 
 // A word of a name stands on one line.
 for (const e of all('tr > :first-child code')) {
+  if (!e.closest('th') && e.closest('table').querySelector('tbody th')) continue;
   const walk = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
   for (let node = walk.nextNode(); node; node = walk.nextNode())
     for (const word of node.data.matchAll(/[A-Za-z0-9]+/g)) {
