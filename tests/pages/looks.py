@@ -118,7 +118,7 @@ def compared(runs):
 
 def paths():
     expect(colorful_pixels(driver, find("#map")[0]) > 1000, "the map has no color")
-    expect(len(find("#map .way")) == js("return data.trajectories.length"), "a trajectory is missing")
+    expect(len(find("#map polyline.trajectory")) == js("return data.trajectories.length"), "a trajectory is missing")
 
 
 CHECKS = {"regression": regression, "autoencoder": autoencoder, "templates": templates, "pictures": pictures,
