@@ -82,7 +82,7 @@ def paths_page():
     check(js("return playing") is None and at() < last, "does not pause")
     browser.find_element(By.ID, "play").click()
     until(lambda: at() == last)
-    check(browser.find_element(By.ID, "minima").text.count("global") == 1, "no global minimum is listed")
+    check(browser.find_element(By.ID, "minima").text.count("lowest minimum found") == 1, "no lowest minimum is listed")
     check(len(js("return [...document.querySelectorAll('path.mark')]")) == len(js("return data.minima")), "minima unmarked")
     themes_follow()
     fits_a_telephone("paths-narrow")
