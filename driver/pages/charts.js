@@ -79,7 +79,8 @@ function line_chart(canvas, series, options = {}) {
     },
   };
   const chart = draw_chart(canvas, "line", series.map((s, i) => ({
-    label: s.name, data: s.points, borderColor: s.color ?? series_color(i), backgroundColor: s.color ?? series_color(i),
+    label: s.name, data: s.points.map(p => Number.isFinite(p.y) ? p : { x: p.x, y: NaN }), parsing: false,
+    borderColor: s.color ?? series_color(i), backgroundColor: s.color ?? series_color(i),
     borderDash: s.dash, borderWidth: 2, pointHitRadius: 8, pointRadius: point_radii(s.points), spanGaps: false })), {
     x: axis(options.x, { ticks: { precision: 0 } }),
     y: axis(options.y, { beginAtZero: options.zero, suggestedMax: options.zero && values.length ? 1.2 * high : undefined,
