@@ -87,6 +87,13 @@ std::vector<std::string> result_columns(const Json& runs) {
   return columns;
 }
 
+// A number in five digits; "nan" as it is; "-" where the run does not measure it.
+std::string cell_text(const Json& values, const std::string& column) {
+  if (!values.contains(column)) return "-";
+  const Json& value = values[column];
+  return value.is_string() ? value.get<std::string>() : fmt::format("{:.5g}", value.get<double>());
+}
+
 std::string text_tables(const Json& json) {
   const std::vector<std::string> columns = json["columns"];
   Table results("llrrr" + std::string(columns.size(), 'r'));
@@ -99,9 +106,7 @@ std::string text_tables(const Json& json) {
   for (const Json& run : json["runs"]) {
     std::vector<std::string> cells = {run["name"], run["state"], whole(run["epochs"]), whole(run["steps"]),
                                       whole(run["parameters"])};
-    for (const std::string& column : columns)
-      cells.push_back(run["last"].contains(column) ? fmt::format("{:.5g}", run["last"][column].get<double>())
-                                                   : "");
+    for (const std::string& column : columns) cells.push_back(cell_text(run["last"], column));
     results.row(std::move(cells));
   }
   std::string out = results.text();

@@ -223,10 +223,11 @@ class Explanation {
     if (!row)
       return fmt::format("not of one sample: of the {} rows of step {} of epoch {}", step_.rows.size(),
                          step_.step_in_epoch, step_.epoch);
-    std::string out = fmt::format(
-        "sample: row {} of the training data, counted from 1 (number {} of the {} of step {} of epoch {})",
-        step_.rows[static_cast<size_t>(*row)] + 1, *row + 1, step_.rows.size(), step_.step_in_epoch,
-        step_.epoch);
+    const std::string& place = step_.places[static_cast<size_t>(*row)];
+    std::string out =
+        fmt::format("sample: {} (number {} of the {} of step {} of epoch {})",
+                    place.empty() ? fmt::format("row {}", step_.rows[static_cast<size_t>(*row)]) : place,
+                    *row + 1, step_.rows.size(), step_.step_in_epoch, step_.epoch);
     for (const runtime::FailingStep::Input& input : step_.inputs) out += values_text(input, *row);
     return out;
   }

@@ -1,5 +1,5 @@
 // Binding: which fields of a table go to which column of the model, what is fitted on the training part, and
-// the values themselves. Used by load_data.cpp only.
+// the values themselves. Used by load_data.cpp, and by the report to show rows as their file has them.
 #pragma once
 
 #include <cstdint>

@@ -85,6 +85,13 @@ uint64_t ColumnData::memory() const {
   return shared + bytes.size() + table.size() * sizeof(float) + pick.size() * sizeof(uint32_t);
 }
 
+std::string RowOrigin::place(int64_t index) const {
+  const auto i = static_cast<size_t>(index);
+  if (!files.empty()) return files[i];
+  if (path.empty()) return "";
+  return lines.empty() ? fmt::format("{}: row {}", path, row(index)) : fmt::format("{}:{}", path, lines[i]);
+}
+
 const ColumnData* Dataset::find(const std::string& name) const {
   for (const ColumnData& c : columns)
     if (c.column.name == name) return &c;

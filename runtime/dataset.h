@@ -63,9 +63,23 @@ struct ColumnData {
   uint64_t memory() const;  // bytes held; a mapped file's do not count
 };
 
+// Where a part's rows stand in their file. They count from 0 there, a table's header not among them, wherever a row has a
+// number: here, in messages, in what nnc predict prints and in the report.
+struct RowOrigin {
+  std::string path;                // of the file; empty for rows that are in none
+  std::vector<uint32_t> rows;      // of the file, in the part's order
+  std::vector<uint32_t> lines;     // of a text file, from 1
+  std::vector<std::string> files;  // where each row is a file
+
+  int64_t row(int64_t index) const { return rows.empty() ? index : rows[static_cast<size_t>(index)]; }
+  // "train.csv:18", "train.npz: row 3", "cats/1.png"; empty for rows that are in no file.
+  std::string place(int64_t index) const;
+};
+
 struct Dataset {
   int64_t rows = 0;
   std::vector<ColumnData> columns;  // as the model lists them
+  RowOrigin origin;
 
   const ColumnData* find(const std::string& name) const;
 };

@@ -72,6 +72,13 @@ bool has_test_part(const RunConfig& config) {
   return data.format == "cifar" && !data.directory.empty() && !find_cifar(data.directory, true).empty();
 }
 
+// Of rows that are files, those; of others, where they stand in their file.
+void note_origin(const Field& field, std::span<const uint32_t> rows, RowOrigin& origin) {
+  if (origin.path.empty()) origin.path = field.path, origin.rows.assign(rows.begin(), rows.end());
+  if (!origin.files.empty() || field.files.empty()) return;
+  for (const uint32_t row : rows) origin.files.push_back(field.files[row]);
+}
+
 // The part's rows as columns; `bound` are its fields.
 Result<Dataset> make_part(const RunConfig& config, const FieldSet& set, std::span<const Binding> bound,
                           std::span<const uint32_t> rows, std::span<const ModelColumn> columns,
@@ -83,8 +90,9 @@ Result<Dataset> make_part(const RunConfig& config, const FieldSet& set, std::spa
     InputSpec spec = input_spec(config, columns[i].name);
     if (!training) spec.flip = false, spec.crop = 0;
     Field cut;
-    Result<ColumnData> data =
-        array_column(bound_field(set.fields, bound[i], cut), rows, columns[i], spec, *input, diagnostics);
+    const Field& field = bound_field(set.fields, bound[i], cut);
+    note_origin(field, rows, dataset.origin);
+    Result<ColumnData> data = array_column(field, rows, columns[i], spec, *input, diagnostics);
     if (data) dataset.columns.push_back(*std::move(data));
   }
   if (dataset.columns.size() != columns.size()) return Failure{};

@@ -20,6 +20,8 @@ Result<Dataset> fill_table(const Table& table, std::span<const uint32_t> rows, c
                            Diagnostics& diagnostics) {
   Dataset dataset;
   dataset.rows = static_cast<int64_t>(rows.size());
+  dataset.origin = {table.path, {rows.begin(), rows.end()}, {}, {}};
+  for (const uint32_t row : rows) dataset.origin.lines.push_back(table.lines[row]);
   for (size_t i = 0; i < columns.size(); ++i) {
     Result<ColumnData> data =
         fill_column(table, rows, columns[i], input_spec(config, columns[i].name), inputs[i], diagnostics);

@@ -49,8 +49,10 @@ void Trainer::describe_step(FailingStep& found) const {
     found.inputs.push_back({input, {from, from + bytes}});
   }
   if (entry.inputs.empty()) return;
-  for (int64_t row = 0; row < batches_.rows_of(batch); ++row)
+  for (int64_t row = 0; row < batches_.rows_of(batch); ++row) {
     found.rows.push_back(batches_.row_in_data(batch, row));
+    found.places.push_back(data_.train.origin.place(found.rows.back()));
+  }
 }
 
 std::optional<FailingStep> replay(const RunConfig& config, std::span<const PhaseProgram> programs,

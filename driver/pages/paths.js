@@ -20,8 +20,9 @@ document.querySelector("header").append(theme_button());
 document.getElementById("source").textContent = data.source;
 function place(p) { return `(${number(p[0], 4)}, ${number(p[1], 4)})`; }
 
-const svg = draw(document.getElementById("map"), "svg",
-  { viewBox: `0 0 ${kSize + kLeft + 8} ${kSize + kBottom}`, "aria-label": "contours of the loss and the optimizers' trajectories" });
+const map = document.getElementById("map");
+map.setAttribute("aria-label", `contours of the loss and the trajectories of ${data.trajectories.map(t => t.name).join(", ")}`);
+const svg = draw(map, "svg", { viewBox: `0 0 ${kSize + kLeft + 8} ${kSize + kBottom}` });
 const frame = draw(draw(svg, "defs", {}), "clipPath", { id: "frame" });
 draw(frame, "rect", { x: kLeft, y: 0, width: kSize, height: kSize });
 
@@ -175,6 +176,7 @@ document.addEventListener("keydown", e => {
 });
 if (data.minima.length)
   document.getElementById("minima").append(make("h3", {}, "Minima in the picture"),
-    table(["", "where", "loss"], data.minima.map(m =>
+    table(["minimum", "where", "loss"], data.minima.map(m =>
       [`${m.global ? "★" : "✕"} ${kind_of(m)}`, place(m.at), number(m.loss)]), [2]));
 show(data.steps);
+mark_scrollers();

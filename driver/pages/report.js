@@ -5,7 +5,7 @@ const charts = [];
 
 function section(title, ...content) { return make("section", {}, make("h2", {}, title), ...content); }
 function grid(...content) { return make("div", { class: "grid" }, ...content.filter(Boolean)); }
-function count(n) { return Number(n).toLocaleString("en"); }
+function plural(n, word) { return `${count(n)} ${word}${n === 1 ? "" : "s"}`; }
 function bytes(n) {
   for (const unit of ["B", "KiB", "MiB", "GiB"]) {
     if (n < 1024 || unit === "GiB") return `${unit === "B" ? n : n.toPrecision(3)} ${unit}`;
@@ -26,124 +26,154 @@ function details(title, ...content) {
 
 // ---- curves ----
 
-function column(name) {
-  const at = run.curves.columns.indexOf(name);
-  return at < 0 ? [] : run.curves.rows.map(row => ({ x: row[0], y: row[at] })).filter(p => p.y !== null);
-}
+const kPartNames = { train: "training", validation: "validation", test: "test" };
+// What was measured: a number, or the text "nan", "inf", "-inf".
+function column(name) { return curve_points(run.curves, name); }
 function chart(title, series, note, options = {}) {
   const shown = series.filter(s => s.points.length);
   if (!shown.length) return null;
-  const canvas = make("canvas", { role: "img", "aria-label": title });
-  charts.push(() => line_chart(canvas, shown, { x: "epoch", ...options }));
-  return section(title, note ? make("p", { class: "small faint" }, note) : null, make("div", { class: "chart" }, canvas));
+  if (!shown.some(s => s.points.some(p => Number.isFinite(p.y))))
+    return section(title, make("p", {}, `${shown.map(s => s.name).join(", ")}: not finite in any epoch.`));
+  const figure = line_figure(title, shown, { x: "epoch", ...options });
+  charts.push(figure.draw);
+  const gaps = shown.map(s => [s.name, s.points.filter(p => !Number.isFinite(p.y)).length]).filter(([, n]) => n > 0);
+  const gap_note = gaps.length ? ` Gaps are values that are not finite: ${gaps.map(([name, n]) => `${name} in ${plural(n, "epoch")}`).join(", ")}.` : "";
+  return section(title, make("p", { class: "small faint" }, note + gap_note), figure.element);
 }
+const kPartDash = { train: undefined, validation: [2, 3], test: [6, 4] };
+function part_of(column) { return column.split(".")[0]; }
+function name_of(column) { return column.replace(/^\w+\./, ""); }
+function is_measured(column) { return part_of(column) in kPartDash; }
 function curve_sections() {
-  const columns = run.curves.columns;
-  const loss = columns.filter(c => /^(train|test)\.loss(\.|$)/.test(c));
-  const parts = [...new Set(loss.map(c => c.replace(/^\w+\./, "")))];  // one color each, dashed on the test part
-  const metrics = columns.filter(c => c.startsWith("test.") && !loss.includes(c));
+  const columns = run.curves.columns, measured = columns.filter(is_measured);
+  const loss = measured.filter(c => /^loss(\.|$)/.test(name_of(c)));
+  const parts = [...new Set(loss.map(name_of))];  // one color each, dashed on the parts held back
+  const metrics = [...new Set(measured.filter(c => !loss.includes(c)).map(name_of))];
+  const series = (c, color) => ({ name: c, points: column(c), dash: kPartDash[part_of(c)], color: series_color(color) });
   const norms = prefix => columns.filter(c => c.startsWith(prefix)).map((c, i) =>
-    ({ name: c.slice(prefix.length), points: column(c), dash: i >= kColors.length ? [5, 4] : undefined }));
+    ({ name: c.slice(prefix.length), points: column(c), color: series_color(i), dash: series_dash(i) }));
   return grid(
-    chart("Loss", loss.map(c => ({ name: c, points: column(c), dash: c.startsWith("test.") ? [6, 4] : undefined,
-                              color: kColors[parts.indexOf(c.replace(/^\w+\./, "")) % kColors.length] })),
-          "of training: the mean over the epoch's steps; of the test part: after the epoch"),
-    ...metrics.map(c => chart(c.slice(5), [{ name: c, points: column(c) }], "on the test part", { legend: false })),
-    chart("Learning rate", [{ name: "lr", points: column("lr") }], null, { legend: false, zero: true, logarithmic: false }),
+    chart("Loss", loss.map(c => series(c, parts.indexOf(name_of(c)))),
+          "Training: the mean over the steps of the epoch. Other parts: all their rows, after the epoch."),
+    ...metrics.map(name => {
+      const of = measured.filter(c => name_of(c) === name);
+      return chart(`Metric: ${name}`, of.map((c, i) => series(c, i)),
+                   of.length === 1 ? `On the ${kPartNames[part_of(of[0])]} part, after each epoch.` : "After each epoch.");
+    }),
+    chart("Learning rate", [{ name: "lr", points: column("lr") }], "At the end of the epoch.",
+          { zero: true, logarithmic: false }),
     chart("Norm of each gradient", norms("gradient."),
-          "of the loss on the first batch of the training data, at the epoch's last weights"),
-    chart("Norm of each weight", norms("weight."), "at the end of the epoch"));
+          "Of the loss on the first batch of the training data, with the weights at the end of the epoch."),
+    chart("Norm of each weight", norms("weight."), "At the end of the epoch."));
 }
 function results() {
   const { columns, rows, times, steps } = run.curves;
   if (!rows.length) return section("Results", make("p", {}, "No epoch has ended yet."));
-  const shown = columns.filter(c => c.startsWith("train.") || c.startsWith("test."));
-  const lines = shown.map(c => {
-    const points = column(c);
-    if (!points.length) return [c, "", "", ""];
-    const low = points.reduce((a, b) => b.y < a.y ? b : a), high = points.reduce((a, b) => b.y > a.y ? b : a);
-    return [c, number(points[points.length - 1].y), `${number(low.y)} (${low.x})`, `${number(high.y)} (${high.x})`];
+  const lines = columns.filter(is_measured).map(c => {
+    const points = column(c), finite = points.filter(p => Number.isFinite(p.y));
+    const at = better => {
+      if (!finite.length) return null;
+      const best = finite.reduce((a, b) => better(b.y, a.y) ? b : a);
+      return `${number(best.y)} (${best.x})`;
+    };
+    return [name_code(c), points.length ? number(points[points.length - 1].y) : null, at((a, b) => a < b), at((a, b) => a > b)];
   });
   const known = times.filter(t => t !== null);
-  const took = known.length > 1 ? `, ${duration(known[known.length - 1] - known[0])} from the end of epoch ` +
-    `${rows[times.findIndex(t => t !== null)][0]} to that of the last` : "";
+  const took = known.length > 1 ? `; ${duration(known[known.length - 1] - known[0])} from the end of epoch ` +
+    `${rows[times.findIndex(t => t !== null)][0]} to the end of the last` : "";
   const last = rows[rows.length - 1], timed = steps.filter(s => s !== null).pop();
-  const step_time = timed ? `; in the last epoch a step took ${number(timed[0])} ms, of it ${number(timed[1])} ms for data` +
-    (timed[0] > 0 ? ` (${(100 * timed[1] / timed[0]).toFixed(1)} %)` : "") : "";
-  return section("Results", make("p", { class: "small faint" }, `${count(last[0])} epochs, ${count(last[1])} steps${took}${step_time}`),
-    table(["", "last", "lowest (epoch)", "highest (epoch)"], lines, [1, 2, 3]));
+  const step_time = timed ? `; a step of the last epoch took ${number(timed[0], 3)} ms, ${number(timed[1], 3)} ms of it ` +
+    `to gather its rows` : "";
+  return section("Results", make("p", { class: "small faint" },
+      `${plural(last[0], "epoch")}, ${plural(last[1], "step")}${took}${step_time}.`),
+    table(["measured", "last epoch", "lowest (epoch)", "highest (epoch)"], lines, [1, 2, 3]));
 }
 
 // ---- predictions ----
 
 function class_name(k) { return run.predictions.classes[k] ?? String(k); }
+function checkpoint() { return (run.checkpoint ?? "").split("/").pop(); }
+function judged() { const p = run.predictions; return `${plural(p.rows, "row")} of the ${p.part} part, checkpoint ${checkpoint()}`; }
 function score_text(value) { return value >= 0 && value <= 1 ? value.toFixed(3) : number(value, 3); }
+function sample_lines(s) {
+  const p = run.predictions, numbers = list => list.map(v => number(v, 4)).join(", ");
+  if (p.kind !== "classes")
+    return p.kind === "numbers" ? [make("div", {}, `predicted ${numbers(s.value)}`), make("div", {}, `true ${numbers(s.truth)}`)]
+      : s.output_picture ? [] : [make("div", {}, `${p.output} ${numbers(s.value)}${s.more_values ? " …" : ""}`)];
+  const right = s.label === s.predicted;
+  return [make("div", { class: right ? "good" : "bad" }, `${right ? "✓" : "✗"} predicted ${class_name(s.predicted)}`),
+          make("div", {}, `true ${class_name(s.label)}`),
+          make("div", { class: "faint" }, s.scores.map(([k, v]) => `${class_name(k)}\u00a0${score_text(v)}`).join(", "))];
+}
+// A row's number counts from 0 in its file; a text file's line is there too.
+function place(s) { return s.place ? `row ${s.row}, ${s.place}` : `row ${s.row}`; }
 function sample(s) {
-  const p = run.predictions, lines = [];
-  if (p.kind === "classes") {
-    const right = s.label === s.predicted;
-    lines.push(make("div", { class: right ? "good" : "bad" }, class_name(s.predicted), right ? "" : " "),
-               right ? null : make("div", {}, `is ${class_name(s.label)}`),
-               make("div", { class: "faint" }, s.scores.map(([k, v]) => `${class_name(k)}\u00a0${score_text(v)}`).join(", ")));
-  } else {
-    lines.push(make("div", {}, `${p.output}: ${s.value.map(v => number(v, 4)).join(", ")}`));
-    if (s.truth) lines.push(make("div", { class: "faint" }, `is ${s.truth.map(v => number(v, 4)).join(", ")}`));
-  }
-  if (s.values) lines.push(make("div", { class: "faint" }, s.values.map(([k, v]) => `${k} ${number(v, 3)}`).join(", ")));
-  return make("figure", {}, s.picture ? make("img", { src: s.picture, alt: `row ${s.row}`, loading: "lazy" }) : null,
-    make("figcaption", {}, ...lines.filter(Boolean), make("div", { class: "faint" }, `row ${s.row + 1}`)));
+  const p = run.predictions, lines = sample_lines(s);
+  const said = [`row ${s.row}`, ...lines.map(line => line.textContent)].join(", ");
+  const pictures = [s.picture && make("img", { src: s.picture, alt: said, loading: "lazy" }),
+    s.output_picture && make("img", { src: s.output_picture, alt: `${p.output} of row ${s.row}`, loading: "lazy" })].filter(Boolean);
+  const fields = (s.values ?? []).flatMap(([name, value]) => [make("dt", {}, name),
+    make("dd", {}, value === null ? "missing" : typeof value === "number" ? number(value, 4) : value)]);
+  return make("figure", {}, pictures.length ? make("div", { class: "pictures" }, ...pictures) : null,
+    make("figcaption", {}, ...lines, fields.length ? make("dl", {}, ...fields) : null,
+      s.more ? make("div", { class: "faint" }, `and ${plural(s.more, "more value")}`) : null,
+      make("div", { class: "faint" }, place(s))));
+}
+function gallery(samples) {
+  const fields = samples.some(s => s.values?.length);
+  return make("div", { class: fields ? "gallery fields" : "gallery" }, ...samples.map(sample));
 }
 function confusion() {
-  const p = run.predictions, n = p.classes.length;
-  const most = p.confusion.map(row => row.reduce((a, b) => a + b, 0));
-  const head = make("tr", {}, make("th", {}, ""), ...p.classes.map(c => make("th", { scope: "col" }, c)));
-  const body = p.confusion.map((row, i) => make("tr", {}, make("th", { scope: "row" }, p.classes[i]), ...row.map((v, j) => {
-    const share = most[i] ? v / most[i] : 0;
-    const strength = i === j ? 12 + 40 * share : v ? 15 + 85 * Math.min(1, share * 3) : 0;
-    return make("td", { class: i === j ? "right" : undefined, title: `${p.classes[i]} taken for ${p.classes[j]}: ${v}`,
-      style: `background: color-mix(in srgb, var(${i === j ? "--good" : "--bad"}) ${strength.toFixed(0)}%, transparent)` },
-      v ? String(v) : "");
+  const p = run.predictions, all = p.confusion.map(row => row.reduce((a, b) => a + b, 0));
+  const long = p.classes.some(c => c.length > 4);
+  const name = (k, more) => make("th", { ...more, title: p.classes[k] }, make("span", {}, p.classes[k]));
+  const head = make("tr", {}, make("th", { scope: "col" }, "true ↓ predicted →"),
+                    ...p.classes.map((_, k) => name(k, { scope: "col", class: long ? "upright" : undefined })));
+  const body = p.confusion.map((row, i) => make("tr", {}, name(i, { scope: "row" }), ...row.map((v, j) => {
+    const share = all[i] ? v / all[i] : 0;
+    const strength = i === j ? 12 + 40 * share : v ? 15 + 50 * Math.min(1, share * 3) : 0;
+    return make("td", { class: i === j ? "right" : v ? undefined : "none", title: `${p.classes[i]} predicted as ${p.classes[j]}: ${v}`,
+      style: `background: color-mix(in srgb, var(${i === j ? "--good" : "--bad"}) ${strength.toFixed(0)}%, transparent)` }, String(v));
   })));
-  return section("Confusion", make("p", { class: "small faint" }, `rows: what it is; columns: what ${p.output} is largest for`),
-    make("div", { class: "scroll" }, make("table", { class: "confusion" }, make("thead", {}, head), make("tbody", {}, ...body))));
+  return section("Confusion matrix", make("p", { class: "small faint" }, `How many rows of each true class (a row of the table) were ` +
+      `predicted as each class (a column), the one with the highest ${p.output}. ${judged()}.`),
+    make("div", { class: "scroll" }, make("table", { class: p.classes.length > 15 ? "confusion dense" : "confusion" }, make("thead", {}, head), make("tbody", {}, ...body))));
 }
 function per_class() {
-  const p = run.predictions, n = p.classes.length;
-  const sum = list => list.reduce((a, b) => a + b, 0), percent = x => Number.isFinite(x) ? `${(100 * x).toFixed(1)} %` : "–";
-  const taken = p.classes.map((_, j) => sum(p.confusion.map(row => row[j])));
+  const p = run.predictions;
+  const sum = list => list.reduce((a, b) => a + b, 0), percent = x => Number.isFinite(x) ? `${(100 * x).toFixed(1)} %` : null;
+  const predicted = p.classes.map((_, j) => sum(p.confusion.map(row => row[j])));
   const lines = p.classes.map((c, i) => [c, sum(p.confusion[i]), percent(p.confusion[i][i] / sum(p.confusion[i])),
-                                         percent(p.confusion[i][i] / taken[i])]);
+                                         percent(p.confusion[i][i] / predicted[i])]);
   const right = sum(p.classes.map((_, i) => p.confusion[i][i])), all = sum(p.confusion.map(sum));
-  lines.push(["all", all, percent(right / all), ""]);
-  return section("Accuracy", make("p", { class: "small faint" }, `on ${count(p.rows)} ${p.part} rows, by ${checkpoint()}`),
-    table(["class", "rows", "found", "right when said"], lines, [1, 2, 3]));
+  return section("Each class", make("p", { class: "small faint" }, `Accuracy ${percent(right / all) ?? "–"}: ${count(right)} of ${count(all)} rows ` +
+      `are predicted right. Recall is the share of a class's rows that are predicted as it, precision the share of the rows predicted as it that are of it.`),
+    table(["class", "rows", "recall", "precision"], lines, [1, 2, 3]));
 }
-function checkpoint() { return (run.checkpoint ?? "").split("/").pop(); }
-function pairs_chart() {
-  const p = run.predictions, canvas = make("canvas", { role: "img", "aria-label": "predicted against true" });
-  charts.push(() => {
-    const chart = line_chart(canvas, [{ name: p.output, points: p.pairs.map(([x, y]) => ({ x, y })) }],
-      { x: p.truth, y: p.output, legend: false, logarithmic: false });
-    Object.assign(chart.data.datasets[0], { showLine: false, pointRadius: 2.5 });
-    chart.update("none");
-    return chart;
+function pairs_section() {
+  const p = run.predictions;
+  const plots = p.pairs.map(({ name, points, rmse }) => {
+    const known = points.filter(([x, y]) => x !== null && y !== null).map(([x, y]) => ({ x, y }));
+    const said = `${name}: root of the mean squared error ${number(rmse)}`;
+    const canvas = make("canvas", { role: "img", "aria-label": `${name}, predicted over true, ${plural(known.length, "row")}; ${said}` });
+    if (known.length) charts.push(() => point_chart(canvas, name, known, { x: `true ${name}`, y: `predicted ${name}` }));
+    return make("div", {}, make("p", { class: "small faint" }, `${said}.`), known.length ? make("div", { class: "chart" }, canvas) : null);
   });
   return section("Predicted and true", make("p", { class: "small faint" },
-    `root of the mean squared error ${number(p.rmse)} on ${count(p.rows)} ${p.part} rows, by ${checkpoint()}`),
-    p.pairs.length ? make("div", { class: "chart" }, canvas) : null);
+    `Each point is a row; on the dashed line both are equal. ${judged()}.`), make("div", { class: "points" }, ...plots));
 }
 function prediction_sections() {
   const p = run.predictions;
   if (!p) return [];
   const all = [];
   if (p.kind === "classes") {
-    all.push(grid(confusion(), per_class()));
+    all.push(...p.classes.length > 8 ? [confusion(), per_class()] : [grid(confusion(), per_class())]);
     if (p.mistakes.length) all.push(section("The worst mistakes", make("p", { class: "small faint" },
-      `of ${count(p.wrong)}: where it was surest of the wrong class`),
-      make("div", { class: "gallery" }, ...p.mistakes.map(sample))));
-  } else if (p.kind === "numbers") all.push(pairs_chart());
-  all.push(section("Samples", make("p", { class: "small faint" }, `rows spread over the ${p.part} part`),
-    make("div", { class: "gallery" }, ...p.samples.map(sample))));
+      `${count(p.mistakes.length)} of the ${plural(p.wrong, "row")} predicted wrong: where ${p.output} of the wrong class is most above that of the true one.`),
+      gallery(p.mistakes)));
+  } else if (p.kind === "numbers" && p.pairs.length) all.push(pairs_section());
+  all.push(section("Samples", make("p", { class: "small faint" }, `${plural(p.samples.length, "row")} spread evenly over the ${p.part} part` +
+    `${p.samples.some(s => s.output_picture) ? `: the input and, beside it, ${p.output}` : ""}.`), gallery(p.samples)));
   return all;
 }
 
@@ -151,10 +181,11 @@ function template_section() {
   const t = run.templates;
   if (!t) return [];
   const classes = t.are_classes && run.predictions?.classes?.length === t.of ? run.predictions.classes : null;
-  const shown = t.pictures.map((uri, k) => make("figure", {}, make("img", { src: uri, alt: `row ${k} of ${t.parameter}` }),
-    make("figcaption", {}, classes ? classes[k] : String(k))));
-  return [section("Templates", make("p", { class: "small faint" }, `${t.pictures.length < t.of ? `the first ${shown.length} of ` : ""}` +
-    `the ${t.of} rows of ${t.parameter}, drawn as pictures of ${t.input}: light raises the score, dark lowers it, gray is 0`),
+  const shown = t.pictures.map((uri, k) => make("figure", {},
+    make("img", { src: uri, alt: `row ${k} of ${t.parameter}${classes ? `, class ${classes[k]}` : ""}` }),
+    make("figcaption", {}, classes ? classes[k] : `row ${k}`)));
+  return [section("Weights as pictures", make("p", { class: "small faint" }, `${t.pictures.length < t.of ? `The first ${shown.length} of the` : "The"} ` +
+    `${t.of} rows of ${t.parameter} as pictures of ${t.input}: where a pixel is light, ${t.input} raises what the row computes, where dark it lowers it; gray is 0.`),
     make("div", { class: "gallery" }, ...shown))];
 }
 
@@ -164,46 +195,49 @@ function model_sections() {
   const m = run.model;
   if (!m) return [];
   const source = section("Model",
-    table(["parameter", "shape", "numbers"], m.parameters.map(([name, shape, n]) => [make("code", {}, name), shape, count(n)]), [2]),
+    table(["parameter", "shape", "numbers"], m.parameters.map(([name, shape, n]) => [name_code(name), shape, count(n)]), [2]),
     details("Source", make("pre", {}, m.source)),
     details("The training step as a graph, before any pass", make("pre", {}, m.graph)));
   const c = run.compiled;
   if (!c) return [source];
   const bill = [["parameters", c.parameter_bytes], ["gradients", c.gradient_bytes], ["optimizer state", c.optimizer_bytes],
     ["activations", c.activation_bytes], ["scratch", c.scratch_bytes], ["one batch", c.input_bytes], ["data", c.data_bytes],
-    ["more at an epoch's end, for the norms", c.epoch_end_bytes],
-    ["peak: what is allocated at most", c.peak_bytes]];
+    ["norms, at the end of an epoch", c.epoch_end_bytes],
+    ["all together, at most", c.peak_bytes]];
   return [grid(source, section("Memory and kernels",
-    make("p", { class: "small faint" }, `batch ${c.batch}, ${c.optimizer}; ${count(c.kernels)} kernels with ` +
-      `${c.barriers} barriers, ${number(c.flops_per_step, 4)} FLOPs per step`),
-    table(null, bill.map(([name, n]) => [name, bytes(n)]), [1]),
+    make("p", { class: "small faint" }, `A training step on ${plural(c.batch, "row")} with ${c.optimizer}: ` +
+      `${plural(c.kernels, "kernel")}, ${plural(c.barriers, "barrier")}, ${number(c.flops_per_step, 4)} floating-point operations.`),
+    table(["memory for", "size"], bill.map(([name, n]) => [name, bytes(n)]), [1]),
     details("Kernels", table(["kernel", "FLOPs", "tasks", "from"], c.step.map(k =>
-      [make("code", {}, k.kernel), k.flops ? number(k.flops, 4) : "", k.tasks, k.source]), [1, 2]))))];
+      [name_code(k.kernel), number(k.flops ?? null, 4), k.tasks, k.source]), [1, 2]))))];
 }
-function facts(rows) { const t = table(null, rows); t.firstChild.classList.add("facts"); return t; }
 function origin_sections() {
   const e = run.environment, names = { nnc: "nnc", started: "last started", processor: "processor", processors: "processors",
     instruction_set: "instruction set", threads: "threads", system: "system", training_rows: "training rows", test_rows: "test rows" };
   const known = Object.entries(names).filter(([key]) => e[key] !== undefined).map(([key, name]) => [name, String(e[key])]);
   const settings = (e.configuration ?? run.configuration).map(([key, value, origin]) =>
-    [make("code", {}, key), make("code", {}, value), make("span", { class: "faint" }, origin ?? "")]);
-  return [grid(section("Configuration", table(["key", "value", "from"], settings)),
-               section("Environment", facts([...known, ["folder", run.folder], ["checkpoint", checkpoint()]])))];
+    [name_code(key), make("code", {}, value), origin]);
+  return [grid(section("Configuration", table(["setting", "value", "given by"], settings)),
+               section("Environment",
+      table(["fact", "value"], [...known, ["folder", make("code", {}, run.folder)], ["checkpoint", checkpoint()]])))];
 }
 
+const kStates = { running: "training goes on", finished: "all epochs are done",
+  stopped: "not all epochs are done: the same nnc train command goes on" };
 function render() {
   themed.length = 0;
   charts.length = 0;
   for (const chart of Object.values(Chart.instances)) chart.destroy();
-  document.getElementById("title").replaceChildren(run.title, make("span", { class: `badge ${run.state}` }, run.state));
+  document.getElementById("title").replaceChildren(run.title, " ", make("span", { class: `badge ${run.state}`, title: kStates[run.state] }, run.state));
   const e = run.environment;
   document.getElementById("about").textContent = [run.model?.name && `model ${run.model.name}`,
-    e.parameters !== undefined && `${count(e.parameters)} parameters`, e.processor].filter(Boolean).join(" · ");
+    e.parameters !== undefined && `${count(e.parameters)} parameters`, e.processor, kStates[run.state]].filter(Boolean).join(" · ");
   const notes = run.notes.map(text => make("section", { class: "note" }, make("pre", {}, text)));
   document.getElementById("main").replaceChildren(...notes, results(), curve_sections(), ...prediction_sections(),
     ...template_section(),
     ...model_sections(), ...origin_sections());
   for (const draw of charts) draw();
+  mark_scrollers();
 }
 document.querySelector("header").append(theme_button());
 render();

@@ -4,7 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <tuple>
 
+#include "driver/report_page/raw_fields.h"
+#include "driver/report_page/run_facts.h"
 #include "driver/report_page/sample_picture.h"
 #include "nlohmann/json.hpp"
 
@@ -14,8 +17,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMostClasses = 64;
-constexpr size_t kMistakes = 24, kSamples = 12, kFields = 12;
-constexpr uint64_t kMostOutput = uint64_t{1} << 30;  // bytes of all outputs together
+constexpr size_t kMistakes = 24, kSamples = 12;
+constexpr size_t kFields = 12, kValues = 8, kPlots = 6;  // of a row
+constexpr uint64_t kMostOutput = uint64_t{1} << 30;      // bytes of all outputs together
 
 // An output of the model and the column it is to match, if there is one.
 struct Target {
@@ -65,25 +69,6 @@ std::optional<Target> choose_target(const Trained& trained, const runtime::Datas
   return best;
 }
 
-// All rows of a column, as numbers.
-std::vector<float> numbers_of(const runtime::ColumnData& column, int64_t row) {
-  std::vector<unsigned char> bytes(static_cast<size_t>(column.row_bytes()));
-  runtime::copy_rows(column, row, 1, bytes.data());
-  std::vector<float> values(static_cast<size_t>(column.row_elements));
-  for (size_t i = 0; i < values.size(); ++i) {
-    int32_t whole = 0;
-    if (column.column.dtype == ElementType::i32) {
-      std::memcpy(&whole, bytes.data() + 4 * i, 4);
-      values[i] = static_cast<float>(whole);
-    } else if (column.column.dtype == ElementType::f32) {
-      std::memcpy(&values[i], bytes.data() + 4 * i, 4);
-    } else {
-      values[i] = bytes[i];
-    }
-  }
-  return values;
-}
-
 class Gatherer {
  public:
   Gatherer(const Trained& trained, const Rows& rows, Target target)
@@ -95,7 +80,8 @@ class Gatherer {
       picture_ = shape;
       picture_input_ = input;
     }
-    if (picture_) find_range();
+    if (picture_)
+      std::tie(low_, high_) = range([&](int64_t row) { return numbers_of(*picture_input_, row); });
   }
 
   Status run(Session& session) {
@@ -120,7 +106,16 @@ class Gatherer {
       }
       return given_.size() * sizeof(float) < kMostOutput;
     };
-    return runtime::predict_rows(memory, target_.output, rows_.data, keep, session.diagnostics);
+    if (!runtime::predict_rows(memory, target_.output, rows_.data, keep, session.diagnostics))
+      return Failure();
+    std::vector<const runtime::ColumnData*> shown;
+    for (const runtime::ColumnData* input : target_.inputs)
+      if (input != picture_input_) shown.push_back(input);
+    Result<RawFields> fields = RawFields::open(trained_, rows_.data, shown, session.diagnostics);
+    if (!fields) return Failure();
+    fields_ = *std::move(fields);
+    find_output_picture();
+    return Done();
   }
 
   Json json() {
@@ -130,7 +125,7 @@ class Gatherer {
     json["part"] = rows_.part;
     json["rows"] = rows();
     json["pictures"] = picture_.has_value();
-    if (target_.truth != nullptr) json["truth"] = target_.truth->column.name;
+    if (target_.truth != nullptr) json["truth"] = field_name(trained_, *target_.truth, 0);
     if (target_.classes) add_classes(json);
     if (target_.truth != nullptr && !target_.classes) add_pairs(json);
     json["samples"] = Json::array();
@@ -151,14 +146,26 @@ class Gatherer {
   int64_t label(int64_t row) const { return static_cast<int64_t>(numbers_of(*target_.truth, row)[0]); }
 
   // Dark and light of all pictures are those of the first rows, so that they can be compared.
-  void find_range() {
-    low_ = INFINITY;
-    high_ = -INFINITY;
+  template <class Values>
+  std::pair<float, float> range(Values values) const {
+    float low = INFINITY, high = -INFINITY;
     for (int64_t row = 0; row < std::min<int64_t>(rows_.data.rows, 200); ++row)
-      for (const float v : numbers_of(*picture_input_, row)) {
-        low_ = std::min(low_, v);
-        high_ = std::max(high_, v);
+      for (const float v : values(row)) {
+        low = std::min(low, v);
+        high = std::max(high, v);
       }
+    return {low, high};
+  }
+
+  // What a model makes of pictures may be pictures again: an output of the same size, in the same light where it is the
+  // input's own shape.
+  void find_output_picture() {
+    if (!picture_ || target_.truth != nullptr || target_.type.dtype != DType::f32) return;
+    output_picture_ = picture_shape({target_.type.shape.begin() + 1, target_.type.shape.end()});
+    if (!output_picture_) return;
+    std::tie(output_low_, output_high_) = static_cast<int64_t>(width_) == picture_input_->row_elements
+                                              ? std::pair(low_, high_)
+                                              : range([&](int64_t row) { return output(row); });
   }
 
   std::vector<std::string> class_names() const {
@@ -194,23 +201,44 @@ class Gatherer {
       json["mistakes"].push_back(sample(wrong[i].second));
   }
 
-  // (true, predicted) of at most 500 rows, for a number per row.
+  // A number of the output, or of the column it is to match, in that column's units.
+  double unit(double value, size_t at) const {
+    return target_.truth == nullptr ? value : in_units(trained_, *target_.truth, value, at, width_);
+  }
+  Json units(std::span<const float> values) const {
+    Json list = Json::array();
+    for (size_t k = 0; k < std::min(values.size(), kValues); ++k) list.push_back(unit(values[k], k));
+    return list;
+  }
+
+  // For each of the first numbers of a row: (true, predicted) of some 500 rows, and the error of all.
   void add_pairs(Json& json) {
-    double squares = 0, total = 0;
-    const bool plot = width_ == 1;
-    json["pairs"] = Json::array();
+    const size_t plots = std::min(width_, kPlots);
+    std::vector<double> squares(plots, 0);
+    std::vector<Json> points(plots, Json::array());
     const int64_t each = std::max<int64_t>(1, rows() / 500);
     for (int64_t row = 0; row < rows(); ++row) {
       const std::vector<float> truth = numbers_of(*target_.truth, row);
       const auto said = output(row);
-      for (size_t k = 0; k < width_; ++k) squares += std::pow(double{said[k]} - truth[k], 2), ++total;
-      if (plot && row % each == 0) json["pairs"].push_back({truth[0], said[0]});
+      for (size_t k = 0; k < plots; ++k) {
+        const double is = unit(truth[k], k), predicted = unit(said[k], k);
+        squares[k] += (predicted - is) * (predicted - is);
+        if (row % each == 0) points[k].push_back({is, predicted});
+      }
     }
-    json["rmse"] = std::sqrt(squares / std::max(1.0, total));
+    json["pairs"] = Json::array();
+    for (size_t k = 0; k < plots; ++k)
+      json["pairs"].push_back(
+          {{"name", field_name(trained_, *target_.truth, k)},
+           {"rmse", std::sqrt(squares[k] / static_cast<double>(std::max<int64_t>(1, rows())))},
+           {"points", std::move(points[k])}});
   }
 
   Json sample(int64_t row) const {
-    Json json = {{"row", row}};
+    const runtime::RowOrigin& origin = rows_.data.origin;
+    Json json = {{"row", origin.row(row)}};
+    if (const std::string place = origin.place(row); !origin.lines.empty() || !origin.files.empty())
+      json["place"] = last_part(place);
     const auto values = output(row);
     if (target_.classes) {
       json["label"] = label(row);
@@ -221,36 +249,18 @@ class Gatherer {
       for (size_t k = 0; k < std::min<size_t>(3, width_); ++k)
         json["scores"].push_back({order[k], values[order[k]]});
     } else {
-      json["value"] =
-          std::vector<float>(values.begin(), values.begin() + std::min<long>(static_cast<long>(width_), 8));
-      if (target_.truth != nullptr) {
-        std::vector<float> truth = numbers_of(*target_.truth, row);
-        truth.resize(std::min<size_t>(truth.size(), 8));
-        json["truth"] = truth;
-      }
+      json["value"] = units(values);
+      json["more_values"] = width_ > kValues;
+      if (target_.truth != nullptr) json["truth"] = units(numbers_of(*target_.truth, row));
     }
     if (picture_)
       json["picture"] = data_uri(picture_of_row(*picture_, numbers_of(*picture_input_, row), low_, high_));
-    else
-      json["values"] = fields(row);
+    if (output_picture_)
+      json["output_picture"] = data_uri(picture_of_row(*output_picture_, values, output_low_, output_high_));
+    size_t left = 0;
+    json["values"] = fields_.row(row, kFields, left);
+    json["more"] = left;
     return json;
-  }
-
-  // The first fields that the model was given, as it was given them: scaled and standardized.
-  Json fields(int64_t row) const {
-    Json list = Json::array();
-    for (const runtime::ColumnData* input : target_.inputs) {
-      const runtime::FittedInput* fitted = trained_.run.fitted.find(input->column.name);
-      const std::vector<float> values = numbers_of(*input, row);
-      for (size_t i = 0; i < values.size() && list.size() < kFields; ++i) {
-        const bool named = fitted != nullptr && fitted->fields.size() == values.size();
-        list.push_back({named                ? fitted->fields[i]
-                        : values.size() == 1 ? input->column.name
-                                             : fmt::format("{}[{}]", input->column.name, i),
-                        values[i]});
-      }
-    }
-    return list;
   }
 
   const Trained& trained_;
@@ -261,6 +271,9 @@ class Gatherer {
   std::optional<PictureShape> picture_;
   const runtime::ColumnData* picture_input_ = nullptr;
   float low_ = 0, high_ = 1;
+  std::optional<PictureShape> output_picture_;
+  float output_low_ = 0, output_high_ = 1;
+  RawFields fields_;
 };
 
 }  // namespace

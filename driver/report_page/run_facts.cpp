@@ -33,10 +33,13 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
+// Null for an empty field; "nan", "inf" and "-inf", which JSON has no numbers for, stay text.
 Json number_of(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return nullptr;
+  if (error != std::errc() || end != text.data() + text.size()) return nullptr;
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<int64_t>(value);
   return value;
 }

@@ -11,7 +11,8 @@ namespace nnc::driver {
 
 // {"columns": ["epoch", …], "rows": [[1, …], …], "times": [seconds since 1970, …], "steps": [[milliseconds of a step, of
 // them for data], …]} from metrics.csv and metrics.jsonl.
-// A number that is missing or not finite is null; a line that is being written is left out.
+// A number that is missing is null, one that is not finite the text "nan", "inf" or "-inf"; a line that is being written
+// is left out.
 nlohmann::ordered_json curves_of(const std::string& folder);
 
 // environment.json; an empty object where there is none.

@@ -1,89 +1,27 @@
 """Drives the pages in headless Chromium as a reader would: browse.py FOLDER NNC RUN.toml. Screenshots go to FOLDER."""
-import json
 import os
 import signal
 import subprocess
 import sys
 
-from selenium import webdriver
+from browser import Browser
+from drawn import faults_of_charts
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 folder, nnc, run = sys.argv[1:]
-options = webdriver.ChromeOptions()
-for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-color-profile=srgb"):
-    options.add_argument(flag)
-options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-browser = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-browser.set_script_timeout(600)
-js = browser.execute_script
-MOST_HEIGHT = 6000
-
-
-def check(condition, what):
-    if not condition:
-        browser.save_screenshot(f"{folder}/failed.png")
-        raise SystemExit(f"{browser.current_url}: {what}")
-
-
-def until(condition, what="does not come to what is waited for"):
-    """However long it takes: the limit is only for what never comes."""
-    WebDriverWait(browser, 600, 0.05).until(lambda _: condition(), what)
-
-
-def window(width, height=900, scale=1):
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 500})
-    # What follows a change of size is drawn with the next frames.
-    browser.execute_async_script("""const done = arguments[0]; let frames = 10;
-        const next = () => --frames > 0 ? requestAnimationFrame(next) : done(); next();""")
-
-
-def shot(name, width, whole=True, scale=1):
-    window(width, scale=scale)
-    if whole:
-        window(width, min(MOST_HEIGHT, js("return document.documentElement.scrollHeight")), scale)
-    browser.save_screenshot(f"{folder}/{name}.png")
-
-
-def prefer(scheme):
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+page = Browser(folder)
+browser, js, check, until, window, prefer = page.driver, page.js, page.check, page.until, page.window, page.prefer
 
 
 def theme():
     return js("return [document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]")
 
 
-def open_page(address):
-    browser.get_log("performance")
-    browser.get_log("browser")
-    prefer("light")
-    window(1280)
-    browser.get(address)
-
-
-def nothing_was_asked(allowed):
-    """No request left the page but those to `allowed`, and the browser complained about nothing."""
-    for entry in browser.get_log("performance"):
-        message = json.loads(entry["message"])["message"]
-        if message["method"] == "Network.requestWillBeSent":
-            url = message["params"]["request"]["url"]
-            check(url.startswith(allowed) or url.startswith("data:"), f"asks for {url}")
-    # charts_are_drawn() reads pixels back, and is told that it could be faster.
-    complaints = [e["message"] for e in browser.get_log("browser")
-                  if e["level"] in ("SEVERE", "WARNING") and "willReadFrequently" not in e["message"]]
-    check(not complaints, complaints)
-
-
 def charts_are_drawn():
-    drawn = js("""return [...document.querySelectorAll('canvas')].map(c => {
-        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-        const colors = new Set();
-        for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 200) colors.add((d[i] << 16) | (d[i + 1] << 8) | d[i + 2]);
-        return colors.size; })""")
-    check(drawn and all(n > 3 for n in drawn), f"charts are empty: {drawn}")
+    faults = faults_of_charts(browser)
+    check(not faults, faults)
 
 
 def themes_follow():
@@ -104,12 +42,12 @@ def fits_a_telephone(name):
     widths = js("""return [document.documentElement.scrollWidth,
         ...[...document.querySelectorAll('section, canvas, figure, svg')].map(e => e.getBoundingClientRect().right)]""")
     check(max(widths) <= 390.5, f"is wider than a telephone: {max(widths)}")
-    shot(name, 390)
+    page.shot(name, 390)
     window(1280)
 
 
 def paths_page():
-    open_page(f"file://{folder}/paths.html")
+    page.open(f"file://{folder}/paths.html")
     last = int(js("return data.steps"))
     at = lambda: int(browser.find_element(By.ID, "at").text.split()[1])
     body, slider = browser.find_element(By.TAG_NAME, "body"), browser.find_element(By.ID, "step")
@@ -144,18 +82,18 @@ def paths_page():
     check(js("return playing") is None and at() < last, "does not pause")
     browser.find_element(By.ID, "play").click()
     until(lambda: at() == last)
-    check(browser.find_element(By.ID, "minima").text.count("global") == 1, "no global minimum is listed")
+    check(browser.find_element(By.ID, "minima").text.count("lowest minimum found") == 1, "no lowest minimum is listed")
     check(len(js("return [...document.querySelectorAll('path.mark')]")) == len(js("return data.minima")), "minima unmarked")
     themes_follow()
     fits_a_telephone("paths-narrow")
-    shot("paths-light", 1280)
+    page.shot("paths-light", 1280)
     js("set_theme('dark')")
-    shot("paths-dark", 1280)
-    nothing_was_asked(f"file://{folder}/paths.html")
+    page.shot("paths-dark", 1280)
+    page.nothing_was_asked(f"file://{folder}/paths.html")
 
 
 def report_page():
-    open_page(f"file://{folder}/report.html")
+    page.open(f"file://{folder}/report.html")
     charts_are_drawn()
     text = browser.find_element(By.TAG_NAME, "main").text
     for part in ("Results", "Loss", "accuracy", "Learning rate", "Norm of each gradient", "Norm of each weight", "Confusion",
@@ -171,20 +109,20 @@ def report_page():
         summary.click()
     themes_follow()
     fits_a_telephone("report-narrow")
-    shot("report-light", 1280)
+    page.shot("report-light", 1280)
     js("set_theme('dark')")
     charts_are_drawn()
-    shot("report-dark", 1280)
-    nothing_was_asked(f"file://{folder}/report.html")
+    page.shot("report-dark", 1280)
+    page.nothing_was_asked(f"file://{folder}/report.html")
 
 
 def compare_page():
-    open_page(f"file://{folder}/compare.html")
+    page.open(f"file://{folder}/compare.html")
     charts_are_drawn()
     themes_follow()
     fits_a_telephone("compare-narrow")
-    shot("compare-light", 1280)
-    nothing_was_asked(f"file://{folder}/compare.html")
+    page.shot("compare-light", 1280)
+    page.nothing_was_asked(f"file://{folder}/compare.html")
 
 
 def live_page():
@@ -196,7 +134,7 @@ def live_page():
         server = subprocess.Popen([nnc, "report", folder + "/live", "--live", "--port", "0"], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, text=True)
         address = server.stdout.readline().strip()
-        open_page(address)
+        page.open(address)
         rows = lambda: js("return run.curves.rows.length")
         # In one go, for the page puts a new badge in place with each answer.
         badge = lambda: js("return document.querySelector('.badge').textContent.trim()")
@@ -207,7 +145,7 @@ def live_page():
         train.wait()
         until(lambda: badge() == "stopped")
         charts_are_drawn()
-        nothing_was_asked(address)
+        page.nothing_was_asked(address)
     finally:
         for process in (train, server):
             if process is not None and process.poll() is None:
@@ -216,8 +154,8 @@ def live_page():
 
 
 try:
-    for page in (paths_page, report_page, compare_page, live_page):
-        page()
-        print(page.__name__.replace("_", " "), "is good")
+    for drive in (paths_page, report_page, compare_page, live_page):
+        drive()
+        print(drive.__name__.replace("_", " "), "is good")
 finally:
     browser.quit()

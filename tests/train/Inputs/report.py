@@ -1,4 +1,5 @@
-"""Compares the data inside a report with the run folder it is about: report.py digits|line|bowl FOLDER [PAGE]."""
+"""Compares the data inside a report with the run folder it is about: report.py digits|line|bowl|odd FOLDER [PAGE], or
+report.py houses FOLDER PAGE TABLE PREDICTED with the table and what nnc predict prints for it."""
 import base64
 import csv
 import json
@@ -37,7 +38,7 @@ assert len(text) < 2_000_000 and "connect-src 'none'" in text
 rows = list(csv.DictReader(open(folder + "/metrics.csv", encoding="utf-8")))
 assert data["curves"]["columns"] == list(rows[0])
 assert len(data["curves"]["rows"]) == len(rows) == len(data["curves"]["times"])
-assert all(near(float(v), w) for r, got in zip(rows, data["curves"]["rows"]) for v, w in zip(r.values(), got))
+assert kind == "odd" or all(near(float(v), w) for r, got in zip(rows, data["curves"]["rows"]) for v, w in zip(r.values(), got))
 assert data["curves"]["times"] == sorted(data["curves"]["times"]) and data["state"] == "finished"
 assert data["notes"] == [] and data["environment"]["threads"] >= 1
 assert data["environment"]["parameters"] == sum(n for _, _, n in data["model"]["parameters"])
@@ -69,13 +70,33 @@ elif kind == "line":
     assert p["kind"] == "numbers" and p["part"] == "training" and p["truth"] == "y"
     table = [(1, 2), (2, 3), (3, 5), (-1, 0)]
     w = weights["w"][0]
-    assert near(p["rmse"], math.sqrt(sum((w * x - y) ** 2 for x, y in table) / 4), 1e-5)
-    assert all(near(said, w * x) and truth == y for (truth, said), (x, y) in zip(p["pairs"], table))
+    pairs, = p["pairs"]
+    assert pairs["name"] == "y" and near(pairs["rmse"], math.sqrt(sum((w * x - y) ** 2 for x, y in table) / 4), 1e-5)
+    assert all(near(said, w * x) and truth == y for (truth, said), (x, y) in zip(pairs["points"], table, strict=True))
     # On the first batch, the first two rows of the file, at the weights that the epoch ended with.
     for row in rows:
         w = float(row["weight.w"])
         by_hand = sum(2 * (w * x - y) * x for x, y in table[:2]) / 2
         assert near(float(row["gradient.w"]), abs(by_hand)), (row, by_hand)
+elif kind == "houses":
+    p = data["predictions"]
+    assert p["kind"] == "numbers" and p["part"] == "test" and p["rows"] == 5 and p["truth"] == "price"
+    table = list(csv.DictReader(open(sys.argv[4], encoding="utf-8")))
+    given = {int(row["row"]): float(row["guess"]) for row in csv.DictReader(open(sys.argv[5], encoding="utf-8"))}
+    price = next(i for i in json.load(open(folder + "/fitted.json", encoding="utf-8"))["inputs"] if i["name"] == "target")
+    for s in p["samples"]:
+        row = table[s["row"]]
+        assert s["place"] == f"houses.csv:{s['row'] + 2}", s
+        assert s["values"] == [["age", row["age"]], ["rooms", row["rooms"] or None], ["near", row["near"]]], s
+        assert near(s["truth"][0], float(row["price"])), s
+        assert near(s["value"][0], 1000 * (given[s["row"]] * price["std"][0] + price["mean"][0]), 1e-4), (s, given)
+    assert len({s["row"] for s in p["samples"]}) == 5
+    pairs, = p["pairs"]
+    assert pairs["name"] == "price" and [round(true, 1) for true, _ in pairs["points"]] == \
+        [float(table[s["row"]]["price"]) for s in p["samples"]]
+elif kind == "odd":
+    at = data["curves"]["columns"].index("test.root")
+    assert [row[at] for row in data["curves"]["rows"]] == ["nan"] * 3, data["curves"]
 else:
     assert data["predictions"] is None
     w = weights["w"]
