@@ -32,7 +32,6 @@ struct Options {
   std::string isa;       // --isa=avx2|avx512; empty: this processor
   bool no_cache = false;
   bool debug_lines = false;  // -g
-  bool verify_each = false;
   std::vector<std::string> disabled_passes;
 
   // Reports.

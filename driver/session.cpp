@@ -317,7 +317,6 @@ Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage u
   passes::PipelineOptions options;
   options.until = until;
   options.disabled = *disabled;
-  options.verify_each = session.options.verify_each;
   return passes::run_pipeline(graph, options, session.diagnostics);
 }
 
