@@ -7,7 +7,7 @@
 #include <set>
 
 #include "codegen/compile.h"
-#include "codegen/jit.h"
+#include "codegen/host_target.h"
 #include "codegen/schedule.h"
 #include "ir/element_expr.h"
 #include "ir/layout.h"
@@ -316,7 +316,7 @@ Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& op
   const WorkingOn work("making kernels of @" + graph.name, ".nnir", [&] { return print(graph); });
   kernel::Program program = codegen::ProgramLowering(graph).run();
   if (!options.schedule) return codegen::verified(std::move(program));
-  const Result<codegen::Target> target = codegen::host_target(options.isa, diagnostics);
+  const Result<codegen::Target> target = codegen::host_target(options, diagnostics);
   if (!target) return Failure();
   const auto schedule_for = [&](kernel::Program& p, int threads) {
     for (kernel::Kernel& k : p.kernels)

@@ -20,7 +20,7 @@ enum FlagGroup : uint32_t {
   kDefine = 1 << 0,     // -D
   kOptimizer = 1 << 1,  // --optimizer
   kSeed = 1 << 2,
-  kTarget = 1 << 3,   // --threads, --schedule, --isa: what machine code is made for
+  kTarget = 1 << 3,   // --threads, --schedule, --isa, --vector-units: what machine code is made for
   kCode = 1 << 4,     // --no-cache, -g
   kDisable = 1 << 5,  // --disable-pass
   kBuild = kTarget | kCode | kDisable,
@@ -95,6 +95,10 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
     app.add_option("--isa", o.isa, "avx2 or avx512 instead of what this processor has")
         ->type_name("NAME")
         ->check(CLI::IsMember({"avx2", "avx512"}));
+    app.add_option("--vector-units", o.vector_units,
+                   "Schedule for multiply-add units of 256 or 512 bits (default: as measured here)")
+        ->type_name("BITS")
+        ->check(CLI::IsMember({256, 512}));
   }
   if ((groups & kCode) != 0) {
     app.add_flag("--no-cache", o.no_cache, "Neither read nor write the cache of machine code");

@@ -328,6 +328,7 @@ CodegenOptions codegen_options(const Options& options) {
   if (options.schedule.starts_with(prefix))
     codegen.schedule_seed = std::stoull(options.schedule.substr(prefix.size()));
   codegen.isa = options.isa;
+  codegen.vector_units = options.vector_units;
   codegen.use_cache = !options.no_cache;
   return codegen;
 }
