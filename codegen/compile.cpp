@@ -9,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "codegen/host_target.h"
 #include "codegen/jit.h"
 #include "codegen/object_cache.h"
 #include "codegen/strides.h"
@@ -195,7 +196,7 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
                                 Diagnostics& diagnostics) {
   using namespace codegen;
   const auto start = std::chrono::steady_clock::now();
-  const Result<Target> target = host_target(options.isa, diagnostics);
+  const Result<Target> target = host_target(options, diagnostics);
   if (!target) return Failure();
   const std::string identity = compiler_identity(*target);
   const MemoryPlan plan = plan_memory(programs);
@@ -247,7 +248,7 @@ namespace {
 
 std::string list(const kernel::Program& program, const CodegenOptions& options, codegen::Listing kind) {
   Diagnostics diagnostics;
-  const Result<codegen::Target> target = codegen::host_target(options.isa, diagnostics);
+  const Result<codegen::Target> target = codegen::host_target(options, diagnostics);
   NNC_CHECK(target.ok(), "a listing for a processor that is not there");
   const codegen::MemoryPlan plan = codegen::plan_memory({program});
   std::vector<std::string> readable;

@@ -18,6 +18,7 @@ struct CodegenOptions {
   bool schedule = true;        // false: the empty schedule, the oracle of differential tests
   uint64_t schedule_seed = 0;  // not 0: random schedules, for the same tests
   std::string isa;             // "": this processor; "avx2" or "avx512" to force one
+  int vector_units = 0;  // 256 or 512: schedules for units of that many bits; 0: as this processor has them
   bool use_cache = true;
   std::string cache_directory;     // "": $XDG_CACHE_HOME/nnc
   const Sources* lines = nullptr;  // -g: line tables into these texts, and names for gdb and perf

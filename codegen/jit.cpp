@@ -13,7 +13,6 @@
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/TargetParser/Host.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <mutex>
@@ -92,41 +91,6 @@ void report(Diagnostics& diagnostics, llvm::Error error) {
 }
 
 }  // namespace
-
-Result<Target> host_target(const std::string& isa, Diagnostics& diagnostics) {
-  Target target;
-  const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  const auto has = [&](const char* name) { return features.lookup(name); };
-  if (!has("avx2") || !has("fma")) {
-    diagnostics.error_at(DiagnosticKind::unsupported_processor, "",
-                         "this processor has no AVX2 with fused multiply-add, which nnc needs");
-    return Failure();
-  }
-  const bool avx512 = has("avx512f") && has("avx512vl") && has("avx512dq") && has("avx512bw");
-  if (isa == "avx512" && !avx512) {
-    diagnostics
-        .error_at(DiagnosticKind::unsupported_processor, "", "this processor has no AVX-512 (F, VL, DQ, BW)")
-        .suggest("--isa=avx2");
-    return Failure();
-  }
-  target.isa = isa.empty() ? (avx512 ? "avx512" : "avx2") : isa;
-  if (target.isa == "avx512") {
-    target.cpu = llvm::sys::getHostCPUName().str();
-    target.features = "+avx512f,+avx512vl,+avx512dq,+avx512bw,+fma";
-  } else {
-    target.cpu = "x86-64-v3";
-    target.features = "+avx2,+fma";
-    target.vector_registers = 16;
-    target.register_lanes = 8;
-  }
-  const auto cache = [](int name, int64_t otherwise) {
-    const long bytes = sysconf(name);
-    return bytes > 0 ? static_cast<int64_t>(bytes) : otherwise;
-  };
-  target.l1_bytes = cache(_SC_LEVEL1_DCACHE_SIZE, target.l1_bytes);
-  target.l2_bytes = cache(_SC_LEVEL2_CACHE_SIZE, target.l2_bytes);
-  return target;
-}
 
 Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, const Target& target,
                       const SourceLine& at) {

@@ -16,10 +16,6 @@ namespace nnc::codegen {
 
 using Object = std::vector<char>;  // a relocatable ELF file
 
-// The processor nnc runs on, restricted to `isa` if that is not empty. Fails where FMA and AVX2 are missing,
-// or the named instruction set is.
-Result<Target> host_target(const std::string& isa, Diagnostics& diagnostics);
-
 // Where a kernel comes from, for line tables; line 0: nowhere.
 struct SourceLine {
   std::string file;

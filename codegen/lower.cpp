@@ -7,7 +7,7 @@
 #include <set>
 
 #include "codegen/compile.h"
-#include "codegen/jit.h"
+#include "codegen/host_target.h"
 #include "codegen/schedule.h"
 #include "ir/element_expr.h"
 #include "ir/layout.h"
@@ -132,7 +132,8 @@ class ProgramLowering {
   }
 
   // A new value may overwrite the old one if all who read the old one can run before, and its own group reads
-  // it only at the element that it writes.
+  // it only at the element that it writes (the group's kernel writes it last). The verifier of programs proves it
+  // on what comes out (P9, P10).
   bool overwrite(NodeId old, Value value) {
     const size_t writer = group_of(value);
     std::set<size_t> readers;
@@ -148,7 +149,7 @@ class ProgramLowering {
           for (uint32_t d = 0; d < read.index.size(); ++d)
             if (!(read.index[d] == Index::of(kernel::AxisId{d}))) return false;
         }
-    for (const auto& [other, slot] : overwritten_)
+    for (const auto& [other, replaced] : overwritten_)
       if (group_of(other) == writer && g_.type(other).shape != g_.type(value).shape) return false;
     for (size_t reader : readers)
       if (reaches(reader, writer)) return false;
@@ -159,19 +160,35 @@ class ProgramLowering {
   void output_slots() {
     for (const Output& output : g_.outputs) {
       if (output.replaces) {
-        const SlotId home = slots_.at(Value{*output.replaces, 0});
-        if (overwrite(*output.replaces, output.value)) {
-          slots_[output.value] = home;
-          overwritten_[output.value] = home;
-        } else {
-          copies_.push_back({output.value, home});
-        }
+        replacement(output);
         continue;
       }
       // What leaves has the layout of what is kept, whatever it was computed in: `init` writes parameters.
       const TensorType& type = g_.type(output.value);
       Slot slot{output.name, type, padded_layout(type.shape), Slot::Kind::output, {}, false, {}};
       slots_[output.value] = program_.slots.push_back(std::move(slot));
+    }
+  }
+
+  // The new value of a parameter or state: an output in the place of the old one.
+  void replacement(const Output& output) {
+    const Value old{*output.replaces, 0};
+    const SlotId home = slots_.at(old);
+    Slot slot = program_.slots[home];
+    const auto taken = [&](const std::string& name) {
+      return std::any_of(program_.slots.begin(), program_.slots.end(),
+                         [&](const Slot& other) { return other.name == name; });
+    };
+    do slot.name += ".new";
+    while (taken(slot.name));
+    slot.kind = Slot::Kind::output;
+    slot.in_place_of = home;
+    const SlotId made = program_.slots.push_back(std::move(slot));
+    if (overwrite(old.node, output.value)) {
+      slots_[output.value] = made;
+      overwritten_[output.value] = old;
+    } else {
+      copies_.push_back({output.value, made});
     }
   }
 
@@ -212,9 +229,13 @@ class ProgramLowering {
 
   // The barrier interval of each group: one after the latest it must wait for.
   std::vector<size_t> levels() const {
-    std::vector<size_t> level(groups_.size(), SIZE_MAX);
+    constexpr size_t kUnknown = SIZE_MAX;
+    constexpr size_t kVisiting = SIZE_MAX - 1;
+    std::vector<size_t> level(groups_.size(), kUnknown);
     const std::function<size_t(size_t)> visit = [&](size_t at) {
-      if (level[at] != SIZE_MAX) return level[at];
+      NNC_CHECK(level[at] != kVisiting, "kernels wait for each other");
+      if (level[at] != kUnknown) return level[at];
+      level[at] = kVisiting;
       size_t result = 0;
       for (size_t before : groups_[at].after) result = std::max(result, visit(before) + 1);
       return level[at] = result;
@@ -233,23 +254,29 @@ class ProgramLowering {
     }
     if (copies_.empty()) return;
     program_.items.push_back(kernel::Barrier{});
-    for (const auto& [value, home] : copies_) copy(value, home);
+    for (const auto& [value, slot] : copies_) copy(value, slot);
   }
 
   void launch(const Group& group) {
-    LoweredGroup lowered = lower_group({g_, group.number, group.nodes, group.stored, slots_, program_.slots});
+    // Where the group writes a new value, it also finds the old one.
+    std::map<Value, SlotId> slots = slots_;
+    for (Value value : group.stored)
+      if (const auto old = overwritten_.find(value); old != overwritten_.end())
+        slots[old->second] = slots_.at(value);
+    LoweredGroup lowered = lower_group({g_, group.number, group.nodes, group.stored, slots, program_.slots});
     const kernel::KernelId id = program_.kernels.push_back(std::move(lowered.kernel));
     program_.items.push_back(kernel::Launch{id, std::move(lowered.arguments)});
   }
 
   // The new value had to wait elsewhere until nobody read the old one.
-  void copy(Value value, SlotId home) {
+  void copy(Value value, SlotId slot) {
     const Slot& from = program_.slots[slots_.at(value)];
-    const Slot& to = program_.slots[home];
+    const Slot& to = program_.slots[slot];
     kernel::Kernel k;
     k.name = "copy_" + std::to_string(value.node.index);
     const auto source = k.buffers.push_back({from.name, from.type, from.layout, kernel::Space::in, {}});
-    const auto target = k.buffers.push_back({to.name, to.type, to.layout, kernel::Space::out, {}});
+    const auto target = k.buffers.push_back(
+        {program_.slots[to.in_place_of].name, to.type, to.layout, kernel::Space::out, {}});
     kernel::Map map;
     std::vector<Index> index;
     for (size_t d = 0; d < to.type.shape.size(); ++d) {
@@ -260,7 +287,7 @@ class ProgramLowering {
     map.stores.push_back({target, index, k.load(source, index)});
     k.body.push_back({std::move(map), g_.node(value).spans});
     const kernel::KernelId id = program_.kernels.push_back(std::move(k));
-    program_.items.push_back(kernel::Launch{id, {slots_.at(value), home}});
+    program_.items.push_back(kernel::Launch{id, {slots_.at(value), slot}});
   }
 
   const Graph& g_;
@@ -269,18 +296,27 @@ class ProgramLowering {
   std::map<uint32_t, size_t> group_at_;
   std::vector<std::vector<Read>> reads_;
   std::map<Value, SlotId> slots_;
-  std::map<Value, SlotId> overwritten_;
+  std::map<Value, Value> overwritten_;  // new values that are written over old ones
   std::vector<std::pair<Value, SlotId>> copies_;
 };
+
+// Checked: what is handed to emission is sound, in every build.
+Program verified(Program program) {
+  std::string broken;
+  for (const std::string& sentence : verify(program)) broken += "\n  " + sentence;
+  NNC_CHECK(broken.empty(), "@" + program.name + " in kernels:" + broken);
+  return program;
+}
 
 }  // namespace
 }  // namespace codegen
 
 Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& options,
                                     Diagnostics& diagnostics) {
+  const WorkingOn work("making kernels of @" + graph.name, ".nnir", [&] { return print(graph); });
   kernel::Program program = codegen::ProgramLowering(graph).run();
-  if (!options.schedule) return program;
-  const Result<codegen::Target> target = codegen::host_target(options.isa, diagnostics);
+  if (!options.schedule) return codegen::verified(std::move(program));
+  const Result<codegen::Target> target = codegen::host_target(options, diagnostics);
   if (!target) return Failure();
   const auto schedule_for = [&](kernel::Program& p, int threads) {
     for (kernel::Kernel& k : p.kernels)
@@ -289,11 +325,12 @@ Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& op
   if (options.threads > 1 || options.schedule_seed != 0) {
     kernel::Program shared = program;
     schedule_for(shared, options.threads);
-    if (options.schedule_seed != 0 || codegen::worth_sharing(shared, options.threads)) return shared;
+    if (options.schedule_seed != 0 || codegen::worth_sharing(shared, options.threads))
+      return codegen::verified(std::move(shared));
   }
   schedule_for(program, 1);
   program.serial = true;
-  return program;
+  return codegen::verified(std::move(program));
 }
 
 }  // namespace nnc

@@ -66,7 +66,8 @@ class GroupLowering {
     for (SlotId id : order) {
       const kernel::Slot& slot = c_.slot_table[id];
       const auto [read, written] = use.at(id);
-      buffer_of_[id] = k_.buffers.push_back({slot.name,
+      const bool replaces = slot.in_place_of.valid();
+      buffer_of_[id] = k_.buffers.push_back({replaces ? c_.slot_table[slot.in_place_of].name : slot.name,
                                              slot.type,
                                              slot.layout,
                                              !written ? Space::in
@@ -183,10 +184,11 @@ class GroupLowering {
       if (std::holds_alternative<ReduceRule>(op_def(g_.nodes[id].op).lower)) {
         flush();
         reduce(id);
+        if (overwrites({id, 0})) in_place.push_back({id, 0});
       } else {
         for (uint32_t r = 0; r < g_.nodes[id].types.size(); ++r) {
           const Value value{id, r};
-          if (is_stored(value) && k_.buffers[buffer_of_.at(c_.slots.at(value))].space == Space::inout)
+          if (overwrites(value))
             in_place.push_back(value);
           else
             element(value);
@@ -196,6 +198,11 @@ class GroupLowering {
     // What overwrites an old value comes when nobody needs the old one any more.
     for (Value value : in_place) element(value);
     flush();
+  }
+
+  // Whether the value is written where the group also reads what was there before.
+  bool overwrites(Value value) const {
+    return is_stored(value) && k_.buffers[buffer_of_.at(c_.slots.at(value))].space == Space::inout;
   }
 
   // How many statements would compute each value of the group, were it inlined: worth knowing for expensive
@@ -245,11 +252,12 @@ class GroupLowering {
     const Value value{id, 0};
     const ExprId result = k_.result(node.types[0].dtype, has_index ? 1 : 0);
     const std::vector<Index> out = indices(statement.axes);
-    if (is_stored(value)) {
+    const bool stored_now = is_stored(value) && !overwrites(value);
+    if (stored_now) {
       statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), out, result});
       written_.insert(value);
     }
-    if (uses_[value] > 0 && !is_stored(value)) {
+    if (!stored_now && (uses_[value] > 0 || is_stored(value))) {
       const BufferId local = add_local(value);
       statement.stores.push_back({local, out, result});
       local_of_[value] = local;

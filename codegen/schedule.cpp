@@ -268,6 +268,7 @@ class Scheduler {
   // per accumulator, and at least as long as its loads and the latency of a multiply-add allow.
   TileShape best_tile(int64_t rows, int64_t columns) {
     const int64_t per_value = target_.registers_per_value();
+    const double broadcast = target_.broadcast_price();
     TileShape best;
     double best_cycles = 0;
     std::vector<TileShape> legal;
@@ -275,7 +276,7 @@ class Scheduler {
       for (int64_t r = 1; (r * vectors + vectors) * per_value + 1 <= target_.vector_registers; ++r) {
         const auto cycles = [&](int64_t tile_rows, int64_t tile_vectors) {
           const double multiply = static_cast<double>(tile_rows * tile_vectors);
-          const double loads = static_cast<double>(tile_vectors) + 0.5 * static_cast<double>(tile_rows);
+          const double loads = static_cast<double>(tile_vectors) + broadcast * static_cast<double>(tile_rows);
           constexpr double kLatency = 8;  // of a multiply-add, in units of its throughput
           // The loop itself, its pointers and the tile's prologue and epilogue.
           constexpr double kOverhead = 1;

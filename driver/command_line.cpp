@@ -20,14 +20,13 @@ enum FlagGroup : uint32_t {
   kDefine = 1 << 0,     // -D
   kOptimizer = 1 << 1,  // --optimizer
   kSeed = 1 << 2,
-  kTarget = 1 << 3,   // --threads, --schedule, --isa: what machine code is made for
+  kTarget = 1 << 3,   // --threads, --schedule, --isa, --vector-units: what machine code is made for
   kCode = 1 << 4,     // --no-cache, -g
-  kVerify = 1 << 5,   // --verify-each
-  kDisable = 1 << 6,  // --disable-pass
-  kBuild = kTarget | kCode | kVerify | kDisable,
-  kJson = 1 << 7,
-  kGraph = 1 << 8,  // --graph
-  kSet = 1 << 9,    // --set
+  kDisable = 1 << 5,  // --disable-pass
+  kBuild = kTarget | kCode | kDisable,
+  kJson = 1 << 6,
+  kGraph = 1 << 7,  // --graph
+  kSet = 1 << 8,    // --set
   kModel = kDefine | kSet,
 };
 
@@ -96,13 +95,15 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
     app.add_option("--isa", o.isa, "avx2 or avx512 (default: the best that this processor has)")
         ->type_name("NAME")
         ->check(CLI::IsMember({"avx2", "avx512"}));
+    app.add_option("--vector-units", o.vector_units,
+                   "Schedule for multiply-add units of 256 or 512 bits (default: as measured here)")
+        ->type_name("BITS")
+        ->check(CLI::IsMember({256, 512}));
   }
   if ((groups & kCode) != 0) {
     app.add_flag("--no-cache", o.no_cache, "Neither read nor write the cache of machine code");
     app.add_flag("-g", o.debug_lines, "Line tables for gdb and perf");
   }
-  if ((groups & kVerify) != 0)
-    app.add_flag("--verify-each", o.verify_each, "Verify the graph after every pass");
   if ((groups & kDisable) != 0)
     app.add_option("--disable-pass", o.disabled_passes, "Leave out an optional pass")
         ->type_name("NAME")
@@ -257,10 +258,10 @@ constexpr CommandRow kCommands[] = {
     {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
      "Prints any stage of a model as text, lists a checkpoint's tensors, or shows one of them: its numbers, "
      "or its rows as pictures.",
-     kModel | kOptimizer | kTarget | kVerify | kDisable | kGraph | kJson, inspect, inspect_flags},
+     kModel | kOptimizer | kTarget | kDisable | kGraph | kJson, inspect, inspect_flags},
     {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
      "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
-     kModel | kOptimizer | kVerify | kDisable | kGraph, opt, opt_flags},
+     kModel | kOptimizer | kDisable | kGraph, opt, opt_flags},
     {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
      "Runs a small program: every value, the loss, each gradient, and what steps of an optimizer make of "
      "them.",
@@ -293,7 +294,7 @@ constexpr CommandRow kCommands[] = {
      "Puts runs side by side: what they reached, and which settings differ.", kJson, compare, compare_flags},
     {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
      "Compares each parameter's gradient with central differences, in double precision.",
-     kModel | kSeed | kVerify | kJson, gradcheck, gradcheck_flags},
+     kModel | kSeed | kJson, gradcheck, gradcheck_flags},
     {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
      "Times training steps on generated data in memory.", kModel | kBuild | kJson, bench, bench_flags},
     {"passes", "", 0, 0, "nnc passes --json",

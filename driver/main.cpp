@@ -4,8 +4,10 @@
 #include <new>
 
 #include "driver/command_line.h"
+#include "support/check.h"
 
 int main(int argc, char** argv) {
+  nnc::report_crashes();
   nnc::driver::Console console;
   nnc::driver::Options options;
   const nnc::driver::CommandLine line = nnc::driver::parse_command_line(argc, argv, options, console);

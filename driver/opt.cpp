@@ -2,7 +2,6 @@
 // whole pipeline runs. `differentiate`, a stage and not a pass, may be named too.
 #include "driver/commands.h"
 #include "driver/session.h"
-#include "ir/verify.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
@@ -45,17 +44,9 @@ Result<std::vector<std::string>> default_passes(Session& session) {
   return names;
 }
 
-// The verifier's complaints are our own mistakes, but here the user is looking for exactly those.
-bool sound(Session& session, std::string_view pass, const Graph& graph) {
-  const std::vector<std::string> broken = verify(graph);
-  for (const std::string& sentence : broken)
-    session.console.message(fmt::format("nnc: error: after {}: {}\n", pass, sentence));
-  return broken.empty();
-}
-
 Result<Graph> run_one(Session& session, const std::string& name, const Graph& graph) {
   if (name == passes::kDifferentiate) return passes::differentiate(graph, session.diagnostics);
-  return passes::find_pass(name)->run(graph);
+  return passes::run_pass(*passes::find_pass(name), graph);
 }
 
 }  // namespace
@@ -75,7 +66,6 @@ int opt(const Options& options, Console& console) {
     Result<Graph> done = run_one(session, name, graph);
     if (!done) return session.leave();
     graph = std::move(*done);
-    if (options.verify_each && !sound(session, name, graph)) return session.leave(1);
     if (!options.print_changed) continue;
     const std::string before = std::exchange(text, print(graph));
     if (text == before)

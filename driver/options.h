@@ -30,9 +30,9 @@ struct Options {
   int threads = 0;       // --threads; 0: as many as this process may run on
   std::string schedule;  // --schedule=none|random:SEED; empty: the scheduler's choice
   std::string isa;       // --isa=avx2|avx512; empty: this processor
+  int vector_units = 0;  // --vector-units=256|512; 0: this processor's
   bool no_cache = false;
   bool debug_lines = false;  // -g
-  bool verify_each = false;
   std::vector<std::string> disabled_passes;
 
   // Reports.

@@ -317,7 +317,6 @@ Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage u
   passes::PipelineOptions options;
   options.until = until;
   options.disabled = *disabled;
-  options.verify_each = session.options.verify_each;
   return passes::run_pipeline(graph, options, session.diagnostics);
 }
 
@@ -329,6 +328,7 @@ CodegenOptions codegen_options(const Options& options) {
   if (options.schedule.starts_with(prefix))
     codegen.schedule_seed = std::stoull(options.schedule.substr(prefix.size()));
   codegen.isa = options.isa;
+  codegen.vector_units = options.vector_units;
   codegen.use_cache = !options.no_cache;
   return codegen;
 }

@@ -73,7 +73,7 @@ Result<Graph> choose_graph(Session& session, const Module& module);
 // What --disable-pass names; an error for what is no optional pass.
 Result<std::vector<std::string>> disabled_passes(Session& session);
 
-// The pipeline with --disable-pass and --verify-each, up to `until`.
+// The pipeline with --disable-pass, up to `until`.
 Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage until);
 
 CodegenOptions codegen_options(const Options& options);

@@ -140,4 +140,33 @@ bool same_task(const Kernel& kernel, const std::vector<Index>& load, const std::
   return true;
 }
 
+bool loads(const Kernel& kernel, const Statement& statement, BufferId buffer) {
+  std::vector<ExprId> open;
+  const auto subscripts = [&](const std::vector<Index>& element) {
+    for (const Index& index : element)
+      if (index.computed.valid()) open.push_back(index.computed);
+  };
+  each_store(statement, [&](const Store& store) {
+    open.push_back(store.value);
+    subscripts(store.index);
+  });
+  if (const auto* reduce = std::get_if<Reduce>(&statement.body)) open.push_back(reduce->value);
+  if (const auto* contract = std::get_if<Contract>(&statement.body)) {
+    open.push_back(contract->a);
+    open.push_back(contract->b);
+  }
+  std::vector<bool> seen(kernel.exprs.size(), false);
+  while (!open.empty()) {
+    const ExprId id = open.back();
+    open.pop_back();
+    if (seen[id.index]) continue;
+    seen[id.index] = true;
+    const Expr& e = kernel.exprs[id];
+    if (e.kind == ExprKind::load && e.buffer == buffer) return true;
+    open.insert(open.end(), e.operands.begin(), e.operands.end());
+    subscripts(e.subscripts);
+  }
+  return false;
+}
+
 }  // namespace nnc::kernel

@@ -2,6 +2,7 @@
 // apart. The verifier rests on it.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "ir/kernel.h"
@@ -29,5 +30,20 @@ std::vector<bool> split_axes(const Kernel& kernel);
 
 // Whether a load that hits an element that some task stores is sure to be in the same task.
 bool same_task(const Kernel& kernel, const std::vector<Index>& load, const std::vector<Index>& store);
+
+// Calls visit(Store) for each store of a statement; those inside a `for` are statements of their own.
+template <class Visit>
+void each_store(const Statement& statement, Visit visit) {
+  if (const auto* map = std::get_if<Map>(&statement.body))
+    std::for_each(map->stores.begin(), map->stores.end(), visit);
+  if (const auto* reduce = std::get_if<Reduce>(&statement.body))
+    std::for_each(reduce->stores.begin(), reduce->stores.end(), visit);
+  if (const auto* contract = std::get_if<Contract>(&statement.body))
+    std::for_each(contract->stores.begin(), contract->stores.end(), visit);
+  if (const auto* scatter = std::get_if<Scatter>(&statement.body)) visit(scatter->store);
+}
+
+// Whether a statement's values or subscripts load from the buffer (the sum that a scatter adds to is not loaded).
+bool loads(const Kernel& kernel, const Statement& statement, BufferId buffer);
 
 }  // namespace nnc::kernel

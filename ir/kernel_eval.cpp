@@ -423,6 +423,7 @@ void evaluate(const Program& program, std::span<std::byte* const> memory) {
   std::vector<std::vector<std::byte>> constants;
   for (size_t i = 0; i < places.size(); ++i) {
     const Slot& slot = program.slots[SlotId{static_cast<uint32_t>(i)}];
+    if (slot.in_place_of.valid()) places[i] = memory[slot.in_place_of.index];
     if (slot.kind == Slot::Kind::constant) places[i] = constants.emplace_back(constant_bytes(slot)).data();
   }
   for (const Item& item : program.items) {

@@ -10,9 +10,14 @@
 //   P6  between two barriers, what one launch writes no other reads or writes
 //   P7  temporaries, and outputs that replace nothing, are written before they are read
 //   P8  its kernels are sound
+//   P9  a param or state that an output is in place of is written through that output only, and once anything is
+//       written there, is read through it only: whoever reads the old value comes before
+//   P10 a launch that finds the old value where it writes the new one reads it no later than it writes: no statement
+//       after the one that writes, and none beside it in a loop, loads from there
 #include <algorithm>
 #include <unordered_set>
 
+#include "ir/kernel_access.h"
 #include "ir/kernel_verify.h"
 
 namespace nnc::kernel {
@@ -22,7 +27,10 @@ namespace {
 class ProgramVerifier {
  public:
   explicit ProgramVerifier(const Program& program)
-      : p_(program), written_(program.slots.size(), false), access_(program.slots.size()) {}
+      : p_(program),
+        replaced_(program.slots.size(), false),
+        written_(program.slots.size(), false),
+        access_(program.slots.size()) {}
 
   std::vector<ProgramFinding> run() {
     bool kernels_alone = p_.slots.empty() && p_.items.empty();
@@ -55,7 +63,6 @@ class ProgramVerifier {
 
   void slots() {
     std::unordered_set<std::string_view> names;
-    std::vector<bool> replaced(p_.slots.size(), false);
     for (const Slot& slot : p_.slots) {
       std::string who = "slot " + tick(slot.name);
       if (slot.name.empty()) found("a slot has no name");
@@ -77,8 +84,8 @@ class ProgramVerifier {
         found(who + " is in place of " + tick(other.name) + ": only an output may replace a param or state");
       if (slot.type != other.type || slot.layout != other.layout)
         found(who + " is in place of " + tick(other.name) + ", which has another type or layout");
-      if (replaced[slot.in_place_of.index]) found(tick(other.name) + " is replaced twice");
-      replaced[slot.in_place_of.index] = true;
+      if (replaced_[slot.in_place_of.index]) found(tick(other.name) + " is replaced twice");
+      replaced_[slot.in_place_of.index] = true;
     }
   }
 
@@ -149,6 +156,16 @@ class ProgramVerifier {
         slot.kind == Slot::Kind::temporary || (slot.kind == Slot::Kind::output && !slot.in_place_of.valid());
     if (reads && comes_from_here && !written_[id.index])
       found(who + "it reads " + tick(slot.name) + " before anything is written there");
+    if (writes && replaced_[id.index])
+      found(who + "it writes " + tick(slot.name) + ", which an output is in place of");
+    if (reads && replaced_[id.index] && written_[id.index])
+      found(who + "it reads the old " + tick(slot.name) + ", where the new one has been written");
+    if (buffer.space == Space::inout && slot.in_place_of.valid()) {
+      bool stored = false;
+      if (reads_after_store(kernel, BufferId{static_cast<uint32_t>(i)}, kernel.body, stored))
+        found(who + "it reads the old " + tick(p_.slots[slot.in_place_of].name) +
+              " after it has written the new one");
+    }
     Access& access = access_[memory(id).index];
     if (access.interval != interval_) access = {interval_, {}, {}};
     bool clash = access.writer && *access.writer != *item_;
@@ -162,7 +179,23 @@ class ProgramVerifier {
     if (reads) access.reader = item_;
   }
 
+  // P10: whether a statement loads from `buffer` after one has stored there; `stored` is kept across statements.
+  static bool reads_after_store(const Kernel& kernel, BufferId buffer, const Block& block, bool& stored) {
+    for (const Statement& statement : block) {
+      if (const auto* loop = std::get_if<For>(&statement.body)) {
+        // What follows a statement in a loop comes before it in the next round.
+        for (int round = 0; round < 2; ++round)
+          if (reads_after_store(kernel, buffer, loop->body, stored)) return true;
+        continue;
+      }
+      if (stored && loads(kernel, statement, buffer)) return true;
+      each_store(statement, [&](const Store& store) { stored |= store.buffer == buffer; });
+    }
+    return false;
+  }
+
   const Program& p_;
+  std::vector<bool> replaced_;  // by slot: an output is in place of it
   std::vector<ProgramFinding> findings_;
   std::optional<size_t> item_;
   size_t interval_ = 0;

@@ -1,14 +1,16 @@
-// The graph verifier: the invariants V1 to V6 of ir/verify.h, numbered in the code. It takes nothing for
+// The graph verifier: the invariants V1 to V7 of ir/verify.h, numbered in the code. It takes nothing for
 // granted, not even that operands exist: passes' bugs and parsed text both come here.
 #include "ir/verify.h"
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
+#include "ir/element_expr.h"
 #include "ir/graph_text.h"
 #include "ir/ops/support.h"
 
@@ -47,6 +49,7 @@ class Verifier {
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) node(NodeId{i});
     inputs();
     outputs();
+    if (findings_.empty()) groups();
     return std::move(findings_);
   }
 
@@ -183,6 +186,31 @@ class Verifier {
                                              type_text(graph_.type(output.value)), names_.of(input),
                                              type_text(graph_.type({input, 0}))));
     }
+  }
+
+  void groups() {                                  // V7
+    std::map<uint32_t, std::set<uint32_t>> reads;  // what each group needs directly
+    for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+      const uint32_t group = graph_.nodes[NodeId{i}].group;
+      if (group == kNoGroup) continue;
+      std::set<uint32_t>& needs = reads[group];
+      for (const Read& read : reads_of(graph_, NodeId{i}))
+        if (const uint32_t from = graph_.node(read.value).group; from != kNoGroup && from != group)
+          needs.insert(from);
+    }
+    // Whatever can run, runs; what is left waits for itself.
+    for (bool any = true; any;) {
+      any = false;
+      for (auto at = reads.begin(); at != reads.end();) {
+        std::erase_if(at->second, [&](uint32_t from) { return !reads.contains(from); });
+        const bool runs = at->second.empty();
+        any |= runs;
+        at = runs ? reads.erase(at) : std::next(at);
+      }
+    }
+    for (const auto& [group, needs] : reads)
+      fault({},
+            fmt::format("the kernel of group {} waits for itself, through group {}", group, *needs.begin()));
   }
 
   const Graph& graph_;

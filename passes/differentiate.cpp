@@ -209,6 +209,7 @@ class Gradient {
 }  // namespace
 
 Result<Graph> differentiate(const Graph& graph, Diagnostics& diagnostics) {
+  const WorkingOn work = working_on("differentiate", graph);
   size_t errors_before = diagnostics.error_count();
   Rewriter rewriter(graph);
   for (NodeId id : node_ids(graph)) {
@@ -225,7 +226,7 @@ Result<Graph> differentiate(const Graph& graph, Diagnostics& diagnostics) {
     rewriter.set(id, gradient.compute(node.spans, diagnostics));
   }
   if (diagnostics.error_count() > errors_before) return Failure();
-  return rewriter.finish();
+  return verified("differentiate", rewriter.finish());
 }
 
 }  // namespace nnc::passes

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "passes/pass.h"
 #include "passes/rewrite.h"
@@ -98,9 +99,12 @@ class Matcher {
       const auto& form = algebra.form({id, 0});
       if (!form || found_.contains(id)) continue;
       auto p = algebra.probabilities(*form);
-      if (p && *p == 1 && algebra.is_full(graph_.nodes[id].types[0].shape)) {
-        found_.emplace(id, Replacement{Replacement::What::probabilities, c.z, c.label, {}, {}});
-      }
+      if (!p || *p != 1 || !algebra.is_full(graph_.nodes[id].types[0].shape)) continue;
+      // Only here does the label come to stand before a node that did not need it: where it is computed from
+      // these very probabilities, they stay what they are.
+      if (needs(c.label.node, id)) continue;
+      found_.emplace(id, Replacement{Replacement::What::probabilities, c.z, c.label, {}, {}});
+      waits_for_.emplace(id, c.label.node);
     }
     done_.push_back(std::move(algebra));
   }
@@ -155,9 +159,26 @@ class Matcher {
     return true;
   }
 
+  // Whether `from` is computed from `target`, in the graph or by what replaces its nodes so far.
+  bool needs(NodeId from, NodeId target) const {
+    std::vector<NodeId> open = {from};
+    std::unordered_set<NodeId> seen = {from};
+    while (!open.empty()) {
+      const NodeId id = open.back();
+      open.pop_back();
+      if (id == target) return true;
+      for (Value operand : graph_.nodes[id].operands)
+        if (seen.insert(operand.node).second) open.push_back(operand.node);
+      if (auto label = waits_for_.find(id); label != waits_for_.end() && seen.insert(label->second).second)
+        open.push_back(label->second);
+    }
+    return false;
+  }
+
   const Graph& graph_;
   std::vector<SoftmaxAlgebra> done_;
   std::unordered_map<NodeId, Replacement> found_;
+  std::unordered_map<NodeId, NodeId> waits_for_;  // replaced probabilities → the label that they now need
 };
 
 // Emits the fused ops into the new graph, one softmax_xent for each (z, label).

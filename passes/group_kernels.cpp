@@ -5,7 +5,7 @@
 //  - rows: reductions and elementwise work that all leave the same leading axes (the domain) alone, so that
 //    one task can compute a row of everything without another task's results.
 // Broadcasts, slices and other views, and values that depend on inputs and constants only, belong to no
-// group: whoever reads them computes them again. So do cheap values that only other groups read (a mask h >
+// group unless they have to lie in memory: whoever reads them computes them again. So do cheap values that only other groups read (a mask h >
 // 0), if they read one stored value.
 //   %0 = matmul x, w {transpose_b} : f32[128, 10]          in 0
 //   %1 = broadcast b {shape=[128, 10], axes=[1]} : f32[128, 10]
@@ -52,16 +52,35 @@ class Grouping {
   }
 
   Graph run() {
+    find_needed_in_memory();
     for (NodeId id : node_ids(g_)) place(id);
-    for (const Output& output : g_.outputs)
-      if (g_.node(output.value).group == kNoGroup && g_.node(output.value).op != Op::input)
-        start(output.value.node, false);
     recompute_cheap();
     return std::move(g_);
   }
 
  private:
   std::vector<Read> reads(NodeId id) const { return reads_of(g_, id); }
+
+  // What leaves the graph, and what a contraction reads. Known before the first group, because a node's group is
+  // decided when its turn comes and only there: so `before` holds every group that is read, and groups cannot come
+  // to need each other in a circle.
+  void find_needed_in_memory() {
+    in_memory_.assign(g_.nodes.size(), 0);
+    for (const Output& output : g_.outputs) in_memory_[output.value.node.index] = 1;
+    for (const Node& node : g_.nodes)
+      if (std::holds_alternative<ContractRule>(op_def(node.op).lower))
+        for (Value operand : node.operands) in_memory_[stored_behind(operand).node.index] = 1;
+  }
+
+  // A contraction reads its operands with plain subscripts, which these ops leave plain: anything else is stored.
+  Value stored_behind(Value operand) const {
+    for (;;) {
+      const Node& node = g_.node(operand);
+      if (node.op != Op::permute && node.op != Op::slice && node.op != Op::detach && node.op != Op::broadcast)
+        return operand;
+      operand = node.operands[0];
+    }
+  }
 
   // Whether `from` needs `target`, directly or through others.
   bool depends(uint32_t from, uint32_t target) const {
@@ -134,21 +153,16 @@ class Grouping {
     const auto& lower = op_def(node.op).lower;
     NNC_CHECK(!std::holds_alternative<ExpandRule>(lower) && !std::holds_alternative<RewrittenRule>(lower),
               std::string(op_def(node.op).name) + " must be rewritten before kernels are formed");
-    if (std::holds_alternative<ContractRule>(lower)) {
-      for (Value operand : node.operands) store_operand(operand);
-      return start(id, true);
-    }
+    if (std::holds_alternative<ContractRule>(lower)) return start(id, true);
     if (node.op == Op::relayout) return start(id, false);
-    if (is_free(node)) return;
+    if (is_free(node) && !in_memory_[id.index]) return;
     const std::vector<Read> what = reads(id);
     const std::vector<uint32_t> from = candidates(what);
     if (std::holds_alternative<ReduceRule>(lower)) return place_reduction(id, what, from);
     if (from.empty()) {
-      // A scalar worth computing once (1 - beta^t) gets a place; everything else is computed where it is
-      // read.
-      const bool scalar = node.types[0].rank() == 0 && op_def(node.op).has(kExpensive);
-      if (scalar) place_scalar(id, what);
-      return;
+      // A scalar worth computing once (1 - beta^t) gets a place; everything else is computed where it is read.
+      if (node.types[0].rank() == 0 && op_def(node.op).has(kExpensive)) return place_scalar(id, what);
+      if (!in_memory_[id.index]) return;
     }
     for (uint32_t group : from)
       if (has_room(group, node.types[0].elements()) && fits(id, what, group, groups_[group].domain))
@@ -182,18 +196,7 @@ class Grouping {
     start(id, false);
   }
 
-  // A contraction reads its operands with plain subscripts, which these ops leave plain: anything else is stored first.
-  void store_operand(Value value) {
-    const Node& node = g_.node(value);
-    if (is_given(node) || node.group != kNoGroup) return;
-    if (node.op == Op::permute || node.op == Op::slice || node.op == Op::detach || node.op == Op::broadcast)
-      return store_operand(node.operands[0]);
-    start(value.node, false);
-  }
-
   void recompute_cheap() {
-    std::vector<char> is_output(g_.nodes.size(), 0);
-    for (const Output& output : g_.outputs) is_output[output.value.node.index] = 1;
     std::vector<std::vector<NodeId>> users(g_.nodes.size());
     for (NodeId id : node_ids(g_))
       for (Value operand : g_.nodes[id].operands) users[operand.node.index].push_back(id);
@@ -207,7 +210,7 @@ class Grouping {
       const NodeId id{i};
       Node& node = g_.nodes[id];
       const OpDef& def = op_def(node.op);
-      if (node.group == kNoGroup || is_output[i] || !def.has(kElementwise) || def.has(kExpensive)) continue;
+      if (node.group == kNoGroup || in_memory_[i] || !def.has(kElementwise) || def.has(kExpensive)) continue;
       if (users[i].empty() || read_within(id, node.group)) continue;
       std::set<Value> stored;
       for (const Read& read : reads(id))
@@ -224,6 +227,7 @@ class Grouping {
 
   Graph g_;
   std::vector<Group> groups_;
+  std::vector<char> in_memory_;  // by node: its group stores it
 };
 
 // Every output gets a node of its own that a kernel can write: inputs, constants and views are copied.

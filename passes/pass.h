@@ -26,9 +26,9 @@ constexpr std::string_view kDifferentiateDoc = "writes each gradient as ordinary
 struct Pass {
   std::string_view name;  // "fuse_linear": the file's name, --passes, --disable-pass
   std::string_view doc;
-  Stage stage;    // the first stage it belongs to
-  bool required;  // the code generator cannot do without it
-  Graph (*run)(const Graph& graph);
+  Stage stage;                       // the first stage it belongs to
+  bool required;                     // the code generator cannot do without it
+  Graph (*run)(const Graph& graph);  // by run_pass() only
 };
 
 #define NNC_PASS(name, stage, required, doc) Graph name(const Graph& graph);
@@ -41,7 +41,6 @@ const Pass* find_pass(std::string_view name);
 struct PipelineOptions {
   Stage until = Stage::kernels;
   std::vector<std::string> disabled;  // names of optional passes; any other name is an error
-  bool verify_each = false;           // NNC_CHECK that verify() is empty after every pass
   // Called after differentiation (kDifferentiate) and after each pass; may be empty.
   std::function<void(std::string_view pass, const Graph& after, double ms)> observe;
 };
@@ -50,13 +49,17 @@ struct PipelineOptions {
 // where `disabled` names no pass or a required one.
 Result<Graph> run_pipeline(const Graph& graph, const PipelineOptions& options, Diagnostics& diagnostics);
 
+// What one pass makes of a graph, verified: a pass that breaks an invariant is an internal error that names it and
+// writes the graph it was given to a file.
+Graph run_pass(const Pass& pass, const Graph& graph);
+
 // Exactly these passes, in this order, on a graph that may still hold `grad` nodes.
 Graph run_passes(const Graph& graph, std::span<const Pass* const> passes);
 
 // Replaces every `grad` node by ordinary graph, inner ones first, so that derivatives of derivatives work. An
 // input that no gradient reaches is reported (where the path ends); a path cut by a written `detach` gives
 // zeros and a warning, and so does a derivative that is zero everywhere, except that of a parameter, which is
-// an error.
+// an error. What comes out is verified, as by run_pass().
 Result<Graph> differentiate(const Graph& graph, Diagnostics& diagnostics);
 
 }  // namespace nnc::passes

@@ -1,18 +1,21 @@
 // Rebuilding graphs, and the small questions that patterns ask.
 #include "passes/rewrite.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <unordered_set>
 
-#include "support/check.h"
+#include "ir/verify.h"
 
 namespace nnc::passes {
 
-Rewriter::Rewriter(const Graph& source, Builder::Interning interning)
-    : source_(source), builder_(result_, interning) {
+Rewriter::Rewriter(const Graph& source, NodeRule rule, Builder::Interning interning)
+    : source_(source), rule_(std::move(rule)), builder_(result_, interning) {
   result_.name = source.name;
   map_.resize(source.nodes.size());
+  in_progress_.resize(source.nodes.size(), 0);
   for (NodeId id : source.inputs) {
     const Node& node = source.nodes[id];
     const auto& attrs = std::get<InputAttrs>(node.attrs);
@@ -24,11 +27,54 @@ Rewriter::Rewriter(const Graph& source, Builder::Interning interning)
   builder_.set_spans({});
 }
 
-std::vector<Value> Rewriter::operands(NodeId old) const {
+Value Rewriter::operator[](Value old) {
+  if (map_[old.node].empty()) require(old.node);
+  return map_[old.node][old.result];
+}
+
+std::vector<Value> Rewriter::operands(NodeId old) {
   std::vector<Value> mapped;
   mapped.reserve(source_.nodes[old].operands.size());
   for (Value value : source_.nodes[old].operands) mapped.push_back((*this)[value]);
   return mapped;
+}
+
+// Rebuilds `old` and what it needs, ascending, so that a long chain does not become a deep recursion.
+void Rewriter::require(NodeId old) {
+  NNC_CHECK(rule_, "a node is used before it was given a meaning");
+  std::vector<NodeId> missing;
+  std::vector<NodeId> open = {old};
+  std::unordered_set<NodeId> seen = {old};
+  while (!open.empty()) {
+    const NodeId id = open.back();
+    open.pop_back();
+    NNC_CHECK(!in_progress_[id], "a rewrite of " + std::string(op_def(source_.nodes[id].op).name) +
+                                     " asks for a value that needs the rewritten one");
+    missing.push_back(id);
+    for (Value operand : source_.nodes[id].operands)
+      if (map_[operand.node].empty() && seen.insert(operand.node).second) open.push_back(operand.node);
+  }
+  std::sort(missing.begin(), missing.end());
+  for (NodeId id : missing)
+    if (map_[id].empty()) apply_rule(id);
+}
+
+void Rewriter::apply_rule(NodeId old) {
+  const Node& node = source_.nodes[old];
+  SpanSet around = builder_.set_spans(node.spans);
+  in_progress_[old] = 1;
+  if (auto values = rule_(*this, old, node)) {
+    NNC_CHECK(values->size() == node.types.size(), "a rule must give a value for each result");
+    for (size_t i = 0; i < values->size(); ++i) {
+      NNC_CHECK(builder_.type((*values)[i]) == node.types[i],
+                std::string(op_def(node.op).name) + " changed type in a rewrite");
+    }
+    set(old, std::move(*values));
+  } else {
+    copy(old);
+  }
+  in_progress_[old] = 0;
+  builder_.set_spans(std::move(around));
 }
 
 Graph Rewriter::finish() {
@@ -40,24 +86,22 @@ Graph Rewriter::finish() {
   return without_dead(result_);
 }
 
-Graph rebuild(const Graph& source, const NodeRule& rule, Builder::Interning interning) {
-  Rewriter rewriter(source, interning);
-  for (NodeId id : node_ids(source)) {
-    const Node& node = source.nodes[id];
-    if (node.op == Op::input) continue;
-    rewriter.builder().set_spans(node.spans);
-    if (auto values = rule(rewriter, id, node)) {
-      NNC_CHECK(values->size() == node.types.size(), "a rule must give a value for each result");
-      for (size_t i = 0; i < values->size(); ++i) {
-        NNC_CHECK(rewriter.builder().type((*values)[i]) == node.types[i],
-                  std::string(op_def(node.op).name) + " changed type in a rewrite");
-      }
-      rewriter.set(id, std::move(*values));
-    } else {
-      rewriter.copy(id);
-    }
-  }
+Graph rebuild(const Graph& source, NodeRule rule, Builder::Interning interning) {
+  Rewriter rewriter(source, std::move(rule), interning);
+  for (NodeId id : node_ids(source))
+    for (uint32_t r = 0; r < source.nodes[id].types.size(); ++r) rewriter[Value{id, r}];
   return rewriter.finish();
+}
+
+WorkingOn working_on(std::string_view pass, const Graph& graph) {
+  return {"the pass " + std::string(pass) + " on @" + graph.name, ".nnir", [&graph] { return print(graph); }};
+}
+
+Graph verified(std::string_view pass, Graph after) {
+  std::string broken;
+  for (const std::string& sentence : verify(after)) broken += "\n  " + sentence;
+  NNC_CHECK(broken.empty(), "after " + std::string(pass) + ":" + broken);
+  return after;
 }
 
 Graph without_dead(const Graph& graph) {

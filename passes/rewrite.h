@@ -9,14 +9,24 @@
 
 #include "ir/builder.h"
 #include "ir/graph.h"
+#include "support/check.h"
 
 namespace nnc::passes {
 
+class Rewriter;
+
+// The new results of node `id`, or nothing to have it copied. Nodes made in the rule carry the old node's
+// spans. A rule may ask for the new value of any node that does not need `id` itself, also of a later one.
+using NodeRule = std::function<std::optional<std::vector<Value>>(Rewriter&, NodeId id, const Node& node)>;
+
 // Builds a new graph from `source`, which must outlive it. The inputs are there from the start, in signature
-// order; every other node must be given a meaning with `copy` or `set`, in order.
+// order. With a rule, every other node is rebuilt when its new value is first asked for; without one, each must
+// be given a meaning with `copy` or `set`, in order.
 class Rewriter {
  public:
-  explicit Rewriter(const Graph& source, Builder::Interning interning = Builder::Interning::off);
+  explicit Rewriter(const Graph& source, Builder::Interning interning = Builder::Interning::off)
+      : Rewriter(source, NodeRule(), interning) {}
+  Rewriter(const Graph& source, NodeRule rule, Builder::Interning interning);
   Rewriter(const Rewriter&) = delete;
   Rewriter& operator=(const Rewriter&) = delete;
 
@@ -25,8 +35,8 @@ class Rewriter {
   Builder& builder() { return builder_; }
 
   // The new value that stands for an old one.
-  Value operator[](Value old) const { return map_[old.node][old.result]; }
-  std::vector<Value> operands(NodeId old) const;
+  Value operator[](Value old);
+  std::vector<Value> operands(NodeId old);
 
   // An old node's results are these new values.
   void set(NodeId old, std::vector<Value> values) { map_[old] = std::move(values); }
@@ -37,17 +47,24 @@ class Rewriter {
   Graph finish();
 
  private:
+  void require(NodeId old);
+  void apply_rule(NodeId old);
+
   const Graph& source_;
+  NodeRule rule_;
   Graph result_;
   Builder builder_;
   IdVector<NodeId, std::vector<Value>> map_;
+  IdVector<NodeId, char> in_progress_;
 };
 
-// The new results of node `id`, or nothing to have it copied. Nodes made in the rule carry the old node's
-// spans.
-using NodeRule = std::function<std::optional<std::vector<Value>>(Rewriter&, NodeId id, const Node& node)>;
-Graph rebuild(const Graph& source, const NodeRule& rule,
-              Builder::Interning interning = Builder::Interning::off);
+// The source with the rule applied to every node but the inputs.
+Graph rebuild(const Graph& source, NodeRule rule, Builder::Interning interning = Builder::Interning::off);
+
+// For reports of internal errors: the pass and the graph it was given, which must outlive this.
+WorkingOn working_on(std::string_view pass, const Graph& graph);
+// Checked: what a pass has made is sound.
+Graph verified(std::string_view pass, Graph after);
 
 // The graph without the nodes that no output needs. Inputs stay: they are the signature.
 Graph without_dead(const Graph& graph);

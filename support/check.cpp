@@ -1,16 +1,109 @@
+// Reports of internal errors: failed checks and crashes.
 #include "support/check.h"
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include <unistd.h>
 
 namespace nnc {
+namespace {
+
+thread_local WorkingOn* innermost = nullptr;
+
+constexpr char kPlea[] = "This is a bug in nnc, not in your model; please report it with the command you ran";
+
+// Beside other files that may be deleted at any time; numbered by process, so that two runs do not meet.
+std::string report_path(const std::string& extension) {
+  std::error_code error;
+  std::filesystem::path folder = std::filesystem::temp_directory_path(error);
+  if (error) folder = ".";
+  return (folder / ("nnc-internal-error-" + std::to_string(::getpid()) + extension)).string();
+}
+
+[[noreturn]] void leave() {
+  std::fflush(nullptr);
+  std::_Exit(1);
+}
+
+}  // namespace
+
+WorkingOn::WorkingOn(std::string what, std::string extension, std::function<std::string()> text)
+    : what_(std::move(what)),
+      extension_(std::move(extension)),
+      text_(std::move(text)),
+      around_(std::exchange(innermost, this)) {}
+
+WorkingOn::~WorkingOn() {
+  innermost = around_;
+}
+
+void report_work() {
+  const WorkingOn* work =
+      std::exchange(innermost, nullptr);  // a second failure, while reporting, reports nothing
+  if (work == nullptr) {
+    std::fprintf(stderr, "%s.\n", kPlea);
+    return;
+  }
+  std::fprintf(stderr, "It happened in %s.\n", work->what_.c_str());
+  const std::string path = report_path(work->extension_);
+  const std::string text = work->text_();
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (file != nullptr && std::fclose(file) == 0 && written)
+    std::fprintf(stderr, "%s and the file %s, which holds what it worked on.\n", kPlea, path.c_str());
+  else
+    std::fprintf(stderr, "%s.\n", kPlea);
+}
 
 void check_failed(const char* condition, const char* file, int line, const std::string& message) {
-  std::fprintf(stderr,
-               "nnc: internal error at %s:%d: %s does not hold: %s\n"
-               "This is a bug in nnc, not in your model; please report it with the command you ran.\n",
-               file, line, condition, message.c_str());
-  std::abort();
+  std::fprintf(stderr, "nnc: internal error at %s:%d: %s does not hold: %s\n", file, line, condition,
+               message.c_str());
+  report_work();
+  leave();
+}
+
+namespace {
+
+constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+
+// The message alone is sure to come out. What follows allocates, which a broken heap may not survive: then the
+// second signal ends the process where it is.
+void on_crash(int signal) {
+  for (int other : kCrashes) std::signal(other, [](int) { std::_Exit(1); });
+  sigset_t crashes;
+  sigemptyset(&crashes);
+  for (int other : kCrashes) sigaddset(&crashes, other);
+  sigprocmask(SIG_UNBLOCK, &crashes, nullptr);
+  const char* what = signal == SIGSEGV   ? "nnc: internal error: memory that is not there was used\n"
+                     : signal == SIGBUS  ? "nnc: internal error: memory could not be read\n"
+                     : signal == SIGABRT ? "nnc: internal error: a library gave up\n"
+                                         : "nnc: internal error: an instruction could not be run\n";
+  size_t size = 0;
+  while (what[size] != '\0') ++size;
+  if (::write(STDERR_FILENO, what, size) < 0) std::_Exit(1);
+  report_work();
+  std::_Exit(1);
+}
+
+}  // namespace
+
+void report_crashes() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they have reports of their own
+  // A stack that has run out cannot hold the handler: it gets one of its own.
+  static char stack[64 << 10];
+  stack_t alternate{};
+  alternate.ss_sp = stack;
+  alternate.ss_size = sizeof stack;
+  sigaltstack(&alternate, nullptr);
+  struct sigaction action {};
+  action.sa_handler = on_crash;
+  action.sa_flags = SA_ONSTACK;
+  for (int signal : kCrashes) sigaction(signal, &action, nullptr);
+#endif
 }
 
 }  // namespace nnc

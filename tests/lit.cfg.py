@@ -1,5 +1,6 @@
 # lit's view of tests/: every *.test, *.nn, *.nnir and *.nnk file outside Inputs/ is a test with RUN lines, run by bash.
 #   %nnc      the program under test          %src   the repository's root
+#   %build    the build folder                %sanitized   1 under a sanitizer, else 0
 #   exits N   tests/bin: checks an exit code  split-file, FileCheck, not   LLVM's tools
 import os
 import subprocess
@@ -9,7 +10,7 @@ import lit.formats
 config.name = "nnc"
 config.test_format = lit.formats.ShTest(execute_external=True)
 config.suffixes = [".test", ".nn", ".nnir", ".nnk"]
-config.excludes = ["Inputs", "unit", "bin", "hold", "CMakeLists.txt"]
+config.excludes = ["Inputs", "unit", "bin", "hold", "broken", "CMakeLists.txt"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.build_dir, "tests", "lit")
 
@@ -24,6 +25,8 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
         config.environment[name] = os.environ[name]
 
 config.substitutions.append(("%nnc", os.path.join(config.build_dir, "nnc")))
+config.substitutions.append(("%build", config.build_dir))
+config.substitutions.append(("%sanitized", "1" if config.sanitized else "0"))
 config.substitutions.append(("%src", config.source_dir))
 
 if config.sanitized:

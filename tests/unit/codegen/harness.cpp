@@ -229,7 +229,6 @@ Graph prepare(const std::string& text) {
   INFO(render_all(diagnostics, sources));
   REQUIRE(graph.ok());
   passes::PipelineOptions options;
-  options.verify_each = true;
   Result<Graph> ready = passes::run_pipeline(*graph, options, diagnostics);
   INFO(render_all(diagnostics, sources));
   REQUIRE(ready.ok());

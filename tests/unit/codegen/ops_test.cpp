@@ -46,7 +46,6 @@ void check(Op op, const std::vector<TensorType>& operands, const Attrs& attrs, d
   passes::PipelineOptions options;
   // Algebra would replace some ops by others; here each op is meant.
   options.disabled = {"simplify", "fold_constants"};
-  options.verify_each = true;
   const Result<Graph> ready = passes::run_pipeline(graph, options, diagnostics);
   REQUIRE(ready.ok());
 

@@ -80,7 +80,7 @@ TEST_CASE("kernels may stand before the program") {
   CHECK(alone.substr(0, 16) == "kernel @gradient");
 }
 
-TEST_CASE("P1 to P7: what is wrong with a program") {
+TEST_CASE("P1 to P10: what is wrong with a program") {
   check_refused("", "expected `program` or `kernel`, found the end of the text");
   check_refused("slot x: input f32[]", "expected `program` or `kernel`, found `slot`");
   check_refused(kText + "program @more { }", "a second program in one text");
@@ -111,6 +111,24 @@ TEST_CASE("P1 to P7: what is wrong with a program") {
   CHECK(errors_of(twice, true) == "");
   check_refused(changed("  barrier\n  launch @step(dw, lr, w.new)", "  launch @step(x, lr, w.new)"),
                 "no barrier between it and @gradient, which reads `w.new`");
+  check_refused(changed("lr, w.new)", "lr, w)"), "it writes `w`, which an output is in place of");
+  check_refused(changed("launch @step(dw, lr, w.new)",
+                        "launch @step(dw, lr, w.new)\n  barrier\n  launch @gradient(x, w, dw, loss)"),
+                "it reads the old `w`, where the new one has been written");
+  CHECK(errors_of(changed("launch @step(dw, lr, w.new)",
+                          "launch @step(dw, lr, w.new)\n  barrier\n  launch @gradient(x, w.new, dw, loss)"),
+                  true) == "");
+  // A state is overwritten, and then read as if it were the old one; also where the loop comes round.
+  const std::string writes = "map i {\n    w[i] = w[i] - f32(lr[]) * dw[i]\n  }";
+  const std::string copies = "\n  map i {\n    t[i] = w[i]\n  }";
+  const auto step = [&](const std::string& body) {
+    std::string text = changed("\n  " + writes, "\n  local t: f32[i]" + body);
+    return text;
+  };
+  check_refused(step("\n  " + writes + copies), "it reads the old `w` after it has written the new one");
+  CHECK(errors_of(step(copies + "\n  " + writes), true) == "");
+  check_refused(step("\n  for n:2 {" + copies + "\n  " + writes + "\n  }"),
+                "it reads the old `w` after it has written the new one");
   // The place is that of the launch.
   CHECK(errors_of(changed("  barrier\n", ""), true).find("test.nnk:9:3") != std::string::npos);
   // Kernels are verified too.

@@ -113,7 +113,6 @@ std::string difference(const std::vector<double>& got, const std::vector<double>
 Compiled::Compiled(const Graph& graph, int threads) {
   Diagnostics diagnostics;
   passes::PipelineOptions pipeline;
-  pipeline.verify_each = true;
   const Result<Graph> ready = passes::run_pipeline(graph, pipeline, diagnostics);
   REQUIRE(ready.ok());
   CodegenOptions options;

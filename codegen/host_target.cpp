@@ -1,0 +1,118 @@
+// What the processor is: instruction sets and caches as it says itself, the width of its multiply-add units as
+// measured, since processors with the same instructions differ in it and no instruction tells.
+#include "codegen/host_target.h"
+
+#include <llvm/ADT/StringMap.h>
+#include <llvm/TargetParser/Host.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "codegen/object_cache.h"
+
+namespace nnc::codegen {
+namespace {
+
+// `rounds` times ten multiply-adds that do not wait for each other: enough for two units with a latency of four cycles.
+#define NNC_MULTIPLY_ADDS(vector)                                                                        \
+  asm volatile(                                                                                          \
+      "vzeroall\n 1: .irp r, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10\n"                                            \
+      "vfmadd231ps %%" vector "0, %%" vector "0, %%" vector "\\r\n .endr\n dec %0\n jnz 1b\n vzeroupper" \
+      : "+r"(rounds)                                                                                     \
+      :                                                                                                  \
+      : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",   \
+        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+
+void multiply_adds_256(int64_t rounds) {
+  NNC_MULTIPLY_ADDS("ymm");
+}
+
+void multiply_adds_512(int64_t rounds) {
+  NNC_MULTIPLY_ADDS("zmm");
+}
+
+// Whether multiply-adds of 512 bits take twice as long as those of 256. The shortest of several turns each: what
+// disturbs the machine only makes one longer.
+bool are_units_split() {
+  constexpr int64_t kRounds = 1000;
+  constexpr int kTurns = 16;
+  const auto shorter = [](double best, void (*run)(int64_t)) {
+    const auto start = std::chrono::steady_clock::now();
+    run(kRounds);
+    return std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  };
+  double half = std::numeric_limits<double>::infinity();
+  double whole = half;
+  for (int i = 0; i < kTurns; ++i) {
+    half = shorter(half, multiply_adds_256);
+    whole = shorter(whole, multiply_adds_512);
+  }
+  return whole > 1.5 * half;
+}
+
+// 256 or 512. Measured by the first process on a machine; the others follow it, so that they find its machine code.
+int unit_bits(const Target& target, const CodegenOptions& options) {
+  const auto measured = [] { return are_units_split() ? 256 : 512; };
+  if (!options.use_cache) return measured();
+  const ObjectCache cache(options.cache_directory);
+  const std::string key =
+      content_hash("bits of a multiply-add unit of " + target.cpu + " " + std::to_string(target.l2_bytes));
+  const std::string wide = "512";
+  const std::string narrow = "256";
+  if (const std::optional<Object> known = cache.load(key)) {
+    const std::string text(known->begin(), known->end());
+    if (text == wide || text == narrow) return text == wide ? 512 : 256;
+  }
+  const int bits = measured();
+  const std::string& text = bits == 512 ? wide : narrow;
+  cache.store(key, Object(text.begin(), text.end()));
+  return bits;
+}
+
+}  // namespace
+
+Result<Target> host_target(const CodegenOptions& options, Diagnostics& diagnostics) {
+  Target target;
+  const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  const auto has = [&](const char* name) { return features.lookup(name); };
+  if (!has("avx2") || !has("fma")) {
+    diagnostics.error_at(DiagnosticKind::unsupported_processor, "",
+                         "this processor has no AVX2 with fused multiply-add, which nnc needs");
+    return Failure();
+  }
+  const bool avx512 = has("avx512f") && has("avx512vl") && has("avx512dq") && has("avx512bw");
+  if (options.isa == "avx512" && !avx512) {
+    diagnostics
+        .error_at(DiagnosticKind::unsupported_processor, "", "this processor has no AVX-512 (F, VL, DQ, BW)")
+        .suggest("--isa=avx2");
+    return Failure();
+  }
+  const auto cache = [](int name, int64_t otherwise) {
+    const long bytes = sysconf(name);
+    return bytes > 0 ? static_cast<int64_t>(bytes) : otherwise;
+  };
+  target.l1_bytes = cache(_SC_LEVEL1_DCACHE_SIZE, target.l1_bytes);
+  target.l2_bytes = cache(_SC_LEVEL2_CACHE_SIZE, target.l2_bytes);
+  target.isa = options.isa.empty() ? (avx512 ? "avx512" : "avx2") : options.isa;
+  if (target.isa == "avx512") {
+    target.cpu = llvm::sys::getHostCPUName().str();
+    target.features = "+avx512f,+avx512vl,+avx512dq,+avx512bw,+fma";
+    target.unit_lanes = (options.vector_units > 0 ? options.vector_units : unit_bits(target, options)) / 32;
+    return target;
+  }
+  if (options.vector_units == 512) {
+    diagnostics.error_at(DiagnosticKind::unknown_choice, "--vector-units 512", "AVX2 has vectors of 256 bits")
+        .suggest("leave out --vector-units, or --isa=avx512");
+    return Failure();
+  }
+  target.cpu = "x86-64-v3";
+  target.features = "+avx2,+fma";
+  target.vector_registers = 16;
+  target.register_lanes = 8;
+  target.unit_lanes = 8;
+  return target;
+}
+
+}  // namespace nnc::codegen
