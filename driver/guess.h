@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/run.h"
+#include "runtime/table.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
 
@@ -22,6 +23,15 @@ struct Starter {
 // A table at `path`; `label` names the column to predict ("" guesses; a number counts columns).
 Result<Starter> guess_table(const std::string& path, const std::string& label, const std::string& name,
                             Diagnostics& diagnostics);
+
+// Reads a table with what it takes, and puts that into `spec`: what the run file has to say. `unclear` is a sentence about numbers
+// that can be read in two ways, if there are such.
+Result<runtime::Table> read_unknown_table(const std::string& path, runtime::DataSpec& spec,
+                                          std::string& unclear, Diagnostics& diagnostics);
+// The same as keys of [data], each after ", ", and line by line as the user is told.
+std::string reading_keys(const runtime::DataSpec& spec);
+std::string told_reading(const runtime::DataSpec& spec, const runtime::Table& table,
+                         const std::string& unclear);
 
 // A folder of pictures, one folder per class, or of the parts train and test (or valid, validation, val).
 Result<Starter> guess_pictures(const std::string& path, const std::string& name, Diagnostics& diagnostics);

@@ -9,9 +9,8 @@
 #include "driver/guess.h"
 #include "driver/report.h"
 #include "fmt/format.h"
-#include "runtime/file.h"
+#include "runtime/moments.h"
 #include "runtime/settings.h"
-#include "runtime/table.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
@@ -32,7 +31,7 @@ struct ColumnFacts {
   bool whole = true;      // all numbers are
   bool row_count = true;  // counts the rows up by one
   double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
-  double sum = 0, squares = 0;
+  runtime::Moments moments;
   std::map<std::string, int64_t, std::less<>> values;  // distinct non-empty fields, while there are few
   bool many = false;                                   // there are not few
   std::string left_out;                                // why; empty if it is used
@@ -46,20 +45,24 @@ ColumnFacts look_at(const runtime::Table& table, int64_t position) {
   facts.name = table.column_name(position);
   facts.position = position;
   double before = 0;
+  std::map<double, std::string_view> spelling;  // of a number: as it comes first
   for (int64_t row = 0; row < table.rows; ++row) {
     const std::string_view text = table.field(row, position);
-    const FieldValue value = runtime::read_field(text);
+    const FieldValue value = runtime::read_field(text, table.numbers);
     if (value.kind == FieldKind::missing) {
       ++facts.missing;
       facts.row_count = false;
       continue;
     }
     if (!facts.many) {
-      const auto found = facts.values.find(text);
+      const bool number = value.kind == FieldKind::number;
+      // Numbers that are equal are one value, whatever they are written like.
+      const auto same = number ? spelling.try_emplace(value.number, text).first->second : text;
+      const auto found = facts.values.find(same);
       if (found != facts.values.end())
         ++found->second;
       else
-        facts.values.emplace(text, 1);
+        facts.values.emplace(same, 1);
       facts.many = facts.values.size() > std::max(kMostKinds, kMostClasses);
     }
     if (value.kind == FieldKind::text) {
@@ -73,69 +76,21 @@ ColumnFacts look_at(const runtime::Table& table, int64_t position) {
     before = value.number;
     facts.lowest = std::min(facts.lowest, value.number);
     facts.highest = std::max(facts.highest, value.number);
-    facts.sum += value.number;
-    facts.squares += value.number * value.number;
+    facts.moments.add(value.number);
   }
   return facts;
+}
+
+// A name in a comment of the model's text.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  return text;
 }
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   return text;
-}
-
-bool said_only(const Diagnostics& diagnostics, DiagnosticKind kind) {
-  return std::all_of(diagnostics.all().begin(), diagnostics.all().end(),
-                     [&](const Diagnostic& d) { return d.kind == kind; });
-}
-
-// A first line of counts ("150,4,setosa,…") where the table below has numbers: it says how many rows follow.
-bool starts_with_count(const runtime::Table& table) {
-  const FieldValue first = runtime::read_field(table.field(0, 0));
-  return first.kind == FieldKind::number && first.number == static_cast<double>(table.rows - 1);
-}
-
-// Text in the first row above columns of numbers.
-bool first_row_is_no_data(const runtime::Table& table) {
-  if (table.header || table.rows < 3) return false;
-  for (int64_t c = 0; c < table.columns; ++c) {
-    if (runtime::read_field(table.field(0, c)).kind != FieldKind::text) continue;
-    bool numbers = true;
-    for (int64_t row = 1; row < table.rows && numbers; ++row)
-      numbers = runtime::read_field(table.field(row, c)).kind != FieldKind::text;
-    if (numbers) return true;
-  }
-  return false;
-}
-
-// Reads the table with what it takes: another encoding, without a first line that is no data.
-Result<runtime::Table> read_any(const std::string& path, runtime::DataSpec& spec, Diagnostics& diagnostics) {
-  Result<runtime::Table> table = Failure{};
-  Diagnostics first;
-  for (const char* encoding : {"utf-8", "cp949", "latin1"}) {
-    spec.encoding = encoding;
-    Diagnostics said;
-    table = runtime::read_table(path, spec, said);
-    if (!table && said_only(said, DiagnosticKind::data_ragged_row) && said.all().size() == 1) {
-      Diagnostics again;
-      spec.skip = 1;
-      table = runtime::read_table(path, spec, again);
-      if (!table) spec.skip = 0;
-    }
-    if (encoding == std::string("utf-8")) first = said;
-    if (table || !said_only(said, DiagnosticKind::data_encoding)) break;
-  }
-  if (!table) {
-    for (const Diagnostic& d : first.all())
-      diagnostics.error_at(d.kind, d.location, d.message).suggest(d.help);
-    return Failure{};
-  }
-  if (!first_row_is_no_data(*table)) return table;
-  if (starts_with_count(*table))
-    spec.skip = 1;
-  else
-    spec.header = true;
-  return runtime::read_table(path, spec, diagnostics);
 }
 
 class TableGuess {
@@ -148,13 +103,10 @@ class TableGuess {
   Result<Starter> run(const std::string& label) {
     spec_.format = "csv";
     spec_.train = path_;
-    Result<runtime::Table> table = read_any(path_, spec_, diagnostics_);
+    Result<runtime::Table> table = read_unknown_table(path_, spec_, unclear_, diagnostics_);
     if (!table) return Failure{};
     table_ = std::move(*table);
     for (int64_t c = 0; c < table_.columns; ++c) columns_.push_back(look_at(table_, c));
-    std::set<std::string_view> seen;
-    for (const std::string& name : table_.names)
-      if (!seen.insert(name).second) repeated_.insert(name);
     if (table_.columns < 2 || table_.rows < 10) {
       diagnostics_.error_at(
           DiagnosticKind::data_columns, path_,
@@ -167,7 +119,7 @@ class TableGuess {
     leave_out();
     if (numbers_.empty() && kinds_.empty()) {
       diagnostics_.error_at(DiagnosticKind::data_columns, path_, "no column is left to predict from")
-          .note(why_left_out());
+          .note(why_left_out() + (unclear_.empty() ? "" : "; " + unclear_));
       return Failure{};
     }
     write_model();
@@ -339,18 +291,23 @@ class TableGuess {
     const auto outputs = classes() ? class_count() : 1;
     std::string& out = starter_.model;
     out = fmt::format("# {0}.nn — {1} from {2}, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n\n",
-                      starter_.name, label().name, std::filesystem::path(path_).filename().string());
+                      starter_.name, one_line(label().name),
+                      one_line(std::filesystem::path(path_).filename().string()));
     if (classes()) {
       out += fmt::format("model {}_net(hidden: int = {}) {{\n", starter_.name, hidden());
     } else {
-      const double mean = label().sum / static_cast<double>(table_.rows);
-      const double spread =
-          std::sqrt(std::max(0.0, label().squares / static_cast<double>(table_.rows) - mean * mean));
+      runtime::Moments& moments = label().moments;
+      for (int64_t row = 0; row < table_.rows; ++row)
+        moments.add_square(table_.value(row, label().position).number);
+      const double mean = moments.mean(), spread = moments.std();
+      // As exact beside the spread as the spread is by itself.
+      const double magnitude = std::abs(mean) > spread ? std::log10(std::abs(mean) / spread) : 0;
+      const int digits = std::min(17, 4 + static_cast<int>(std::ceil(magnitude)));
       out += fmt::format(
           "# The net works in units of its own: `center` and `spread` are about the mean and the standard "
           "deviation of\n"
-          "# {}.\nmodel {}_net(hidden: int = {}, center = {:.4g}, spread = {:.4g}) {{\n",
-          label().name, starter_.name, hidden(), mean, spread > 0 ? spread : 1);
+          "# {}.\nmodel {}_net(hidden: int = {}, center = {:.{}g}, spread = {:.4g}) {{\n",
+          one_line(label().name), starter_.name, hidden(), mean, digits, spread);
     }
     out += fmt::format("  fc1 = linear({}, hidden)\n  fc2 = linear(hidden, {})\n\n", input_size(), outputs);
     out += fmt::format("  fn forward({}) -> f32[batch, {}] =\n    {} |> fc1 |> relu |> fc2\n", parameters,
@@ -370,7 +327,7 @@ class TableGuess {
           "  # The root of the mean squared error, in the units of {2}.\n"
           "  metric error({1}, target) = spread * sqrt(mean((guess({1}) - (target - center) / spread)^2))\n\n"
           "  output prediction({1}) = center + spread * guess({1})\n}}\n",
-          parameters, arguments, label().name);
+          parameters, arguments, one_line(label().name));
     }
   }
 
@@ -380,10 +337,7 @@ class TableGuess {
   bool counted_classes() {  // 0, 1, 2 … or 1, 2, 3 …: numbers that need no list
     return label().is_number() && label().highest - label().lowest + 1 == static_cast<double>(class_count());
   }
-  std::string column(const ColumnFacts& c) const {
-    const bool unique = !table_.names.empty() && !c.name.empty() && !repeated_.contains(c.name);
-    return unique ? quote(c.name) : std::to_string(c.position);
-  }
+  std::string column(const ColumnFacts& c) const { return table_.column_ref(c.position); }
   std::string column_list(const std::vector<const ColumnFacts*>& columns) const {
     const int64_t first = columns.front()->position, last = columns.back()->position;
     if (table_.names.empty() && last - first + 1 == static_cast<int64_t>(columns.size()) &&
@@ -404,9 +358,7 @@ class TableGuess {
     out = fmt::format("# {0}.toml — how {0}.nn is trained.\nmodel = {1}\n\n", starter_.name,
                       quote(starter_.name + ".nn"));
     std::string data = fmt::format("train = {}, split = 0.8", quote(path_));
-    if (spec_.skip > 0) data += fmt::format(", skip = {}", spec_.skip);
-    if (spec_.header) data += ", header = true";
-    if (spec_.encoding != "utf-8") data += fmt::format(", encoding = {}", quote(spec_.encoding));
+    data += reading_keys(spec_);
     out += fmt::format(
         "# Four rows of five train, the fifth tests; train.seed says which.\ndata = {{ {} }}\n", data);
     if (!numbers_.empty()) {
@@ -422,9 +374,10 @@ class TableGuess {
     std::string extra;
     if (classes() && !counted_classes()) {
       std::vector<std::string> names = kind_names(label());
+      const runtime::NumberFormat& format = table_.numbers;
       if (label().is_number())
-        std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
-          return runtime::read_field(a).number < runtime::read_field(b).number;
+        std::sort(names.begin(), names.end(), [&format](const std::string& a, const std::string& b) {
+          return runtime::read_field(a, format).number < runtime::read_field(b, format).number;
         });
       extra = fmt::format(", categories = {}", list(names));
     } else if (classes() && label().lowest != 0) {
@@ -442,8 +395,7 @@ class TableGuess {
     std::string& out = starter_.told;
     out = fmt::format("{}: {} rows, {} columns{}\n", path_, count_text(table_.rows), table_.columns,
                       table_.names.empty() ? " without names" : "");
-    if (spec_.skip > 0) out += "  the first line is no data: left out\n";
-    if (spec_.encoding != "utf-8") out += fmt::format("  not UTF-8: read as {}\n", spec_.encoding);
+    out += told_reading(spec_, table_, unclear_);
     Table rows("ll");
     rows.row({label().name, classes() ? fmt::format("to predict: {} classes", class_count())
                                       : fmt::format("to predict: a number, {:.4g} to {:.4g}", label().lowest,
@@ -472,9 +424,9 @@ class TableGuess {
   const std::string& path_;
   Diagnostics& diagnostics_;
   runtime::DataSpec spec_;
+  std::string unclear_;  // about numbers that can be read in two ways
   runtime::Table table_;
   std::vector<ColumnFacts> columns_;
-  std::set<std::string> repeated_;  // names that several columns have
   size_t label_ = 0;
   std::vector<const ColumnFacts*> numbers_, kinds_;
   std::vector<std::string> kind_inputs_;

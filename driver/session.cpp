@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "driver/auto_arguments.h"
 #include "driver/programs.h"
 #include "ir/verify.h"
 #include "runtime/config.h"
@@ -156,7 +157,8 @@ Result<runtime::RunConfig> load_run(Session& session, const std::string& path) {
   Result<runtime::RunConfig> config =
       runtime::load_config(path, overrides, session.sources, session.diagnostics);
   if (!config || !good) return Failure();
-  if (!runtime::resolve_auto_arguments(*config, session.diagnostics)) return Failure();
+  if (!runtime::resolve_auto_arguments(*config, counted_inputs(*config), session.diagnostics))
+    return Failure();
   return config;
 }
 

@@ -1,9 +1,9 @@
 // Characters → tokens, one after the other. What looks like another language's notation (`**`, `&&`, `×`,
 // `1.`) is reported with ours and read as that, so that the rest of the file is still checked.
 #include "frontend/lexer.h"
+#include "support/number_text.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -249,8 +249,7 @@ void Scanner::number() {
   const std::string_view digits_text = text_.substr(begin, end - begin);
   const std::string_view suffix = text_.substr(end, at_ - end);
 
-  double value = 0;
-  const auto parsed = std::from_chars(text_.data() + begin, text_.data() + end, value);
+  const double value = read_number(digits_text).value_or(0);
   if (!suffix.empty()) {
     const bool underscore = suffix.front() == '_';
     const bool hex = digits_text == "0" && (suffix.front() == 'x' || suffix.front() == 'b');
@@ -266,15 +265,13 @@ void Scanner::number() {
     if (no_digit_before) mended.insert(0, "0");
     if (no_digit_after) mended.insert(mended.find('.') + 1, "0");
     bad_number(begin, "a number has digits on both sides of its dot", std::move(mended));
-  } else if (parsed.ec == std::errc::result_out_of_range && std::abs(value) != 0) {
+  } else if (!std::isfinite(value)) {
     bad_number(begin, fmt::format("{} is beyond what a double can hold", digits_text), "");
   } else if (integer && (value > 9007199254740992.0 ||
                          (value == 9007199254740992.0 && !digits_text.ends_with("9007199254740992")))) {
     bad_number(begin, fmt::format("{} is too large for a whole number (at most 2^53)", digits_text), "");
-  } else if (parsed.ec == std::errc::result_out_of_range) {
-    bad_number(begin, fmt::format("{} is beyond what a double can hold", digits_text), "");
   }
-  push(TokenKind::number, begin, parsed.ec == std::errc() ? value : 0);
+  push(TokenKind::number, begin, std::isfinite(value) ? value : 0);
 }
 
 void Scanner::string() {

@@ -1,10 +1,10 @@
 // Reading kernel IR text: expressions and subscripts.
-#include <charconv>
 #include <cmath>
 #include <map>
 
 #include "ir/kernel_parser.h"
 #include "ir/kernel_verify.h"
+#include "support/number_text.h"
 #include "support/suggest.h"
 
 namespace nnc::kernel {
@@ -134,9 +134,9 @@ double Parser::number(DType dtype, bool negative) {
   if (token.is("inf") || token.is("nan")) {
     value = token.is("inf") ? HUGE_VAL : std::nan("");
   } else if (token.kind == TokenKind::number) {
-    const char* end = token.text.data() + token.text.size();
-    auto [stop, status] = std::from_chars(token.text.data(), end, value);
-    fits = status == std::errc() && stop == end;
+    const std::optional<double> read = read_number(token.text);
+    fits = read && std::isfinite(*read);
+    value = read.value_or(0);
     if (dtype == DType::f32) fits = fits && std::isfinite(static_cast<float>(value));
   } else {
     error(DiagnosticKind::kernel_syntax, token.span,

@@ -2,11 +2,13 @@
 // follows from the field list of its attributes.
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
 
 #include "ir/graph_reader.h"
+#include "support/number_text.h"
 #include "support/suggest.h"
 
 namespace nnc::graph_text {
@@ -62,10 +64,8 @@ std::optional<double> Reader::number(std::string_view what) {
   if (accept("nan")) return std::numeric_limits<double>::quiet_NaN();
   if (token.kind == TokenKind::number) {
     if (token.text == "-inf") return take(), -kInfinity;
-    double value = 0;
-    const char* const end = token.text.data() + token.text.size();
-    const auto [stop, failure] = std::from_chars(token.text.data(), end, value);
-    if (failure == std::errc() && stop == end) return take(), value;
+    const std::optional<double> value = read_number(token.text);
+    if (value && std::isfinite(*value)) return take(), value;
     error(DiagnosticKind::graph_syntax, token.span, "this number does not fit in a double");
     return std::nullopt;
   }

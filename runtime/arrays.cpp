@@ -10,6 +10,7 @@
 
 #include "fmt/format.h"
 #include "runtime/bind.h"
+#include "runtime/moments.h"
 
 namespace nnc::runtime {
 namespace {
@@ -332,18 +333,13 @@ void fit_field(const Field& field, std::span<const uint32_t> rows, const InputSp
         use(static_cast<size_t>(e * groups / per_row), scaled(x, spec));
       }
   };
-  const auto count =
-      static_cast<double>(rows.size()) * static_cast<double>(per_row) / static_cast<double>(groups);
-  std::vector<double> mean(static_cast<size_t>(groups), 0), squares(mean);
-  each([&](size_t g, double x) { mean[g] += x; });
-  for (double& m : mean) m /= count;
-  each([&](size_t g, double x) { squares[g] += (x - mean[g]) * (x - mean[g]); });
-  for (double& s : squares) {
-    s = std::sqrt(s / count);
-    if (!(s > 0)) s = 1;  // what never changes becomes zeros
+  std::vector<Moments> moments(static_cast<size_t>(groups));
+  each([&](size_t g, double x) { moments[g].add(x); });
+  each([&](size_t g, double x) { moments[g].add_square(x); });
+  for (const Moments& m : moments) {
+    input.mean.push_back(m.mean());
+    input.std.push_back(m.std());
   }
-  input.mean = std::move(mean);
-  input.std = std::move(squares);
 }
 
 Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> rows, const ModelColumn& column,

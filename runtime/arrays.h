@@ -70,7 +70,7 @@ Result<std::vector<Binding>> rebind_arrays(std::span<const Field> fields, const 
 std::vector<std::string> cut_columns(std::span<const Field> fields, std::span<const Binding> bindings);
 
 // The one column of a field that `from` names, if that is what it does.
-bool find_cut_column(std::span<const Field> fields, const std::vector<std::string>& from, Binding& binding);
+bool find_cut_column(std::span<const Field> fields, const std::vector<FieldRef>& from, Binding& binding);
 
 // Mean and standard deviation over `rows`, after scaling, if the run file wants them: one per channel of
 // pictures, one per number of other rows; and the labels' names.

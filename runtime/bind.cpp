@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "fmt/format.h"
+#include "runtime/settings.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -30,8 +31,8 @@ std::string list_names(const std::vector<std::string>& names) {
 }
 
 // An entry of `from` as the user wrote it.
-std::string as_written(const std::string& item) {
-  return item.starts_with('#') ? "column " + item.substr(1) : item;
+std::string as_written(const FieldRef& item) {
+  return item.number ? fmt::format("column {}", *item.number) : item.name;
 }
 
 // Where each name of a table stands. Tables may have very many columns.
@@ -47,11 +48,9 @@ class FieldIndex {
     return found == places_.end() ? std::span<const int64_t>() : found->second;
   }
   // As find_field().
-  int64_t find(const std::string& item) const {
-    if (!item.starts_with('#')) return named(item).empty() ? -1 : named(item)[0];
-    int64_t position = 0;
-    std::from_chars(item.data() + 1, item.data() + item.size(), position);
-    if (position < 0) position += columns_;
+  int64_t find(const FieldRef& item) const {
+    if (!item.number) return named(item.name).empty() ? -1 : named(item.name)[0];
+    const int64_t position = *item.number < 0 ? *item.number + columns_ : *item.number;
     return position >= 0 && position < columns_ ? position : -1;
   }
 
@@ -92,32 +91,37 @@ class Binder {
     taken_[static_cast<size_t>(position)] = true;
   }
 
-  void no_field(const std::string& item, const InputSpec& spec, const std::string& key) {
+  void no_field(const FieldRef& item, const InputSpec& spec, const std::string& key) {
     good_ = false;
-    const bool by_name = !item.starts_with('#');
     std::string message =
-        by_name && table_.names.empty()
-            ? fmt::format("{} names {}, but {} has no header; its columns are 0..{}", key, item, table_.path,
-                          table_.columns - 1)
+        !item.number && table_.names.empty()
+            ? fmt::format("{} names {}, but {} has no header; its columns are 0..{}", key, item.name,
+                          table_.path, table_.columns - 1)
             : fmt::format("{} names {}; {} has {}", key, as_written(item), table_.path,
                           table_.names.empty() ? fmt::format("columns 0..{}", table_.columns - 1)
                                                : list_names(table_.names));
     Diagnostic& d =
         input_error(DiagnosticKind::data_columns, spec, table_.path, std::move(message), diagnostics_);
-    if (by_name)
-      if (const auto near = suggest(item, table_.names)) d.suggest(fmt::format("did you mean {}?", *near));
+    if (item.number) return;
+    int64_t number = 0;
+    const char* end = item.name.data() + item.name.size();
+    const auto [stop, error] = std::from_chars(item.name.data(), end, number);
+    if (error == std::errc() && stop == end && index_.find({"", number}) >= 0)
+      d.suggest(fmt::format("a column by its number, without quotes: {}", number));
+    else if (const auto near = suggest(item.name, table_.names))
+      d.suggest(fmt::format("did you mean {}?", *near));
   }
 
   // Whether several columns have this name, which says so.
-  bool is_ambiguous(const std::string& item, const InputSpec& spec, const std::string& key) {
-    const std::span<const int64_t> places = index_.named(item);
-    if (places.size() < 2) return false;
+  bool is_ambiguous(const FieldRef& item, const InputSpec& spec, const std::string& key) {
+    const std::span<const int64_t> places = index_.named(item.name);
+    if (item.number || places.size() < 2) return false;
     std::vector<std::string> where;
     for (const int64_t p : places) where.push_back(std::to_string(p));
     good_ = false;
     input_error(DiagnosticKind::data_columns, spec, table_.path,
-                fmt::format("{} names {}, but {} has {} columns of that name: {}", key, item, table_.path,
-                            where.size(), list_names(where)),
+                fmt::format("{} names {}, but {} has {} columns of that name: {}", key, item.name,
+                            table_.path, where.size(), list_names(where)),
                 diagnostics_)
         .suggest(fmt::format("a column by its number: {}", where[0]));
     return true;
@@ -126,7 +130,7 @@ class Binder {
   void ignore() {
     InputSpec whole_data;
     whole_data.span = config_.data.span;
-    for (const std::string& item : config_.data.ignore) {
+    for (const FieldRef& item : config_.data.ignore) {
       const int64_t position = index_.find(item);
       if (is_ambiguous(item, whole_data, "data.ignore")) continue;
       if (position < 0)
@@ -139,11 +143,11 @@ class Binder {
   void take_named(size_t column) {
     const std::string& name = columns_[column].name;
     inputs_[column].name = name;
-    for (const std::string& item : spec(column).from) {
+    for (const FieldRef& item : spec(column).from) {
       if (is_ambiguous(item, spec(column), fmt::format("input.{}.from", name))) continue;
       int64_t position = index_.find(item);
       int64_t end = position + 1;
-      if (position < 0 && !(read_range(item, position, end) && position >= 0 && end <= table_.columns)) {
+      if (position < 0 && !(read_range(item.name, position, end) && position >= 0 && end <= table_.columns)) {
         no_field(item, spec(column), fmt::format("input.{}.from", name));
         continue;
       }
@@ -154,8 +158,8 @@ class Binder {
   void take_equal_name(size_t column) {
     if (!spec(column).from.empty()) return;
     const std::string& name = columns_[column].name;
-    if (is_ambiguous(name, spec(column), "input." + name)) return;
-    const int64_t position = index_.find(name);
+    if (is_ambiguous({name}, spec(column), "input." + name)) return;
+    const int64_t position = index_.find({name});
     if (position >= 0 && !taken_[static_cast<size_t>(position)])
       take(column, position);
     else
@@ -177,8 +181,7 @@ class Binder {
                               list_names(names)))
         .note(header ? "the file has " + list_names(table_.names)
                      : fmt::format("the file has columns 0..{} and no header", table_.columns - 1))
-        .suggest(fmt::format("input.{}.from = {}", names.back(),
-                             header ? "\"" + table_.names.back() + "\"" : "-1"));
+        .suggest(fmt::format("input.{}.from = {}", names.back(), header ? quote(table_.names.back()) : "-1"));
     return false;
   }
 
@@ -268,7 +271,7 @@ bool check_input_names(const RunConfig& config, std::span<const ModelColumn> col
   return good;
 }
 
-int64_t find_field(const Table& table, const std::string& item) {
+int64_t find_field(const Table& table, const FieldRef& item) {
   return FieldIndex(table).find(item);
 }
 
@@ -312,8 +315,9 @@ Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<c
     std::vector<std::string> missing;
     for (FittedInput& input : inputs) {
       for (size_t k = 0; k < input.fields.size(); ++k) {
-        const std::span<const int64_t> places = index.named(input.fields[k]);
-        const size_t which = before[static_cast<size_t>(input.positions[k])];
+        const auto trained = static_cast<size_t>(input.positions[k]);
+        const std::span<const int64_t> places = index.named(fitted.file_columns[trained]);
+        const size_t which = before[trained];
         input.positions[k] = which < places.size() ? places[which] : -1;
         if (input.positions[k] < 0) missing.push_back(input.fields[k]);
       }

@@ -35,13 +35,17 @@ bool check_input_names(const RunConfig& config, std::span<const ModelColumn> col
 Result<std::vector<FittedInput>> bind_fields(const RunConfig& config, std::span<const ModelColumn> columns,
                                              const Table& table, Diagnostics& diagnostics);
 
-// The position of a `from` or `ignore` entry ("age", "#-1", "#3"); -1 if there is none.
-int64_t find_field(const Table& table, const std::string& item);
+// The position of a `from` or `ignore` entry; -1 if there is none.
+int64_t find_field(const Table& table, const FieldRef& item);
 
 // Positions in another file of what was bound in training: by name if both have names, else by count, where
 // the fields of inputs that are not in `columns` may be missing.
 Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<const ModelColumn> columns,
                                                const Table& table, Diagnostics& diagnostics);
+
+// Distinct names without those that say the same as another, of which the shortest stays: by size if all are numbers,
+// else by their bytes.
+std::vector<std::string> merge_equal(const std::vector<std::string>& names, const NumberFormat& format);
 
 // A gap's value as given in the run file, which config.h has checked to be a number.
 double gap_number(const std::string& text);

@@ -34,10 +34,15 @@ bool has_columns(const Field& field) {
   return field.shape.size() == 1 && field.pick.empty() && field.files.empty();
 }
 
-// "x[0..4]" taken apart; `name` is empty of what is only a number ("#3" as config.h writes it) or a range. False if the
-// text names no columns.
-bool read_item(const std::string& text, std::string& name, std::string& item) {
+// "x[0..4]" taken apart; `name` is empty of what is only a number or a range. False if it names no columns.
+bool read_item(const FieldRef& ref, std::string& name, std::string& item) {
   int64_t begin = 0, end = 0;
+  if (ref.number) {
+    name.clear();
+    item = std::to_string(*ref.number);
+    return true;
+  }
+  const std::string& text = ref.name;
   const size_t open = text.rfind('[');
   if (text.ends_with(']') && open != std::string::npos && open > 0) {
     name = text.substr(0, open);
@@ -46,8 +51,8 @@ bool read_item(const std::string& text, std::string& name, std::string& item) {
     return read_range(item, begin, end) || (error == std::errc() && stop == item.data() + item.size());
   }
   name.clear();
-  item = text.starts_with('#') ? text.substr(1) : text;
-  return text.starts_with('#') || read_range(text, begin, end);
+  item = text;
+  return read_range(text, begin, end);
 }
 
 // What `from` means as columns of one field, or why it means none: a half sentence that another can follow, and what to
@@ -57,15 +62,15 @@ struct Cut {
   Binding binding;
   std::string error, help;
 };
-Cut find_columns(std::span<const Field> fields, const std::vector<std::string>& from) {
+Cut find_columns(std::span<const Field> fields, const std::vector<FieldRef>& from) {
   Binding binding{fields.size(), {}};
   const auto fail = [](std::string error, std::string help = "") {
     return Cut{false, {}, std::move(error) + "; ", std::move(help)};
   };
-  for (const std::string& text : from) {
+  for (const FieldRef& ref : from) {
     std::string name, item;
-    if (!read_item(text, name, item))
-      return from.size() > 1 ? fail(fmt::format("{} names no columns of an array", text)) : Cut{};
+    if (!read_item(ref, name, item))
+      return from.size() > 1 ? fail(fmt::format("{} names no columns of an array", ref.name)) : Cut{};
     size_t field = fields.size();
     size_t arrays = 0;
     for (size_t f = 0; f < fields.size(); ++f) {
@@ -125,8 +130,10 @@ void take_rest(std::span<const Field> fields, std::vector<Binding>& bound) {
 
 // How many columns the array that this input is cut from had in training.
 int64_t trained_width(const Fitted& fitted, const FittedInput& input) {
-  return std::count_if(fitted.file_columns.begin(), fitted.file_columns.end(),
-                       [&](const std::string& name) { return name.starts_with(input.fields[0] + "["); });
+  int64_t width = 0;
+  for (const std::string& name : fitted.file_columns)
+    if (name == fmt::format("{}[{}]", input.fields[0], width)) ++width;
+  return width;
 }
 
 // The positions in an array that may lack the columns of inputs which are not asked for. False if it has another number
@@ -196,7 +203,7 @@ class ArrayBinder {
     const std::string& name = columns_[column].name;
     const InputSpec& spec = input_spec(config_, name);
     if (spec.from.empty()) return;
-    const size_t field = spec.from.size() == 1 ? find(spec.from[0]) : kNone;
+    const size_t field = spec.from.size() == 1 && !spec.from[0].number ? find(spec.from[0].name) : kNone;
     if (field != kNone) return take(column, field);
     const Cut cut = find_columns(fields_, spec.from);
     if (cut.good) {
@@ -215,7 +222,8 @@ class ArrayBinder {
     }
     std::vector<std::string> names;
     for (const Field& f : fields_) names.push_back(f.name);
-    if (const auto near = suggest(spec.from[0], names)) d.suggest(fmt::format("did you mean {}?", *near));
+    if (const auto near = suggest(spec.from[0].name, names))
+      d.suggest(fmt::format("did you mean {}?", *near));
   }
 
   // Labels to the one column of whole numbers, pictures to the one of anything else, and the last field to the last
@@ -278,7 +286,7 @@ const Field& bound_field(std::span<const Field> fields, const Binding& binding, 
   return cut;
 }
 
-bool find_cut_column(std::span<const Field> fields, const std::vector<std::string>& from, Binding& binding) {
+bool find_cut_column(std::span<const Field> fields, const std::vector<FieldRef>& from, Binding& binding) {
   Cut cut = find_columns(fields, from);
   binding = std::move(cut.binding);
   return cut.good && binding.positions.size() == 1;

@@ -10,6 +10,7 @@
 #include "fmt/format.h"
 #include "runtime/file.h"
 #include "runtime/table_reader.h"
+#include "support/number_text.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -18,9 +19,8 @@ namespace {
 using Kind = Setting::Kind;
 
 bool is_number(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && std::isfinite(value);
+  const std::optional<double> value = read_number(text);
+  return value && std::isfinite(*value);
 }
 
 class DataKeys {
@@ -38,7 +38,7 @@ class DataKeys {
     read_format(reader, data);
     read_split(reader, data);
     read_place(reader, data);
-    reader.read_fields("ignore", data.ignore);
+    reader.read("ignore", data.ignore);
     reader.read("columns", data.columns);
     read_separator(reader, data);
     if (const Setting* s = reader.typed("header", {Kind::boolean}, "true or false")) {
@@ -46,6 +46,8 @@ class DataKeys {
       reader.record("header", s->text(), false);
     }
     reader.read("skip", data.skip, 0, kMost);
+    read_text(reader, "comment", data.comment);
+    read_numbers(reader, data.numbers);
     read_encoding(reader, data);
     for (const auto& [key, to] : {std::pair("batches", &data.batches), std::pair("group", &data.group)}) {
       if (data.format == "splitmix")
@@ -70,7 +72,7 @@ class DataKeys {
       InputSpec& spec = config_.inputs[item.key];
       spec.span = item.key_span.valid() ? item.key_span : item.span;
       TableReader reader(&item, "input." + item.key, config_, diagnostics_);
-      reader.read_fields("from", spec.from);
+      reader.read("from", spec.from);
       reader.read("scale", spec.scale, false);
       reader.read("mean", spec.mean, false);
       reader.read("std", spec.std, true);
@@ -175,12 +177,41 @@ class DataKeys {
     reader.record("separator", quote(text), false);
   }
 
+  static void read_text(TableReader& reader, const char* key, std::string& to) {
+    const Setting* s = reader.typed(key, {Kind::string}, "a string");
+    if (s == nullptr) return;
+    if (s->string.empty() || s->string.find_first_of("\n\r0123456789") != std::string::npos)
+      reader.bad(*s, fmt::format("data.{} cannot be {}", key, quote(s->string)));
+    else
+      to = s->string;
+    reader.record(key, quote(to), false);
+  }
+
+  static void read_numbers(TableReader& reader, NumberFormat& numbers) {
+    if (const Setting* s = reader.typed("decimal", {Kind::string}, "\".\" or \",\"")) {
+      if (s->string == "." || s->string == ",")
+        numbers.decimal = s->string[0];
+      else
+        reader.bad(*s, fmt::format("data.decimal must be \".\" or \",\", not {}", quote(s->string)));
+      reader.record("decimal", s->text(), false);
+    }
+    read_text(reader, "thousands", numbers.thousands);
+    if (numbers.thousands == std::string(1, numbers.decimal))
+      reader.bad(*reader.find("thousands"),
+                 fmt::format("data.thousands and data.decimal are both {}", quote(numbers.thousands)));
+    reader.read("units", numbers.units);
+    for (const std::string& unit : numbers.units)
+      if (unit.empty() || unit.find_first_of("0123456789+-.,") != std::string::npos)
+        reader.bad(*reader.find("units"), fmt::format("{} in data.units is part of a number", quote(unit)));
+  }
+
   static void read_encoding(TableReader& reader, DataSpec& data) {
     if (const Setting* s = reader.typed("encoding", {Kind::string}, "a string")) {
       std::string text = s->string;
       std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
       if (text == "euc-kr" || text == "uhc") text = "cp949";
-      if (text == "iso-8859-1" || text == "latin-1") text = "latin1";
+      if (text == "iso-8859-1" || text == "latin-1" || text == "windows-1252" || text == "cp1252")
+        text = "latin1";
       if (text == "utf8") text = "utf-8";
       if (text != "utf-8" && text != "cp949" && text != "latin1")
         reader.bad(

@@ -110,8 +110,9 @@ struct FittedInput {
 };
 
 struct Fitted {
-  bool header = false;                    // the training file had names
-  std::vector<std::string> file_columns;  // of the training file, in order
+  bool header = false;  // the training file had names
+  std::vector<std::string>
+      file_columns;  // names of the training file's columns, in order; "" where there is none
   std::vector<FittedInput> inputs;
   std::map<std::string, std::string> arguments;  // what those that the run file gives as "auto" came to be
 
@@ -138,10 +139,11 @@ Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColum
 Result<Dataset> load_rows(const RunConfig& config, const Fitted& fitted, const std::string& path,
                           std::span<const ModelColumn> columns, Diagnostics& diagnostics);
 
-// Arguments given as "auto" in the run file, found in the data before the model is built: the number of
-// categories of the input whose name the argument starts with, or of the only input with categories. Replaces
-// them in `config`.
-Status resolve_auto_arguments(RunConfig& config, Diagnostics& diagnostics);
+// Arguments given as "auto" in the run file, found in the data before the model is built: the number of classes or
+// categories of the inputs whose classes the argument counts in the model. Where `counted` has none for it, of the only
+// input with categories, else of the only one of whole numbers. Replaces them in `config`.
+using CountedInputs = std::map<std::string, std::vector<std::string>>;  // argument → inputs
+Status resolve_auto_arguments(RunConfig& config, const CountedInputs& counted, Diagnostics& diagnostics);
 
 // ---- order ----
 

@@ -3,9 +3,11 @@
 #include <iconv.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "fmt/format.h"
+#include "runtime/encoding.h"
 #include "runtime/file.h"
 
 namespace nnc::runtime {
@@ -15,18 +17,39 @@ bool starts_with(const std::vector<unsigned char>& bytes, std::initializer_list<
   return bytes.size() >= mark.size() && std::equal(mark.begin(), mark.end(), bytes.begin());
 }
 
+// What Windows-1252 has at 0x80 … 0x9F, where Latin-1 has control characters that no table holds.
+constexpr std::array<uint16_t, 32> kWindows1252 = {
+    0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
+    0x2039, 0x0152, 0x8D,   0x017D, 0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
+    0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
+
 std::string from_latin1(const std::vector<unsigned char>& bytes) {
   std::string out;
   out.reserve(bytes.size() + bytes.size() / 8);
-  for (const unsigned char c : bytes) {
+  for (const unsigned char byte : bytes) {
+    const unsigned c = byte >= 0x80 && byte < 0xA0 ? kWindows1252[byte - 0x80] : byte;
     if (c < 0x80) {
       out.push_back(static_cast<char>(c));
-    } else {
-      out.push_back(static_cast<char>(0xC0 | c >> 6));
-      out.push_back(static_cast<char>(0x80 | (c & 0x3F)));
+      continue;
     }
+    if (c >= 0x800) out.push_back(static_cast<char>(0xE0 | c >> 12));
+    out.push_back(static_cast<char>(c >= 0x800 ? 0x80 | (c >> 6 & 0x3F) : 0xC0 | c >> 6));
+    out.push_back(static_cast<char>(0x80 | (c & 0x3F)));
   }
   return out;
+}
+
+// Whether the bytes beyond ASCII are Korean words: pairs, most of them in the rows of the common syllables. Almost any text in
+// Latin-1 can be read as CP949 too, as "°C" can, but pairs its letters with what follows them.
+bool looks_korean(const std::vector<unsigned char>& bytes) {
+  size_t pairs = 0, syllables = 0;
+  for (size_t i = 0; i + 1 < bytes.size(); ++i) {
+    if (bytes[i] < 0x80) continue;
+    ++pairs;
+    if (bytes[i] >= 0xB0 && bytes[i] <= 0xC8 && bytes[i + 1] >= 0xA1) ++syllables;
+    ++i;
+  }
+  return pairs > 0 && 4 * syllables >= 3 * pairs;
 }
 
 // Nothing if the bytes are not CP949. `available` turns false when this system has no table for it.
@@ -46,6 +69,12 @@ std::optional<std::string> from_cp949(std::vector<unsigned char>& bytes, bool& a
 }
 
 }  // namespace
+
+std::string likely_encoding(const std::vector<unsigned char>& bytes) {
+  bool available = true;
+  std::vector<unsigned char> copy = bytes;
+  return looks_korean(bytes) && from_cp949(copy, available) ? "cp949" : "latin1";
+}
 
 size_t find_invalid_utf8(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -103,7 +132,7 @@ Result<std::string> decode_text(const std::string& path, std::vector<unsigned ch
                                         });
   std::string message = fmt::format("not UTF-8 (byte 0x{:02X} at column {})", bytes[wrong], column);
   const std::string where = fmt::format("{}:{}", path, line);
-  const bool korean = from_cp949(bytes, available).has_value();
+  const bool korean = likely_encoding(bytes) == "cp949";
   diagnostics
       .error_at(DiagnosticKind::data_encoding, where, message + (korean ? "; it reads well as CP949" : ""))
       .suggest(korean ? "data.encoding = \"cp949\"" : "save it as UTF-8, or data.encoding = \"latin1\"");

@@ -1,13 +1,15 @@
 // Values of a table's fields: what is fitted on the training part, and the arrays; see bind.h.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "fmt/format.h"
 #include "runtime/bind.h"
+#include "runtime/moments.h"
+#include "support/number_text.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -20,6 +22,29 @@ std::string shorten(std::string_view text) {
   size_t end = 37;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return std::string(text.substr(0, end)) + "…";
+}
+
+// The keys that would read such a text as a number, empty if none would: it may be a decimal comma, or stand between
+// thousands, or both.
+std::string find_notation(std::string_view text) {
+  const std::vector<std::string> units = {"$", "€", "£", "¥", "₩", "₹", "%"};
+  std::string found;
+  const auto reads = [&](const NumberFormat& format, std::string keys) {
+    if (read_field(text, format).kind != FieldKind::number) return;
+    for (const std::string& unit : units)
+      if (text.find(unit) != std::string_view::npos)
+        keys += fmt::format("{}data.units = [\"{}\"]", keys.empty() ? "" : ", ", unit);
+    found +=
+        (found.empty() ? "" : "; ") + fmt::format("{} reads it as {}", keys, read_field(text, format).number);
+  };
+  if (read_field(text, {'.', "", units}).kind == FieldKind::number) {
+    reads({'.', "", units}, "");
+    return found;
+  }
+  reads({'.', ",", units}, "data.thousands = \",\"");
+  reads({',', "", units}, "data.decimal = \",\"");
+  if (found.empty()) reads({',', ".", units}, "data.decimal = \",\", data.thousands = \".\"");
+  return found;
 }
 
 // Counts faults of one kind and shows the first few, so that a wholly wrong file does not fill the screen.
@@ -85,15 +110,18 @@ class Filler {
     Diagnostic& d = diagnostics_.error_at(
         DiagnosticKind::data_not_a_number, table_.location(row),
         fmt::format("{}: '{}' {}", table_.column_name(input_.positions[k]), shorten(text), what));
-    if (row == 0 && !table_.header)
+    const bool no_number = what == "is not a number";
+    if (const std::string notation = no_number ? find_notation(text) : ""; !notation.empty())
+      d.suggest(notation);
+    else if (row == 0 && !table_.header)
       d.suggest("if the first line is no data, data.skip = 1 leaves it out");
-    else if (std::count(text.begin(), text.end(), ',') == 1)
-      d.suggest("numbers are written with a point");
-    else if (input_.positions.size() == 1 && what == "is not a number")
+    else if (!no_number)
+      return;
+    else if (input_.positions.size() == 1)
       d.suggest(fmt::format("input.{}.categories = \"auto\" numbers its values", column_.name));
-    else if (what == "is not a number")
-      d.suggest(fmt::format("data.ignore = [\"{}\"] leaves the column out",
-                            table_.column_name(input_.positions[k])));
+    else
+      d.suggest(
+          fmt::format("data.ignore = [{}] leaves the column out", table_.column_ref(input_.positions[k])));
   }
 
   void missing(uint32_t row, size_t k) {
@@ -105,7 +133,7 @@ class Filler {
   }
 
   void put_number(uint32_t row, size_t k, unsigned char* to) {
-    FieldValue value = read_field(table_.field(row, input_.positions[k]));
+    FieldValue value = table_.value(row, input_.positions[k]);
     if (value.kind == FieldKind::text) return bad_number(row, k, "is not a number");
     if (value.kind == FieldKind::missing) {
       if (input_.missing.empty()) return missing(row, k);
@@ -119,6 +147,7 @@ class Filler {
         if (!input_.mean.empty()) x = (x - input_.mean[k]) / input_.std[k];
         if (column_.dtype == ElementType::f32 && !(std::abs(x) <= std::numeric_limits<float>::max()))
           return bad_number(row, k, "is too large for f32");
+        if (!std::isfinite(x)) return bad_number(row, k, "is too large for f64");
         return put(x, to);
       }
       case ElementType::boolean:
@@ -139,12 +168,13 @@ class Filler {
 
   void put_category(uint32_t row, unsigned char* to) {
     std::string_view text = table_.field(row, input_.positions[0]);
-    if (read_field(text).kind == FieldKind::missing && !known(text)) {
+    int64_t index = find_category(text);
+    if (index < 0 && read_field(text).kind == FieldKind::missing) {
       if (spec_.missing.empty()) return missing(row, 0);
       text = spec_.missing;
+      index = find_category(text);
     }
-    const auto found = std::find(input_.categories.begin(), input_.categories.end(), text);
-    if (found == input_.categories.end()) {
+    if (index < 0) {
       good_ = false;
       if (!unknown_.show()) return;
       Diagnostic& d = diagnostics_.error_at(
@@ -157,7 +187,6 @@ class Filler {
         d.note("they were found in the training part");
       return;
     }
-    const auto index = found - input_.categories.begin();
     if (column_.dtype == ElementType::f32) {  // one-hot
       const float one = 1;
       std::memcpy(to + index * 4, &one, 4);
@@ -166,8 +195,17 @@ class Filler {
     }
   }
 
-  bool known(std::string_view text) const {
-    return std::find(input_.categories.begin(), input_.categories.end(), text) != input_.categories.end();
+  // The category of this name, else the one of an equal number; -1 if there is none. Every text is looked for once.
+  int64_t find_category(std::string_view text) {
+    const auto known = category_of_.find(text);
+    if (known != category_of_.end()) return known->second;
+    const auto& all = input_.categories;
+    auto found = std::find(all.begin(), all.end(), text);
+    if (found == all.end())
+      found = std::find_if(all.begin(), all.end(), [&](const std::string& name) {
+        return is_same_value(name, text, table_.numbers);
+      });
+    return category_of_[std::string(text)] = found == all.end() ? -1 : found - all.begin();
   }
 
   void finish() {
@@ -203,37 +241,45 @@ class Filler {
   Diagnostics& diagnostics_;
   LabelCheck labels_;
   Faults not_numbers_, missing_, unknown_;
+  std::map<std::string, int64_t, std::less<>> category_of_;
   uint32_t first_missing_row_ = 0;
   size_t first_missing_field_ = 0;
   bool good_ = true;
 };
 
-// Distinct values of a field in these rows: numbers by size if all are numbers, else by their bytes.
+// Distinct values of a field in these rows, as merge_equal() leaves them.
 std::vector<std::string> find_categories(const Table& table, std::span<const uint32_t> rows,
                                          int64_t position) {
   std::set<std::string, std::less<>> seen;
-  bool numbers = true;
   for (const uint32_t row : rows) {
     const std::string_view text = table.field(row, position);
-    const FieldKind kind = read_field(text).kind;
-    if (kind == FieldKind::missing) continue;
-    numbers = numbers && kind == FieldKind::number;
-    if (seen.find(text) == seen.end()) seen.emplace(text);
+    if (seen.find(text) == seen.end() && read_field(text).kind != FieldKind::missing) seen.emplace(text);
   }
-  std::vector<std::string> out(seen.begin(), seen.end());
-  if (numbers)
-    std::stable_sort(out.begin(), out.end(), [](const std::string& a, const std::string& b) {
-      return read_field(a).number < read_field(b).number;
-    });
-  return out;
+  return merge_equal({seen.begin(), seen.end()}, table.numbers);
 }
 
 }  // namespace
 
+std::vector<std::string> merge_equal(const std::vector<std::string>& names, const NumberFormat& format) {
+  std::vector<std::string> texts;
+  std::map<double, std::string> numbers;  // the shortest of those that say the same, of these the first
+  for (const std::string& name : names) {
+    const FieldValue value = read_field(name, format);
+    if (value.kind != FieldKind::number) {
+      texts.push_back(name);
+      continue;
+    }
+    const auto [known, added] = numbers.try_emplace(value.number, name);
+    if (!added && std::pair(name.size(), name) < std::pair(known->second.size(), known->second))
+      known->second = name;
+  }
+  for (const auto& [number, name] : numbers) texts.push_back(name);
+  if (texts.size() > numbers.size()) std::sort(texts.begin(), texts.end());
+  return texts;
+}
+
 double gap_number(const std::string& text) {
-  double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+  return read_number(text).value_or(0);
 }
 
 void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSpec& spec,
@@ -248,7 +294,7 @@ void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSp
   }
   const size_t fields = input.positions.size();
   const auto each = [&](size_t k, auto use) {
-    for (const uint32_t row : rows) use(read_field(table.field(row, input.positions[k])));
+    for (const uint32_t row : rows) use(table.value(row, input.positions[k]));
   };
   if (!spec.missing.empty()) {
     input.missing.assign(fields, 0);
@@ -257,14 +303,11 @@ void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSp
         input.missing[k] = gap_number(spec.missing);
         continue;
       }
-      double sum = 0;
-      int64_t count = 0;
+      Moments moments;
       each(k, [&](const FieldValue& v) {
-        if (v.kind != FieldKind::number) return;
-        sum += v.number;
-        ++count;
+        if (v.kind == FieldKind::number) moments.add(v.number);
       });
-      input.missing[k] = count > 0 ? sum / static_cast<double>(count) : 0;
+      input.missing[k] = moments.mean();
     }
   }
   if (!spec.standardize) return;
@@ -275,13 +318,11 @@ void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSp
       return scaled(v.kind == FieldKind::missing && !input.missing.empty() ? input.missing[k] : v.number,
                     spec);
     };
-    double sum = 0, squares = 0;
-    each(k, [&](const FieldValue& v) { sum += value(v); });
-    const double mean = sum / static_cast<double>(rows.size());
-    each(k, [&](const FieldValue& v) { squares += (value(v) - mean) * (value(v) - mean); });
-    const double std = std::sqrt(squares / static_cast<double>(rows.size()));
-    input.mean[k] = mean;
-    input.std[k] = std > 0 ? std : 1;  // a constant column becomes zeros
+    Moments moments;
+    each(k, [&](const FieldValue& v) { moments.add(value(v)); });
+    each(k, [&](const FieldValue& v) { moments.add_square(value(v)); });
+    input.mean[k] = moments.mean();
+    input.std[k] = moments.std();
   }
 }
 

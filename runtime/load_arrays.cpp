@@ -261,7 +261,7 @@ std::vector<std::pair<std::string, int64_t>> count_array_classes(const RunConfig
     int64_t first = 0;
     bool wanted = name != "coarse";
     for (const auto& [input, spec] : config.inputs)
-      if (spec.from.size() == 1 && spec.from[0] == field.name) {
+      if (spec.from.size() == 1 && spec.from[0] == FieldRef{field.name}) {
         name = input;
         first = spec.first;
         wanted = true;

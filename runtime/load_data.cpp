@@ -31,18 +31,26 @@ Result<Dataset> fill_table(const Table& table, std::span<const uint32_t> rows, c
   return dataset;
 }
 
+// How another file is read after training. Where that had no names, the first line is not taken for names on its looks: it may
+// be a row of text.
+DataSpec later_table(const RunConfig& config, const Fitted& fitted) {
+  DataSpec spec = config.data;
+  if (!fitted.header && !spec.header) spec.header = false;
+  return spec;
+}
+
 Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelColumn> columns,
                                Diagnostics& diagnostics) {
   Result<Table> train = read_table(config.data.train, config.data, diagnostics);
-  Result<Table> test = Failure{};
-  const bool has_test = !config.data.test.empty();
-  if (has_test) test = read_table(config.data.test, config.data, diagnostics);
-  if (!train) return Failure{};
-
   LoadedData loaded;
   Fitted& fitted = loaded.fitted;
-  fitted.header = !train->names.empty();
-  for (int64_t i = 0; i < train->columns; ++i) fitted.file_columns.push_back(train->column_name(i));
+  fitted.header = !train || !train->names.empty();
+  Result<Table> test = Failure{};
+  const bool has_test = !config.data.test.empty();
+  if (has_test) test = read_table(config.data.test, later_table(config, fitted), diagnostics);
+  if (!train) return Failure{};
+  fitted.file_columns = train->names;
+  fitted.file_columns.resize(static_cast<size_t>(train->columns));
   Result<std::vector<FittedInput>> inputs = bind_fields(config, columns, *train, diagnostics);
   if (!inputs) return Failure{};
 
@@ -152,19 +160,6 @@ void warn_about_absent_classes(const RunConfig& config, const LoadedData& loaded
   }
 }
 
-// The classes that an input of one column needs whose numbers are whole; 0 if it is none.
-int64_t count_classes(const Table& table, const std::string& name, const InputSpec& spec) {
-  const int64_t position = find_field(table, spec.from.empty() ? name : spec.from[0]);
-  if (position < 0 || spec.from.size() > 1) return 0;
-  double highest = -1;
-  for (int64_t row = 0; row < table.rows; ++row) {
-    const FieldValue value = read_field(table.field(row, position));
-    if (value.kind != FieldKind::number || value.number != std::floor(value.number)) return 0;
-    highest = std::max(highest, value.number);
-  }
-  return highest < 1e9 ? std::max<int64_t>(0, static_cast<int64_t>(highest) - spec.first + 1) : 0;
-}
-
 }  // namespace
 
 Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColumn> columns,
@@ -204,71 +199,11 @@ Result<Dataset> load_rows(const RunConfig& config, const Fitted& fitted, const s
     diagnostics.error_at(DiagnosticKind::not_built, path, "a run on splitmix data reads no files");
     return Failure{};
   }
-  const Result<Table> table = read_table(path, config.data, diagnostics);
+  const Result<Table> table = read_table(path, later_table(config, fitted), diagnostics);
   if (!table) return Failure{};
   const Result<std::vector<FittedInput>> bound = rebind_fields(fitted, columns, *table, diagnostics);
   if (!bound) return Failure{};
   return fill_table(*table, all_rows(table->rows), config, columns, *bound, diagnostics);
-}
-
-Status resolve_auto_arguments(RunConfig& config, Diagnostics& diagnostics) {
-  bool wanted = false;
-  for (const auto& [name, value] : config.arguments) wanted = wanted || value == "auto";
-  if (!wanted) return Done{};
-
-  std::vector<std::pair<std::string, int64_t>> found;  // input name, number of categories
-  if (is_array_format(config.data.format)) {
-    found = count_array_classes(config, diagnostics);
-    if (diagnostics.has_errors()) return Failure{};
-  }
-  Result<Table> table = Failure{};
-  std::vector<uint32_t> rows;
-  for (const auto& [name, spec] : config.inputs) {
-    if (!spec.auto_categories && spec.categories.empty()) continue;
-    if (!spec.auto_categories) {
-      found.emplace_back(name, static_cast<int64_t>(spec.categories.size()));
-      continue;
-    }
-    if (!table) {
-      if (config.data.format != "csv") break;
-      table = read_table(config.data.train, config.data, diagnostics);
-      if (!table) return Failure{};
-      rows = all_rows(table->rows);
-      if (config.data.split > 0) {
-        Result<SplitRows> split = split_rows(config, table->rows, diagnostics);
-        if (!split) return Failure{};
-        rows = std::move(split->train);
-      }
-    }
-    const int64_t position = find_field(*table, spec.from.empty() ? name : spec.from[0]);
-    if (position < 0) continue;  // load_data says what is wrong with it
-    FittedInput input;
-    input.positions = {position};
-    fit_input(*table, rows, spec, input);
-    found.emplace_back(name, static_cast<int64_t>(input.categories.size()));
-  }
-  if (found.empty() && config.data.format == "csv") {  // a column of whole numbers may be the label
-    if (!table) table = read_table(config.data.train, config.data, diagnostics);
-    if (!table) return Failure{};
-    for (const auto& [name, spec] : config.inputs)
-      if (const int64_t classes = count_classes(*table, name, spec); classes > 0)
-        found.emplace_back(name, classes);
-  }
-  for (auto& [argument, value] : config.arguments) {
-    if (value != "auto") continue;
-    const std::pair<std::string, int64_t>* chosen = found.size() == 1 ? &found[0] : nullptr;
-    for (const auto& candidate : found)
-      if (found.size() > 1 && argument.starts_with(candidate.first)) chosen = &candidate;
-    if (chosen == nullptr) {
-      diagnostics
-          .error_at(DiagnosticKind::bad_value, config.path,
-                    fmt::format("args.{} = \"auto\": no input with categories gives its value", argument))
-          .suggest("write the number, or input.NAME.categories = \"auto\"");
-      return Failure{};
-    }
-    value = std::to_string(chosen->second);
-  }
-  return Done{};
 }
 
 }  // namespace nnc::runtime

@@ -58,10 +58,19 @@ struct Phase {
   Span span;                           // of the optimizer's text in the run file; may be invalid
 };
 
+// A column of a table, or a field of arrays, as the run file refers to it. What it is called has no bearing on whether it
+// is meant by name: a column may be called "#", "3" or "-1".
+struct FieldRef {
+  std::string name;                    // may be a range of columns, "0..64", where none has this name
+  std::optional<int64_t> number = {};  // from 0, or from the end, -1; the name is empty then
+
+  bool operator==(const FieldRef&) const = default;
+};
+
 // [input.NAME]
 struct InputSpec {
-  std::vector<std::string> from;  // column or field names; "#3" picks column 3 by number, "#-1" the last
-  double scale = 1;               // x * scale, then (x - mean) / std
+  std::vector<FieldRef> from;
+  double scale = 1;  // x * scale, then (x - mean) / std
   double mean = 0;
   double std = 1;
   bool standardize = false;  // fitted on the training part
@@ -78,20 +87,31 @@ struct InputSpec {
   bool augmented() const { return flip || crop > 0; }
 };
 
+// How the numbers of a table are written.
+struct NumberFormat {
+  char decimal = '.';
+  std::string thousands;           // between groups of three digits; empty: nothing
+  std::vector<std::string> units;  // "$", "%": left out before and after a number
+
+  bool plain() const { return decimal == '.' && thousands.empty() && units.empty(); }
+};
+
 struct DataSpec {
   std::string format;  // "csv", "idx", "cifar", "images", "splitmix"; "" only when there is no data at all
   // Paths as opened: relative ones already start at the run file's folder.
   std::string train, test, directory;
   DataPlace place = DataPlace::automatic;
-  double split = 0;                  // > 0: this share of the training file trains, the rest tests
-  std::vector<std::string> ignore;   // columns by name, or "#3"
+  double split = 0;  // > 0: this share of the training file trains, the rest tests
+  std::vector<FieldRef> ignore;
   std::vector<std::string> columns;  // names given by the user; empty: from the header, or none
   char separator = 0;                // 0: guessed; ' ' stands for any run of spaces
   std::optional<bool> header;        // absent: guessed
   int64_t skip = 0;                  // lines before the header
-  std::string encoding = "utf-8";    // or "cp949", "latin1"
-  int64_t batches = 32;              // of format "splitmix"
-  int64_t group = 1;                 // of the same: steps between two looks at the loss (nnc bench)
+  std::string comment;               // lines that begin with it are left out; empty: none
+  NumberFormat numbers;
+  std::string encoding = "utf-8";  // or "cp949", "latin1"
+  int64_t batches = 32;            // of format "splitmix"
+  int64_t group = 1;               // of the same: steps between two looks at the loss (nnc bench)
   Span span;
 
   bool present() const { return !format.empty(); }

@@ -1,20 +1,18 @@
-// The CSV state machine and what it guesses; see table.h. Fields are unescaped in place: the text never
-// grows.
+// The CSV state machine; see table.h. Fields are unescaped in place: the text never grows.
 #include "runtime/table.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <map>
+#include <unordered_map>
 
 #include "fmt/format.h"
 #include "runtime/file.h"
+#include "runtime/settings.h"
+#include "runtime/table_guess.h"
 
 namespace nnc::runtime {
 namespace {
 
-constexpr size_t kSampleLines = 50;
 constexpr size_t kShownErrors = 5;
 
 bool is_space(char c) {
@@ -27,63 +25,30 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-// Separators outside quotes in one line; for ' ', the gaps between words.
-size_t count_separators(std::string_view line, char separator) {
-  if (separator == ' ') line = trim(line);
-  size_t count = 0;
-  bool quoted = false, in_gap = false;
-  for (const char c : line) {
-    if (c == '"') quoted = !quoted;
-    const bool hit = !quoted && (separator == ' ' ? is_space(c) : c == separator);
-    if (hit && !(separator == ' ' && in_gap)) ++count;
-    in_gap = hit;
-  }
-  return count;
-}
-
-// The separator that cuts the first lines into equally many fields (more than one). One that does so for
-// every line wins in the order tab, semicolon, comma, space: who has semicolons may have decimal commas, not
-// the other way round.
-char guess_separator(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty() && lines.size() < kSampleLines) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (!trim(line).empty()) lines.push_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  char best = ',';
-  size_t best_agreement = 0;
-  for (const char separator : {'\t', ';', ',', ' '}) {
-    std::map<size_t, size_t> counts;
-    for (const std::string_view line : lines) ++counts[count_separators(line, separator)];
-    size_t agreement = 0;
-    for (const auto& [separators, times] : counts)
-      if (separators > 0) agreement = std::max(agreement, times);
-    if (agreement > best_agreement) {
-      best = separator;
-      best_agreement = agreement;
-    }
-  }
-  return best;
-}
-
 struct RawRows {
   std::string text;
   std::vector<uint32_t> ends;
   std::vector<uint32_t> first_field;  // of each row
   std::vector<uint32_t> lines;
+
+  size_t end(size_t row) const { return row + 1 < lines.size() ? first_field[row + 1] : ends.size(); }
+  size_t width(size_t row) const { return end(row) - first_field[row]; }
+  std::string_view field(size_t index) const {
+    const uint32_t begin = index == 0 ? 0 : ends[index - 1];
+    return std::string_view(text).substr(begin, ends[index] - begin);
+  }
 };
 
 // Cuts the text into rows of fields. Fails on an open or badly closed quote.
 class Splitter {
  public:
-  Splitter(const std::string& path, std::string& text, size_t at, uint32_t line, char separator)
-      : path_(path), text_(text), at_(at), line_(line), separator_(separator) {}
+  Splitter(const std::string& path, std::string& text, size_t at, uint32_t line, char separator,
+           const DataSpec& spec)
+      : path_(path), text_(text), at_(at), line_(line), separator_(separator), spec_(spec) {}
 
   Result<RawRows> run(Diagnostics& diagnostics) {
     while (at_ < text_.size()) {
+      if (is_comment_next()) skip_line();
       if (separator_ == ' ') skip_spaces();
       if (at_ < text_.size() && at_line_end()) {  // a blank line
         take_line_end();
@@ -105,6 +70,12 @@ class Splitter {
     if (text_[at_] == '\r' && at_ + 1 < text_.size() && text_[at_ + 1] == '\n') ++at_;
     ++at_;
     ++line_;
+  }
+  bool is_comment_next() const {
+    return !spec_.comment.empty() && is_comment(std::string_view(text_).substr(at_), spec_);
+  }
+  void skip_line() {
+    while (at_ < text_.size() && !at_line_end()) ++at_;
   }
   void skip_spaces() {
     while (at_ < text_.size() && is_space(text_[at_])) ++at_;
@@ -168,67 +139,85 @@ class Splitter {
   size_t write_ = 0;
   uint32_t line_;
   char separator_;
+  const DataSpec& spec_;
   RawRows rows_;
 };
 
-std::string_view raw_field(const RawRows& rows, size_t index) {
-  const uint32_t begin = index == 0 ? 0 : rows.ends[index - 1];
-  return std::string_view(rows.text).substr(begin, rows.ends[index] - begin);
+// Cuts off the empty fields that a trailing separator makes, of the first line or of all others, where the first line has as
+// many more or fewer fields than all others.
+void cut_trailing_separator(RawRows& rows) {
+  const size_t count = rows.lines.size();
+  if (count < 2) return;
+  const size_t first = rows.width(0), others = rows.width(1);
+  for (size_t row = 1; row < count; ++row)
+    if (rows.width(row) != others) return;
+  if (first != others + 1 && others != first + 1) return;
+  const bool of_first = first > others;
+  for (size_t row = of_first ? 0 : 1; row < (of_first ? 1 : count); ++row)
+    if (!rows.field(rows.end(row) - 1).empty()) return;
+  std::vector<uint32_t> ends;
+  for (size_t row = 0; row < count; ++row) {
+    const size_t begin = rows.first_field[row], end = rows.end(row) - ((row == 0) == of_first ? 1 : 0);
+    rows.first_field[row] = static_cast<uint32_t>(ends.size());
+    ends.insert(ends.end(), rows.ends.begin() + static_cast<std::ptrdiff_t>(begin),
+                rows.ends.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+  rows.ends = std::move(ends);
 }
 
 // How many fields most rows have; reports those that have another number.
-Result<int64_t> common_width(const std::string& path, const RawRows& rows, Diagnostics& diagnostics) {
+Result<int64_t> common_width(const std::string& path, const RawRows& rows, const DataSpec& spec,
+                             Diagnostics& diagnostics) {
   const size_t count = rows.lines.size();
-  const auto width = [&](size_t row) {
-    return (row + 1 < count ? rows.first_field[row + 1] : rows.ends.size()) - rows.first_field[row];
-  };
   std::map<size_t, size_t> widths;
-  for (size_t row = 0; row < count; ++row) ++widths[width(row)];
+  for (size_t row = 0; row < count; ++row) ++widths[rows.width(row)];
   if (widths.size() == 1) return static_cast<int64_t>(widths.begin()->first);
   const auto usual = std::max_element(widths.begin(), widths.end(),
                                       [](const auto& a, const auto& b) { return a.second < b.second; });
   const size_t odd = count - usual->second;
   size_t shown = 0;
   for (size_t row = 0; row < count && shown < kShownErrors; ++row) {
-    if (width(row) == usual->first) continue;
+    const size_t width = rows.width(row);
+    if (width == usual->first) continue;
     ++shown;
     Diagnostic& d = diagnostics.error_at(
         DiagnosticKind::data_ragged_row, fmt::format("{}:{}", path, rows.lines[row]),
-        fmt::format("has {} field{}, {} {}", width(row), width(row) == 1 ? "" : "s",
+        fmt::format("has {} field{}, {} {}", width, width == 1 ? "" : "s",
                     odd == 1 ? "all other lines have" : "most lines have", usual->first));
-    if (row == 0)
+    if (spec.comment.empty() && rows.field(rows.first_field[row]).starts_with('#'))
+      d.suggest("data.comment = \"#\" leaves out lines that begin with it");
+    else if (row == 0)
       d.suggest(fmt::format("data.skip = {} leaves out what stands before the table", rows.lines[0]));
     if (shown == kShownErrors && odd > shown) d.note(fmt::format("and {} more such lines", odd - shown));
   }
   return Failure{};
 }
 
+// Makes the first row the names.
+void take_names(Table& table) {
+  for (int64_t c = 0; c < table.columns; ++c) table.names.emplace_back(trim(table.field(0, c)));
+  const uint32_t cut = table.ends[static_cast<size_t>(table.columns) - 1];
+  table.text.erase(0, cut);
+  table.ends.erase(table.ends.begin(), table.ends.begin() + table.columns);
+  for (uint32_t& end : table.ends) end -= cut;
+  table.lines.erase(table.lines.begin());
+  --table.rows;
+}
+
 }  // namespace
 
 std::string Table::column_name(int64_t column) const {
-  if (!names.empty()) return names[static_cast<size_t>(column)];
-  return fmt::format("column {}", column);
+  const auto i = static_cast<size_t>(column);
+  return i < names.size() && !names[i].empty() ? names[i] : fmt::format("column {}", column);
+}
+
+std::string Table::column_ref(int64_t column) const {
+  const auto i = static_cast<size_t>(column);
+  return i < unique.size() && unique[i] ? quote(names[i]) : std::to_string(column);
 }
 
 std::string Table::location(int64_t row) const {
   return fmt::format("{}:{}", path, lines[static_cast<size_t>(row)]);
-}
-
-FieldValue read_field(std::string_view field) {
-  field = trim(field);
-  static constexpr std::array<std::string_view, 8> kMissing = {"",    "NA",   "N/A",  "NaN",
-                                                               "nan", "null", "NULL", "?"};
-  if (field.size() <= 4 && std::find(kMissing.begin(), kMissing.end(), field) != kMissing.end())
-    return {FieldKind::missing, 0};
-  std::string_view digits = field;
-  if (digits.front() == '+' && digits.size() > 1 && digits[1] != '-') digits.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error == std::errc() && end == digits.data() + digits.size() && std::isfinite(value))
-    return {FieldKind::number, value};
-  if (field == "true" || field == "True" || field == "TRUE") return {FieldKind::number, 1};
-  if (field == "false" || field == "False" || field == "FALSE") return {FieldKind::number, 0};
-  return {FieldKind::text, 0};
 }
 
 Result<Table> parse_table(const std::string& path, std::string text, const DataSpec& spec,
@@ -244,8 +233,8 @@ Result<Table> parse_table(const std::string& path, std::string text, const DataS
     at = std::min(text.find('\n', at), text.size() - 1) + 1;
 
   const char separator =
-      spec.separator != 0 ? spec.separator : guess_separator(std::string_view(text).substr(at));
-  Result<RawRows> rows = Splitter(path, text, at, line, separator).run(diagnostics);
+      spec.separator != 0 ? spec.separator : guess_separator(std::string_view(text).substr(at), spec);
+  Result<RawRows> rows = Splitter(path, text, at, line, separator, spec).run(diagnostics);
   if (!rows) return Failure{};
   if (rows->lines.empty()) {
     diagnostics.error_at(
@@ -253,42 +242,32 @@ Result<Table> parse_table(const std::string& path, std::string text, const DataS
         spec.skip > 0 ? fmt::format("is empty after the first {} lines", spec.skip) : "is empty");
     return Failure{};
   }
-  const Result<int64_t> width = common_width(path, *rows, diagnostics);
+  cut_trailing_separator(*rows);
+  const Result<int64_t> width = common_width(path, *rows, spec, diagnostics);
   if (!width) return Failure{};
 
   Table table;
   table.path = path;
+  table.numbers = spec.numbers;
   table.columns = *width;
-  const auto columns = static_cast<size_t>(*width);
-  // A first line without a single number is taken for names.
-  table.header = spec.header.value_or([&] {
-    for (size_t i = 0; i < columns; ++i)
-      if (read_field(raw_field(*rows, i)).kind == FieldKind::number) return false;
-    return true;
-  }());
-  if (table.header)
-    for (size_t i = 0; i < columns; ++i) table.names.emplace_back(trim(raw_field(*rows, i)));
-  if (!spec.columns.empty()) {
-    if (spec.columns.size() != columns) {
-      diagnostics.error_at(
-          DiagnosticKind::data_columns, path,
-          fmt::format("has {} columns, data.columns names {}", columns, spec.columns.size()));
-      return Failure{};
-    }
-    table.names = spec.columns;
-  }
   table.text = std::move(rows->text);
   table.ends = std::move(rows->ends);
   table.lines = std::move(rows->lines);
   table.rows = static_cast<int64_t>(table.lines.size());
-  if (table.header) {
-    const uint32_t cut = table.ends[columns - 1];
-    table.text.erase(0, cut);
-    table.ends.erase(table.ends.begin(), table.ends.begin() + *width);
-    for (uint32_t& end : table.ends) end -= cut;
-    table.lines.erase(table.lines.begin());
-    --table.rows;
+  table.header = spec.header ? *spec.header : starts_with_names(table);
+  if (table.header) take_names(table);
+  if (!spec.columns.empty()) {
+    if (spec.columns.size() != static_cast<size_t>(table.columns)) {
+      diagnostics.error_at(
+          DiagnosticKind::data_columns, path,
+          fmt::format("has {} columns, data.columns names {}", table.columns, spec.columns.size()));
+      return Failure{};
+    }
+    table.names = spec.columns;
   }
+  std::unordered_map<std::string_view, size_t> times;
+  for (const std::string& name : table.names) ++times[name];
+  for (const std::string& name : table.names) table.unique.push_back(!name.empty() && times[name] == 1);
   if (table.rows == 0) {
     diagnostics.error_at(DiagnosticKind::data_empty, path, "has a header and no rows");
     return Failure{};

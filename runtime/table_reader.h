@@ -81,15 +81,15 @@ class TableReader {
     }
     record_list(key, to);
   }
-  // Columns: names, numbers ("#3"), or a list of them.
-  void read_fields(const std::string& key, std::vector<std::string>& to) {
+  // Columns: names, numbers, or a list of them.
+  void read(const std::string& key, std::vector<FieldRef>& to) {
     if (const Setting* s =
             typed(key, {Kind::list, Kind::string, Kind::integer}, "a column's name or number, or a list")) {
       const auto one = [&](const Setting& item) {
         if (item.kind == Kind::string && !item.string.empty())
-          to.push_back(item.string);
+          to.push_back({item.string});
         else if (item.kind == Kind::integer)
-          to.push_back(fmt::format("#{}", item.integer));
+          to.push_back({"", item.integer});
         else
           bad(item, fmt::format("{} takes names or numbers of columns, this is {}", name(key),
                                 item.kind == Kind::string ? "empty" : describe_kind(item.kind)));
@@ -164,10 +164,14 @@ class TableReader {
     return takes(value->kind) && value->real >= low && value->real <= high;
   }
 
-  void record_list(const std::string& key, const std::vector<std::string>& items) {
+  static std::string toml(const std::string& item) { return quote(item); }
+  static std::string toml(const FieldRef& item) {
+    return item.number ? std::to_string(*item.number) : quote(item.name);
+  }
+  template <class Item>
+  void record_list(const std::string& key, const std::vector<Item>& items) {
     std::string out = "[";
-    for (size_t i = 0; i < items.size(); ++i)
-      out += (i > 0 ? ", " : "") + (items[i].starts_with('#') ? items[i].substr(1) : quote(items[i]));
+    for (size_t i = 0; i < items.size(); ++i) out += (i > 0 ? ", " : "") + toml(items[i]);
     record(key, out + "]", items.empty());
   }
 

@@ -33,7 +33,7 @@ TEST_CASE("what is given and what is filled in") {
   CHECK(c.data.train == "some/where/train.csv.gz");
   CHECK(c.data.test == "/abs/test.csv.gz");
   CHECK(c.inputs.at("image").scale == 0.0625);
-  CHECK(c.inputs.at("label").from == std::vector<std::string>{"#-1"});
+  CHECK(c.inputs.at("label").from == std::vector<FieldRef>{{"", -1}});
   CHECK(c.arguments.at("hidden") == "64");
   CHECK(c.arguments.at("sizes") == "[1, 2]");
   CHECK(c.arguments.at("activation") == "relu");
@@ -65,7 +65,7 @@ TEST_CASE("overrides are TOML, bare words are strings") {
   CHECK(c->arguments.at("hidden") == "128");
   CHECK(c->out == "here/x");  // relative to the working directory, unlike paths in the file
   CHECK(c->explicit_out);
-  CHECK(c->data.ignore == std::vector<std::string>{"a", "#3"});
+  CHECK(c->data.ignore == std::vector<FieldRef>{{"a"}, {"", 3}});
   CHECK(c->seed == 9);
   CHECK(c->origins.at("train.batch") == "--set");
 }

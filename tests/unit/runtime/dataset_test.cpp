@@ -6,6 +6,7 @@
 
 #include "catch2/catch.hpp"
 #include "data_support.h"
+#include "fmt/format.h"
 #include "runtime/dataset.h"
 #include "runtime/idx.h"
 #include "runtime/splitmix.h"
@@ -57,7 +58,7 @@ TEST_CASE("auto: classes are counted where the label is a column of whole number
                                  "model = 'm.nn'\ndata.train = 't.csv'\nargs.classes = 'auto'\n"
                                  "input.kind = { first = 1 }\ninput.x.from = ['a', 'b']\n");
   Diagnostics diagnostics;
-  REQUIRE(resolve_auto_arguments(config, diagnostics));
+  REQUIRE(resolve_auto_arguments(config, {}, diagnostics));
   CHECK(config.arguments["classes"] == "3");
 }
 
@@ -89,6 +90,70 @@ TEST_CASE("gaps, standardizing and categories are fitted on the training part al
   CHECK_FALSE(Fitted::from_json("{\"header\": 3}", "fitted.json", diagnostics));
 }
 
+TEST_CASE("standardizing: columns that do not change become zeros, and no size overflows") {
+  const TemporaryFolder folder;
+  std::string text = "same,nearly,huge,tiny,far\n";
+  for (int i = 0; i < 12; ++i)
+    text += fmt::format("0.1,{},{}e200,{}e-200,1{:04}\n", i % 2 == 0 ? "0.3" : "0.30000000000000004", i % 3,
+                        i % 3, i);
+  folder.file("t.csv", text);
+  folder.file("later.csv", "same,nearly,huge,tiny,far\n0.3,0.3,1e200,1e-200,10000\n");
+  const RunConfig config = good_config(folder.path() + "/r.toml",
+                                       "model = 'm.nn'\ndata.train = 't.csv'\ninput.x.standardize = true\n");
+  const LoadedData data = good_data(config, {floats("x", {5})});
+  const FittedInput& x = *data.fitted.find("x");
+  CHECK(x.mean[0] == 0.1);
+  CHECK(x.std[0] == 1);
+  CHECK(x.std[1] == 1);
+  CHECK(x.mean[2] == Approx(1e200));
+  CHECK(x.std[2] == Approx(std::sqrt(2.0 / 3) * 1e200));
+  CHECK(x.std[3] == Approx(std::sqrt(2.0 / 3) * 1e-200));
+  CHECK(x.std[4] == Approx(std::sqrt(143.0 / 12)));
+  CHECK(row_floats(data.train, "x", 5)[0] == 0);
+  Diagnostics diagnostics;
+  REQUIRE(Fitted::from_json(data.fitted.to_json(), "fitted.json", diagnostics));
+  const Result<Dataset> later = load_rows(config, data.fitted, folder.path() + "/later.csv",
+                                          std::vector{floats("x", {5})}, diagnostics);
+  REQUIRE(later);
+  CHECK(row_floats(*later, "x", 0)[0] == Approx(0.2));
+}
+
+TEST_CASE("numbers that are equal are one category, however they are written") {
+  const TemporaryFolder folder;
+  folder.file("t.csv", "x,y\n1,0.0\n2,1\n3,0\n4,1.0\n5,10\n");
+  folder.file("later.csv", "x,y\n1,1e1\n2,+1\n");
+  const RunConfig config = good_config(folder.path() + "/r.toml",
+                                       "model = 'm.nn'\ndata.train = 't.csv'\ninput.y.categories = 'auto'\n");
+  const LoadedData data = good_data(config, {floats("x", {}), labels("y", 3)});
+  CHECK(data.fitted.find("y")->categories == std::vector<std::string>{"0", "1", "10"});
+  CHECK(row_label(data.train, "y", 0) == row_label(data.train, "y", 2));
+  CHECK(row_label(data.train, "y", 3) == 1);
+  Diagnostics diagnostics;
+  const Result<Dataset> later =
+      load_rows(config, data.fitted, folder.path() + "/later.csv", std::vector{labels("y", 3)}, diagnostics);
+  REQUIRE(later);
+  CHECK(row_label(*later, "y", 0) == 2);
+  CHECK(row_label(*later, "y", 1) == 1);
+}
+
+TEST_CASE("after training on a table without names, a row of text is a row") {
+  const TemporaryFolder folder;
+  folder.file("t.csv", "a,x\nb,y\na,y\n");
+  folder.file("later.csv", "b,x\na,y\n");
+  const RunConfig config = good_config(folder.path() + "/r.toml",
+                                       "model = 'm.nn'\ndata.train = 't.csv'\n"
+                                       "input.u = { from = 0, categories = 'auto' }\n"
+                                       "input.v = { from = 1, categories = 'auto' }\n");
+  const std::vector<ModelColumn> columns = {labels("u", 2), labels("v", 2)};
+  const LoadedData data = good_data(config, columns);
+  CHECK(data.train.rows == 3);
+  Diagnostics diagnostics;
+  const Result<Dataset> later =
+      load_rows(config, data.fitted, folder.path() + "/later.csv", columns, diagnostics);
+  REQUIRE(later);
+  CHECK(later->rows == 2);
+}
+
 TEST_CASE("a category column as one-hot floats, and arguments found in the data") {
   const TemporaryFolder folder;
   folder.file("t.csv", "y,origin\n1,usa\n2,japan\n3,europe\n");
@@ -96,7 +161,7 @@ TEST_CASE("a category column as one-hot floats, and arguments found in the data"
                                  "model = 'm.nn'\ndata.train = 't.csv'\ninput.origin.categories = 'auto'\n"
                                  "args = { origins = 'auto', width = 3 }\n");
   Diagnostics diagnostics;
-  REQUIRE(resolve_auto_arguments(config, diagnostics));
+  REQUIRE(resolve_auto_arguments(config, {}, diagnostics));
   CHECK(config.arguments.at("origins") == "3");
   CHECK(config.arguments.at("width") == "3");
   const LoadedData data = good_data(config, {floats("y", {}), floats("origin", {3})});

@@ -114,6 +114,12 @@ input.label = 3
 train = { batch = "32", epochs = 0, keep = 0.5 }
 )");
        }},
+      {"bad_value-tables",
+       [] {
+         return of_config(R"(model = "digits.nn"
+data = { train = "t.csv", decimal = ";", thousands = ".", units = ["$", "1"], comment = "" }
+)");
+       }},
       {"bad_value-set",
        [] { return of_config("model = \"digits.nn\"\ndata.train = \"t.csv\"\n", {"train.epochs=many"}); }},
       {"conflicting_keys",
@@ -209,6 +215,11 @@ schedule = { kind = "linear", to = -1 }
       {"data_not_a_number",
        [] {
          return of_table("a,b,label\n1,two,3\n\"1,5\",x,1.5\n3,y,4\n4,z,5\n5,w,6\n",
+                         "data = { train = \"train.csv\", separator = \",\" }\n");
+       }},
+      {"data_not_a_number-notation",
+       [] {
+         return of_table("a,b,label\n\"1,234\",1e400,3\n1,$5,3\n12.5%,1,4\n",
                          "data = { train = \"train.csv\", separator = \",\" }\n");
        }},
       {"data_not_a_number-first_line",

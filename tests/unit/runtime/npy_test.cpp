@@ -128,7 +128,7 @@ TEST_CASE("one array of rows and columns serves several inputs, as the columns o
                                                    "'\nargs.classes = 'auto'\ninput.y.from = -1\n"
                                                    "input.u = { from = '1..3', scale = 2 }\n");
     Diagnostics diagnostics;
-    REQUIRE(resolve_auto_arguments(config, diagnostics));
+    REQUIRE(resolve_auto_arguments(config, {}, diagnostics));
     CHECK(config.arguments["classes"] == "3");
     const LoadedData data = good_data(config, columns);
     CHECK(row_floats(data.train, "u", 3) == std::vector<float>{62, 64});
@@ -215,7 +215,7 @@ TEST_CASE("NPZ: members are fields, packed or not; standardizing is fitted per n
     CHECK(row_floats(data.train, "features", 0) == std::vector<float>{root, root});
     CHECK(row_label(data.train, "label", 1) == 2);
     Diagnostics diagnostics;
-    REQUIRE(resolve_auto_arguments(config, diagnostics));
+    REQUIRE(resolve_auto_arguments(config, {}, diagnostics));
     CHECK(config.arguments["classes"] == "3");
   }
 }

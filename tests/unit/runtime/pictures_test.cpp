@@ -177,7 +177,7 @@ TEST_CASE("pictures: PNG and JPEG, classes from folder names, planes first") {
 
   RunConfig counted = config;
   Diagnostics diagnostics;
-  REQUIRE(resolve_auto_arguments(counted, diagnostics));
+  REQUIRE(resolve_auto_arguments(counted, {}, diagnostics));
   CHECK(counted.arguments["classes"] == "2");
 
   // A picture alone, without a class, is what prediction takes.

@@ -1,6 +1,10 @@
 // CSV as people have it: quotes, line ends, separators, headers, encodings.
 #include "runtime/table.h"
+#include <cmath>
+
 #include "catch2/catch.hpp"
+#include "runtime/encoding.h"
+#include "runtime/file.h"
 #include "support.h"
 
 using namespace nnc;
@@ -95,8 +99,70 @@ TEST_CASE("what a field says") {
   CHECK(read_field("").kind == FieldKind::missing);
   CHECK(read_field("NA").kind == FieldKind::missing);
   CHECK(read_field("nan").kind == FieldKind::missing);
-  for (const char* text : {"1,5", "0x10", "1 2", "inf", "-inf", "+-3", "12abc", "1e999", "+"})
+  CHECK(read_field("1e-400").number == 0);  // as small as that is none
+  CHECK(read_field("-1e999").number == -HUGE_VAL);
+  for (const char* text : {"1,5", "0x10", "1 2", "inf", "-inf", "+-3", "12abc", "+", "$5", "5%"})
     CHECK(read_field(text).kind == FieldKind::text);
+}
+
+TEST_CASE("numbers in another notation, and never in two") {
+  const auto number = [](const char* text, const NumberFormat& format) {
+    const FieldValue value = read_field(text, format);
+    return value.kind == FieldKind::number ? value.number : -99;
+  };
+  const NumberFormat commas{',', "", {}}, german{',', ".", {}}, money{'.', ",", {"$", "€", "%"}};
+  CHECK(number("1,25", commas) == 1.25);
+  CHECK(number("-0,5e1", commas) == -5);
+  CHECK(number("12", commas) == 12);
+  CHECK(number("1.25", commas) == -99);
+  CHECK(number("1,2,3", commas) == -99);
+  CHECK(number("1.234.567,5", german) == 1234567.5);
+  CHECK(number("1.25", german) == -99);
+  CHECK(number("12.345", german) == 12345);
+  CHECK(number("$1,234", money) == 1234);
+  CHECK(number("-$1,234.50", money) == -1234.5);
+  CHECK(number("$-3", money) == -3);
+  CHECK(number("12.5 %", money) == 12.5);
+  CHECK(number("1,234,567 €", money) == 1234567);
+  CHECK(number("1e3", money) == 1000);
+  for (const char* text : {"1,23", "1,2345", "12,34,567", ",123", "1234,567", "$", "%", "$$5", "5 kg", "--5"})
+    CHECK(number(text, money) == -99);
+}
+
+TEST_CASE("the first line counts the columns, or is a row of text like the others") {
+  CHECK(good_table("0,1,2\n0.5,1.5,1\n").names == Row{"0", "1", "2"});
+  CHECK(good_table(",0,1\n0,1.5,1\n").names == Row{"", "0", "1"});
+  CHECK_FALSE(good_table("0,1\n1,0\n").header);
+  CHECK_FALSE(good_table("0,1,2\n").header);
+  CHECK_FALSE(good_table("0,1,3\n1,0,3\n").header);
+  const Table votes = good_table("rep,n,?,y\ndem,y,n,y\nrep,n,y,n\n");
+  CHECK_FALSE(votes.header);
+  CHECK(votes.rows == 3);
+  CHECK(good_table("party,v1,v2\nrep,n,y\nrep,n,n\n").header);
+}
+
+TEST_CASE("a trailing separator is no column, in the first line or in all others") {
+  CHECK(good_table("a,b,\n1,2\n3,4\n").names == Row{"a", "b"});
+  const Table rows = good_table("a,b\n1,2,\n3,4,\n");
+  CHECK(rows.columns == 2);
+  CHECK(row_of(rows, 1) == Row{"3", "4"});
+  CHECK(good_table("a,b,\n1,2,\n3,4,\n").columns == 3);
+  Diagnostics diagnostics;
+  CHECK_FALSE(parse_table("t.csv", "a,b,c\n1,2\n3,4\n", {}, diagnostics));
+  CHECK_FALSE(parse_table("t.csv", "a,b\n1,2,\n3,4,5\n", {}, diagnostics));
+}
+
+TEST_CASE("lines of comment are left out, bars separate, and a tab in a table of spaces is a space") {
+  DataSpec spec;
+  spec.comment = "#";
+  const Table t = good_table("# by a tool\n# in mm\na,b\n1,2\n  # more\n3,#4\n", spec);
+  CHECK(t.names == Row{"a", "b"});
+  CHECK(row_of(t, 1) == Row{"3", "#4"});
+  CHECK(t.location(1) == "t.csv:6");
+  CHECK(good_table("a|b\n1|2\n").columns == 2);
+  const Table cars = good_table("18.0   8 307.0\t\"a car\"\n15.0   8 ?\t\"an old car\"\n");
+  CHECK(row_of(cars, 1) == Row{"15.0", "8", "?", "an old car"});
+  CHECK(good_table("red fox\t5\ngray cat\t6\n").columns == 2);
 }
 
 TEST_CASE("any bytes: a table or an error, never a crash") {
@@ -134,7 +200,18 @@ TEST_CASE("encodings") {
   const auto mark = decode_text("b.csv", bytes("\xEF\xBB\xBFx"), "utf-8", diagnostics);
   REQUIRE(mark);
   CHECK(*mark == "x");
+  const auto dashes = decode_text("d.csv", bytes("5\x80 \x96 6\x80"), "latin1", diagnostics);
+  REQUIRE(dashes);
+  CHECK(*dashes == "5€ – 6€");
   CHECK_FALSE(diagnostics.has_errors());
+
+  CHECK(likely_encoding(bytes("\xB0\xA1\xB0\xDD,x\n1,2\n")) == "cp949");
+  for (const char* text : {"Temp (\xB0"
+                           "C)",
+                           "\xB5g", "\xC5rhus", "caf\xE9",
+                           "gr\xF6\xDF"
+                           "e"})
+    CHECK(likely_encoding(bytes(text)) == "latin1");
 }
 
 TEST_CASE("valid and invalid UTF-8") {

@@ -453,7 +453,7 @@ TEST_CASE("a trained folder opens for evaluation") {
   INFO(render_all(diagnostics, sources));
   REQUIRE(trained);
   CHECK(trained->config.data.split == 0.8);
-  CHECK(trained->config.inputs.at("label").from == std::vector<std::string>{"#-1"});
+  CHECK(trained->config.inputs.at("label").from == std::vector<FieldRef>{{"", -1}});
   CHECK(trained->fitted.to_json() == run.data.fitted.to_json());
   const Result<std::string> newest = newest_checkpoint(*trained, diagnostics);
   REQUIRE(newest);
