@@ -125,7 +125,7 @@ TEST_CASE("f32 functions stay within their bounds over all exponents", "[scalar_
   const Worst worst = sweep(row.f, row.expected, row.low, row.high);
   INFO(row.name << ": " << worst.ulp << " ulp at " << worst.at);
   CHECK(worst.ulp <= row.bound);
-  CHECK(worst.ulp > 0.5);  // a sweep that saw nothing would be 0
+  CHECK(worst.ulp > 0.49);  // a sweep that saw nothing would be 0
 }
 
 // The closest that an f32 comes to a multiple of pi/2 among those of each exponent, and far ones.
