@@ -1,6 +1,5 @@
-// PNG through libpng's simplified interface, JPEG through TurboJPEG, and resizing; see pictures.h.
+// PNG through libpng's simplified interface, telling PNG and JPEG apart, and resizing; see pictures.h.
 #include <png.h>
-#include <turbojpeg.h>
 
 #include <algorithm>
 #include <array>
@@ -18,14 +17,6 @@ constexpr int64_t kMostPixels = int64_t{1} << 27;  // 134 million: more is a mis
 Failure damaged(const std::string& path, std::string message, Diagnostics& diagnostics) {
   diagnostics.error_at(DiagnosticKind::data_format, path, std::move(message));
   return {};
-}
-
-bool size_is_good(const std::string& path, int64_t width, int64_t height, Diagnostics& diagnostics) {
-  if (width > 0 && height > 0 && width * height <= kMostPixels) return true;
-  diagnostics.error_at(
-      DiagnosticKind::data_format, path,
-      fmt::format("says it is {} x {} pixels; at most {} are read", width, height, kMostPixels));
-  return false;
 }
 
 // A PNG without what it says about color (gAMA, cHRM, sRGB, iCCP, bKGD): its numbers are taken as they are, as nearly
@@ -60,7 +51,7 @@ Result<Picture> decode_png(const std::string& path, std::span<const unsigned cha
   if (png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()) == 0)
     return damaged(path, fmt::format("is a damaged PNG: {}", image.message), diagnostics);
   Picture picture{image.height, image.width, {}};
-  if (!size_is_good(path, picture.width, picture.height, diagnostics)) return Failure{};
+  if (!picture_size_is_good(path, picture.width, picture.height, diagnostics)) return Failure{};
   image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // 16 bits are a finer scale of the same numbers, not light
   const bool transparent = (image.format & PNG_FORMAT_FLAG_ALPHA) != 0;
   image.format = transparent ? PNG_FORMAT_RGBA : PNG_FORMAT_RGB;
@@ -74,31 +65,6 @@ Result<Picture> decode_png(const std::string& path, std::span<const unsigned cha
     for (int c = 0; c < 3; ++c)
       *to++ = static_cast<unsigned char>((from[c] * from[3] + 255 * (255 - from[3]) + 127) / 255);
   picture.rgb.resize(static_cast<size_t>(to - picture.rgb.data()));
-  return picture;
-}
-
-Result<Picture> decode_jpeg(const std::string& path, std::span<const unsigned char> bytes,
-                            Diagnostics& diagnostics) {
-  const std::unique_ptr<void, decltype(&tjDestroy)> decoder(tjInitDecompress(), tjDestroy);
-  if (decoder == nullptr) return damaged(path, "the JPEG decoder could not be started", diagnostics);
-  const auto fail = [&] {
-    return damaged(path, fmt::format("is a damaged JPEG: {}", tjGetErrorStr2(decoder.get())), diagnostics);
-  };
-  int width = 0, height = 0, sampling = 0, colors = 0;
-  if (tjDecompressHeader3(decoder.get(), bytes.data(), bytes.size(), &width, &height, &sampling, &colors) !=
-      0)
-    return fail();
-  if (!size_is_good(path, width, height, diagnostics)) return Failure{};
-  if (colors == TJCS_CMYK || colors == TJCS_YCCK) {
-    diagnostics.error_at(DiagnosticKind::data_format, path, "is a JPEG for print (CMYK), which is not read")
-        .suggest("save it as RGB");
-    return Failure{};
-  }
-  Picture picture{height, width, std::vector<unsigned char>(static_cast<size_t>(width) * height * 3)};
-  // A warning means that pixels were made up: the file is cut short or its data does not add up.
-  if (tjDecompress2(decoder.get(), bytes.data(), bytes.size(), picture.rgb.data(), width, 0, height, TJPF_RGB,
-                    0) != 0)
-    return fail();
   return picture;
 }
 
@@ -154,6 +120,14 @@ Picture resize_lines(const Picture& picture, int64_t width) {
 }
 
 }  // namespace
+
+bool picture_size_is_good(const std::string& path, int64_t width, int64_t height, Diagnostics& diagnostics) {
+  if (width > 0 && height > 0 && width * height <= kMostPixels) return true;
+  diagnostics.error_at(
+      DiagnosticKind::data_format, path,
+      fmt::format("says it is {} x {} pixels; at most {} are read", width, height, kMostPixels));
+  return false;
+}
 
 Result<Picture> decode_picture(const std::string& path, std::span<const unsigned char> bytes,
                                Diagnostics& diagnostics) {

@@ -21,6 +21,12 @@ struct Picture {
 Result<Picture> decode_picture(const std::string& path, std::span<const unsigned char> bytes,
                                Diagnostics& diagnostics);
 
+// The same, once it is known to be JPEG (decode_jpeg.cpp).
+Result<Picture> decode_jpeg(const std::string& path, std::span<const unsigned char> bytes,
+                            Diagnostics& diagnostics);
+// At least one pixel and not so many that it must be a mistake; reports it otherwise.
+bool picture_size_is_good(const std::string& path, int64_t width, int64_t height, Diagnostics& diagnostics);
+
 // Bilinear with the filter widened where the picture shrinks, so that every pixel counts: the way Pillow's
 // BILINEAR resizes, in the same fixed-point arithmetic. First along rows, then along columns, each rounded to bytes.
 Picture resize_picture(const Picture& picture, int64_t height, int64_t width);

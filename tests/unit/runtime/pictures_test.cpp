@@ -1,13 +1,11 @@
 // CIFAR records and folders of pictures: what is read, what a damaged file leads to, resizing, augmentation.
-#include <png.h>
-#include <turbojpeg.h>
-
 #include <cstring>
 #include <random>
 #include <set>
 
 #include "catch2/catch.hpp"
 #include "data_support.h"
+#include "picture_support.h"
 #include "runtime/augment.h"
 #include "runtime/pictures.h"
 
@@ -16,46 +14,6 @@ using namespace nnc::runtime;
 using namespace nnc::runtime::test;
 
 namespace {
-
-// A picture whose pixel at (y, x) is (10 y + x, 100, 200 - x), which a test can recognize.
-Picture ramp(int64_t height, int64_t width) {
-  Picture picture{height, width, {}};
-  for (int64_t y = 0; y < height; ++y)
-    for (int64_t x = 0; x < width; ++x)
-      for (const int64_t c : {10 * y + x, int64_t{100}, 200 - x})
-        picture.rgb.push_back(static_cast<unsigned char>(c));
-  return picture;
-}
-
-std::string png(const Picture& picture) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  image.width = static_cast<png_uint_32>(picture.width);
-  image.height = static_cast<png_uint_32>(picture.height);
-  image.format = PNG_FORMAT_RGB;
-  png_alloc_size_t size = 0;
-  REQUIRE(png_image_write_to_memory(&image, nullptr, &size, 0, picture.rgb.data(), 0, nullptr) != 0);
-  std::string out(size, '\0');
-  REQUIRE(png_image_write_to_memory(&image, out.data(), &size, 0, picture.rgb.data(), 0, nullptr) != 0);
-  out.resize(size);
-  return out;
-}
-
-std::string jpeg(const Picture& picture) {
-  const tjhandle encoder = tjInitCompress();
-  unsigned char* bytes = nullptr;
-  unsigned long size = 0;
-  REQUIRE(tjCompress2(encoder, picture.rgb.data(), static_cast<int>(picture.width), 0,
-                      static_cast<int>(picture.height), TJPF_RGB, &bytes, &size, TJSAMP_444, 95, 0) == 0);
-  std::string out(reinterpret_cast<const char*>(bytes), size);
-  tjFree(bytes);
-  tjDestroy(encoder);
-  return out;
-}
-
-std::vector<unsigned char> bytes_of(const std::string& text) {
-  return {text.begin(), text.end()};
-}
 
 // Two records of CIFAR-10: labels 3 and 9, pixels 0, 1, 2 … modulo 251.
 std::string cifar_records() {
