@@ -108,10 +108,20 @@ std::string shape_text(const PictureShape& s) {
                           : fmt::format("{} x {} x {}", s.height, s.width, s.channels);
 }
 
-Result<PictureShape> shape_of_rows(Session& session, const std::string& tensor, int64_t length) {
+std::vector<int64_t> without_ones(std::vector<int64_t> sides) {
+  std::erase(sides, 1);
+  return sides;
+}
+
+// `row` are the axes of a row. One axis alone can be any picture of as many numbers; several are the picture's own.
+Result<PictureShape> shape_of_rows(Session& session, const std::string& tensor,
+                                   const std::vector<int64_t>& row) {
   const std::string& wanted = session.options.pictures;
+  const int64_t length = std::accumulate(row.begin(), row.end(), int64_t{1}, std::multiplies<>());
+  const std::vector<int64_t> axes = without_ones(row);
   if (wanted.empty()) {
-    if (const auto guessed = picture_shape(std::span(&length, 1))) return *guessed;
+    if (const auto guessed = picture_shape(axes.size() > 1 ? std::span(axes) : std::span(&length, 1)))
+      return *guessed;
     session.diagnostics
         .error_at(DiagnosticKind::bad_flag, "-o " + session.options.output,
                   fmt::format("a row of {} has {} numbers, which is no square picture", tensor, length))
@@ -134,10 +144,12 @@ Result<PictureShape> shape_of_rows(Session& session, const std::string& tensor, 
   else if (sides->size() == 3)
     shape = {(*sides)[0], (*sides)[1], (*sides)[2], false};
   const int64_t needed = shape.height * shape.width * shape.channels;
-  if (needed == length) return shape;
+  if (needed == length && (axes.size() <= 1 || axes == without_ones(*sides))) return shape;
   session.diagnostics.error_at(DiagnosticKind::bad_flag, place,
-                               fmt::format("a picture of {} has {} numbers, a row of {} has {}",
-                                           shape_text(shape), needed, tensor, length));
+                               needed == length
+                                   ? fmt::format("a row of {} is {}", tensor, fmt::join(row, " x "))
+                                   : fmt::format("a picture of {} has {} numbers, a row of {} has {}",
+                                                 shape_text(shape), needed, tensor, length));
   return Failure();
 }
 
@@ -180,7 +192,9 @@ Status check_target(Session& session) {
 
 Status draw(Session& session, const Source& source, const std::string& name, const DenseTensor& tensor) {
   // A vector is one picture; otherwise each index of axis 0 is.
-  const size_t rows = tensor.type.shape.size() < 2 ? 1 : static_cast<size_t>(tensor.type.shape[0]);
+  std::vector<int64_t> row(tensor.type.shape.begin(), tensor.type.shape.end());
+  const size_t rows = row.size() < 2 ? 1 : static_cast<size_t>(row[0]);
+  if (row.size() >= 2) row.erase(row.begin());
   if (tensor.data.empty() || rows > kMostPictures) {
     session.diagnostics.error_at(DiagnosticKind::bad_flag, "-o " + session.options.output,
                                  fmt::format("{} has {} rows; 1 to {} are drawn", name,
@@ -188,7 +202,7 @@ Status draw(Session& session, const Source& source, const std::string& name, con
     return Failure();
   }
   const size_t length = tensor.data.size() / rows;
-  const Result<PictureShape> shape = shape_of_rows(session, name, static_cast<int64_t>(length));
+  const Result<PictureShape> shape = shape_of_rows(session, name, row);
   const Result<std::vector<std::string>> names = names_of_rows(session, source, rows);
   if (!shape || !names) return Failure();
   std::vector<Template> templates;

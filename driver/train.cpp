@@ -210,6 +210,7 @@ int train(const Options& options, Console& console) {
   }
   runtime::ThreadPool pool(codegen_options(options).threads);
   console.say("{}", summary(*config, model, *data, pool.threads()));
+  for (const std::string& note : data->notes) console.say("{}\n", note);
   console.say("{}", plan_table(*config, *plan, data->train.rows));
   console.say("{}", runtime::describe_watches(*config));
   if (folder->steps_of_phase > 0) {

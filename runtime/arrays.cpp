@@ -30,10 +30,16 @@ double half(uint16_t bits) {
   return (bits & 0x8000) != 0 ? -value : value;
 }
 
-// How many sets of mean and standard deviation a field has, and which of them an element takes.
+// How many sets of mean and standard deviation a field has: one per channel of pictures, one per number of other rows.
 int64_t group_count(const Field& field) {
-  if (field.pixels()) return field.channels;
+  if (field.role == FieldRole::pictures) return field.channels();
   return field.shape.size() <= 1 ? element_count(field.shape) : 1;
+}
+
+// Which of `groups` element `e` of a row takes.
+size_t group_of(const Field& field, int64_t e, int64_t groups, int64_t per_row) {
+  return static_cast<size_t>(field.axis == ChannelAxis::last ? e % std::max<int64_t>(groups, 1)
+                                                             : e * groups / per_row);
 }
 
 // A number as the column gets it, scaled and standardized where that was fitted.
@@ -70,8 +76,8 @@ class Converter {
       case ElementType::f32:
       case ElementType::f64: {
         if (std::isnan(x) && !input_.missing.empty()) x = input_.missing[0];
-        if (field_.pixels()) x /= 255.0;
-        x = as_fed(x, spec_, input_, static_cast<size_t>(e * groups_ / per_row_));
+        if (field_.scaled) x /= 255.0;
+        x = as_fed(x, spec_, input_, group_of(field_, e, groups_, per_row_));
         if (column_.dtype == ElementType::f64)
           store(x);
         else
@@ -150,10 +156,12 @@ bool check_keys(const Field& field, const ModelColumn& column, const InputSpec& 
     message = fmt::format("input.{}.missing: whole numbers have no gaps", column.name);
   else if (spec.missing == "mean")
     message = fmt::format("input.{}.missing must be a number here: it takes the place of NaN", column.name);
+  else if (!spec.resize.empty() && field.files.empty())
+    message = fmt::format("input.{}.resize is for pictures that are files; {} holds numbers", column.name,
+                          field.path);
   else if (spec.augmented() && !(floats && (field.shape.size() == 2 || field.shape.size() == 3)))
-    message = fmt::format(
-        "input.{}.augment is for pictures [height, width] or [channels, height, width]; {} has {}",
-        column.name, field.path, join_sizes(field.shape));
+    message = fmt::format("input.{}.augment is for pictures of two or three axes; {} has {}", column.name,
+                          field.path, join_sizes(field.shape));
   if (message.empty()) return true;
   input_error(DiagnosticKind::bad_value, spec, field.path, std::move(message), diagnostics);
   return false;
@@ -250,25 +258,17 @@ void warn_of_scale(const Field& field, const ModelColumn& column, const InputSpe
   d.suggest(by_scale ? "leave scale out" : "give mean and std of the pixels as 0..1");
 }
 
-// One number of the field for each of the column, and not more classes than the model has.
+// Keys that have a meaning here, and not more classes than the model has.
 bool fits(const Field& field, const ModelColumn& column, const InputSpec& spec, const FittedInput& input,
           Diagnostics& diagnostics) {
-  const auto fail = [&](std::string message) -> Diagnostic& {
-    Diagnostic& d = diagnostics.error_at(DiagnosticKind::data_columns, field.path, std::move(message));
-    return column.span.valid() ? d.label(column.span, "its type is given here") : d;
-  };
-  const int64_t per_row = element_count(field.shape), wanted = element_count(column.shape);
-  if (per_row != wanted) {
-    fail(fmt::format("{}: {} takes {} number{} a row, the file has {}", column.name, describe_column(column),
-                     wanted, wanted == 1 ? "" : "s",
-                     field.shape.empty() ? "1" : fmt::format("{} = {}", join_sizes(field.shape), per_row)));
-    return false;
-  }
   if (!check_keys(field, column, spec, diagnostics)) return false;
   const auto classes = static_cast<int64_t>(input.categories.size());
   if (field.role != FieldRole::labels || column.classes == 0 || classes <= column.classes) return true;
-  fail(fmt::format("has {} classes, the model has {}", classes, column.classes))
-      .suggest("an argument of the model may be \"auto\" in [args]");
+  Diagnostic& d =
+      diagnostics.error_at(DiagnosticKind::data_columns, field.path,
+                           fmt::format("has {} classes, the model has {}", classes, column.classes));
+  if (column.span.valid()) d.label(column.span, "its type is given here");
+  d.suggest("an argument of the model may be \"auto\" in [args]");
   return false;
 }
 
@@ -286,6 +286,9 @@ bool is_finite(const Field& field, std::span<const uint32_t> rows, const ModelCo
   return true;
 }
 
+// Sets of mean and standard deviation that bytes stay bytes for: each has a table of 256 floats.
+constexpr size_t kMostTables = 4;
+
 // The rows stay where they are.
 void keep_in_file(const Field& field, std::span<const uint32_t> rows, ColumnData& data) {
   data.file = field.bytes;
@@ -297,18 +300,24 @@ void keep_in_file(const Field& field, std::span<const uint32_t> rows, ColumnData
 }
 
 // What each byte stands for, for each set of mean and standard deviation.
-std::vector<float> table_of_bytes(const InputSpec& spec, const FittedInput& input) {
+std::vector<float> table_of_bytes(const Field& field, const InputSpec& spec, const FittedInput& input) {
   std::vector<float> table;
   for (size_t g = 0; g < std::max<size_t>(input.mean.size(), 1); ++g)
     for (int64_t byte = 0; byte < 256; ++byte)
-      table.push_back(static_cast<float>(as_fed(static_cast<double>(byte) / 255.0, spec, input, g)));
+      table.push_back(static_cast<float>(
+          as_fed(static_cast<double>(byte) / (field.scaled ? 255.0 : 1.0), spec, input, g)));
   return table;
 }
 
 Augment augment_of(const Field& field, const InputSpec& spec, const FittedInput& input) {
-  const size_t rank = field.shape.size(), groups = input.mean.size();
-  Augment augment{
-      spec.flip, spec.crop, rank == 3 ? field.shape[0] : 1, field.shape[rank - 2], field.shape[rank - 1], {}};
+  const size_t at = field.axis == ChannelAxis::first ? 1 : 0, groups = input.mean.size();
+  Augment augment{spec.flip,
+                  spec.crop,
+                  field.channels(),
+                  field.shape[at],
+                  field.shape[at + 1],
+                  {},
+                  field.axis == ChannelAxis::last};
   const auto channels = static_cast<size_t>(augment.channels);
   for (size_t c = 0; c < channels; ++c)
     augment.border.push_back(static_cast<float>(as_fed(0, spec, input, c * groups / channels)));
@@ -329,8 +338,8 @@ void fit_field(const Field& field, std::span<const uint32_t> rows, const InputSp
       for (int64_t e = 0; e < per_row; ++e) {
         double x = field.element(row, e);
         if (std::isnan(x) && !input.missing.empty()) x = input.missing[0];
-        if (field.pixels()) x /= 255.0;
-        use(static_cast<size_t>(e * groups / per_row), scaled(x, spec));
+        if (field.scaled) x /= 255.0;
+        use(group_of(field, e, groups, per_row), scaled(x, spec));
       }
   };
   std::vector<Moments> moments(static_cast<size_t>(groups));
@@ -349,11 +358,12 @@ Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> ro
   data.column = column;
   data.row_elements = element_count(field.shape);
   const bool f32_whole = column.dtype == ElementType::f32 && field.pick.empty();
-  if (field.pixels() && f32_whole) {
-    warn_of_scale(field, column, spec, diagnostics);
+  if (field.scaled && column.dtype == ElementType::f32) warn_of_scale(field, column, spec, diagnostics);
+  if (field.type == NumberType::u8 && f32_whole && input.mean.size() <= kMostTables) {
     data.packed = true;
+    data.channels_last = field.axis == ChannelAxis::last;
     keep_in_file(field, rows, data);
-    data.table = table_of_bytes(spec, input);
+    data.table = table_of_bytes(field, spec, input);
   } else if (field.type == NumberType::f32 && !field.big_endian && f32_whole && field.bytes->mapped() &&
              is_plain(spec, input)) {
     if (!is_finite(field, rows, column, diagnostics)) return Failure{};

@@ -1,5 +1,5 @@
 // Data that comes as arrays of numbers: IDX, NPY, CIFAR and pictures all become fields of rows of equal shape,
-// and a field becomes a column of the model. What stays in the file's own bytes is never copied.
+// and a field becomes a column of the model. What stays in the file's own bytes is copied only where axes are turned.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,9 @@ bool is_whole(NumberType type);
 
 enum class FieldRole : uint8_t { other, pictures, labels };
 
+// Which axis of a picture holds its colors: none of [height, width]; `unknown` where the sizes of three axes do not tell.
+enum class ChannelAxis : uint8_t { none, first, last, unknown };
+
 // One field of a data set: `rows` arrays of `shape`, `stride` bytes apart in `bytes`.
 struct Field {
   std::string name;
@@ -31,14 +34,17 @@ struct Field {
   SharedBytes bytes;
   size_t offset = 0;
   size_t stride = 0;
-  int64_t channels = 1;              // of pictures, which lie as [channels, height, width]
-  std::vector<std::string> classes;  // of labels: what 0, 1, … stand for; may be empty
-  std::vector<std::string> files;    // of pictures that are files: one per row
+  ChannelAxis axis = ChannelAxis::none;  // of pictures
+  bool axis_given = false;               // by the format or the run file, so that the axes may be turned
+  bool scaled = false;                   // bytes of pictures, which are read as 0..1 by columns of floats
+  std::vector<std::string> classes;      // of labels: what 0, 1, … stand for; may be empty
+  std::vector<std::string> files;        // of pictures that are files: one per row
 
   double element(int64_t row, int64_t index) const;
   std::string location(int64_t row) const;
-  // Bytes that stand for brightness: read as 0..1 by columns of floats.
-  bool pixels() const { return type == NumberType::u8 && shape.size() + 1 >= 2 && role != FieldRole::labels; }
+  int64_t channels() const {
+    return axis == ChannelAxis::first ? shape[0] : axis == ChannelAxis::last ? shape[2] : 1;
+  }
 };
 
 // "28 x 28"; "1" for a scalar.
@@ -75,6 +81,19 @@ bool find_cut_column(std::span<const Field> fields, const std::vector<FieldRef>&
 // Mean and standard deviation over `rows`, after scaling, if the run file wants them: one per channel of
 // pictures, one per number of other rows; and the labels' names.
 void fit_field(const Field& field, std::span<const uint32_t> rows, const InputSpec& spec, FittedInput& input);
+
+// ---- how the rows lie (arrange.cpp) ----
+
+// The bound field as the column takes it: with the same axes (those of size 1 do not count; a row of one axis, in the file
+// or in the model, is the numbers in their order), or turned between channels first and last where it is known which they
+// are. Says where channels are and whether bytes are read as 0..1. With `trained`, by what training found; an error
+// where this file's rows are others.
+Result<Field> arrange_field(const Field& field, const ModelColumn& column, const InputSpec& spec,
+                            const FittedInput* trained, Diagnostics& diagnostics);
+
+// What a reader of the run should know about it: "x: pictures of 8 x 8 x 3, channels last; bytes become 0 to 1". "": nothing.
+std::string describe_arrangement(const Field& bound, const Field& arranged, const ModelColumn& column,
+                                 const InputSpec& spec);
 
 // The rows as a column of the model. Everything is checked: sizes, ranges of labels, finite values.
 Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> rows, const ModelColumn& column,

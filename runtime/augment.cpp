@@ -11,19 +11,22 @@ namespace {
 // Sets the draws apart from all others that a run makes with its seed ("augment" in ASCII).
 constexpr uint64_t kStream = 0x0061756773656D74ULL;
 
-// Copies planes; `value` gives the element at an index of the row as it lies.
+// Copies plane by plane; `value` gives the element at an index of the row as it lies.
 template <class T, class Value>
 void copy_changed(const Augment& a, const Change& change, unsigned char* to, Value value) {
+  const int64_t pixel = a.channels_last ? a.channels : 1;  // from one pixel to the next beside it
+  const int64_t plane = a.channels_last ? 1 : a.height * a.width;
   for (int64_t c = 0; c < a.channels; ++c) {
     const T border = static_cast<T>(a.border[static_cast<size_t>(c)]);
     for (int64_t y = 0; y < a.height; ++y) {
       const int64_t from_y = y - change.down;
-      for (int64_t x = 0; x < a.width; ++x, to += sizeof(T)) {
+      for (int64_t x = 0; x < a.width; ++x) {
         const int64_t moved = x - change.right;
         const int64_t from_x = change.flip ? a.width - 1 - moved : moved;
         const bool inside = from_y >= 0 && from_y < a.height && moved >= 0 && moved < a.width;
-        const T out = inside ? value(c, (c * a.height + from_y) * a.width + from_x) : border;
-        std::memcpy(to, &out, sizeof(T));
+        const T out = inside ? value(c, c * plane + (from_y * a.width + from_x) * pixel) : border;
+        std::memcpy(to + static_cast<size_t>(c * plane + (y * a.width + x) * pixel) * sizeof(T), &out,
+                    sizeof(T));
       }
     }
   }

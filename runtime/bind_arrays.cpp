@@ -275,6 +275,7 @@ const Field& bound_field(std::span<const Field> fields, const Binding& binding, 
   if (positions.empty()) return whole;
   cut = whole;
   cut.role = FieldRole::other;
+  cut.axis = ChannelAxis::none;
   cut.shape = {static_cast<int64_t>(positions.size())};
   if (positions.size() == 1) cut.shape.clear();
   bool neighbors = true;

@@ -97,7 +97,8 @@ Result<FieldSet> read_cifar(std::span<const std::string> paths, DataPlace place,
   images.name = "images";
   images.role = FieldRole::pictures;
   images.shape = {3, 32, 32};
-  images.channels = 3;
+  images.axis = ChannelAxis::first;
+  images.axis_given = true;
   images.offset = labels;
   set.fields = {images, label_field("labels", labels - 1)};
   if (labels == 2) set.fields.push_back(label_field("coarse", 0));

@@ -107,6 +107,7 @@ class DataKeys {
         reader.record("unknown", s->text(), false);
       }
       read_resize(reader, spec);
+      read_channels(reader, spec);
       read_augment(reader, spec);
       reader.finish();
     }
@@ -246,6 +247,17 @@ class DataKeys {
     spec.resize.clear();
     reader.bad(*s,
                fmt::format("{} must be [height, width] in pixels, not {}", reader.name("resize"), s->text()));
+  }
+
+  static void read_channels(TableReader& reader, InputSpec& spec) {
+    const Setting* s = reader.typed("channels", {Kind::string}, "\"first\" or \"last\"");
+    if (s == nullptr) return;
+    if (s->string == "first" || s->string == "last")
+      spec.channels = s->string;
+    else
+      reader.bad(*s,
+                 fmt::format("{} must be \"first\" or \"last\", not {}", reader.name("channels"), s->text()));
+    reader.record("channels", s->text(), false);
   }
 
   // ["flip", "crop(4)"]

@@ -28,6 +28,11 @@ void copy_row(const ColumnData& column, int64_t row, unsigned char* to) {
     return;
   }
   const auto channels = static_cast<int64_t>(column.table.size() / 256);
+  if (column.channels_last && channels > 1) {
+    for (int64_t i = 0; i < column.row_elements; ++i, to += 4)
+      std::memcpy(to, column.table.data() + i % channels * 256 + from[i], 4);
+    return;
+  }
   const int64_t plane = column.row_elements / channels;
   for (int64_t c = 0; c < channels; ++c) {
     const float* table = column.table.data() + c * 256;

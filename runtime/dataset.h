@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ struct Augment {
   int64_t crop = 0;
   int64_t channels = 1, height = 0, width = 0;
   std::vector<float> border;  // what moves in, per channel: black
+  bool channels_last = false;
 
   bool active() const { return flip || crop > 0; }
 };
@@ -51,6 +53,7 @@ struct ColumnData {
   bool packed = false;  // rows are u8 with `table`; else elements of column.dtype
   AlignedBytes bytes = {};
   std::vector<float> table = {};  // when packed: 256 values, or 256 for each channel
+  bool channels_last = false;     // where an element's channel is found
   // Where `file` is set, the rows are not in `bytes` but in a file's: row i at offset + stride * pick[i], or
   // * i without `pick`.
   SharedBytes file = nullptr;
@@ -76,10 +79,17 @@ struct RowOrigin {
   std::string place(int64_t index) const;
 };
 
+// What people know a row by: a column of the file that the model does not see, or the files of pictures.
+struct TextColumn {
+  std::string name;
+  std::vector<std::string> values;  // one per row
+};
+
 struct Dataset {
   int64_t rows = 0;
   std::vector<ColumnData> columns;  // as the model lists them
   RowOrigin origin;
+  std::vector<TextColumn> kept = {};
 
   const ColumnData* find(const std::string& name) const;
 };
@@ -107,6 +117,9 @@ struct FittedInput {
   // Per field, empty when not used: (x - mean) / std after scaling; what an empty field becomes.
   std::vector<double> mean, std, missing;
   std::vector<std::string> categories;
+  // Of arrays: the sizes of a training row, and whether its bytes were read as 0..1; absent in older runs.
+  std::optional<std::vector<int64_t>> shape = {};
+  bool scaled = false;
 };
 
 struct Fitted {
@@ -125,8 +138,9 @@ struct LoadedData {
   Dataset train;
   Dataset test;  // rows = 0: no test part
   Fitted fitted;
-  bool shuffle = true;            // false for splitmix: batches come in order
-  uint64_t content_hash() const;  // of every value of both parts: part of a run's identity
+  std::vector<std::string> notes;  // how pictures and bytes are read, for people
+  bool shuffle = true;             // false for splitmix: batches come in order
+  uint64_t content_hash() const;   // of every value of both parts: part of a run's identity
 };
 
 // Reads what `config` names and binds it to the model's columns. Steps without data: a model without columns
@@ -135,9 +149,11 @@ Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColum
                              Diagnostics& diagnostics);
 
 // Reads one file for evaluation or prediction with what was fitted in training. Only `columns` are needed: a
-// file without the label column serves prediction.
+// file without the label column serves prediction. Of a table, "-" is standard input, and the columns `keep`, by name or
+// number, are kept as text; of pictures in files their paths are.
 Result<Dataset> load_rows(const RunConfig& config, const Fitted& fitted, const std::string& path,
-                          std::span<const ModelColumn> columns, Diagnostics& diagnostics);
+                          std::span<const ModelColumn> columns, Diagnostics& diagnostics,
+                          std::span<const std::string> keep = {});
 
 // Arguments given as "auto" in the run file, found in the data before the model is built: the number of classes or
 // categories of the inputs whose classes the argument counts in the model. Where `counted` has none for it, of the only

@@ -15,7 +15,7 @@ const FittedInput* Fitted::find(const std::string& name) const {
 
 std::string Fitted::to_json() const {
   json list = json::array();
-  for (const FittedInput& input : inputs)
+  for (const FittedInput& input : inputs) {
     list.push_back({{"name", input.name},
                     {"fields", input.fields},
                     {"positions", input.positions},
@@ -23,6 +23,8 @@ std::string Fitted::to_json() const {
                     {"std", input.std},
                     {"missing", input.missing},
                     {"categories", input.categories}});
+    if (input.shape) list.back()["shape"] = *input.shape, list.back()["scaled"] = input.scaled;
+  }
   const json all = {
       {"header", header}, {"file_columns", file_columns}, {"inputs", list}, {"arguments", arguments}};
   return all.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -46,6 +48,10 @@ Result<Fitted> Fitted::from_json(const std::string& text, const std::string& pat
       input.std = item.at("std").get<std::vector<double>>();
       input.missing = item.at("missing").get<std::vector<double>>();
       input.categories = item.at("categories").get<std::vector<std::string>>();
+      if (const auto shape = item.find("shape"); shape != item.end()) {
+        input.shape = shape->get<std::vector<int64_t>>();
+        input.scaled = item.at("scaled").get<bool>();
+      }
       const size_t n = input.positions.size();
       const auto fits = [&](size_t size) { return size == 0 || n == 0 || size == n; };  // n = 0: of arrays
       bool good = input.fields.size() <= std::max<size_t>(n, 1) && fits(input.mean.size()) &&

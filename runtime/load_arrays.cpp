@@ -79,8 +79,24 @@ void note_origin(const Field& field, std::span<const uint32_t> rows, RowOrigin& 
   for (const uint32_t row : rows) origin.files.push_back(field.files[row]);
 }
 
-// The part's rows as columns; `bound` are its fields.
-Result<Dataset> make_part(const RunConfig& config, const FieldSet& set, std::span<const Binding> bound,
+// The fields that were bound as the columns take them; `fitted` where training has arranged them before.
+Result<std::vector<Field>> arrange(const RunConfig& config, const FieldSet& set,
+                                   std::span<const Binding> bound, std::span<const ModelColumn> columns,
+                                   const Fitted* fitted, Diagnostics& diagnostics) {
+  std::vector<Field> fields;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    Field cut;
+    Result<Field> field =
+        arrange_field(bound_field(set.fields, bound[i], cut), columns[i], input_spec(config, columns[i].name),
+                      fitted == nullptr ? nullptr : fitted->find(columns[i].name), diagnostics);
+    if (field) fields.push_back(*std::move(field));
+  }
+  if (fields.size() != columns.size()) return Failure{};
+  return fields;
+}
+
+// The part's rows as columns; `fields` are arranged.
+Result<Dataset> make_part(const RunConfig& config, std::span<const Field> fields,
                           std::span<const uint32_t> rows, std::span<const ModelColumn> columns,
                           const Fitted& fitted, bool training, Diagnostics& diagnostics) {
   Dataset dataset;
@@ -89,10 +105,8 @@ Result<Dataset> make_part(const RunConfig& config, const FieldSet& set, std::spa
     const FittedInput* input = fitted.find(columns[i].name);
     InputSpec spec = input_spec(config, columns[i].name);
     if (!training) spec.flip = false, spec.crop = 0;
-    Field cut;
-    const Field& field = bound_field(set.fields, bound[i], cut);
-    note_origin(field, rows, dataset.origin);
-    Result<ColumnData> data = array_column(field, rows, columns[i], spec, *input, diagnostics);
+    note_origin(fields[i], rows, dataset.origin);
+    Result<ColumnData> data = array_column(fields[i], rows, columns[i], spec, *input, diagnostics);
     if (data) dataset.columns.push_back(*std::move(data));
   }
   if (dataset.columns.size() != columns.size()) return Failure{};
@@ -172,32 +186,40 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
   } else {
     rows.train = all_rows(count);
   }
+  const Result<std::vector<Field>> arranged = arrange(config, *train, *bound, columns, nullptr, diagnostics);
+  if (!arranged) return Failure{};
   loaded.fitted.file_columns = cut_columns(train->fields, *bound);
   for (size_t i = 0; i < columns.size(); ++i) {
     Field cut;
-    const Field& field = bound_field(train->fields, (*bound)[i], cut);
-    FittedInput input{columns[i].name, {field.name}, (*bound)[i].positions, {}, {}, {}, {}};
-    fit_field(field, rows.train, input_spec(config, columns[i].name), input);
+    const Field &field = (*arranged)[i], &whole = bound_field(train->fields, (*bound)[i], cut);
+    const InputSpec& spec = input_spec(config, columns[i].name);
+    FittedInput input{columns[i].name, {field.name}, (*bound)[i].positions, {}, {}, {}, {},
+                      whole.shape,     field.scaled};
+    fit_field(field, rows.train, spec, input);
     loaded.fitted.inputs.push_back(std::move(input));
+    if (std::string note = describe_arrangement(whole, field, columns[i], spec); !note.empty())
+      loaded.notes.push_back(std::move(note));
   }
   bool good = true;
-  const auto fill = [&](const FieldSet& set, std::span<const Binding> fields, std::span<const uint32_t> part,
-                        bool training, Dataset& to) {
-    Result<Dataset> dataset =
-        make_part(config, set, fields, part, columns, loaded.fitted, training, diagnostics);
+  const auto fill = [&](std::span<const Field> fields, std::span<const uint32_t> part, bool training,
+                        Dataset& to) {
+    Result<Dataset> dataset = make_part(config, fields, part, columns, loaded.fitted, training, diagnostics);
     if (dataset)
       to = *std::move(dataset);
     else
       good = false;
   };
-  fill(*train, *bound, rows.train, true, loaded.train);
-  if (!rows.test.empty()) fill(*train, *bound, rows.test, false, loaded.test);
+  fill(*arranged, rows.train, true, loaded.train);
+  if (!rows.test.empty()) fill(*arranged, rows.test, false, loaded.test);
   if (has_test) {
     good = good && test.ok();
     if (test) {
-      const auto fields = rebind_arrays(test->fields, loaded.fitted, config.data.test, columns, diagnostics);
-      if (fields && same_rows(*test, *fields, diagnostics))
-        fill(*test, *fields, all_rows(test->fields[(*fields)[0].field].rows), false, loaded.test);
+      const auto rebound = rebind_arrays(test->fields, loaded.fitted, config.data.test, columns, diagnostics);
+      Result<std::vector<Field>> fields = Failure{};
+      if (rebound && same_rows(*test, *rebound, diagnostics))
+        fields = arrange(config, *test, *rebound, columns, &loaded.fitted, diagnostics);
+      if (fields)
+        fill(*fields, all_rows((*fields)[0].rows), false, loaded.test);
       else
         good = false;
     }
@@ -238,8 +260,12 @@ Result<Dataset> load_array_rows(const RunConfig& config, const Fitted& fitted, c
   if (!set) return Failure{};
   const Result<std::vector<Binding>> bound = rebind_arrays(set->fields, fitted, path, columns, diagnostics);
   if (!bound || !same_rows(*set, *bound, diagnostics)) return Failure{};
-  return make_part(config, *set, *bound, all_rows(set->fields[(*bound)[0].field].rows), columns, fitted,
-                   false, diagnostics);
+  const Result<std::vector<Field>> fields = arrange(config, *set, *bound, columns, &fitted, diagnostics);
+  if (!fields) return Failure{};
+  Result<Dataset> data =
+      make_part(config, *fields, all_rows((*fields)[0].rows), columns, fitted, false, diagnostics);
+  if (data && !data->origin.files.empty()) data->kept.push_back({"file", data->origin.files});
+  return data;
 }
 
 std::vector<std::pair<std::string, int64_t>> count_array_classes(const RunConfig& config,

@@ -347,7 +347,6 @@ Result<Field> parse_npy(const std::string& path, const std::string& name, Shared
   field.shape.assign(shape.begin() + 1, shape.end());
   if (field.shape == std::vector<int64_t>{1}) field.shape.clear();  // a column of numbers
   field.role = role_of(field);
-  if (field.shape.size() == 3 && field.shape[0] <= 4) field.channels = field.shape[0];
   return field;
 }
 

@@ -138,9 +138,13 @@ class Planes {
     pixels.name = "pixels";
     pixels.path = path;
     pixels.role = FieldRole::pictures;
-    pixels.channels = options_.channels;
     pixels.shape = {options_.channels, size_[0], size_[1]};
-    if (options_.channels == 1) pixels.shape.erase(pixels.shape.begin());
+    if (options_.channels == 1) {
+      pixels.shape.erase(pixels.shape.begin());
+    } else {
+      pixels.axis = ChannelAxis::first;
+      pixels.axis_given = true;
+    }
     pixels.stride = per_picture_;
     pixels.bytes = std::make_shared<FileBytes>(std::move(bytes_));
     return pixels;

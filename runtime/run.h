@@ -80,6 +80,7 @@ struct InputSpec {
   std::vector<std::string> categories;
   bool auto_categories = false;
   std::vector<int64_t> resize;  // of pictures: height and width; empty: as they are
+  std::string channels;         // of pictures in arrays: "first" or "last"; empty: told by their sizes
   bool flip = false;            // augmentation, in training only: mirrored left to right, half of the time
   int64_t crop = 0;             // moved by up to this many pixels each way, the border black
   Span span;                    // of the table or its `from`; may be invalid

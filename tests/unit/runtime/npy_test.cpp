@@ -6,6 +6,7 @@
 
 #include "catch2/catch.hpp"
 #include "data_support.h"
+#include "npy_support.h"
 #include "runtime/npy.h"
 
 using namespace nnc;
@@ -13,28 +14,6 @@ using namespace nnc::runtime;
 using namespace nnc::runtime::test;
 
 namespace {
-
-// As NumPy writes it: the header filled up with spaces to a multiple of 64.
-std::string npy(const std::string& dictionary, const std::string& data) {
-  std::string header = dictionary;
-  while ((10 + header.size() + 1) % 64 != 0) header += ' ';
-  header += '\n';
-  std::string out = "\x93NUMPY\x01";
-  out += '\0';
-  out += static_cast<char>(header.size() & 255);
-  out += static_cast<char>(header.size() >> 8);
-  return out + header + data;
-}
-
-std::string dictionary(const std::string& type, const std::string& shape, bool fortran = false) {
-  return "{'descr': '" + type + "', 'fortran_order': " + (fortran ? "True" : "False") +
-         ", 'shape': " + shape + ", }";
-}
-
-template <class T>
-std::string raw(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
-}
 
 std::string npz(const std::map<std::string, std::string>& members, bool compress) {
   const TemporaryFolder folder;
@@ -189,7 +168,7 @@ TEST_CASE("NPZ: columns of one of several arrays are named with it") {
       good_config(folder.path() + "/r.toml",
                   head + "input.u.from = 'a[0..2]'\ninput.y.from = 'a[2]'\ninput.v.from = 'b[-1]'\n"),
       columns);
-  CHECK(row_floats(data.train, "u", 1) == std::vector<float>{102 / 255.0F, 153 / 255.0F});
+  CHECK(row_floats(data.train, "u", 1) == std::vector<float>{102, 153});
   CHECK(row_label(data.train, "y", 0) == 1);
   CHECK(row_floats(data.train, "v", 1) == std::vector<float>{10});
   Diagnostics diagnostics;
