@@ -1,6 +1,7 @@
 // From a run file's [data] and [input] to arrays: reads the files, cuts off the test part, fits on the
 // training part, binds. Reports everything that is wrong in one go.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -8,7 +9,9 @@
 #include "runtime/bind.h"
 #include "runtime/file.h"
 #include "runtime/load_arrays.h"
+#include "runtime/other_table.h"
 #include "runtime/splitmix.h"
+#include "support/suggest.h"
 
 namespace nnc::runtime {
 namespace {
@@ -31,28 +34,28 @@ Result<Dataset> fill_table(const Table& table, std::span<const uint32_t> rows, c
   return dataset;
 }
 
-// How another file is read after training. Where that had no names, the first line is not taken for names on its looks: it may
-// be a row of text.
-DataSpec later_table(const RunConfig& config, const Fitted& fitted) {
-  DataSpec spec = config.data;
-  if (!fitted.header && !spec.header) spec.header = false;
-  return spec;
-}
-
 Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelColumn> columns,
                                Diagnostics& diagnostics) {
   Result<Table> train = read_table(config.data.train, config.data, diagnostics);
+  const auto read_for_faults =
+      [&] {  // of the test file, where its table is known to begin without the training file
+        if (!config.data.test.empty() && config.data.skip == 0)
+          static_cast<void>(read_table(config.data.test, config.data, diagnostics));
+      };
+  if (!train) {
+    read_for_faults();
+    return Failure{};
+  }
   LoadedData loaded;
   Fitted& fitted = loaded.fitted;
-  fitted.header = !train || !train->names.empty();
-  Result<Table> test = Failure{};
-  const bool has_test = !config.data.test.empty();
-  if (has_test) test = read_table(config.data.test, later_table(config, fitted), diagnostics);
-  if (!train) return Failure{};
+  fitted.header = !train->names.empty();
   fitted.file_columns = train->names;
   fitted.file_columns.resize(static_cast<size_t>(train->columns));
   Result<std::vector<FittedInput>> inputs = bind_fields(config, columns, *train, diagnostics);
-  if (!inputs) return Failure{};
+  if (!inputs) {
+    read_for_faults();
+    return Failure{};
+  }
 
   SplitRows rows;
   if (config.data.split > 0) {
@@ -76,7 +79,8 @@ Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelCol
   };
   fill(*train, rows.train, *inputs, loaded.train);
   if (!rows.test.empty()) fill(*train, rows.test, *inputs, loaded.test);
-  if (has_test) {
+  if (!config.data.test.empty()) {
+    const Result<Table> test = read_other_table(config.data.test, config, fitted, columns, diagnostics);
     good = good && test.ok();
     if (test) {
       Result<std::vector<FittedInput>> bound = rebind_fields(fitted, columns, *test, diagnostics);
@@ -88,6 +92,28 @@ Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelCol
   }
   if (!good) return Failure{};
   return loaded;
+}
+
+// The columns of a table that --keep names, as they stand in the file.
+Status keep_columns(const Table& table, std::span<const std::string> keep, Dataset& to,
+                    Diagnostics& diagnostics) {
+  for (const std::string& name : keep) {
+    int64_t position = find_field(table, {name});
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (position < 0 && error == std::errc() && end == name.data() + name.size())
+      position = find_field(table, {"", number});
+    if (position < 0) {
+      Diagnostic& d = diagnostics.error_at(DiagnosticKind::data_columns, table.path,
+                                           fmt::format("has no column {} to keep", name));
+      if (const auto near = suggest(name, table.names)) d.suggest(fmt::format("did you mean {}?", *near));
+      return Failure{};
+    }
+    TextColumn column{table.column_name(position), {}};
+    for (int64_t row = 0; row < table.rows; ++row) column.values.emplace_back(table.field(row, position));
+    to.kept.push_back(std::move(column));
+  }
+  return Done{};
 }
 
 // ---- splitmix64 ----
@@ -193,17 +219,29 @@ Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColum
 }
 
 Result<Dataset> load_rows(const RunConfig& config, const Fitted& fitted, const std::string& path,
-                          std::span<const ModelColumn> columns, Diagnostics& diagnostics) {
-  if (is_array_format(config.data.format)) return load_array_rows(config, fitted, path, columns, diagnostics);
+                          std::span<const ModelColumn> columns, Diagnostics& diagnostics,
+                          std::span<const std::string> keep) {
+  if (is_array_format(config.data.format)) {
+    const std::string flag = path == "-" ? "-" : keep.empty() ? "" : "--keep " + keep[0];
+    if (flag.empty()) return load_array_rows(config, fitted, path, columns, diagnostics);
+    diagnostics.error_at(DiagnosticKind::bad_flag, flag,
+                         path == "-"
+                             ? fmt::format("standard input is read for tables, not for data.format = \"{}\"",
+                                           config.data.format)
+                             : "only tables have columns to keep");
+    return Failure{};
+  }
   if (config.data.format == "splitmix") {
     diagnostics.error_at(DiagnosticKind::not_built, path, "a run on splitmix data reads no files");
     return Failure{};
   }
-  const Result<Table> table = read_table(path, later_table(config, fitted), diagnostics);
+  const Result<Table> table = read_other_table(path, config, fitted, columns, diagnostics);
   if (!table) return Failure{};
   const Result<std::vector<FittedInput>> bound = rebind_fields(fitted, columns, *table, diagnostics);
   if (!bound) return Failure{};
-  return fill_table(*table, all_rows(table->rows), config, columns, *bound, diagnostics);
+  Result<Dataset> data = fill_table(*table, all_rows(table->rows), config, columns, *bound, diagnostics);
+  if (!data || !keep_columns(*table, keep, *data, diagnostics)) return Failure{};
+  return data;
 }
 
 }  // namespace nnc::runtime
