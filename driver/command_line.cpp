@@ -216,6 +216,10 @@ void predict_flags(CLI::App& app, Options& o) {
   app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")
       ->type_name("NAME");
   app.add_flag("--values", o.values, "Every output of all rows together, laid out as nnc run does, not CSV");
+  app.add_option("--keep", o.kept, "Write this column of the input too, by name or number; may be repeated")
+      ->type_name("COLUMN")
+      ->allow_extra_args(false);
+  app.add_option("-o", o.written, "Write to FILE instead of standard output")->type_name("FILE");
   checkpoint_flag(app, o);
 }
 
@@ -285,8 +289,10 @@ constexpr CommandRow kCommands[] = {
     {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
      "Loss and metrics of a trained run (run file or folder) on its test data.", kSet | kBuild | kJson, eval,
      checkpoint_flag},
-    {"predict", "RUN INPUT", 2, 2, "nnc predict examples/digits/digits.toml new.csv",
-     "Prints a trained run's outputs for each row of a data file.", kSet | kBuild, predict, predict_flags},
+    {"predict", "RUN [INPUT]", 1, 2, "nnc predict examples/digits/digits.toml new.csv",
+     "Prints a trained run's outputs for each row of a data file (- is standard input), or of a model "
+     "without data.",
+     kSet | kBuild | kJson, predict, predict_flags},
     {"report", "RUN", 1, 1, "nnc report examples/digits/digits.toml -o digits.html",
      "Writes one page about a run: curves, norms, mistakes, the model, its cost and where it comes from.",
      kBuild, report, report_flags},

@@ -51,7 +51,10 @@ int eval(const Options& options, Console& console) {
     for (const runtime::NamedValue& value : *values)
       table.row({value.name, fmt::format("{:.6g}", value.value)});
     console.write(table.text());
-    console.say("over {} {} rows, {}\n", count_text(rows->data.rows), rows->part, trained->checkpoint);
+    if (trained->model.columns.empty())
+      console.say("{}\n", trained->checkpoint);
+    else
+      console.say("over {} {} rows, {}\n", count_text(rows->data.rows), rows->part, trained->checkpoint);
   }
   return session.leave();
 }

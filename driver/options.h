@@ -62,6 +62,8 @@ struct Options {
   std::vector<std::string> outputs;     // paths: the files to draw
   std::string output;                   // predict: which output; -o of compile, inspect, report …
   bool values = false;                  // predict: every output, for people
+  std::vector<std::string> kept;        // predict: columns of the input that are written too
+  std::string written;                  // predict: -o
   std::string checkpoint;               // eval, predict: best, latest, or a file; empty: as trained.h says
   bool live = false;                    // report
   int port = 7878;                      // report --live

@@ -1,7 +1,10 @@
-// nnc predict RUN INPUT: what a trained model gives for each row of a data file, as CSV; with --values every output at
-// once, for people.
+// nnc predict RUN [INPUT]: what a trained model gives for each row of a data file, as CSV or JSON; with --values every
+// output at once, for people.
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 
 #include "driver/commands.h"
 #include "driver/dense.h"
@@ -11,6 +14,8 @@
 
 namespace nnc::driver {
 namespace {
+
+namespace fs = std::filesystem;
 
 Result<std::string> choose_output(Session& session, const frontend::Model& model) {
   const std::vector<std::string>& known = model.outputs;
@@ -48,6 +53,70 @@ std::vector<runtime::ModelColumn> columns_of(const frontend::Model& model,
   return columns;
 }
 
+// The classes that the numbers of a row of this output stand for: of the model's first output with as many floats a row as
+// its label has classes. Their names, or their numbers; none of other outputs.
+std::vector<std::string> classes_of(const Trained& trained, const std::string& wanted) {
+  for (const std::string& output : trained.model.outputs) {
+    const Graph& graph = graph_of(trained.model, output);
+    const TensorType& type = graph.type(graph.outputs.front().value);
+    const bool learned = std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+      const auto* input = std::get_if<InputAttrs>(&node.attrs);
+      return input != nullptr && input->role == Role::param;
+    });
+    if (!learned || type.dtype != DType::f32 || type.shape.size() != 2) continue;
+    const int64_t width = type.shape[1];
+    for (const runtime::ModelColumn& column : model_columns(trained.model)) {
+      if (graph.find_input(column.name).valid()) continue;
+      const runtime::FittedInput* fitted = trained.run.fitted.find(column.name);
+      const std::vector<std::string> names =
+          fitted == nullptr ? std::vector<std::string>() : fitted->categories;
+      const bool named = static_cast<int64_t>(names.size()) == width;
+      const bool number = column.dtype == ElementType::i32 && column.shape.empty();
+      const bool one_hot = named && column.shape == std::vector<int64_t>{width};
+      if (!one_hot && !(number && (named || column.classes == width))) continue;
+      if (output != wanted) return {};
+      if (named) return names;
+      const auto spec = trained.run.config.inputs.find(column.name);
+      const int64_t first = spec == trained.run.config.inputs.end() ? 0 : spec->second.first;
+      std::vector<std::string> numbers;
+      for (int64_t k = 0; k < width; ++k) numbers.push_back(std::to_string(k + first));
+      return numbers;
+    }
+  }
+  return {};
+}
+
+// The rows of INPUT; none, and no INPUT, for a model that takes no data.
+Result<runtime::Dataset> read_rows(Session& session, const Trained& trained,
+                                   const std::vector<std::string>& outputs) {
+  const bool given = session.options.arguments.size() > 1;
+  const std::vector<runtime::ModelColumn> columns = columns_of(trained.model, outputs);
+  const auto fail = [&](DiagnosticKind kind, const std::string& where, std::string message) -> Diagnostic& {
+    return session.diagnostics.error_at(kind, where, std::move(message));
+  };
+  if (trained.model.columns.empty()) {
+    if (!given && session.options.kept.empty()) return runtime::Dataset{};
+    fail(DiagnosticKind::bad_flag, given ? session.options.arguments[1] : "--keep " + session.options.kept[0],
+         fmt::format("{} takes no data", trained.model.name))
+        .suggest(fmt::format("nnc predict {}", session.options.arguments[0]));
+    return Failure();
+  }
+  if (!given) {
+    fail(DiagnosticKind::bad_flag, "nnc",
+         fmt::format("nnc predict needs RUN INPUT: {} takes {}", trained.model.name,
+                     trained.model.columns.front().name))
+        .suggest("for example nnc predict examples/digits/digits.toml new.csv");
+    return Failure();
+  }
+  if (columns.empty()) {
+    fail(DiagnosticKind::missing_program, "predict." + outputs.front(),
+         "the output has no rows: it does not depend on the data");
+    return Failure();
+  }
+  return runtime::load_rows(trained.run.config, trained.run.fitted, session.options.arguments[1], columns,
+                            session.diagnostics, session.options.kept);
+}
+
 // Runs the program of one output on all rows at once, which are the program's batch.
 void run_output(runtime::Session& memory, const std::string& output, const runtime::Dataset& data) {
   const EntryPoint* entry = memory.bundle().find("predict." + output);
@@ -66,17 +135,20 @@ void run_output(runtime::Session& memory, const std::string& output, const runti
 
 // Every output of the model over all rows of INPUT together, in the order of the model, laid out as `nnc run` does.
 int show_values(Session& session, Trained& trained) {
-  if (!session.options.output.empty()) {
-    session.diagnostics.error_at(DiagnosticKind::bad_flag, "--output " + session.options.output,
-                                 "--values prints every output; one of the two is enough");
+  const Options& options = session.options;
+  const auto refuse = [&](const std::string& flag, std::string message) {
+    session.diagnostics.error_at(DiagnosticKind::bad_flag, flag, std::move(message));
     return session.leave();
-  }
+  };
+  if (!options.output.empty())
+    return refuse("--output " + options.output, "--values prints every output; one of the two is enough");
+  if (options.json) return refuse("--json", "--values is for people; without it each row is an object");
+  if (!options.kept.empty()) return refuse("--keep " + options.kept[0], "--values prints tensors, not rows");
+  if (!options.written.empty()) return refuse("-o " + options.written, "--values goes to standard output");
   const std::vector<std::string>& outputs = trained.model.outputs;
-  const Result<runtime::Dataset> data =
-      runtime::load_rows(trained.run.config, trained.run.fitted, session.options.arguments[1],
-                         columns_of(trained.model, outputs), session.diagnostics);
+  const Result<runtime::Dataset> data = read_rows(session, trained, outputs);
   if (!data) return session.leave();
-  trained.loaded.options.batch = data->rows;
+  if (data->rows > 0) trained.loaded.options.batch = data->rows;
   const Result<frontend::Model> model = build(session, trained.loaded);
   if (!model) return session.leave();
   std::vector<Graph> graphs;
@@ -96,6 +168,30 @@ int show_values(Session& session, Trained& trained) {
   return session.leave();
 }
 
+// Into -o FILE, which is there whole or not at all; what is no file (a pipe, /dev/null) is written to as it is.
+int write_to_file(Session& session, runtime::Session& memory, const std::string& output,
+                  const runtime::Dataset& data, const runtime::PredictionForm& form) {
+  std::error_code error;
+  const fs::path found = fs::weakly_canonical(form.where, error);
+  const std::string target = error ? form.where : found.string();
+  const bool whole = !fs::exists(target, error) || fs::is_regular_file(target, error);
+  const std::string path = whole ? target + ".part" : target;
+  const auto failed = [&] {
+    session.diagnostics.error_at(DiagnosticKind::write_failed, form.where,
+                                 fmt::format("cannot be written: {}", std::strerror(errno)));
+    if (whole) std::remove(path.c_str());
+    return session.leave();
+  };
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  if (file == nullptr) return failed();
+  const bool good = runtime::predict(memory, output, data, file, session.diagnostics, form) &&
+                    runtime::check_unchanged({&data}, session.diagnostics);
+  const bool closed = std::fclose(file) == 0;
+  if (good && (!closed || (whole && std::rename(path.c_str(), target.c_str()) != 0))) return failed();
+  if (!good && whole) std::remove(path.c_str());
+  return session.leave();
+}
+
 }  // namespace
 
 int predict(const Options& options, Console& console) {
@@ -105,9 +201,7 @@ int predict(const Options& options, Console& console) {
   const Result<std::string> output = choose_output(session, trained->model);
   if (!output) return session.leave();
   if (options.values) return show_values(session, *trained);
-  const Result<runtime::Dataset> data =
-      runtime::load_rows(trained->run.config, trained->run.fitted, options.arguments[1],
-                         columns_of(trained->model, {*output}), session.diagnostics);
+  const Result<runtime::Dataset> data = read_rows(session, *trained, {*output});
   if (!data) return session.leave();
   // No program for the remainder: the runtime fills the last batch up.
   const Result<Bundle> bundle = compile_graphs(session, {graph_of(trained->model, *output)});
@@ -115,7 +209,10 @@ int predict(const Options& options, Console& console) {
   runtime::ThreadPool pool(codegen_options(options).threads);
   runtime::Session memory(*bundle, pool);
   if (!load_trained(session, *trained, memory)) return session.leave();
-  const Status done = runtime::predict(memory, *output, *data, stdout, session.diagnostics);
+  const runtime::PredictionForm form{options.json, classes_of(*trained, *output),
+                                     options.written.empty() ? "standard output" : options.written};
+  if (!options.written.empty()) return write_to_file(session, memory, *output, *data, form);
+  const Status done = runtime::predict(memory, *output, *data, stdout, session.diagnostics, form);
   if (!done && Console::reader_gone()) return 0;
   static_cast<void>(runtime::check_unchanged({&*data}, session.diagnostics));  // leave() reports it
   return session.leave();

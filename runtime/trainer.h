@@ -112,15 +112,23 @@ void initialize(Session& session, uint64_t seed);
 Result<std::vector<NamedValue>> evaluate(Session& session, const Dataset& data, Diagnostics& diagnostics);
 
 // Runs predict.NAME over all rows, a batch at a time, and hands on the output of the rows first, first + 1, …,
-// first + rows - 1, row-major. Ends early when the function returns false.
+// first + rows - 1, row-major. Ends early when the function returns false. A program that takes no data runs once; its
+// rows are those of the output's first axis, or one.
 using RowsFunction =
     std::function<bool(const TensorInfo& output, int64_t first, int64_t rows, const unsigned char* values)>;
 Status predict_rows(Session& session, const std::string& output, const Dataset& data,
                     const RowsFunction& consume, Diagnostics& diagnostics);
 
 // Runs predict.NAME over all rows and prints CSV: a header ("row,probability.0,…") and one line per row,
-// values in the shortest form that reads back to the same float. With a whole-number or bool output, numbers.
+// values in the shortest form that reads back to the same float. With a whole-number or bool output, numbers. What the
+// data keeps as text comes before the values. With names of classes, one per value of a row, the largest value's comes
+// after them. Or the same as JSON: a list of objects, one per line.
+struct PredictionForm {
+  bool json = false;
+  std::vector<std::string> classes;
+  std::string where = "standard output";  // for messages
+};
 Status predict(Session& session, const std::string& output, const Dataset& data, std::FILE* to,
-               Diagnostics& diagnostics);
+               Diagnostics& diagnostics, const PredictionForm& form = {});
 
 }  // namespace nnc::runtime

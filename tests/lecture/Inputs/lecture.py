@@ -22,7 +22,7 @@ def metrics(run):
 
 def table(path):
     with open(path, encoding="utf-8") as file:
-        return [[float(x) for x in line] for line in csv.reader(file) if line and not line[0][:1].isalpha()]
+        return [[float(x) for column, x in row.items() if column != "class"] for row in csv.DictReader(file)]
 
 
 def pixels(path):

@@ -26,9 +26,9 @@ def read_checkpoint(path):
 
 
 def printed(name):
-    rows = list(csv.reader(open(f"{name}.csv", encoding="utf-8")))
-    assert len(rows) == 2, f"{name}: one picture is one row"
-    return [float(value) for value in rows[1][1:]]
+    rows = list(csv.DictReader(open(f"{name}.csv", encoding="utf-8")))
+    assert len(rows) == 1 and rows[0]["file"] == "cat.jpg", f"{name}: one picture is one row"
+    return [float(value) for column, value in rows[0].items() if column.split(".")[0] == name]
 
 
 def layer(x, weight, bias):
