@@ -72,7 +72,8 @@ ColumnFacts look_at(const runtime::Table& table, int64_t position) {
     }
     ++facts.numbers;
     facts.whole = facts.whole && value.number == std::floor(value.number) && std::abs(value.number) < 1e9;
-    facts.row_count = facts.row_count && (row == 0 || value.number == before + 1);
+    facts.row_count = facts.row_count && value.number == std::trunc(value.number) &&
+                      (row == 0 || value.number == before + 1);
     before = value.number;
     facts.lowest = std::min(facts.lowest, value.number);
     facts.highest = std::max(facts.highest, value.number);
