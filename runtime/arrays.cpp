@@ -357,11 +357,11 @@ Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> ro
   ColumnData data;
   data.column = column;
   data.row_elements = element_count(field.shape);
+  data.channels_last = field.axis == ChannelAxis::last;
   const bool f32_whole = column.dtype == ElementType::f32 && field.pick.empty();
   if (field.scaled && column.dtype == ElementType::f32) warn_of_scale(field, column, spec, diagnostics);
   if (field.type == NumberType::u8 && f32_whole && input.mean.size() <= kMostTables) {
     data.packed = true;
-    data.channels_last = field.axis == ChannelAxis::last;
     keep_in_file(field, rows, data);
     data.table = table_of_bytes(field, spec, input);
   } else if (field.type == NumberType::f32 && !field.big_endian && f32_whole && field.bytes->mapped() &&

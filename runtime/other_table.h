@@ -1,4 +1,5 @@
-// A table beside the training file: one that is tested on, evaluated, or predicted from. Used by load_data.cpp only.
+// A table beside the training file: one that is tested on, evaluated, or predicted from. Used by load_data.cpp, and by the
+// report to show rows as their file has them.
 #pragma once
 
 #include <span>

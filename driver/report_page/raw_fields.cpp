@@ -4,6 +4,7 @@
 
 #include "nlohmann/json.hpp"
 #include "runtime/bind.h"
+#include "runtime/other_table.h"
 
 namespace nnc::driver {
 
@@ -37,11 +38,11 @@ Result<RawFields> RawFields::open(const Trained& trained, const runtime::Dataset
   const bool is_table = !data.origin.lines.empty();
   std::vector<runtime::FittedInput> bound(columns.size());
   if (is_table) {
-    Result<runtime::Table> table =
-        runtime::read_table(data.origin.path, trained.run.config.data, diagnostics);
-    if (!table) return Failure();
     std::vector<runtime::ModelColumn> wanted;
     for (const runtime::ColumnData* column : columns) wanted.push_back(column->column);
+    Result<runtime::Table> table = runtime::read_other_table(data.origin.path, trained.run.config,
+                                                             trained.run.fitted, wanted, diagnostics);
+    if (!table) return Failure();
     Result<std::vector<runtime::FittedInput>> rebound =
         runtime::rebind_fields(trained.run.fitted, wanted, *table, diagnostics);
     if (!rebound) return Failure();
@@ -84,8 +85,8 @@ double in_units(const Trained& trained, const runtime::ColumnData& column, doubl
                 size_t width) {
   const runtime::FittedInput* fitted = trained.run.fitted.find(column.column.name);
   if (fitted != nullptr && !fitted->mean.empty()) {
-    // One for each number, or one for each channel of a picture, which lie one after the other.
-    const size_t k = at * fitted->mean.size() / width;
+    // One for each number, or one for each channel of a picture, which lie one after the other or pixel by pixel.
+    const size_t groups = fitted->mean.size(), k = column.channels_last ? at % groups : at * groups / width;
     value = value * fitted->std[k] + fitted->mean[k];
   }
   const runtime::InputSpec& spec = runtime::input_spec(trained.run.config, column.column.name);
