@@ -188,11 +188,18 @@ class Verifier {
     }
   }
 
-  void groups() {                                  // V7
+  // V7. Text may give groups to ops that are yet to be rewritten: kernels are not formed from those.
+  void groups() {
+    const auto has_kernel = [](const Node& n) {
+      if (n.op == Op::input) return true;
+      const auto& lower = op_def(n.op).lower;
+      return !std::holds_alternative<ExpandRule>(lower) && !std::holds_alternative<RewrittenRule>(lower);
+    };
+    if (!std::ranges::all_of(graph_.nodes, has_kernel)) return;
     std::map<uint32_t, std::set<uint32_t>> reads;  // what each group needs directly
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
       const uint32_t group = graph_.nodes[NodeId{i}].group;
-      if (group == kNoGroup) continue;
+      if (group == kNoGroup || graph_.nodes[NodeId{i}].op == Op::input) continue;
       std::set<uint32_t>& needs = reads[group];
       for (const Read& read : reads_of(graph_, NodeId{i}))
         if (const uint32_t from = graph_.node(read.value).group; from != kNoGroup && from != group)

@@ -101,5 +101,20 @@ TEST_CASE("V6: layouts are orders of the axes with room for a row") {
   CHECK(verify(graph) == Faults{"%0: 2 layouts for 1 results"});
 }
 
+TEST_CASE("V7: groups do not need each other in a circle") {
+  Graph graph = read(R"(graph @g(x: f32[4]) {
+  %0 = exp x : f32[4] in 0
+  %1 = log %0 : f32[4] in 1
+  %2 = neg %1 : f32[4]
+  %3 = tanh %2 : f32[4] in 2
+  return y = %3
+}
+)");
+  CHECK(verify(graph) == Faults());
+  graph.nodes[NodeId{4}].group = 0;  // reads group 1, through a node that it computes itself
+  CHECK(verify(graph) == Faults{"the kernel of group 0 waits for itself, through group 1",
+                                "the kernel of group 1 waits for itself, through group 0"});
+}
+
 }  // namespace
 }  // namespace nnc::test
