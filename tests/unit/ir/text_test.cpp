@@ -172,9 +172,11 @@ Graph random_graph(std::mt19937_64& rng, int size) {
     if (const auto* value = std::get_if<Value>(&made)) values.push_back(*value);
   }
   for (int i = 0; i < 3; ++i) b.output(fmt::format("y{}", i), values[pick(values.size())]);
+  uint32_t group = 0;
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[NodeId{i}];
-    if (pick(4) == 0) node.group = static_cast<uint32_t>(pick(9));
+    if (pick(9) == 0) ++group;  // later groups read from earlier ones only
+    if (pick(4) == 0) node.group = group;
     if (pick(6) != 0 || node.types[0].rank() < 2) continue;
     node.layouts.resize(node.types.size());
     for (int64_t axis = node.types[0].rank(); axis-- > 0;) node.layouts[0].order.push_back(axis);
