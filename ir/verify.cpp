@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "ir/element_expr.h"
 #include "ir/graph_text.h"
 #include "ir/ops/support.h"
 
@@ -188,22 +187,23 @@ class Verifier {
     }
   }
 
-  // V7. Text may give groups to ops that are yet to be rewritten: kernels are not formed from those.
-  void groups() {
-    const auto has_kernel = [](const Node& n) {
-      if (n.op == Op::input) return true;
-      const auto& lower = op_def(n.op).lower;
-      return !std::holds_alternative<ExpandRule>(lower) && !std::holds_alternative<RewrittenRule>(lower);
-    };
-    if (!std::ranges::all_of(graph_.nodes, has_kernel)) return;
-    std::map<uint32_t, std::set<uint32_t>> reads;  // what each group needs directly
+  void groups() {  // V7
+    // By node: the groups whose results it reads, also through nodes that belong to none and are computed in place.
+    std::vector<std::set<uint32_t>> behind(graph_.nodes.size());
+    std::map<uint32_t, std::set<uint32_t>> reads;  // what each group needs
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
-      const uint32_t group = graph_.nodes[NodeId{i}].group;
-      if (group == kNoGroup || graph_.nodes[NodeId{i}].op == Op::input) continue;
-      std::set<uint32_t>& needs = reads[group];
-      for (const Read& read : reads_of(graph_, NodeId{i}))
-        if (const uint32_t from = graph_.node(read.value).group; from != kNoGroup && from != group)
-          needs.insert(from);
+      const Node& n = graph_.nodes[NodeId{i}];
+      for (const Value operand : n.operands) {
+        const uint32_t group = graph_.node(operand).group;
+        if (group != kNoGroup)
+          behind[i].insert(group);
+        else
+          behind[i].insert(behind[operand.node.index].begin(), behind[operand.node.index].end());
+      }
+      if (n.group == kNoGroup) continue;
+      std::set<uint32_t>& needs = reads[n.group];
+      needs.insert(behind[i].begin(), behind[i].end());
+      needs.erase(n.group);
     }
     // Whatever can run, runs; what is left waits for itself.
     for (bool any = true; any;) {
