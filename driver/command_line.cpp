@@ -223,6 +223,14 @@ void predict_flags(CLI::App& app, Options& o) {
   checkpoint_flag(app, o);
 }
 
+void eval_flags(CLI::App& app, Options& o) {
+  app.add_option("--part", o.part,
+                 "train, validation or test (default: test; of a run without one, validation or train)")
+      ->type_name("PART")
+      ->check(CLI::IsMember({"train", "validation", "test"}));
+  checkpoint_flag(app, o);
+}
+
 void bench_flags(CLI::App& app, Options& o) {
   app.add_option("--max-seconds", o.max_seconds, "Limit of the timed part (default 60)")
       ->type_name("S")
@@ -286,9 +294,9 @@ constexpr CommandRow kCommands[] = {
     {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
      "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild, train,
      train_flags},
-    {"eval", "RUN", 1, 1, "nnc eval examples/digits/digits.toml --json",
-     "Loss and metrics of a trained run (run file or folder) on its test data.", kSet | kBuild | kJson, eval,
-     checkpoint_flag},
+    {"eval", "RUN [FILE]", 1, 2, "nnc eval examples/digits/digits.toml --json",
+     "Loss and metrics of a trained run (run file or folder) on its test data, or on the rows of a file.",
+     kSet | kBuild | kJson, eval, eval_flags},
     {"predict", "RUN [INPUT]", 1, 2, "nnc predict examples/digits/digits.toml new.csv",
      "Prints a trained run's outputs for each row of a data file (- is standard input), or of a model "
      "without data.",

@@ -17,10 +17,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 bool is_result(const std::string& column) {
-  return column.starts_with("train.") || column.starts_with("test.");
+  return column.starts_with("train.") || column.starts_with("validation.") || column.starts_with("test.");
 }
 
-// The numbers of a run's last epoch, and the lowest and highest of each with their epochs.
+// The numbers of a run's last epoch and of the test part at its end, and the lowest and highest of each with their epochs.
 Json run_json(const runtime::TrainedRun& run, const std::string& name) {
   Json json;
   json["name"] = name;
@@ -48,6 +48,7 @@ Json run_json(const runtime::TrainedRun& run, const std::string& name) {
       keep("highest", !json["highest"].contains(column) || value > before("highest"));
     }
   }
+  json["last"].update(final_test_of(run.path));
   json["settings"] = run.config.values;
   json["curves"] = std::move(curves);
   return json;
@@ -78,9 +79,14 @@ std::vector<std::string> result_columns(const Json& runs) {
   for (const Json& run : runs)
     for (const auto& [column, value] : run["last"].items())
       if (std::find(columns.begin(), columns.end(), column) == columns.end()) columns.push_back(column);
-  // What people look for first: metrics, then losses on the test part, then those of training.
+  // What people look for first: metrics, the test part's before the others', then losses, then what is of training.
   const auto rank = [](const std::string& column) {
-    return !column.starts_with("test.") ? 2 : column.starts_with("test.loss") ? 1 : 0;
+    const size_t dot = column.find('.');
+    const std::string part = column.substr(0, dot);
+    return (part == "test"         ? 0
+            : part == "validation" ? 1
+                                   : 4) +
+           (runtime::is_loss(column.substr(dot + 1)) ? 2 : 0);
   };
   std::stable_sort(columns.begin(), columns.end(),
                    [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });

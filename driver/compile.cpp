@@ -86,7 +86,7 @@ Result<Compiled> compile_all(Session& session, const std::string& path) {
   if (!model) return Failure();
   c.model = std::move(*model);
   int64_t train_rows = 0;
-  int64_t test_rows = c.loaded.options.batch;
+  std::vector<int64_t> evaluated = {c.loaded.options.batch};
   double data_ms = 0;
   Result<runtime::LoadedData> data = Failure();
   const bool has_data = c.loaded.run && c.loaded.run->data.present();
@@ -95,18 +95,19 @@ Result<Compiled> compile_all(Session& session, const std::string& path) {
     data = read_data(session, *c.loaded.run, c.model);
     if (!data) return Failure();
     train_rows = data->train.rows;
-    test_rows = data->test.rows;
-    c.data_bytes = bytes_in_memory(data->train) + bytes_in_memory(data->test);
+    evaluated = row_counts(evaluated_parts(*c.loaded.run, *data));
+    for (const runtime::Dataset* part : {&data->train, &data->validation, &data->test})
+      c.data_bytes += bytes_in_memory(*part);
     data_ms = now_ms() - before;
   }
   const Result<std::vector<Graph>> graphs =
-      training_graphs(session, c.loaded, c.model, train_rows, test_rows);
+      training_graphs(session, c.loaded, c.model, train_rows, evaluated);
   if (!graphs) return Failure();
   c.frontend_ms = now_ms() - start - data_ms;
   Result<Bundle> bundle = compile_graphs(session, *graphs, &c.passes_ms);
   if (!bundle) return Failure();
   c.bundle = std::move(*bundle);
-  if (has_data) c.feeding_bytes = feeding_bytes(c.bundle, *data, c.loaded.run->whole_batch);
+  if (has_data) c.feeding_bytes = feeding_bytes(c.bundle, *c.loaded.run, *data);
   c.total_ms = now_ms() - start - data_ms;
   if (c.bundle.find("train") != nullptr) return c;
   session.diagnostics

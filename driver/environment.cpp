@@ -63,6 +63,7 @@ Status write_environment(const std::string& folder, const runtime::RunConfig& co
   json["model"] = model.name;
   json["parameters"] = parameters;
   json["training_rows"] = data.train.rows;
+  json["validation_rows"] = data.validation.rows;
   json["test_rows"] = data.test.rows;
   json["configuration"] = nlohmann::ordered_json::array();
   for (const auto& [key, value] : config.values) {

@@ -1,5 +1,5 @@
-// nnc eval RUN: the loss and the metrics of a trained run over its test data (its training data if it has no
-// other).
+// nnc eval RUN [FILE]: the loss and the metrics of a trained run over its test data, over another part of its data, or
+// over a file with labels.
 #include <cstdlib>
 
 #include "driver/commands.h"
@@ -30,12 +30,18 @@ std::string json_report(const Trained& trained, const Rows& rows,
 
 int eval(const Options& options, Console& console) {
   Session session(options, console);
+  if (options.arguments.size() > 1 && !options.part.empty())
+    session.diagnostics.error_at(DiagnosticKind::bad_flag, "--part " + options.part,
+                                 "a file is evaluated whole: --part goes without one");
+  if (session.diagnostics.has_errors()) return session.leave();
   const Result<Trained> trained = open_trained(session, options.arguments.front());
   if (!trained) return session.leave();
-  const Result<Rows> rows = rows_to_evaluate(session, *trained);
+  const Result<Rows> rows = options.arguments.size() > 1
+                                ? rows_of_file(session, *trained, options.arguments[1])
+                                : rows_to_evaluate(session, *trained, options.part);
   if (!rows) return session.leave();
   const Result<std::vector<Graph>> graphs =
-      evaluation_graphs(session, trained->loaded, trained->model, rows->data.rows);
+      evaluation_graphs(session, trained->loaded, trained->model, {&rows->data.rows, 1});
   if (!graphs) return session.leave();
   const Result<Bundle> bundle = compile_graphs(session, *graphs);
   if (!bundle || !check_memory(session, *bundle)) return session.leave();
@@ -53,6 +59,8 @@ int eval(const Options& options, Console& console) {
     console.write(table.text());
     if (trained->model.columns.empty())
       console.say("{}\n", trained->checkpoint);
+    else if (options.arguments.size() > 1)
+      console.say("over {} rows of {}, {}\n", count_text(rows->data.rows), rows->part, trained->checkpoint);
     else
       console.say("over {} {} rows, {}\n", count_text(rows->data.rows), rows->part, trained->checkpoint);
   }

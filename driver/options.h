@@ -65,6 +65,7 @@ struct Options {
   std::vector<std::string> kept;        // predict: columns of the input that are written too
   std::string written;                  // predict: -o
   std::string checkpoint;               // eval, predict: best, latest, or a file; empty: as trained.h says
+  std::string part;                     // eval: train, validation or test; empty: as rows.h says
   bool live = false;                    // report
   int port = 7878;                      // report --live
   bool markdown = false;                // ops

@@ -1,6 +1,7 @@
 #include "driver/programs.h"
 
 #include <algorithm>
+#include <set>
 
 #include "codegen/plan_memory.h"
 #include "driver/norms.h"
@@ -10,22 +11,26 @@
 namespace nnc::driver {
 namespace {
 
-// Adds the model's graph `name` for whole batches and, under "<name>.rest", for the rows left over.
+// Adds the model's graph `name` for whole batches and, under "<name>.rest", for the rows left over in each part.
 Status add_batched(Session& session, const LoadedModel& loaded, const frontend::Model& model,
-                   const std::string& name, int64_t rows, std::vector<Graph>& graphs) {
+                   const std::string& name, std::span<const int64_t> rows, std::vector<Graph>& graphs) {
   const Graph* whole = model.module.find(name);
   if (whole == nullptr) return Done();
   graphs.push_back(*whole);
-  const int64_t rest = rows % loaded.options.batch;
-  if (rest == 0) return Done();
-  frontend::BuildOptions options = loaded.options;
-  options.batch = rest;
-  const Result<frontend::Model> smaller =
-      frontend::build_model(loaded.tree, session.sources, options, session.diagnostics);
-  if (!smaller) return Failure();
-  const Graph* part = smaller->module.find(name);
-  NNC_CHECK(part != nullptr, "a model lost the graph " + name + " with another batch size");
-  graphs.push_back(renamed(*part, name + ".rest"));
+  std::set<int64_t> rests;
+  for (const int64_t count : rows)
+    if (count % loaded.options.batch != 0) rests.insert(count % loaded.options.batch);
+  for (const int64_t rest : rests) {
+    frontend::BuildOptions options = loaded.options;
+    options.batch = rest;
+    const Result<frontend::Model> smaller =
+        frontend::build_model(loaded.tree, session.sources, options, session.diagnostics);
+    if (!smaller) return Failure();
+    const Graph* part = smaller->module.find(name);
+    NNC_CHECK(part != nullptr, "a model lost the graph " + name + " with another batch size");
+    graphs.push_back(
+        renamed(*part, fmt::format("{}.rest{}", name, rests.size() > 1 ? std::to_string(rest) : "")));
+  }
   return Done();
 }
 
@@ -69,13 +74,13 @@ Result<runtime::LoadedData> read_data(Session& session, const runtime::RunConfig
 
 Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& loaded,
                                            const frontend::Model& model, int64_t train_rows,
-                                           int64_t test_rows) {
+                                           std::span<const int64_t> evaluated) {
   std::vector<Graph> graphs;
-  if (!add_batched(session, loaded, model, "train", train_rows, graphs)) return Failure();
+  if (!add_batched(session, loaded, model, "train", {&train_rows, 1}, graphs)) return Failure();
   if (const Graph* init = model.module.find("init")) graphs.push_back(*init);
   if (!add_norms(session, loaded, model, train_rows, graphs)) return Failure();
-  if (test_rows > 0) {
-    const Result<std::vector<Graph>> evaluation = evaluation_graphs(session, loaded, model, test_rows);
+  if (!evaluated.empty()) {
+    const Result<std::vector<Graph>> evaluation = evaluation_graphs(session, loaded, model, evaluated);
     if (!evaluation) return Failure();
     graphs.insert(graphs.end(), evaluation->begin(), evaluation->end());
   }
@@ -83,18 +88,38 @@ Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& 
 }
 
 Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded,
-                                             const frontend::Model& model, int64_t rows) {
+                                             const frontend::Model& model, std::span<const int64_t> rows) {
   std::vector<Graph> graphs;
   if (!add_batched(session, loaded, model, "eval", rows, graphs)) return Failure();
   if (const Graph* finish = model.module.find("finish")) graphs.push_back(*finish);
   return graphs;
 }
 
-uint64_t feeding_bytes(const Bundle& bundle, const runtime::LoadedData& data, bool whole_batch) {
+std::vector<const runtime::Dataset*> evaluated_parts(const runtime::RunConfig& config,
+                                                     const runtime::LoadedData& data) {
+  std::vector<const runtime::Dataset*> parts;
+  if (config.train_metrics) parts.push_back(&data.train);
+  for (const runtime::Dataset* part : {&data.validation, &data.test})
+    if (part->rows > 0) parts.push_back(part);
+  return parts;
+}
+
+std::vector<int64_t> row_counts(std::span<const runtime::Dataset* const> parts) {
+  std::vector<int64_t> rows;
+  for (const runtime::Dataset* part : parts) rows.push_back(part->rows);
+  return rows;
+}
+
+uint64_t feeding_bytes(const Bundle& bundle, const runtime::RunConfig& config,
+                       const runtime::LoadedData& data) {
   const EntryPoint* step = bundle.find("train");
   if (step == nullptr) return 0;
-  uint64_t bytes = runtime::Batches::memory(bundle, "train", data.train, data.shuffle && !whole_batch);
-  if (data.test.rows > 0) bytes += runtime::Batches::memory(bundle, "eval", data.test, false);
+  uint64_t bytes = runtime::Batches::memory(bundle, "train", data.train, data.shuffle && !config.whole_batch);
+  // One part is evaluated after the other.
+  uint64_t evaluating = 0;
+  for (const runtime::Dataset* part : evaluated_parts(config, data))
+    evaluating = std::max(evaluating, runtime::Batches::memory(bundle, "eval", *part, false));
+  bytes += evaluating;
   return bytes - std::min(bytes, step->memory.inputs);
 }
 

@@ -17,20 +17,26 @@ std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model);
 Result<runtime::LoadedData> read_data(Session& session, const runtime::RunConfig& config,
                                       const frontend::Model& model);
 
-// train, init, norms (runtime/norms.h), eval and finish, and the remainder batches' own programs: "train.rest"
-// for train_rows % batch rows, "eval.rest" for test_rows % batch. The model is built anew where a batch has
-// another size.
+// What a training run evaluates: the training part where train.metrics asks for it, and the others that there are.
+std::vector<const runtime::Dataset*> evaluated_parts(const runtime::RunConfig& config,
+                                                     const runtime::LoadedData& data);
+std::vector<int64_t> row_counts(std::span<const runtime::Dataset* const> parts);
+
+// train, init, norms (runtime/norms.h), eval and finish, and the remainder batches' own programs: "train.rest" for
+// train_rows % batch rows, "eval.rest" for those that a part with so many `evaluated` rows leaves over. The model is
+// built anew where a batch has another size.
 Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& loaded,
                                            const frontend::Model& model, int64_t train_rows,
-                                           int64_t test_rows);
+                                           std::span<const int64_t> evaluated);
 
-// eval, eval.rest and finish.
+// eval with its rests, and finish, for parts with so many rows.
 Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded,
-                                             const frontend::Model& model, int64_t rows);
+                                             const frontend::Model& model, std::span<const int64_t> rows);
 
 // Bytes that feeding a training run takes beyond the data and the one batch that is in the bill of its step: the batches
 // gathered ahead, in training and in evaluation, the order of the rows, and what reading ahead of a mapped file keeps.
-uint64_t feeding_bytes(const Bundle& bundle, const runtime::LoadedData& data, bool whole_batch);
+uint64_t feeding_bytes(const Bundle& bundle, const runtime::RunConfig& config,
+                       const runtime::LoadedData& data);
 
 // Whether the bundle's peak and `more` fit into what the system says is available; reports both numbers if not. Asking
 // first, because a system that overcommits would give the memory and end the process later.

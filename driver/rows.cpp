@@ -2,19 +2,34 @@
 
 namespace nnc::driver {
 
-Result<Rows> rows_to_evaluate(Session& session, const Trained& trained) {
-  const runtime::RunConfig& config = trained.run.config;
-  const std::vector<runtime::ModelColumn> columns = model_columns(trained.model);
-  if (!config.data.test.empty()) {
-    Result<runtime::Dataset> data =
-        runtime::load_rows(config, trained.run.fitted, config.data.test, columns, session.diagnostics);
-    if (!data) return Failure();
-    return Rows{std::move(*data), "test"};
-  }
-  Result<runtime::LoadedData> data = runtime::load_data(config, columns, session.diagnostics);
+Result<Rows> rows_of_file(Session& session, const Trained& trained, const std::string& path) {
+  Result<runtime::Dataset> data = runtime::load_rows(trained.run.config, trained.run.fitted, path,
+                                                     model_columns(trained.model), session.diagnostics);
   if (!data) return Failure();
-  if (data->test.rows > 0) return Rows{std::move(data->test), "test"};
-  return Rows{std::move(data->train), "training"};
+  return Rows{std::move(*data), path};
+}
+
+Result<Rows> rows_to_evaluate(Session& session, const Trained& trained, const std::string& part) {
+  const runtime::DataSpec& spec = trained.run.config.data;
+  const auto from_file = [&](const std::string& path, const char* name) -> Result<Rows> {
+    Result<Rows> rows = rows_of_file(session, trained, path);
+    if (rows) rows->part = name;
+    return rows;
+  };
+  if (part != "train" && part != "validation" && !spec.test.empty()) return from_file(spec.test, "test");
+  if (part == "validation" && !spec.validation.empty()) return from_file(spec.validation, "validation");
+  Result<runtime::LoadedData> data =
+      runtime::load_data(trained.run.config, model_columns(trained.model), session.diagnostics);
+  if (!data) return Failure();
+  if (part != "train" && part != "validation" && data->test.rows > 0)
+    return Rows{std::move(data->test), "test"};
+  if (part != "train" && part != "test" && data->validation.rows > 0)
+    return Rows{std::move(data->validation), "validation"};
+  if (part == "train" || part.empty()) return Rows{std::move(data->train), "training"};
+  session.diagnostics
+      .error_at(DiagnosticKind::data_columns, trained.run.path, fmt::format("has no {} part", part))
+      .suggest(fmt::format("data.{0}, or split = {{ {0} = 0.15 }}, gives it one", part));
+  return Failure();
 }
 
 }  // namespace nnc::driver

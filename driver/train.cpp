@@ -42,19 +42,20 @@ Result<std::shared_ptr<const runtime::InitialWeights>> read_weights(Session& ses
 Status compile_plan(Session& session, Plan& plan, const runtime::RunConfig& config,
                     const runtime::LoadedData* data) {
   const int64_t train_rows = data != nullptr ? data->train.rows : config.batch;
-  const int64_t test_rows = data != nullptr ? data->test.rows : 0;
+  const std::vector<int64_t> evaluated =
+      data != nullptr ? row_counts(evaluated_parts(config, *data)) : std::vector<int64_t>();
   const double start = now_ms();
   bool good = true;
   std::vector<const Bundle*> bundles;
   for (const auto& built : plan.builds) {
     Result<std::vector<Graph>> graphs =
-        training_graphs(session, built->loaded, built->model, train_rows, test_rows);
+        training_graphs(session, built->loaded, built->model, train_rows, evaluated);
     if (!graphs) return Failure();
     Result<Bundle> bundle = compile_graphs(session, *graphs);
     if (!bundle) return Failure();
     built->bundle = std::move(*bundle);
     bundles.push_back(&built->bundle);
-    const uint64_t feeding = data != nullptr ? feeding_bytes(built->bundle, *data, config.whole_batch) : 0;
+    const uint64_t feeding = data != nullptr ? feeding_bytes(built->bundle, config, *data) : 0;
     good = bool(check_memory(session, built->bundle, feeding)) && good;
   }
   if (!check_disk(session, config, checkpoint_bytes(bundles)) || !good) return Failure();
@@ -64,20 +65,40 @@ Status compile_plan(Session& session, Plan& plan, const runtime::RunConfig& conf
 
 // train.best and train.stop name what the run will measure.
 Status check_watched(Session& session, const runtime::RunConfig& config, const frontend::Model& model,
-                     bool has_test) {
-  const auto scalars = [&](const char* graph, bool losses) {
-    std::vector<std::string> names;
+                     const runtime::LoadedData& data) {
+  runtime::Measured measured;
+  const auto add = [&](const char* graph, bool losses, bool metrics, std::vector<std::string>& to) {
     const Graph* found = model.module.find(graph);
-    if (found == nullptr) return names;
+    if (found == nullptr) return;
     for (const Output& output : found->outputs)
       if (!output.replaces && found->type(output.value).shape.empty() &&
-          (!losses || output.name == "loss" || output.name.starts_with("loss.")))
-        names.push_back(output.name);
-    return names;
+          (runtime::is_loss(output.name) ? losses : metrics))
+        to.push_back(output.name);
   };
-  return runtime::check_watches(config, scalars("train", true),
-                                has_test ? scalars("finish", false) : std::vector<std::string>(),
-                                session.diagnostics);
+  add("train", true, false, measured.training);
+  if (config.train_metrics) add("finish", false, true, measured.training);
+  measured.part = data.watched_name();
+  if (!measured.part.empty()) add("finish", true, true, measured.evaluated);
+  return runtime::check_watches(config, measured, session.diagnostics);
+}
+
+// Where something is chosen by the test part, its numbers are no longer those of rows that nobody has looked at.
+std::string chosen_by_test(const runtime::RunConfig& config, const runtime::LoadedData& data) {
+  if (data.watched_name() != "test") return {};
+  std::vector<std::string> choices;
+  const auto looks_at_it = [](const runtime::Watch& watch) {
+    return !watch.metric.empty() && !watch.metric.starts_with("train.");
+  };
+  if (looks_at_it(config.best)) choices.emplace_back("train.best");
+  if (looks_at_it(config.stop)) choices.emplace_back("train.stop");
+  if (std::any_of(config.phases.begin(), config.phases.end(),
+                  [&](const runtime::Phase& phase) { return looks_at_it(phase.schedule.watch); }))
+    choices.emplace_back("the plateau schedule");
+  if (choices.empty()) return {};
+  return fmt::format(
+      "{} {} by the test part, so its numbers come out a little too good; data.validation, or "
+      "split = {{ validation = …, test = … }}, gives a part to choose by\n",
+      fmt::join(choices, " and "), choices.size() == 1 ? "chooses" : "choose");
 }
 
 std::string summary(const runtime::RunConfig& config, const frontend::Model& model,
@@ -86,6 +107,7 @@ std::string summary(const runtime::RunConfig& config, const frontend::Model& mod
   for (const frontend::ParameterInfo& parameter : model.parameters) parameters += parameter.type.elements();
   std::string out = fmt::format("{}: {} parameters", config.name, count_text(parameters));
   if (data.train.rows > 0) out += fmt::format(", {} training rows", count_text(data.train.rows));
+  if (data.validation.rows > 0) out += fmt::format(", {} validation rows", count_text(data.validation.rows));
   if (data.test.rows > 0) out += fmt::format(", {} test rows", count_text(data.test.rows));
   return out + fmt::format(", batch {}, seed {}, {} thread{}\n", config.batch, config.seed, threads,
                            threads == 1 ? "" : "s");
@@ -142,9 +164,10 @@ std::string step_times(const runtime::TrainOutcome& outcome) {
 void show_outcome(Console& console, const runtime::TrainOutcome& outcome) {
   Table table("ll");
   for (const runtime::NamedValue& loss : outcome.losses)
-    table.row({loss.name.starts_with("loss") ? "training " + loss.name : loss.name,
-               fmt::format("{:.6g}", loss.value)});
+    table.row({"training " + loss.name, fmt::format("{:.6g}", loss.value)});
   for (const runtime::NamedValue& metric : outcome.metrics)
+    table.row({outcome.part + " " + metric.name, fmt::format("{:.6g}", metric.value)});
+  for (const runtime::NamedValue& metric : outcome.test)
     table.row({"test " + metric.name, fmt::format("{:.6g}", metric.value)});
   console.write(table.text());
   if (!outcome.checkpoint.empty()) console.print("{}\n", outcome.checkpoint);
@@ -193,7 +216,7 @@ int train(const Options& options, Console& console) {
     if (!plan) return session.leave();
   }
   const frontend::Model& model = plan->builds.front()->model;
-  if (!check_watched(session, *config, model, data->test.rows > 0)) return session.leave();
+  if (!check_watched(session, *config, model, *data)) return session.leave();
   auto weights = read_weights(session, *config, model);
   if (!weights) return session.leave();
   const auto text_under = [&](const runtime::RunConfig& other) { return model_text(session, other); };
@@ -211,6 +234,7 @@ int train(const Options& options, Console& console) {
   runtime::ThreadPool pool(codegen_options(options).threads);
   console.say("{}", summary(*config, model, *data, pool.threads()));
   for (const std::string& note : data->notes) console.say("{}\n", note);
+  console.say("{}", chosen_by_test(*config, *data));
   console.say("{}", plan_table(*config, *plan, data->train.rows));
   console.say("{}", runtime::describe_watches(*config));
   if (folder->steps_of_phase > 0) {

@@ -4,6 +4,7 @@
 
 #include "driver/plan.h"
 #include "runtime/config.h"
+#include "runtime/settings.h"
 
 namespace nnc::driver {
 
@@ -19,6 +20,27 @@ bool names_a_file(const std::string& checkpoint) {
   return checkpoint != "" && checkpoint != "best" && checkpoint != "latest";
 }
 
+// A test file of its own is evaluated whatever the parts of the training were: of a run whose test part was cut from its
+// training file too. What --set data.test says apart from what the others do; empty if there is none.
+std::pair<std::vector<std::string>, std::string> without_test_file(const std::vector<std::string>& sets) {
+  constexpr std::string_view kKey = "data.test=";
+  std::vector<std::string> others;
+  std::string file;
+  for (const std::string& set : sets) {
+    if (!set.starts_with(kKey)) {
+      others.push_back(set);
+      continue;
+    }
+    const std::string value = set.substr(kKey.size());
+    const auto parsed = runtime::parse_value(value);
+    if (parsed && parsed->kind != runtime::Setting::Kind::string)
+      others.push_back(set);  // no path: the run file's reader says so
+    else
+      file = parsed ? parsed->string : value;
+  }
+  return {others, file};
+}
+
 }  // namespace
 
 // Overrides say which folder (train.out) and which data; the model is the one that was trained.
@@ -30,7 +52,9 @@ Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, 
                                  "a run folder has its settings; --set goes with the run file");
     return Failure();
   }
-  Result<runtime::RunConfig> config = runtime::load_config(path, sets, session.sources, session.diagnostics);
+  const auto [others, test_file] = without_test_file(sets);
+  Result<runtime::RunConfig> config =
+      runtime::load_config(path, others, session.sources, session.diagnostics);
   if (!config) return Failure();
   const Result<std::vector<std::string>> folders = runtime::folders_of(*config, session.diagnostics);
   if (!folders) return Failure();
@@ -46,6 +70,7 @@ Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, 
   }
   Result<runtime::TrainedRun> run = runtime::open_trained_run(chosen, session.sources, session.diagnostics);
   if (run && !sets.empty()) run->config.data = std::move(config->data);
+  if (run && !test_file.empty()) run->config.data.test = test_file;
   return run;
 }
 

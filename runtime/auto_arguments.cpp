@@ -60,8 +60,6 @@ class TableCounter {
     asked_ = true;
     table_ = read_table(config_.data.train, config_.data, diagnostics_);
     if (!table_) return false;
-    rows_ = all_rows(table_->rows);
-    if (config_.data.split == 0) return true;
     Result<SplitRows> split = split_rows(config_, table_->rows, diagnostics_);
     if (!split) return table_ = Failure{}, false;
     rows_ = std::move(split->train);

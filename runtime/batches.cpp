@@ -32,6 +32,14 @@ int64_t batch_of(const EntryPoint* entry) {
              : entry->inputs[0].shape[0];
 }
 
+// The program of `entry` for the last `rows` rows of a part; null if there is none.
+const EntryPoint* rest_of(const Bundle& bundle, const std::string& entry, int64_t rows) {
+  for (const EntryPoint& candidate : bundle.entries)
+    if (rows > 0 && candidate.name.starts_with(entry + ".rest") && batch_of(&candidate) == rows)
+      return &candidate;
+  return nullptr;
+}
+
 }  // namespace
 
 bool Batches::bind_entry(const EntryPoint& entry, int64_t rows, const Dataset& data, bool first,
@@ -70,7 +78,6 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
   running_time_ = running;
   gathering_time_ = gathering;
   const EntryPoint* whole = bundle.find(entry);
-  const EntryPoint* rest = bundle.find(entry + ".rest");
   batch_ = batch_of(whole);
   if (whole != nullptr && whole->inputs.empty()) {  // a model without data: each "batch" is one step
     entry_ = whole;
@@ -79,12 +86,8 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
   }
   full_ = batch_ > 0 ? data.rows / batch_ : 0;
   const int64_t left = data.rows - full_ * batch_;
-  if (rest != nullptr && left > 0 && batch_of(rest) == left) {
-    rest_ = left;
-    rest_entry_ = rest;
-  } else {
-    dropped_ = left;
-  }
+  rest_entry_ = rest_of(bundle, entry, left);
+  (rest_entry_ != nullptr ? rest_ : dropped_) = left;
   if (full_ > 0) entry_ = whole;
   if (batches() == 0) {
     diagnostics.error_at(DiagnosticKind::missing_program, "",
@@ -107,11 +110,11 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
 }
 
 uint64_t Batches::memory(const Bundle& bundle, const std::string& entry, const Dataset& data, bool ordered) {
-  const EntryPoint *whole = bundle.find(entry), *rest = bundle.find(entry + ".rest");
+  const EntryPoint* whole = bundle.find(entry);
   const int64_t batch = batch_of(whole);
   const bool fills = batch > 0 && data.rows >= batch;
-  const int64_t rows = fills ? batch : batch_of(rest);
-  const EntryPoint* feeding = fills ? whole : rest;
+  const int64_t rows = fills ? batch : data.rows;
+  const EntryPoint* feeding = fills ? whole : rest_of(bundle, entry, rows);
   if (feeding == nullptr) return 0;
   uint64_t bytes = ordered ? static_cast<uint64_t>(data.rows) * sizeof(uint32_t) : 0;
   std::vector<const ColumnData*> columns;

@@ -22,12 +22,12 @@ class Session;
 
 class Batches {
  public:
-  // Finds `entry` and `entry.rest` in the bundle and their inputs in the data; checks dtypes and sizes. Rows
-  // are batched as `entry` says, by its first input's first axis; what `entry.rest` does not cover is
-  // dropped. False, with an error, if neither can run.
+  // Finds `entry` in the bundle, of the entries that start with `entry.rest` the one for the rows left over, and
+  // their inputs in the data; checks dtypes and sizes. Rows are batched as `entry` says, by its first input's first
+  // axis; rows left over that have no program are dropped. False, with an error, if nothing can run.
   bool bind(const Bundle& bundle, const std::string& entry, const Dataset& data, Diagnostics& diagnostics);
 
-  // Bytes that feeding `entry` and `entry.rest` takes beside the data: two sets of staging buffers and, where the rows come in
+  // Bytes that feeding `entry` and its rest takes beside the data: two sets of staging buffers and, where the rows come in
   // an order, that order and what reading ahead keeps.
   static uint64_t memory(const Bundle& bundle, const std::string& entry, const Dataset& data, bool ordered);
 

@@ -95,6 +95,10 @@ class ConfigReader {
       config_.init_span = s->span;
     }
     reader.record("init_from", quote(config_.init_from), config_.init_from.empty());
+    reader.read("metrics", config_.train_metrics);
+    if (const Setting* s = reader.find("metrics"); config_.train_metrics && !config_.data.present())
+      diagnostics_.error(DiagnosticKind::conflicting_keys, s->key_span,
+                         "train.metrics measures the training data, and there is none");
     read_survival(reader, config_, diagnostics_);
     config_.out = "runs/" + config_.name;
     if (const Setting* s = reader.typed("out", {Kind::string}, "the path of the run folder")) {

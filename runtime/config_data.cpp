@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <set>
+#include <tuple>
 
 #include "fmt/format.h"
 #include "runtime/file.h"
@@ -33,6 +34,7 @@ class DataKeys {
     if (table == nullptr) return;
     data.span = table->key_span.valid() ? table->key_span : table->span;
     read_path(reader, "train", data.train);
+    read_path(reader, "validation", data.validation);
     read_path(reader, "test", data.test);
     read_path(reader, "dir", data.directory);
     read_format(reader, data);
@@ -143,15 +145,37 @@ class DataKeys {
     reader.record("format", quote(data.format), false);
   }
 
-  static void read_split(TableReader& reader, DataSpec& data) {
-    const Setting* s = reader.typed("split", {Kind::real, Kind::integer}, "a share from 0 to 1",
-                                    kLeastPositive, 1 - 0x1p-53);
+  // A number is the share that trains, the rest tests; a table says what is held back.
+  void read_split(TableReader& reader, DataSpec& data) {
+    const Setting* s = reader.typed("split", {Kind::real, Kind::integer, Kind::table},
+                                    "a share from 0 to 1, or a table of them", kLeastPositive, 1 - 0x1p-53);
     if (s == nullptr) return;
-    if (!(s->real > 0 && s->real < 1))
-      reader.bad(*s, fmt::format("data.split must be above 0 and below 1, not {}", s->text()));
-    else
-      data.split = s->real;
-    reader.record("split", fmt::format("{}", data.split), false);
+    if (s->kind != Kind::table) {
+      if (s->real > 0 && s->real < 1)
+        data.split.test = 1 - s->real;
+      else
+        reader.bad(*s, fmt::format("data.split must be above 0 and below 1, not {}", s->text()));
+      reader.record("split", s->text(), false);
+      return;
+    }
+    TableReader shares(s, "data.split", config_, diagnostics_);
+    for (const auto& [key, to] :
+         {std::pair("validation", &data.split.validation), std::pair("test", &data.split.test)}) {
+      if (!shares.has(key)) {
+        shares.find(key);
+        continue;
+      }
+      shares.read(key, *to, true);
+      if (*to >= 1)
+        shares.bad(*s->member(key),
+                   fmt::format("data.split.{} must be above 0 and below 1, not {}", key, *to));
+    }
+    shares.finish();
+    if (data.split.validation < 1 && data.split.test < 1 && data.split.validation + data.split.test >= 1)
+      reader.bad(*s, fmt::format("data.split holds back {} + {}: nothing is left to train on",
+                                 data.split.validation, data.split.test));
+    if (s->items.empty())
+      reader.bad(*s, "data.split holds nothing back").suggest("split = { validation = 0.15, test = 0.15 }");
   }
 
   static void read_place(TableReader& reader, DataSpec& data) {
@@ -300,21 +324,32 @@ class DataKeys {
     if (data.format == "cifar" && data.directory.empty() && data.train.empty())
       diagnostics_.error(DiagnosticKind::missing_key, data.span,
                          "data.dir is missing: the folder of the CIFAR files; or data.train, one of them");
-    if (data.format == "cifar" && !data.directory.empty() && (!data.train.empty() || !data.test.empty()))
+    const char* named = !data.train.empty()        ? "train"
+                        : !data.validation.empty() ? "validation"
+                        : !data.test.empty()       ? "test"
+                                                   : nullptr;
+    if (data.format == "cifar" && !data.directory.empty() && named != nullptr)
       diagnostics_.error(
-          DiagnosticKind::conflicting_keys, at(data.train.empty() ? "test" : "train"),
-          "data.dir names the folder of all files: data.train and data.test have no meaning beside it");
+          DiagnosticKind::conflicting_keys, at(named),
+          fmt::format("data.dir names the folder of all files: data.{} has no meaning beside it", named));
     if (data.format == "idx" && data.directory.empty())
       diagnostics_.error(DiagnosticKind::missing_key, data.span,
                          "data.dir is missing: the folder of the IDX files");
-    if (data.format == "idx" && (!data.train.empty() || !data.test.empty()))
-      diagnostics_.error(DiagnosticKind::conflicting_keys, at(data.train.empty() ? "test" : "train"),
+    if (data.format == "idx" && named != nullptr)
+      diagnostics_.error(DiagnosticKind::conflicting_keys, at(named),
                          "IDX files are found in data.dir by their published names");
-    if (data.split > 0 && !data.test.empty())
-      diagnostics_
-          .error(DiagnosticKind::conflicting_keys, at("split"), "data.split and data.test exclude each other")
-          .label(at("test"), "the test part is given here");
-    if (data.split > 0 && data.format == "splitmix")
+    for (const auto& [part, share, path] : {std::tuple("validation", data.split.validation, &data.validation),
+                                            std::tuple("test", data.split.test, &data.test)})
+      if (share > 0 && !path->empty())
+        diagnostics_
+            .error(DiagnosticKind::conflicting_keys, at("split"),
+                   fmt::format("data.split and data.{0} exclude each other: both give the {0} part", part))
+            .label(at(part), fmt::format("the {} part is given here", part))
+            .suggest(
+                part == std::string("test")
+                    ? "split = { validation = 0.15 } cuts a validation part and leaves the test part alone"
+                    : "");
+    if (data.split.any() && data.format == "splitmix")
       diagnostics_.error(DiagnosticKind::conflicting_keys, at("split"),
                          fmt::format("data.split does not go with {}", data.format));
   }

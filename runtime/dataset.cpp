@@ -137,7 +137,8 @@ void copy_rows(const ColumnData& column, int64_t first, int64_t count, unsigned 
 
 uint64_t LoadedData::content_hash() const {
   uint64_t hash = 1;
-  for (const Dataset* part : {&train, &test}) {
+  for (const Dataset* part : {&train, &validation, &test}) {
+    if (part == &validation && part->rows == 0) continue;
     hash = hash_bytes(&part->rows, sizeof part->rows, hash);
     for (const ColumnData& c : part->columns) {
       hash = hash_bytes(c.column.name.data(), c.column.name.size(), hash);

@@ -136,11 +136,18 @@ struct Fitted {
 
 struct LoadedData {
   Dataset train;
-  Dataset test;  // rows = 0: no test part
+  Dataset validation, test;  // rows = 0: there is no such part
   Fitted fitted;
   std::vector<std::string> notes;  // how pictures and bytes are read, for people
   bool shuffle = true;             // false for splitmix: batches come in order
-  uint64_t content_hash() const;   // of every value of both parts: part of a run's identity
+  uint64_t content_hash() const;   // of every value of all parts: part of a run's identity
+
+  // What is evaluated after each epoch, and what train.best, train.stop and plateaus look at: the validation part; a run
+  // without one has no other than the test part. Its name, or "" if there is neither.
+  const Dataset& watched() const { return validation.rows > 0 ? validation : test; }
+  std::string watched_name() const {
+    return validation.rows > 0 ? "validation" : test.rows > 0 ? "test" : "";
+  }
 };
 
 // Reads what `config` names and binds it to the model's columns. Steps without data: a model without columns

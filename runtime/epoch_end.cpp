@@ -11,19 +11,10 @@
 namespace nnc::runtime {
 
 bool Trainer::end_segment() {
-  outcome_.losses.clear();
-  for (size_t i = 0; i < losses_.size(); ++i)
-    outcome_.losses.push_back({losses_[i].name, at_.losses[i] / static_cast<double>(at_.rows)});
   const double lr = rate(at_.step_in_phase - 1);
-  outcome_.metrics.clear();
-  if (has_test()) {
-    const double start = progress_.seconds();
-    Result<std::vector<NamedValue>> values = evaluate(*session_, data_.test, diagnostics_);
-    if (!values) return false;
-    testing_seconds_ += progress_.seconds() - start;
-    outcome_.metrics = *std::move(values);
-  }
-  if (!data_is_unchanged()) return false;
+  const double start = progress_.seconds();
+  if (!evaluate_epoch() || !data_is_unchanged()) return false;
+  evaluating_seconds_ += progress_.seconds() - start;
   ++at_.epoch;
   ++at_.epoch_in_phase;
   at_.step_in_epoch = 0;
@@ -68,6 +59,36 @@ bool Trainer::end_segment() {
   return true;
 }
 
+bool Trainer::evaluate_epoch() {
+  outcome_.losses.clear();
+  for (size_t i = 0; i < losses_.size(); ++i)
+    outcome_.losses.push_back({losses_[i].name, at_.losses[i] / static_cast<double>(at_.rows)});
+  if (config_.train_metrics) {
+    const Result<std::vector<NamedValue>> values = evaluate(*session_, data_.train, diagnostics_);
+    if (!values) return false;
+    for (const NamedValue& v : *values)
+      if (!is_loss(v.name)) outcome_.losses.push_back(v);
+  }
+  outcome_.metrics.clear();
+  outcome_.part = part();
+  if (outcome_.part.empty()) return true;
+  Result<std::vector<NamedValue>> values = evaluate(*session_, data_.watched(), diagnostics_);
+  if (values) outcome_.metrics = *std::move(values);
+  return values.ok();
+}
+
+bool Trainer::evaluate_test() {
+  if (part() != "validation" || data_.test.rows == 0) return true;
+  if (!config_.best.metric.empty() && at_.best_step > 0 && at_.best_step != at_.step) {
+    const Result<Checkpoint> best = read_checkpoint(best_checkpoint(folder_.path), diagnostics_);
+    if (!best || !load_state(*best, bundle(), session_->state(), {.optimizer = false}, diagnostics_))
+      return false;
+  }
+  Result<std::vector<NamedValue>> values = evaluate(*session_, data_.test, diagnostics_);
+  if (values) outcome_.test = *std::move(values);
+  return values.ok() && data_is_unchanged();
+}
+
 StepTimes Trainer::step_times() {
   const auto steps = static_cast<double>(std::max<int64_t>(1, at_.step - timed_.step));
   const StepTimes times{1e3 * (batches_.seconds() - timed_.seconds) / steps,
@@ -78,7 +99,7 @@ StepTimes Trainer::step_times() {
 
 double Trainer::measured(const std::string& name) const {
   for (const NamedValue& v : outcome_.metrics)
-    if (v.name == name || "test." + v.name == name) return v.value;
+    if (v.name == name || outcome_.part + "." + v.name == name) return v.value;
   for (const NamedValue& v : outcome_.losses)
     if (v.name == name || "train." + v.name == name) return v.value;
   return std::numeric_limits<double>::quiet_NaN();
@@ -100,7 +121,7 @@ bool Trainer::state_is_finite() {
 
 bool Trainer::data_is_unchanged() {
   Diagnostics problems;
-  if (check_unchanged({&data_.train, &data_.test}, problems)) return true;
+  if (check_unchanged({&data_.train, &data_.validation, &data_.test}, problems)) return true;
   return checkpoints_.fail(problems, diagnostics_, "with the file as it was");
 }
 
@@ -152,8 +173,9 @@ void Trainer::say_epoch(bool last) {
   const double taken = now - said_.at;
   if (!last && said_.at > 0 && taken < 0.5) return;
   std::string text = fmt::format("epoch {:>3}  step {:>6}", at_.epoch, at_.step);
-  for (const NamedValue& v : outcome_.losses) text += fmt::format("  {} {:.5g}", v.name, v.value);
-  for (const NamedValue& v : outcome_.metrics) text += fmt::format("  test {} {:.5g}", v.name, v.value);
+  for (const NamedValue& v : outcome_.losses) text += fmt::format("  train {} {:.5g}", v.name, v.value);
+  for (const NamedValue& v : outcome_.metrics)
+    text += fmt::format("  {} {} {:.5g}", outcome_.part, v.name, v.value);
   const double speed =
       static_cast<double>(at_.step - said_.step) / std::max(1e-9, batches_.seconds() - said_.stepping);
   text += fmt::format("  {:.{}f} steps/s", speed, speed < 10 ? 1 : 0);
@@ -161,9 +183,9 @@ void Trainer::say_epoch(bool last) {
   const auto also = [&](double seconds, const char* doing) {
     if (seconds > 0.1 * taken && seconds > 0.05) text += fmt::format("  {:.1f} s {}", seconds, doing);
   };
-  also(testing_seconds_ - said_.testing, "testing");
+  also(evaluating_seconds_ - said_.evaluating, "evaluating");
   also(checkpoints_.seconds() - said_.writing, "writing");
-  said_ = {at_.step, now, batches_.seconds(), testing_seconds_, checkpoints_.seconds()};
+  said_ = {at_.step, now, batches_.seconds(), evaluating_seconds_, checkpoints_.seconds()};
   progress_.line(text);
 }
 

@@ -37,11 +37,18 @@ PictureOptions picture_options(const RunConfig& config, std::span<const ModelCol
   return options;
 }
 
-// A part of the training data: `test` false or true.
-Result<FieldSet> read_part(const RunConfig& config, std::span<const ModelColumn> columns, bool test,
+enum class Part { train, validation, test };
+
+const std::string& path_of(const DataSpec& data, Part part) {
+  return part == Part::train ? data.train : part == Part::validation ? data.validation : data.test;
+}
+
+// A part that has files of its own.
+Result<FieldSet> read_part(const RunConfig& config, std::span<const ModelColumn> columns, Part part,
                            const Fitted* fitted, Diagnostics& diagnostics) {
   const DataSpec& data = config.data;
-  const std::string& path = test ? data.test : data.train;
+  const std::string& path = path_of(data, part);
+  const bool test = part == Part::test;
   if (data.format == "idx")
     return read_idx_part(data.directory, test ? "t10k" : "train", data.place, diagnostics);
   if (data.format == "cifar") {
@@ -62,10 +69,11 @@ Result<FieldSet> read_part(const RunConfig& config, std::span<const ModelColumn>
   return read_pictures(path, options, diagnostics);
 }
 
-bool has_test_part(const RunConfig& config) {
+// Whether the part has files of its own, which are not cut from the training part.
+bool has_files(const RunConfig& config, Part part) {
   const DataSpec& data = config.data;
-  if (data.split > 0) return false;
-  if (!data.test.empty()) return true;
+  if (!path_of(data, part).empty()) return true;
+  if (part != Part::test || data.split.test > 0) return false;
   if (data.format == "idx")
     return !find_idx(data.directory, "t10k", "images").empty() ||
            !find_idx(data.directory, "t10k", "labels").empty();
@@ -136,17 +144,28 @@ std::vector<uint32_t> all_rows(int64_t count) {
 }
 
 Result<SplitRows> split_rows(const RunConfig& config, int64_t count, Diagnostics& diagnostics) {
+  const Split& split = config.data.split;
+  if (!split.any()) return SplitRows{all_rows(count), {}, {}};
+  // Rounded up, but not by what a share as 0.07 is off in binary.
+  const auto held_back = [&](double share) {
+    return static_cast<std::ptrdiff_t>(std::ceil(static_cast<double>(count) * share - 1e-9));
+  };
+  const std::ptrdiff_t test = held_back(split.test), validation = held_back(split.validation);
+  const std::ptrdiff_t left = count - test - validation;
+  if (left <= 0) {
+    diagnostics.error_at(DiagnosticKind::data_empty, config.data.source(),
+                         fmt::format("data.split of {} rows leaves no training part", count));
+    return Failure{};
+  }
   std::vector<uint32_t> order(static_cast<size_t>(count));
   shuffled_order(config.seed, ShufflePurpose::split, 0, order);
-  const auto cut = static_cast<std::ptrdiff_t>(std::floor(static_cast<double>(count) * config.data.split));
-  SplitRows rows{{order.begin(), order.begin() + cut}, {order.begin() + cut, order.end()}};
-  std::sort(rows.train.begin(), rows.train.end());
-  std::sort(rows.test.begin(), rows.test.end());
-  if (!rows.train.empty() && !rows.test.empty()) return rows;
-  diagnostics.error_at(DiagnosticKind::data_empty, config.data.source(),
-                       fmt::format("data.split = {} of {} rows leaves no {} part", config.data.split, count,
-                                   rows.train.empty() ? "training" : "test"));
-  return Failure{};
+  const auto first = order.begin();
+  SplitRows rows{{first, first + left},
+                 {first + left, first + left + validation},
+                 {first + left + validation, order.end()}};
+  for (std::vector<uint32_t>* part : {&rows.train, &rows.validation, &rows.test})
+    std::sort(part->begin(), part->end());
+  return rows;
 }
 
 bool is_array_format(const std::string& format) {
@@ -161,31 +180,29 @@ const Field* FieldSet::find(FieldRole role) const {
 
 Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelColumn> columns,
                                Diagnostics& diagnostics) {
-  Result<FieldSet> train = read_part(config, columns, false, nullptr, diagnostics);
+  Result<FieldSet> train = read_part(config, columns, Part::train, nullptr, diagnostics);
   LoadedData loaded;
-  Result<FieldSet> test = Failure{};
-  const bool has_test = has_test_part(config);
-  if (has_test) {
-    if (train)  // the classes of a test part are those of training
-      for (const Field& field : train->fields)
-        if (!field.classes.empty()) loaded.fitted.inputs.push_back({"", {}, {}, {}, {}, {}, field.classes});
-    test = read_part(config, columns, true, &loaded.fitted, diagnostics);
-    loaded.fitted.inputs.clear();
-  }
+  struct Files {
+    Part part;
+    Dataset LoadedData::*to;
+    Result<FieldSet> set;
+  };
+  std::vector<Files> files;
+  if (train)  // the classes of the other parts are those of training
+    for (const Field& field : train->fields)
+      if (!field.classes.empty()) loaded.fitted.inputs.push_back({"", {}, {}, {}, {}, {}, field.classes});
+  for (const auto& [part, to] :
+       {std::pair(Part::validation, &LoadedData::validation), std::pair(Part::test, &LoadedData::test)})
+    if (has_files(config, part))
+      files.push_back({part, to, read_part(config, columns, part, &loaded.fitted, diagnostics)});
+  loaded.fitted.inputs.clear();
   if (!train) return Failure{};
   const Result<std::vector<Binding>> bound =
       bind_arrays(config, columns, train->fields, train->kind, diagnostics);
   if (!bound || !same_rows(*train, *bound, diagnostics)) return Failure{};
 
-  SplitRows rows;
-  const int64_t count = train->fields[(*bound)[0].field].rows;
-  if (config.data.split > 0) {
-    Result<SplitRows> split = split_rows(config, count, diagnostics);
-    if (!split) return Failure{};
-    rows = *std::move(split);
-  } else {
-    rows.train = all_rows(count);
-  }
+  const Result<SplitRows> rows = split_rows(config, train->fields[(*bound)[0].field].rows, diagnostics);
+  if (!rows) return Failure{};
   const Result<std::vector<Field>> arranged = arrange(config, *train, *bound, columns, nullptr, diagnostics);
   if (!arranged) return Failure{};
   loaded.fitted.file_columns = cut_columns(train->fields, *bound);
@@ -195,7 +212,7 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
     const InputSpec& spec = input_spec(config, columns[i].name);
     FittedInput input{columns[i].name, {field.name}, (*bound)[i].positions, {}, {}, {}, {},
                       whole.shape,     field.scaled};
-    fit_field(field, rows.train, spec, input);
+    fit_field(field, rows->train, spec, input);
     loaded.fitted.inputs.push_back(std::move(input));
     if (std::string note = describe_arrangement(whole, field, columns[i], spec); !note.empty())
       loaded.notes.push_back(std::move(note));
@@ -209,20 +226,21 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
     else
       good = false;
   };
-  fill(*arranged, rows.train, true, loaded.train);
-  if (!rows.test.empty()) fill(*arranged, rows.test, false, loaded.test);
-  if (has_test) {
-    good = good && test.ok();
-    if (test) {
-      const auto rebound = rebind_arrays(test->fields, loaded.fitted, config.data.test, columns, diagnostics);
-      Result<std::vector<Field>> fields = Failure{};
-      if (rebound && same_rows(*test, *rebound, diagnostics))
-        fields = arrange(config, *test, *rebound, columns, &loaded.fitted, diagnostics);
-      if (fields)
-        fill(*fields, all_rows((*fields)[0].rows), false, loaded.test);
-      else
-        good = false;
-    }
+  fill(*arranged, rows->train, true, loaded.train);
+  if (!rows->validation.empty()) fill(*arranged, rows->validation, false, loaded.validation);
+  if (!rows->test.empty()) fill(*arranged, rows->test, false, loaded.test);
+  for (const Files& own : files) {
+    good = good && own.set.ok();
+    if (!own.set) continue;
+    const auto rebound =
+        rebind_arrays(own.set->fields, loaded.fitted, path_of(config.data, own.part), columns, diagnostics);
+    Result<std::vector<Field>> fields = Failure{};
+    if (rebound && same_rows(*own.set, *rebound, diagnostics))
+      fields = arrange(config, *own.set, *rebound, columns, &loaded.fitted, diagnostics);
+    if (fields)
+      fill(*fields, all_rows((*fields)[0].rows), false, loaded.*own.to);
+    else
+      good = false;
   }
   if (!good) return Failure{};
   return loaded;
@@ -279,7 +297,7 @@ std::vector<std::pair<std::string, int64_t>> count_array_classes(const RunConfig
       static_cast<void>(read_pictures(config.data.train, {}, diagnostics));
     return found;
   }
-  const Result<FieldSet> set = read_part(config, {}, false, nullptr, diagnostics);
+  const Result<FieldSet> set = read_part(config, {}, Part::train, nullptr, diagnostics);
   if (!set) return found;
   for (const Field& field : set->fields) {
     if (field.role != FieldRole::labels) continue;

@@ -1,4 +1,4 @@
-// Data sets of arrays (IDX, CIFAR, NPY, pictures): both parts read, split, fitted and bound to the model.
+// Data sets of arrays (IDX, CIFAR, NPY, pictures): all parts read, split, fitted and bound to the model.
 // Used by load_data.cpp only.
 #pragma once
 
@@ -11,13 +11,12 @@
 
 namespace nnc::runtime {
 
-// The rows of the training and of the test part when the run file splits one file; each keeps the file's
-// order.
+// The rows of each part when the run file splits one file; each keeps the file's order. Without a split all rows train.
 struct SplitRows {
-  std::vector<uint32_t> train, test;
+  std::vector<uint32_t> train, validation, test;
 };
 std::vector<uint32_t> all_rows(int64_t count);
-// Fails, with an error, if one part would be empty.
+// Fails, with an error, if the training part would be empty; of a share above 0 there is at least one row.
 Result<SplitRows> split_rows(const RunConfig& config, int64_t count, Diagnostics& diagnostics);
 
 bool is_array_format(const std::string& format);

@@ -1,4 +1,4 @@
-// From a run file's [data] and [input] to arrays: reads the files, cuts off the test part, fits on the
+// From a run file's [data] and [input] to arrays: reads the files, cuts off what is held back, fits on the
 // training part, binds. Reports everything that is wrong in one go.
 #include <algorithm>
 #include <charconv>
@@ -37,11 +37,16 @@ Result<Dataset> fill_table(const Table& table, std::span<const uint32_t> rows, c
 Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelColumn> columns,
                                Diagnostics& diagnostics) {
   Result<Table> train = read_table(config.data.train, config.data, diagnostics);
-  const auto read_for_faults =
-      [&] {  // of the test file, where its table is known to begin without the training file
-        if (!config.data.test.empty() && config.data.skip == 0)
-          static_cast<void>(read_table(config.data.test, config.data, diagnostics));
-      };
+  using Part = std::pair<const std::string*, Dataset LoadedData::*>;
+  std::vector<Part> files;  // parts with a file of their own
+  for (const auto& [path, to] :
+       {Part(&config.data.validation, &LoadedData::validation), Part(&config.data.test, &LoadedData::test)})
+    if (!path->empty()) files.emplace_back(path, to);
+  // Of the other files, where their tables are known to begin without the training file.
+  const auto read_for_faults = [&] {
+    if (config.data.skip == 0)
+      for (const Part& part : files) static_cast<void>(read_table(*part.first, config.data, diagnostics));
+  };
   if (!train) {
     read_for_faults();
     return Failure{};
@@ -57,15 +62,9 @@ Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelCol
     return Failure{};
   }
 
-  SplitRows rows;
-  if (config.data.split > 0) {
-    Result<SplitRows> split = split_rows(config, train->rows, diagnostics);
-    if (!split) return Failure{};
-    rows = *std::move(split);
-  } else {
-    rows.train = all_rows(train->rows);
-  }
-  for (FittedInput& input : *inputs) fit_input(*train, rows.train, input_spec(config, input.name), input);
+  const Result<SplitRows> rows = split_rows(config, train->rows, diagnostics);
+  if (!rows) return Failure{};
+  for (FittedInput& input : *inputs) fit_input(*train, rows->train, input_spec(config, input.name), input);
   fitted.inputs = *inputs;
 
   bool good = true;
@@ -77,18 +76,18 @@ Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelCol
     else
       good = false;
   };
-  fill(*train, rows.train, *inputs, loaded.train);
-  if (!rows.test.empty()) fill(*train, rows.test, *inputs, loaded.test);
-  if (!config.data.test.empty()) {
-    const Result<Table> test = read_other_table(config.data.test, config, fitted, columns, diagnostics);
-    good = good && test.ok();
-    if (test) {
-      Result<std::vector<FittedInput>> bound = rebind_fields(fitted, columns, *test, diagnostics);
-      if (bound)
-        fill(*test, all_rows(test->rows), *bound, loaded.test);
-      else
-        good = false;
-    }
+  fill(*train, rows->train, *inputs, loaded.train);
+  if (!rows->validation.empty()) fill(*train, rows->validation, *inputs, loaded.validation);
+  if (!rows->test.empty()) fill(*train, rows->test, *inputs, loaded.test);
+  for (const auto& [path, to] : files) {
+    const Result<Table> table = read_other_table(*path, config, fitted, columns, diagnostics);
+    good = good && table.ok();
+    if (!table) continue;
+    const Result<std::vector<FittedInput>> bound = rebind_fields(fitted, columns, *table, diagnostics);
+    if (bound)
+      fill(*table, all_rows(table->rows), *bound, loaded.*to);
+    else
+      good = false;
   }
   if (!good) return Failure{};
   return loaded;

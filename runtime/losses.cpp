@@ -10,10 +10,6 @@
 namespace nnc::runtime {
 namespace {
 
-bool is_loss(const TensorInfo& t) {
-  return t.role == TensorRole::output && t.shape.empty() && (t.name == "loss" || t.name.starts_with("loss."));
-}
-
 template <class T>
 bool all_finite(const unsigned char* from, uint64_t bytes) {
   T value;
@@ -25,6 +21,10 @@ bool all_finite(const unsigned char* from, uint64_t bytes) {
 }
 
 }  // namespace
+
+bool is_loss(const std::string& name) {
+  return name == "loss" || name.starts_with("loss.");
+}
 
 double LossReader::read(const unsigned char* state) const {
   if (dtype == ElementType::f64) {
@@ -40,7 +40,8 @@ double LossReader::read(const unsigned char* state) const {
 std::vector<LossReader> find_losses(const Bundle& bundle) {
   std::vector<LossReader> losses;
   for (const TensorInfo& t : bundle.tensors)
-    if (is_loss(t)) losses.push_back({t.name, t.offset, t.dtype});
+    if (t.role == TensorRole::output && t.shape.empty() && is_loss(t.name))
+      losses.push_back({t.name, t.offset, t.dtype});
   std::stable_partition(losses.begin(), losses.end(), [](const LossReader& l) { return l.name == "loss"; });
   return losses;
 }

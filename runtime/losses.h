@@ -10,6 +10,14 @@
 
 namespace nnc::runtime {
 
+struct NamedValue {
+  std::string name;
+  double value = 0;
+};
+
+// Whether an output of this name is a loss: "loss", "loss.fit"; all others are metrics.
+bool is_loss(const std::string& name);
+
 struct LossReader {
   std::string name;
   uint64_t offset = 0;  // in the state

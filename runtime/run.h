@@ -15,8 +15,8 @@ namespace nnc::runtime {
 
 // A value of each epoch that the run looks at: train.best, train.stop, a plateau schedule.
 struct Watch {
-  std::string metric;   // "loss", "accuracy"; "train.loss" and "test.loss" where both parts have it; "": none
-  bool higher = false;  // which way is better …
+  std::string metric;    // "loss", "accuracy"; "train.loss" and "validation.loss" of a part; "": none
+  bool higher = false;   // which way is better …
   bool assumed = false;  // … for want of a name that tells it, and of a word in the run file
   Span span;             // of the name in the run file; may be invalid
 };
@@ -97,12 +97,18 @@ struct NumberFormat {
   bool plain() const { return decimal == '.' && thousands.empty() && units.empty(); }
 };
 
+// Shares of the training file that do not train, 0 to 1; together below 1.
+struct Split {
+  double validation = 0, test = 0;
+  bool any() const { return validation > 0 || test > 0; }
+};
+
 struct DataSpec {
   std::string format;  // "csv", "idx", "cifar", "images", "splitmix"; "" only when there is no data at all
   // Paths as opened: relative ones already start at the run file's folder.
-  std::string train, test, directory;
+  std::string train, validation, test, directory;
   DataPlace place = DataPlace::automatic;
-  double split = 0;  // > 0: this share of the training file trains, the rest tests
+  Split split;
   std::vector<FieldRef> ignore;
   std::vector<std::string> columns;  // names given by the user; empty: from the header, or none
   char separator = 0;                // 0: guessed; ' ' stands for any run of spaces
@@ -141,10 +147,11 @@ struct RunConfig {
   double checkpoint_seconds = 600;  // the same by time; 0: not by time
   // A safetensors file of weights that a new run begins with; empty: what the model's initializers draw.
   std::string init_from;
-  Span init_span;        // of its path in the run file; may be invalid
-  Watch best;            // what the best checkpoint is judged by; metric "" stands for the loss
-  Watch stop;            // early stopping, if its metric is not empty …
-  int64_t patience = 0;  // … after so many epochs without a better value
+  Span init_span;              // of its path in the run file; may be invalid
+  Watch best;                  // what the best checkpoint is judged by; metric "" stands for the loss
+  Watch stop;                  // early stopping, if its metric is not empty …
+  int64_t patience = 0;        // … after so many epochs without a better value
+  bool train_metrics = false;  // the metrics are measured on the training part too, after each epoch
   // Every key with its effective value in TOML syntax, and where it comes from: "digits.toml:4", "--set",
   // "default".
   std::map<std::string, std::string> values;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <limits>
 
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
@@ -94,9 +95,22 @@ std::optional<Finished> read_finished(const std::string& folder) {
   Diagnostics ignored;
   const auto bytes =
       read_file(folder + "/finished", false, 1 << 16, DiagnosticKind::checkpoint_unreadable, ignored);
-  const json root = bytes ? json::parse(bytes->begin(), bytes->end(), nullptr, false) : json();
+  using Json = nlohmann::ordered_json;
+  const Json root = bytes ? Json::parse(bytes->begin(), bytes->end(), nullptr, false) : Json();
   if (!root.is_object() || !root.contains("steps") || !root["steps"].is_number_integer()) return std::nullopt;
-  return Finished{root["steps"].get<int64_t>(), root.contains("stopped_early")};
+  Finished mark{root["steps"].get<int64_t>(), root.contains("stopped_early"), {}};
+  if (const auto test = root.find("test"); test != root.end() && test->is_object())
+    for (const auto& [name, value] : test->items())
+      mark.test.push_back(
+          {name, value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN()});
+  return mark;
+}
+
+Status write_finished(const std::string& folder, const Finished& mark, Diagnostics& diagnostics) {
+  nlohmann::ordered_json root = {{"steps", mark.steps}};
+  if (mark.early) root["stopped_early"] = true;
+  for (const NamedValue& v : mark.test) root["test"][v.name] = v.value;
+  return write_file(folder + "/finished", root.dump() + "\n", diagnostics);
 }
 
 std::string left_without_checkpoints(const std::string& folder) {

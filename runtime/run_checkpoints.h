@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/checkpoint.h"
+#include "runtime/losses.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
 
@@ -35,8 +36,10 @@ Result<NewestCheckpoint> newest_good(const std::string& folder, std::string_view
 struct Finished {
   int64_t steps = 0;
   bool early = false;
+  std::vector<NamedValue> test;  // of the test part, where it was looked at only now (trainer.h); else empty
 };
 std::optional<Finished> read_finished(const std::string& folder);
+Status write_finished(const std::string& folder, const Finished& mark, Diagnostics& diagnostics);
 
 // What there is of a run whose checkpoints are all gone: "best.safetensors", "7 epochs in metrics.csv". Empty: it has
 // not come to a first checkpoint yet. (Killed between an epoch's line and its checkpoint, a run has one line and none.)

@@ -43,7 +43,7 @@ std::string hash_text(const std::string& text) {
 Keys settings_keys(const RunConfig& config) {
   Keys keys = config.values;
   for (const char* key : {"train.out", "train.keep", "train.checkpoint_every", "train.init_from", "model",
-                          "data.train", "data.test", "data.dir", kDataLoad})
+                          "data.train", "data.validation", "data.test", "data.dir", kDataLoad})
     keys.erase(key);
   return keys;
 }
@@ -144,6 +144,7 @@ std::string saved_config(const RunConfig& config) {
     if (key == "model") shown = absolute(config.model);
     if (key == "train.init_from") shown = absolute(config.init_from);  // recorded only if it is set
     if (key == "data.train") shown = absolute(config.data.train);
+    if (key == "data.validation") shown = absolute(config.data.validation);
     if (key == "data.test") shown = absolute(config.data.test);
     if (key == "data.dir") shown = absolute(config.data.directory);
     top += fmt::format("{} = {}\n", toml_key(key), shown);

@@ -226,11 +226,10 @@ std::string describe_watches(const RunConfig& config) {
   return out;
 }
 
-Status check_watches(const RunConfig& config, const std::vector<std::string>& losses,
-                     const std::vector<std::string>& metrics, Diagnostics& diagnostics) {
-  std::vector<std::string> known = metrics;
-  for (const std::string& name : metrics) known.push_back("test." + name);
-  for (const std::string& name : losses) {
+Status check_watches(const RunConfig& config, const Measured& measured, Diagnostics& diagnostics) {
+  std::vector<std::string> known = measured.evaluated;
+  for (const std::string& name : measured.evaluated) known.push_back(measured.part + "." + name);
+  for (const std::string& name : measured.training) {
     if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
     known.push_back("train." + name);
   }
@@ -253,7 +252,9 @@ Status check_watches(const RunConfig& config, const std::vector<std::string>& lo
       d.suggest(fmt::format("did you mean {}?", quote(*near)));
     else
       d.note(fmt::format("there are {}", fmt::join(known, ", ")));
-    if (metrics.empty()) d.note("there is no test part, so only the training losses are measured");
+    if (measured.part == "validation" && watch->metric.starts_with("test."))
+      d.note("there is a validation part to choose by; the test part is evaluated once, at the end");
+    if (measured.part.empty()) d.note("there is no validation part, so only the training part is measured");
   }
   if (!good) return Failure{};
   return Done{};

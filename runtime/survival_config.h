@@ -18,9 +18,12 @@ void read_survival(TableReader& train, RunConfig& config, Diagnostics& diagnosti
 void read_watch(TableReader& table, const Setting& owner, Watch& watch);
 
 // Whether the metrics that train.best, train.stop and the phases' schedules name are there; reports each that is not, with those that are.
-// `losses` are the training part's values ("loss", "loss.penalty"), `metrics` the test part's, empty without one.
-Status check_watches(const RunConfig& config, const std::vector<std::string>& losses,
-                     const std::vector<std::string>& metrics, Diagnostics& diagnostics);
+struct Measured {
+  std::vector<std::string> training;  // "loss", "loss.penalty"; with train.metrics the metrics too
+  std::string part;  // what is evaluated after each epoch: "validation", "test", or "" for nothing
+  std::vector<std::string> evaluated;  // and its values: losses and metrics
+};
+Status check_watches(const RunConfig& config, const Measured& measured, Diagnostics& diagnostics);
 
 // Which way a metric gets better, by its name: lower for what is known as a loss, an error or a distance ("rmsle",
 // "brier_score"), higher for what is known as a score ("auc", "r2"). Nothing for a name that does not tell.

@@ -67,9 +67,13 @@ bool Trainer::prepare() {
 
   std::vector<std::string> columns = {"epoch", "step", "phase", "lr"};
   for (const LossReader& loss : losses_) columns.push_back("train." + loss.name);
-  if (has_test())
+  const auto evaluated = [&](const std::string& part, bool losses) {
     for (const TensorInfo& t : bundle().tensors)
-      if (t.role == TensorRole::output && t.shape.empty()) columns.push_back("test." + t.name);
+      if (t.role == TensorRole::output && t.shape.empty() && (losses || !is_loss(t.name)))
+        columns.push_back(part + "." + t.name);
+  };
+  if (config_.train_metrics) evaluated("train", false);
+  if (!part().empty()) evaluated(part(), true);
   norms_ = norm_columns(programs_);
   columns.insert(columns.end(), norms_.begin(), norms_.end());
   if (!log_.open(folder_.path + "/metrics.csv", columns, at_.step, diagnostics_)) return false;
@@ -174,14 +178,12 @@ bool Trainer::all_phases() {
     if (!enter_phase()) return false;
   }
   checkpoints_.prune();
+  if (!evaluate_test()) return false;
   if (stops_early())
     progress_.line(fmt::format("stopped early: {} was best after epoch {} ({:.6g}), {} epochs ago",
                                config_.stop.metric, at_.stop_epoch, at_.stop_best,
                                at_.epoch - at_.stop_epoch));
-  return bool(write_file(
-      folder_.path + "/finished",
-      fmt::format("{{\"steps\": {}{}}}\n", at_.step, stops_early() ? ", \"stopped_early\": true" : ""),
-      diagnostics_));
+  return bool(write_finished(folder_.path, {at_.step, stops_early(), outcome_.test}, diagnostics_));
 }
 
 double Trainer::rate(int64_t step) const {

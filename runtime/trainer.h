@@ -8,7 +8,7 @@
 //   train            inputs: a subset of the columns, batch first; scalars lr, t, seed; outputs loss, loss.NAME
 //   train.rest       the same for train.rows % batch rows; absent: each epoch leaves the remainder out
 //   init             scalar seed (first phase only); fills parameters and states under their own names
-//   eval, eval.rest  add to the states sum.K
+//   eval, eval.rest… add to the states sum.K; one rest for each number of rows that a part leaves over
 //   finish           sum.K → outputs loss, metrics
 //   norms            what runtime/norms.h measures at an epoch's end; may be absent
 //   predict.NAME     → output NAME; the last rows are filled up to a batch with copies of the last one
@@ -24,6 +24,7 @@
 #include "codegen/program.h"
 #include "runtime/checkpoint.h"
 #include "runtime/dataset.h"
+#include "runtime/losses.h"
 #include "runtime/progress.h"
 #include "runtime/run.h"
 #include "runtime/run_folder.h"
@@ -46,23 +47,22 @@ struct TrainOptions {
   int64_t stop_after_steps = 0;   // > 0: save and stop there, as Ctrl-C would (tests)
 };
 
-struct NamedValue {
-  std::string name;
-  double value = 0;
-};
-
 struct TrainOutcome {
   int exit_code = 0;  // 0 done, 1 could not write, 5 loss not finite, 6 damaged checkpoint, 130 interrupted
   int64_t steps = 0;  // of the whole run, earlier sessions included
   int64_t epochs = 0;
-  double seconds = 0;               // of this session
-  int64_t steps_here = 0;           // of this session, and what they took:
-  double step_seconds = 0;          // in the compiled step and in gathering its rows
-  double data_seconds = 0;          // of that in gathering
-  std::vector<NamedValue> losses;   // means of the last epoch
-  std::vector<NamedValue> metrics;  // of the last evaluation
-  std::string checkpoint;           // the newest
-  std::string best;                 // the best one, if train.best was given
+  double seconds = 0;              // of this session
+  int64_t steps_here = 0;          // of this session, and what they took:
+  double step_seconds = 0;         // in the compiled step and in gathering its rows
+  double data_seconds = 0;         // of that in gathering
+  std::vector<NamedValue> losses;  // of training: means of the last epoch; with train.metrics the metrics too
+  std::string part;  // what is evaluated after each epoch: "validation", "test", or "" for nothing
+  std::vector<NamedValue> metrics;  // of it, after the last epoch
+  // Of the test part at the end of a run that has a validation part, with the weights that the run is used with: the
+  // best epoch's, or the last's.
+  std::vector<NamedValue> test;
+  std::string checkpoint;  // the newest
+  std::string best;        // the best one, if train.best was given
 };
 
 // Trains in `folder` (from its checkpoint if it has one) to the end of the last phase. One program per phase

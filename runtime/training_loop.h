@@ -15,6 +15,7 @@
 #include "runtime/metrics_log.h"
 #include "runtime/position.h"
 #include "runtime/replay.h"
+#include "runtime/run_checkpoints.h"
 #include "runtime/schedule.h"
 #include "runtime/stop_signal.h"
 #include "runtime/trainer.h"
@@ -31,7 +32,8 @@ class Trainer {
  private:
   const Bundle& bundle() const { return *programs_[static_cast<size_t>(at_.phase)].bundle; }
   const Phase& phase() const { return config_.phases[static_cast<size_t>(at_.phase)]; }
-  bool has_test() const { return data_.test.rows > 0 && bundle().find("finish") != nullptr; }
+  // What is evaluated after each epoch; "" for nothing.
+  std::string part() const { return bundle().find("finish") == nullptr ? "" : data_.watched_name(); }
 
   // ---- start ----
   bool prepare();
@@ -66,8 +68,12 @@ class Trainer {
 
   // ---- what an epoch leaves behind (epoch_end.cpp) ----
   bool end_segment();
-  // "train.NAME" is a loss of the training part, "test.NAME" or a plain name one of the test part, or else of the
-  // training part. Not a number if there is none.
+  // The losses of training, the metrics on the training part (train.metrics) and the part that is watched.
+  bool evaluate_epoch();
+  // The test part of a run that watches another one, once, at the end.
+  bool evaluate_test();
+  // "train.NAME" is a value of the training part, "validation.NAME", "test.NAME" or a plain name one of the part that is
+  // watched, or else a plain name one of the training part. Not a number if there is none.
   double measured(const std::string& name) const;
   // The value of this epoch that `watch` names; the loss if it names none.
   double watched(const Watch& watch) const;
@@ -111,9 +117,9 @@ class Trainer {
   } timed_;  // where the last epoch's times end
   struct {
     int64_t step = 0;
-    double at = 0, stepping = 0, testing = 0, writing = 0;
+    double at = 0, stepping = 0, evaluating = 0, writing = 0;
   } said_;  // where the times of the last epoch's line end
-  double last_loss_ = 0, testing_seconds_ = 0;
+  double last_loss_ = 0, evaluating_seconds_ = 0;
   TrainOutcome outcome_;
 };
 

@@ -213,7 +213,7 @@ function model_sections() {
 }
 function origin_sections() {
   const e = run.environment, names = { nnc: "nnc", started: "last started", processor: "processor", processors: "processors",
-    instruction_set: "instruction set", threads: "threads", system: "system", training_rows: "training rows", test_rows: "test rows" };
+    instruction_set: "instruction set", threads: "threads", system: "system", training_rows: "training rows", validation_rows: "validation rows", test_rows: "test rows" };
   const known = Object.entries(names).filter(([key]) => e[key] !== undefined).map(([key, name]) => [name, String(e[key])]);
   const settings = (e.configuration ?? run.configuration).map(([key, value, origin]) =>
     [name_code(key), make("code", {}, value), origin]);

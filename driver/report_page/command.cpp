@@ -78,6 +78,7 @@ Json facts_json(const std::string& folder, const runtime::RunConfig& config) {
   json["folder"] = folder;
   json["state"] = state_of(folder);
   json["curves"] = curves_of(folder);
+  json["test"] = final_test_of(folder);
   json["environment"] = environment_of(folder);
   json["configuration"] = Json::array();
   for (const auto& [key, value] : config.values) json["configuration"].push_back({key, value});

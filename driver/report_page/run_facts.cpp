@@ -93,6 +93,13 @@ nlohmann::ordered_json curves_of(const std::string& folder) {
   return json;
 }
 
+nlohmann::ordered_json final_test_of(const std::string& folder) {
+  Json json = Json::object();
+  if (const auto mark = runtime::read_finished(folder))
+    for (const runtime::NamedValue& v : mark->test) json["test." + v.name] = v.value;
+  return json;
+}
+
 nlohmann::ordered_json environment_of(const std::string& folder) {
   Json json = Json::parse(text_of(folder + "/environment.json"), nullptr, false);
   return json.is_object() ? json : Json::object();

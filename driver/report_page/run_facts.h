@@ -15,6 +15,9 @@ namespace nnc::driver {
 // is left out.
 nlohmann::ordered_json curves_of(const std::string& folder);
 
+// What a run with a validation part came to on the test part at its end, as {"test.accuracy": …}; else an empty object.
+nlohmann::ordered_json final_test_of(const std::string& folder);
+
 // environment.json; an empty object where there is none.
 nlohmann::ordered_json environment_of(const std::string& folder);
 

@@ -319,8 +319,7 @@ TEST_CASE("a rate that changes at every step, and one that waits, resume to the 
 
 TEST_CASE("a plateau of what is not measured is said before the first step") {
   IrisRun run("train.epochs = 3\ntrain.schedule = { kind = 'plateau', metric = 'acuracy' }");
-  const std::vector<std::string> losses = {"loss"}, metrics = {"loss", "accuracy"};
-  CHECK_FALSE(check_watches(run.config, losses, metrics, run.diagnostics));
+  CHECK_FALSE(check_watches(run.config, {{"loss"}, "test", {"loss", "accuracy"}}, run.diagnostics));
   REQUIRE(run.diagnostics.all().size() == 1);
   CHECK(run.diagnostics.all()[0].message == "the schedule names acuracy, which this run does not measure");
 }
@@ -452,7 +451,7 @@ TEST_CASE("a trained folder opens for evaluation") {
   const Result<TrainedRun> trained = open_trained_run(run.config.out, sources, diagnostics);
   INFO(render_all(diagnostics, sources));
   REQUIRE(trained);
-  CHECK(trained->config.data.split == 0.8);
+  CHECK(trained->config.data.split.test == Approx(0.2));
   CHECK(trained->config.inputs.at("label").from == std::vector<FieldRef>{{"", -1}});
   CHECK(trained->fitted.to_json() == run.data.fitted.to_json());
   const Result<std::string> newest = newest_checkpoint(*trained, diagnostics);
