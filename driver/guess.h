@@ -39,6 +39,10 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
 // "Titanic raw-2.csv.gz" → "titanic_raw_2"
 std::string name_from(const std::string& path);
 
+// A line of a run file, "input.NAME = { KEY = [ITEMS], REST }"; where that is too long the items go into lines of their own.
+std::string input_line(const std::string& name, const std::string& key, const std::vector<std::string>& items,
+                       const std::vector<std::string>& rest);
+
 // Epochs for about 3000 steps, from 10 to 300.
 int64_t guess_epochs(int64_t rows, int64_t batch);
 

@@ -34,12 +34,14 @@ int64_t count_files(const std::string& folder) {
 Result<Starter> guess_pictures(const std::string& path, const std::string& name, Diagnostics& diagnostics) {
   std::string folder = path;
   while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
-  std::string train = folder, test;
+  std::string train = folder, validation, test;
   if (is_folder(folder + "/train")) {
     train = folder + "/train";
-    for (const char* part :
-         {"test", "valid", "validation", "val"})  // a test part without classes is of no use
-      if (test.empty() && !runtime::picture_classes(folder + "/" + part).empty()) test = folder + "/" + part;
+    const auto find = [&](const char* part, std::string& to) {  // a part without classes is of no use
+      if (to.empty() && !runtime::picture_classes(folder + "/" + part).empty()) to = folder + "/" + part;
+    };
+    for (const char* part : {"valid", "validation", "val"}) find(part, validation);
+    find("test", test);
   }
   const std::vector<std::string> classes = runtime::picture_classes(train);
   const std::pair<int64_t, int64_t> first = runtime::first_picture_size(train);
@@ -76,7 +78,14 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
       "  metric accuracy(image, label) = mean(argmax(forward(image)) == label)\n\n"
       "  output probability(image) = softmax(forward(image))\n}}\n",
       name, classes.size(), height, width);
-  const int64_t rows = test.empty() ? files * 4 / 5 : files;
+  std::string parts, told;
+  for (const auto& [key, part] : {std::pair("validation", validation), std::pair("test", test)}) {
+    if (part.empty()) continue;
+    parts += fmt::format("{}{} = {}", parts.empty() ? "" : ", ", key, quote(part));
+    told += fmt::format("  {} on {}\n", part == test ? "tested" : "validated", part);
+  }
+  const bool split = parts.empty();
+  const int64_t rows = split ? files * 4 / 5 : files;
   starter.run_file = fmt::format(
       "# {0}.toml — how {0}.nn is trained.\nmodel = {1}\n\n{2}data = {{ format = \"images\", train = {3}, "
       "{4} }}\n"
@@ -84,15 +93,14 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
       "args = {{ classes = \"auto\" }}  # as many as there are folders\n\n"
       "train = {{ batch = {7}, epochs = {8}, optimizer = \"adam\" }}\n",
       name, quote(name + ".nn"),
-      test.empty() ? "# Four pictures of five train, the fifth tests; train.seed says which.\n" : "",
-      quote(train), test.empty() ? "split = 0.8" : "test = " + quote(test), height, width, kBatch,
+      split ? "# Four pictures of five train, the fifth tests; train.seed says which.\n" : "", quote(train),
+      split ? "split = 0.8" : parts, height, width, kBatch,
       std::min<int64_t>(30, guess_epochs(rows, kBatch)));
   starter.told = fmt::format(
       "{}: {} files in {} classes: {}\n  the first picture is {} x {} (height x width); all are {} {} x {}\n",
       train, count_text(files), classes.size(), fmt::join(classes, ", "), first.first, first.second,
       height == first.first && width == first.second ? "taken as" : "resized to", height, width);
-  starter.told +=
-      test.empty() ? "  no test folder: one picture in five tests\n" : fmt::format("  tested on {}\n", test);
+  starter.told += split ? "  no test folder: one picture in five tests\n" : told;
   return starter;
 }
 

@@ -22,6 +22,7 @@ using runtime::quote;
 
 constexpr size_t kMostKinds = 20;    // distinct values of a column of text that is still taken as kinds
 constexpr size_t kMostClasses = 20;  // distinct whole numbers that are still classes
+constexpr int64_t kRare = 8;         // of fewer rows all may be in the test part
 constexpr int64_t kBatch = 32;
 
 struct ColumnFacts {
@@ -34,6 +35,7 @@ struct ColumnFacts {
   runtime::Moments moments;
   std::map<std::string, int64_t, std::less<>> values;  // distinct non-empty fields, while there are few
   bool many = false;                                   // there are not few
+  std::set<std::string> gaps;                          // how its gaps are spelled
   std::string left_out;                                // why; empty if it is used
 
   bool is_number() const { return texts == 0 && numbers > 0; }
@@ -48,9 +50,12 @@ ColumnFacts look_at(const runtime::Table& table, int64_t position) {
   std::map<double, std::string_view> spelling;  // of a number: as it comes first
   for (int64_t row = 0; row < table.rows; ++row) {
     const std::string_view text = table.field(row, position);
-    const FieldValue value = runtime::read_field(text, table.numbers);
+    const FieldValue value = table.value(row, position);
     if (value.kind == FieldKind::missing) {
       ++facts.missing;
+      const size_t begin = text.find_first_not_of(" \t");
+      if (begin != std::string_view::npos)
+        facts.gaps.emplace(text.substr(begin, text.find_last_not_of(" \t") - begin + 1));
       facts.row_count = false;
       continue;
     }
@@ -118,7 +123,7 @@ class TableGuess {
     }
     if (!choose_label(label)) return Failure{};
     leave_out();
-    if (numbers_.empty() && kinds_.empty()) {
+    if (features_.empty()) {
       diagnostics_.error_at(DiagnosticKind::data_columns, path_, "no column is left to predict from")
           .note(why_left_out() + (unclear_.empty() ? "" : "; " + unclear_));
       return Failure{};
@@ -232,10 +237,8 @@ class TableGuess {
                                    : "is text with many different values";
       else if (c.texts > 0 && c.values.size() < 2)
         c.left_out = "is the same text in every row";
-      else if (c.is_number())
-        numbers_.push_back(&c);
       else
-        kinds_.push_back(&c);
+        features_.push_back(&c);
     }
   }
 
@@ -252,16 +255,10 @@ class TableGuess {
 
   // ---- the model ----
 
-  std::string input_name(const ColumnFacts& kind) {
-    std::string name = name_from(kind.name) + "_kind";
-    while (!taken_.insert(name).second) name += "_";
-    return name;
-  }
-
   std::string label_name() { return classes() ? "label" : "target"; }
   int64_t input_size() const {
-    size_t size = numbers_.size();
-    for (const ColumnFacts* c : kinds_) size += kind_names(*c).size();
+    size_t size = 0;
+    for (const ColumnFacts* c : features_) size += c->is_number() ? 1 : kind_count(*c);
     return static_cast<int64_t>(size);
   }
   int64_t hidden() const {
@@ -269,33 +266,24 @@ class TableGuess {
     while (size < 128 && size < 2 * input_size() && size * input_size() < 4 * table_.rows) size *= 2;
     return size;
   }
-  static std::vector<std::string> kind_names(const ColumnFacts& c) {
-    std::vector<std::string> names;
-    for (const auto& [value, times] : c.values) names.push_back(value);
-    if (c.missing > 0) names.emplace_back("(empty)");
-    return names;
+  static size_t kind_count(const ColumnFacts& c) { return c.values.size() + (c.missing > 0 ? 1 : 0); }
+  int64_t kinds() const {
+    return std::count_if(features_.begin(), features_.end(),
+                         [](const ColumnFacts* c) { return c->is_kind(); });
   }
 
   void write_model() {
-    std::string parameters, arguments, joined;
-    const auto input = [&](const std::string& name, size_t size) {
-      parameters += fmt::format("{}{}: f32[batch, {}]", parameters.empty() ? "" : ", ", name, size);
-      arguments += (arguments.empty() ? "" : ", ") + name;
-    };
-    if (!numbers_.empty()) input("numbers", numbers_.size());
-    for (const ColumnFacts* c : kinds_) {
-      kind_inputs_.push_back(input_name(*c));
-      input(kind_inputs_.back(), kind_names(*c).size());
-    }
-    joined =
-        kinds_.size() + (numbers_.empty() ? 0 : 1) == 1 ? arguments : fmt::format("concat([{}])", arguments);
+    // How many numbers the kinds become depends on those that the training part has.
+    const std::string width = kinds() > 0 ? "features_width" : std::to_string(input_size());
+    const std::string of_width = kinds() > 0 ? fmt::format("features_width: int = {}, ", input_size()) : "";
+    const std::string parameters = fmt::format("features: f32[batch, {}]", width), arguments = "features";
     const auto outputs = classes() ? class_count() : 1;
     std::string& out = starter_.model;
     out = fmt::format("# {0}.nn — {1} from {2}, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n\n",
                       starter_.name, one_line(label().name),
                       one_line(std::filesystem::path(path_).filename().string()));
     if (classes()) {
-      out += fmt::format("model {}_net(hidden: int = {}) {{\n", starter_.name, hidden());
+      out += fmt::format("model {}_net({}hidden: int = {}) {{\n", starter_.name, of_width, hidden());
     } else {
       runtime::Moments& moments = label().moments;
       for (int64_t row = 0; row < table_.rows; ++row)
@@ -307,12 +295,12 @@ class TableGuess {
       out += fmt::format(
           "# The net works in units of its own: `center` and `spread` are about the mean and the standard "
           "deviation of\n"
-          "# {}.\nmodel {}_net(hidden: int = {}, center = {:.{}g}, spread = {:.4g}) {{\n",
-          one_line(label().name), starter_.name, hidden(), mean, digits, spread);
+          "# {}.\nmodel {}_net({}hidden: int = {}, center = {:.{}g}, spread = {:.4g}) {{\n",
+          one_line(label().name), starter_.name, of_width, hidden(), mean, digits, spread);
     }
-    out += fmt::format("  fc1 = linear({}, hidden)\n  fc2 = linear(hidden, {})\n\n", input_size(), outputs);
+    out += fmt::format("  fc1 = linear({}, hidden)\n  fc2 = linear(hidden, {})\n\n", width, outputs);
     out += fmt::format("  fn forward({}) -> f32[batch, {}] =\n    {} |> fc1 |> relu |> fc2\n", parameters,
-                       outputs, joined);
+                       outputs, arguments);
     if (classes()) {
       out += fmt::format(
           "\n  loss data({0}, label: i32[batch]) = cross_entropy(forward({0}), label)\n"
@@ -339,19 +327,15 @@ class TableGuess {
     return label().is_number() && label().highest - label().lowest + 1 == static_cast<double>(class_count());
   }
   std::string column(const ColumnFacts& c) const { return table_.column_ref(c.position); }
-  std::string column_list(const std::vector<const ColumnFacts*>& columns) const {
+  // "0..4", or the names and numbers of columns one by one.
+  std::vector<std::string> column_list(const std::vector<const ColumnFacts*>& columns) const {
     const int64_t first = columns.front()->position, last = columns.back()->position;
     if (table_.names.empty() && last - first + 1 == static_cast<int64_t>(columns.size()) &&
         columns.size() > 2)
-      return fmt::format("\"{}..{}\"", first, last + 1);
-    std::string out = "[";
-    for (size_t i = 0; i < columns.size(); ++i) out += (i > 0 ? ", " : "") + column(*columns[i]);
-    return out + "]";
-  }
-  static std::string list(const std::vector<std::string>& names) {
-    std::string out = "[";
-    for (size_t i = 0; i < names.size(); ++i) out += (i > 0 ? ", " : "") + quote(names[i]);
-    return out + "]";
+      return {fmt::format("\"{}..{}\"", first, last + 1)};
+    std::vector<std::string> out;
+    for (const ColumnFacts* c : columns) out.push_back(column(*c));
+    return out;
   }
 
   void write_run_file() {
@@ -360,34 +344,54 @@ class TableGuess {
                       quote(starter_.name + ".nn"));
     std::string data = fmt::format("train = {}, split = 0.8", quote(path_));
     data += reading_keys(spec_);
+    std::set<std::string> gaps;
+    for (const ColumnFacts& c : columns_)
+      for (const std::string& gap : c.gaps) gaps.insert(quote(gap));
+    if (!gaps.empty()) data += fmt::format(", missing_values = [{}]", fmt::join(gaps, ", "));
     out += fmt::format(
         "# Four rows of five train, the fifth tests; train.seed says which.\ndata = {{ {} }}\n", data);
-    if (!numbers_.empty()) {
-      const bool gaps =
-          std::any_of(numbers_.begin(), numbers_.end(), [](const ColumnFacts* c) { return c->missing > 0; });
-      out += fmt::format("input.numbers = {{ from = {}, standardize = true{} }}\n", column_list(numbers_),
-                         gaps ? ", missing = \"mean\"" : "");
-    }
-    for (size_t i = 0; i < kinds_.size(); ++i)
+    out += input_line("features", "from", column_list(features_), feature_keys());
+    const std::string from = fmt::format("from = {}", column(label()));
+    if (classes() && !counted_classes())
+      out += input_line(label_name(), "categories", class_names(), {from});
+    else
+      out += fmt::format("input.{} = {{ {}{} }}\n", label_name(), from,
+                         classes() && label().lowest != 0 ? fmt::format(", first = {}", label().lowest) : "");
+    if (kinds() > 0)
       out +=
-          fmt::format("input.{} = {{ from = {}, categories = {}{} }}\n", kind_inputs_[i], column(*kinds_[i]),
-                      list(kind_names(*kinds_[i])), kinds_[i]->missing > 0 ? ", missing = \"(empty)\"" : "");
-    std::string extra;
-    if (classes() && !counted_classes()) {
-      std::vector<std::string> names = kind_names(label());
-      const runtime::NumberFormat& format = table_.numbers;
-      if (label().is_number())
-        std::sort(names.begin(), names.end(), [&format](const std::string& a, const std::string& b) {
-          return runtime::read_field(a, format).number < runtime::read_field(b, format).number;
-        });
-      extra = fmt::format(", categories = {}", list(names));
-    } else if (classes() && label().lowest != 0) {
-      extra = fmt::format(", first = {}", label().lowest);
-    }
-    out += fmt::format("input.{} = {{ from = {}{} }}\n", label_name(), column(label()), extra);
+          "\n# As many numbers as the columns of `features` come to, with one for each category.\nargs = { "
+          "features_width = \"auto\" }\n";
     const auto rows = static_cast<int64_t>(static_cast<double>(table_.rows) * 0.8);
     out += fmt::format("\ntrain = {{ batch = {}, epochs = {}, optimizer = \"adam\" }}\n", kBatch,
                        guess_epochs(rows, kBatch));
+  }
+
+  std::vector<std::string> feature_keys() const {
+    bool of_numbers = false, of_kinds = false, rare = false, numbers = false;
+    for (const ColumnFacts* c : features_) {
+      numbers = numbers || c->is_number();
+      (c->is_number() ? of_numbers : of_kinds) |= c->missing > 0;
+      if (c->is_number()) continue;
+      rare = rare || (c->missing > 0 && c->missing < kRare);
+      for (const auto& [value, times] : c->values) rare = rare || times < kRare;
+    }
+    std::vector<std::string> keys;
+    if (kinds() > 0) keys.emplace_back("categories = \"auto\"");
+    if (rare) keys.emplace_back("unknown = \"ignore\"");
+    if (numbers) keys.emplace_back("standardize = true");
+    if (of_numbers || of_kinds)
+      keys.emplace_back(of_numbers ? "missing = \"mean\"" : "missing = \"(empty)\"");
+    return keys;
+  }
+  std::vector<std::string> class_names() {
+    std::vector<std::string> names;
+    for (const auto& [value, times] : label().values) names.push_back(value);
+    if (label().is_number())
+      std::sort(names.begin(), names.end(), [this](const std::string& a, const std::string& b) {
+        return runtime::read_field(a, table_.numbers).number < runtime::read_field(b, table_.numbers).number;
+      });
+    for (std::string& name : names) name = quote(name);
+    return names;
   }
 
   // ---- what the user is told ----
@@ -411,7 +415,7 @@ class TableGuess {
       else if (c.is_number())
         rows.row({c.name, "number, standardized" + gaps(c, "the mean")});
       else
-        rows.row({c.name, fmt::format("one of {} kinds{}", kind_names(c).size(), gaps(c, "a kind"))});
+        rows.row({c.name, fmt::format("one of {} kinds{}", kind_count(c), gaps(c, "a kind"))});
     }
     out += columns_.size() <= 40 ? rows.text("  ") : brief();
   }
@@ -419,7 +423,8 @@ class TableGuess {
   std::string brief() {
     return fmt::format("  {}: to predict, {}\n  {} columns of numbers, {} of kinds, {} left out\n",
                        label().name, classes() ? fmt::format("{} classes", class_count()) : "a number",
-                       numbers_.size(), kinds_.size(), columns_.size() - 1 - numbers_.size() - kinds_.size());
+                       static_cast<int64_t>(features_.size()) - kinds(), kinds(),
+                       columns_.size() - 1 - features_.size());
   }
 
   const std::string& path_;
@@ -429,9 +434,7 @@ class TableGuess {
   runtime::Table table_;
   std::vector<ColumnFacts> columns_;
   size_t label_ = 0;
-  std::vector<const ColumnFacts*> numbers_, kinds_;
-  std::vector<std::string> kind_inputs_;
-  std::set<std::string> taken_;
+  std::vector<const ColumnFacts*> features_;  // in the file's order
   Starter starter_;
 };
 

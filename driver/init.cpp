@@ -68,6 +68,23 @@ std::string name_from(const std::string& path) {
   return std::isdigit(static_cast<unsigned char>(out[0])) != 0 ? "data_" + out : out;
 }
 
+std::string input_line(const std::string& name, const std::string& key, const std::vector<std::string>& items,
+                       const std::vector<std::string>& rest) {
+  constexpr size_t kLineWidth = 110;
+  const std::string line = fmt::format("input.{} = {{ {} = [{}]{}{} }}\n", name, key, fmt::join(items, ", "),
+                                       rest.empty() ? "" : ", ", fmt::join(rest, ", "));
+  if (line.size() <= kLineWidth) return line;
+  std::string out =
+      fmt::format("input.{} = {{ {}{}{} = [", name, fmt::join(rest, ", "), rest.empty() ? "" : ", ", key);
+  size_t width = kLineWidth;
+  for (const std::string& item : items) {
+    const bool fits = width + item.size() + 2 <= kLineWidth;
+    width = fits ? width + item.size() + 2 : item.size() + 3;
+    out += (fits ? " " : "\n  ") + item + ",";
+  }
+  return out + "\n] }\n";
+}
+
 int64_t guess_epochs(int64_t rows, int64_t batch) {
   const int64_t steps = std::max<int64_t>(1, (rows + batch - 1) / batch);
   return std::clamp<int64_t>((3000 + steps - 1) / steps, 10, 300);

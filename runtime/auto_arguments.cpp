@@ -18,22 +18,22 @@ class TableCounter {
   TableCounter(const RunConfig& config, Diagnostics& diagnostics)
       : config_(config), diagnostics_(diagnostics) {}
 
-  // Of an input with categories; nothing if it has none.
+  // Of an input with categories; nothing if it has none. Of several columns, all numbers that they become.
   std::optional<int64_t> categories(const std::string& name) {
     const InputSpec& spec = input_spec(config_, name);
     if (!spec.categories.empty()) return static_cast<int64_t>(spec.categories.size());
-    if (!spec.auto_categories) return std::nullopt;
+    if (!spec.categorical()) return std::nullopt;
     FittedInput input;
-    if (!find_column(name, spec, input)) return std::nullopt;
+    if (!find_columns(name, spec, input)) return std::nullopt;
     fit_input(*table_, rows_, spec, input);
-    return static_cast<int64_t>(input.categories.size());
+    return input.blocks.empty() ? static_cast<int64_t>(input.categories.size()) : input.width();
   }
 
   // Of an input of one column of whole numbers, in the whole file; nothing if it is none.
   std::optional<int64_t> whole_numbers(const std::string& name) {
     const InputSpec& spec = input_spec(config_, name);
     FittedInput input;
-    if (!find_column(name, spec, input)) return std::nullopt;
+    if (!find_columns(name, spec, input) || input.positions.size() > 1) return std::nullopt;
     double highest = -1;
     for (int64_t row = 0; row < table_->rows; ++row) {
       const FieldValue value = table_->value(row, input.positions[0]);
@@ -47,11 +47,11 @@ class TableCounter {
   bool failed() const { return asked_ && !table_; }
 
  private:
-  // False if there is no such column: load_data() says what is wrong with it.
-  bool find_column(const std::string& name, const InputSpec& spec, FittedInput& input) {
-    if (!read() || spec.from.size() > 1) return false;
-    input.positions = {find_field(*table_, spec.from.empty() ? FieldRef{name} : spec.from[0])};
-    return input.positions[0] >= 0;
+  // False if there are no such columns: load_data() says what is wrong with them.
+  bool find_columns(const std::string& name, const InputSpec& spec, FittedInput& input) {
+    if (!read()) return false;
+    input.positions = find_fields(*table_, spec.from.empty() ? std::vector{FieldRef{name}} : spec.from);
+    return !input.positions.empty();
   }
 
   bool read() {

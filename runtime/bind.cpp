@@ -185,14 +185,31 @@ class Binder {
     return false;
   }
 
+  // input.NAME.categories names a column that the input does not take.
+  void not_taken(const std::string& column, const std::string& name, const FittedInput& input) {
+    good_ = false;
+    Diagnostic& d = input_error(DiagnosticKind::data_columns, input_spec(config_, name), table_.path,
+                                fmt::format("input.{}.categories names {}; its columns are {}", name, column,
+                                            list_names(input.fields)),
+                                diagnostics_);
+    if (const auto near = suggest(column, input.fields)) d.suggest(fmt::format("did you mean {}?", *near));
+  }
+
   void check_count(size_t column) {
     const ModelColumn& wants = columns_[column];
     FittedInput& input = inputs_[column];
     for (const int64_t p : input.positions) input.fields.push_back(table_.column_name(p));
     const auto fields = static_cast<int64_t>(input.positions.size());
-    const bool categorical = spec(column).auto_categories || !spec(column).categories.empty();
+    // How wide several columns with categories are is known when these have been found.
+    const bool blocks =
+        (spec(column).auto_categories && fields > 1) || !spec(column).column_categories.empty();
+    for (const auto& [name, names] : spec(column).column_categories)
+      if (std::find(input.fields.begin(), input.fields.end(), name) == input.fields.end())
+        not_taken(name, wants.name, input);
+    if (blocks && fields > 0 && wants.dtype == ElementType::f32) return;
+    const bool categorical = spec(column).categorical();
     const int64_t wanted = categorical ? 1 : element_count(wants.shape);
-    if (fields == wanted) return;
+    if (fields == wanted && !blocks) return;
     good_ = false;
     Diagnostic& d = diagnostics_.error_at(
         DiagnosticKind::data_columns, table_.path,
@@ -273,6 +290,18 @@ bool check_input_names(const RunConfig& config, std::span<const ModelColumn> col
 
 int64_t find_field(const Table& table, const FieldRef& item) {
   return FieldIndex(table).find(item);
+}
+
+std::vector<int64_t> find_fields(const Table& table, const std::vector<FieldRef>& from) {
+  const FieldIndex index(table);
+  std::vector<int64_t> positions;
+  for (const FieldRef& item : from) {
+    int64_t position = index.find(item), end = position + 1;
+    if (position < 0 && !(read_range(item.name, position, end) && position >= 0 && end <= table.columns))
+      return {};
+    for (; position < end; ++position) positions.push_back(position);
+  }
+  return positions;
 }
 
 namespace {

@@ -38,6 +38,9 @@ Result<std::vector<FittedInput>> bind_fields(const RunConfig& config, std::span<
 // The position of a `from` or `ignore` entry; -1 if there is none.
 int64_t find_field(const Table& table, const FieldRef& item);
 
+// The positions of all entries of `from`, ranges included; empty if one of them is not there.
+std::vector<int64_t> find_fields(const Table& table, const std::vector<FieldRef>& from);
+
 // Positions in another file of what was bound in training: by name if both have names, else by count, where
 // the fields of inputs that are not in `columns` may be missing.
 Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<const ModelColumn> columns,
@@ -50,8 +53,15 @@ std::vector<std::string> merge_equal(const std::vector<std::string>& names, cons
 // A gap's value as given in the run file, which config.h has checked to be a number.
 double gap_number(const std::string& text);
 
+// Whether `missing` says what a gap in a column of numbers becomes: it may name a category.
+bool fills_numbers(const InputSpec& spec);
+
+// What a gap in a column of categories becomes. Beside columns of numbers `missing` may be theirs, and a gap of the
+// others is a category of its own.
+std::string gap_category(const InputSpec& spec, bool beside_numbers);
+
 // Mean, standard deviation (of the population, after gaps are filled), means for gaps, categories: from these
-// rows.
+// rows. Of several columns with categories "auto" those that hold text become blocks.
 void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSpec& spec, FittedInput& input);
 
 // The column's values in these rows. Reports every kind of fault with its line.

@@ -51,6 +51,10 @@ class DataKeys {
     read_text(reader, "comment", data.comment);
     read_numbers(reader, data.numbers);
     read_encoding(reader, data);
+    if (const Setting* s = reader.find("missing_values")) {
+      reader.read("missing_values", data.numbers.missing_values.emplace());
+      if (data.format != "csv") reader.bad(*s, "data.missing_values is for tables; a gap of an array is NaN");
+    }
     for (const auto& [key, to] : {std::pair("batches", &data.batches), std::pair("group", &data.group)}) {
       if (data.format == "splitmix")
         reader.read(key, *to, 1, 1 << 20);
@@ -80,32 +84,21 @@ class DataKeys {
       reader.read("std", spec.std, true);
       reader.read("standardize", spec.standardize);
       reader.read("first", spec.first, -1000000000, 1000000000);
-      if (const Setting* s =
-              reader.typed("categories", {Kind::list, Kind::string}, "a list of strings or \"auto\"")) {
-        if (s->kind == Kind::string && s->string == "auto") {
-          spec.auto_categories = true;
-          reader.record("categories", "\"auto\"", false);
-        } else if (s->kind == Kind::string) {
-          reader.bad(*s, fmt::format("input.{}.categories is a list or \"auto\"", item.key))
-              .suggest(fmt::format("categories = [{}]", quote(s->string)));
-        } else {
-          reader.read("categories", spec.categories);
-          check_categories(*s, item.key, spec.categories);
-        }
-      }
+      read_categories(reader, item.key, spec);
       if (const Setting* s = reader.typed("missing", {Kind::string, Kind::integer, Kind::real},
                                           "\"mean\", a number, or a category")) {
-        const bool categorical = spec.auto_categories || !spec.categories.empty();
         spec.missing = s->kind == Kind::string ? s->string : s->text();
-        if (s->kind == Kind::string && s->string != "mean" && !categorical)
+        if (s->kind == Kind::string && s->string != "mean" && !spec.categorical())
           reader.bad(*s, fmt::format("input.{}.missing must be \"mean\" or a number", item.key));
         else if (s->kind != Kind::string && !is_number(spec.missing))
           reader.bad(*s, fmt::format("input.{}.missing must be finite", item.key));
         reader.record("missing", s->text(), false);
       }
-      if (const Setting* s = reader.typed("unknown", {Kind::string}, "\"error\"")) {
-        if (s->string != "error")
-          reader.bad(*s, fmt::format("input.{}.unknown can only be \"error\"", item.key));
+      if (const Setting* s = reader.typed("unknown", {Kind::string}, "\"error\", \"ignore\" or a category")) {
+        if (s->string != "error") spec.unknown = s->string;
+        if (!spec.categorical())
+          reader.bad(*s, fmt::format("input.{}.unknown is about categories, and it has none", item.key))
+              .suggest("categories = \"auto\" finds them in the training part");
         reader.record("unknown", s->text(), false);
       }
       read_resize(reader, spec);
@@ -116,6 +109,44 @@ class DataKeys {
   }
 
  private:
+  // "auto", the names of one column, or a table with either for some of several columns.
+  void read_categories(TableReader& reader, const std::string& input, InputSpec& spec) {
+    const Setting* s = reader.typed("categories", {Kind::list, Kind::string, Kind::table},
+                                    "a list of strings, \"auto\", or a table of them by column");
+    if (s == nullptr) return;
+    if (s->kind == Kind::list) {
+      reader.read("categories", spec.categories);
+      check_categories(*s, input, spec.categories);
+      return;
+    }
+    reader.record("categories", s->text(), false);
+    const auto is_auto = [&](const Setting& value) {
+      if (value.string == "auto") return true;
+      reader.bad(value, fmt::format("{} is a list or \"auto\"", reader.name("categories")))
+          .suggest(fmt::format("categories = [{}]", quote(value.string)));
+      return false;
+    };
+    if (s->kind == Kind::string) {
+      spec.auto_categories = is_auto(*s);
+      return;
+    }
+    RunConfig ignored;  // recorded as a whole
+    TableReader columns(s, reader.name("categories"), ignored, diagnostics_);
+    for (const Setting& column : s->items) {
+      const Setting* value =
+          columns.typed(column.key, {Kind::list, Kind::string}, "a list of strings or \"auto\"");
+      if (value == nullptr) continue;
+      std::vector<std::string>& names = spec.column_categories[column.key];
+      if (value->kind == Kind::list) {
+        columns.read(column.key, names);
+        check_categories(*value, input, names);
+      } else {
+        is_auto(*value);
+      }
+    }
+    if (s->items.empty()) reader.bad(*s, "categories names no column");
+  }
+
   void read_path(TableReader& reader, const char* key, std::string& to) {
     const Setting* s = reader.typed(key, {Kind::string}, "a path");
     if (s == nullptr) return;

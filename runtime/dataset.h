@@ -116,10 +116,16 @@ struct FittedInput {
   std::vector<int64_t> positions;   // and their positions in the training file
   // Per field, empty when not used: (x - mean) / std after scaling; what an empty field becomes.
   std::vector<double> mean, std, missing;
-  std::vector<std::string> categories;
+  std::vector<std::string> categories;  // of an input of one column
   // Of arrays: the sizes of a training row, and whether its bytes were read as 0..1; absent in older runs.
   std::optional<std::vector<int64_t>> shape = {};
   bool scaled = false;
+  // Of an input of several columns with categories among them, per field: the categories that it is spread over, one
+  // number each that is 1 or 0; empty for a field that is a number.
+  std::vector<std::vector<std::string>> blocks = {};
+
+  int64_t width() const;                   // numbers that the fields become
+  std::vector<std::string> names() const;  // of each: "age", "color=red"
 };
 
 struct Fitted {

@@ -1,15 +1,14 @@
-// Values of a table's fields: what is fitted on the training part, and the arrays; see bind.h.
+// The values of a table's fields as arrays, as they were fitted (fit.cpp); see bind.h.
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <map>
-#include <set>
 
 #include "fmt/format.h"
 #include "runtime/bind.h"
-#include "runtime/moments.h"
-#include "support/number_text.h"
+#include "runtime/settings.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -47,6 +46,31 @@ std::string find_notation(std::string_view text) {
   return found;
 }
 
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+// What may stand for a gap in a column of numbers: signs, or a word for it.
+bool is_mark(std::string_view text) {
+  text = trimmed(text);
+  if (std::none_of(text.begin(), text.end(),
+                   [](unsigned char c) { return c >= 0x80 || std::isalnum(c) != 0; }))
+    return true;
+  std::string word(text);
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+  const auto words = {"na", "n.a.", "none", "nil", "missing", "unknown"};
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::string shorten_list(std::vector<std::string> names) {
+  constexpr size_t kMost = 12;
+  const bool more = names.size() > kMost;
+  if (more) names.resize(kMost);
+  return fmt::format("{}{}", fmt::join(names, ", "), more ? ", …" : "");
+}
+
 // Counts faults of one kind and shows the first few, so that a wholly wrong file does not fill the screen.
 struct Faults {
   int64_t count = 0;
@@ -63,21 +87,17 @@ class Filler {
         spec_(spec),
         input_(input),
         diagnostics_(diagnostics),
-        labels_(column, spec.first) {}
+        labels_(column, spec.first),
+        category_of_(input.positions.size()) {}
 
   Result<ColumnData> run(std::span<const uint32_t> rows) {
     ColumnData data;
     data.column = column_;
     data.row_elements = element_count(column_.shape);
     data.bytes.resize(rows.size() * static_cast<size_t>(data.row_bytes()));
-    const bool categorical = spec_.auto_categories || !spec_.categories.empty();
     unsigned char* to = data.bytes.data();
     for (const uint32_t row : rows) {
-      if (categorical)
-        put_category(row, to);
-      else
-        for (size_t k = 0; k < input_.positions.size(); ++k)
-          put_number(row, k, to + k * element_size(column_.dtype));
+      put_row(row, to);
       to += data.row_bytes();
     }
     finish();
@@ -86,6 +106,23 @@ class Filler {
   }
 
  private:
+  // The categories of a field, null of one that is a number.
+  const std::vector<std::string>* categories_of(size_t k) const {
+    if (input_.blocks.empty()) return spec_.categorical() ? &input_.categories : nullptr;
+    return input_.blocks[k].empty() ? nullptr : &input_.blocks[k];
+  }
+
+  void put_row(uint32_t row, unsigned char* to) {
+    for (size_t k = 0; k < input_.positions.size(); ++k) {
+      const std::vector<std::string>* categories = categories_of(k);
+      if (categories == nullptr)
+        put_number(row, k, to);
+      else
+        put_category(row, k, *categories, to);
+      to += (categories == nullptr ? 1 : categories->size()) * element_size(column_.dtype);
+    }
+  }
+
   void put(double value, unsigned char* to) {
     const auto store = [&](auto typed) { std::memcpy(to, &typed, sizeof typed); };
     switch (column_.dtype) {
@@ -117,6 +154,8 @@ class Filler {
       d.suggest("if the first line is no data, data.skip = 1 leaves it out");
     else if (!no_number)
       return;
+    else if (is_mark(text))
+      d.suggest(fmt::format("if it stands for a gap: data.missing_values = [{}]", quote(trimmed(text))));
     else if (input_.positions.size() == 1)
       d.suggest(fmt::format("input.{}.categories = \"auto\" numbers its values", column_.name));
     else
@@ -136,7 +175,7 @@ class Filler {
     FieldValue value = table_.value(row, input_.positions[k]);
     if (value.kind == FieldKind::text) return bad_number(row, k, "is not a number");
     if (value.kind == FieldKind::missing) {
-      if (input_.missing.empty()) return missing(row, k);
+      if (input_.missing.empty() || !fills_numbers(spec_)) return missing(row, k);
       value.number = input_.missing[k];
     }
     double x = value.number;
@@ -166,27 +205,18 @@ class Filler {
     }
   }
 
-  void put_category(uint32_t row, unsigned char* to) {
-    std::string_view text = table_.field(row, input_.positions[0]);
-    int64_t index = find_category(text);
-    if (index < 0 && read_field(text).kind == FieldKind::missing) {
-      if (spec_.missing.empty()) return missing(row, 0);
-      text = spec_.missing;
-      index = find_category(text);
+  void put_category(uint32_t row, size_t k, const std::vector<std::string>& categories, unsigned char* to) {
+    const std::string_view text = table_.field(row, input_.positions[k]);
+    int64_t index = find_category(text, k, categories);
+    if (index < 0 && table_.value(row, input_.positions[k]).kind == FieldKind::missing) {
+      if (spec_.missing.empty()) return missing(row, k);
+      index = find_category(gap_category(spec_, !input_.blocks.empty()), k, categories);
     }
-    if (index < 0) {
-      good_ = false;
-      if (!unknown_.show()) return;
-      Diagnostic& d = diagnostics_.error_at(
-          DiagnosticKind::data_unknown_category, table_.location(row),
-          fmt::format("{}: '{}' is not among its {} categories", table_.column_name(input_.positions[0]),
-                      shorten(text), input_.categories.size()));
-      if (const auto near = suggest(text, input_.categories))
-        d.suggest(fmt::format("did you mean {}?", *near));
-      else if (spec_.auto_categories)
-        d.note("they were found in the training part");
-      return;
+    if (index < 0 && !spec_.unknown.empty()) {
+      if (spec_.unknown == "ignore" && column_.dtype == ElementType::f32) return;  // zeros
+      index = find_category(spec_.unknown, k, categories);
     }
+    if (index < 0) return unknown(row, k, categories);
     if (column_.dtype == ElementType::f32) {  // one-hot
       const float one = 1;
       std::memcpy(to + index * 4, &one, 4);
@@ -196,16 +226,34 @@ class Filler {
   }
 
   // The category of this name, else the one of an equal number; -1 if there is none. Every text is looked for once.
-  int64_t find_category(std::string_view text) {
-    const auto known = category_of_.find(text);
-    if (known != category_of_.end()) return known->second;
-    const auto& all = input_.categories;
+  int64_t find_category(std::string_view text, size_t k, const std::vector<std::string>& all) {
+    auto& known = category_of_[k];
+    if (const auto place = known.find(text); place != known.end()) return place->second;
     auto found = std::find(all.begin(), all.end(), text);
     if (found == all.end())
       found = std::find_if(all.begin(), all.end(), [&](const std::string& name) {
         return is_same_value(name, text, table_.numbers);
       });
-    return category_of_[std::string(text)] = found == all.end() ? -1 : found - all.begin();
+    return known[std::string(text)] = found == all.end() ? -1 : found - all.begin();
+  }
+
+  void unknown(uint32_t row, size_t k, const std::vector<std::string>& categories) {
+    good_ = false;
+    if (!unknown_.show()) return;
+    const std::string_view text = table_.field(row, input_.positions[k]);
+    Diagnostic& d = diagnostics_.error_at(
+        DiagnosticKind::data_unknown_category, table_.location(row),
+        fmt::format("{}: '{}' is not among its {} categories", table_.column_name(input_.positions[k]),
+                    shorten(text), categories.size()));
+    if (spec_.categories.empty()) d.note("they were found in the training part");
+    if (const auto near = suggest(text, categories))
+      d.suggest(fmt::format("did you mean {}?", *near));
+    else if (column_.dtype == ElementType::f32)
+      d.suggest(fmt::format("input.{}.unknown = \"ignore\" feeds zeros for it, or the name of a category",
+                            column_.name));
+    else
+      d.suggest(
+          fmt::format("input.{}.unknown = \"other\" makes a category of all that is unknown", column_.name));
   }
 
   void finish() {
@@ -214,7 +262,7 @@ class Filler {
           DiagnosticKind::data_missing_value, table_.location(first_missing_row_),
           fmt::format("{} is empty", table_.column_name(input_.positions[first_missing_field_])));
       if (missing_.count > 1) d.note(fmt::format("{} fields of {} are empty", missing_.count, column_.name));
-      const bool categorical = spec_.auto_categories || !spec_.categories.empty();
+      const bool categorical = categories_of(first_missing_field_) != nullptr;
       const bool whole = column_.dtype != ElementType::f32 && column_.dtype != ElementType::f64;
       d.suggest(categorical ? fmt::format("input.{}.missing = \"unknown\" makes it a category", column_.name)
                 : whole     ? fmt::format("input.{}.missing = a number, or leave the row out", column_.name)
@@ -241,96 +289,33 @@ class Filler {
   Diagnostics& diagnostics_;
   LabelCheck labels_;
   Faults not_numbers_, missing_, unknown_;
-  std::map<std::string, int64_t, std::less<>> category_of_;
+  std::vector<std::map<std::string, int64_t, std::less<>>> category_of_;  // per field
   uint32_t first_missing_row_ = 0;
   size_t first_missing_field_ = 0;
   bool good_ = true;
 };
 
-// Distinct values of a field in these rows, as merge_equal() leaves them.
-std::vector<std::string> find_categories(const Table& table, std::span<const uint32_t> rows,
-                                         int64_t position) {
-  std::set<std::string, std::less<>> seen;
-  for (const uint32_t row : rows) {
-    const std::string_view text = table.field(row, position);
-    if (seen.find(text) == seen.end() && read_field(text).kind != FieldKind::missing) seen.emplace(text);
-  }
-  return merge_equal({seen.begin(), seen.end()}, table.numbers);
-}
-
 }  // namespace
-
-std::vector<std::string> merge_equal(const std::vector<std::string>& names, const NumberFormat& format) {
-  std::vector<std::string> texts;
-  std::map<double, std::string> numbers;  // the shortest of those that say the same, of these the first
-  for (const std::string& name : names) {
-    const FieldValue value = read_field(name, format);
-    if (value.kind != FieldKind::number) {
-      texts.push_back(name);
-      continue;
-    }
-    const auto [known, added] = numbers.try_emplace(value.number, name);
-    if (!added && std::pair(name.size(), name) < std::pair(known->second.size(), known->second))
-      known->second = name;
-  }
-  for (const auto& [number, name] : numbers) texts.push_back(name);
-  if (texts.size() > numbers.size()) std::sort(texts.begin(), texts.end());
-  return texts;
-}
-
-double gap_number(const std::string& text) {
-  return read_number(text).value_or(0);
-}
-
-void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSpec& spec,
-               FittedInput& input) {
-  if (spec.auto_categories || !spec.categories.empty()) {
-    input.categories =
-        spec.auto_categories ? find_categories(table, rows, input.positions[0]) : spec.categories;
-    if (!spec.missing.empty() &&
-        std::find(input.categories.begin(), input.categories.end(), spec.missing) == input.categories.end())
-      input.categories.push_back(spec.missing);
-    return;
-  }
-  const size_t fields = input.positions.size();
-  const auto each = [&](size_t k, auto use) {
-    for (const uint32_t row : rows) use(table.value(row, input.positions[k]));
-  };
-  if (!spec.missing.empty()) {
-    input.missing.assign(fields, 0);
-    for (size_t k = 0; k < fields; ++k) {
-      if (spec.missing != "mean") {
-        input.missing[k] = gap_number(spec.missing);
-        continue;
-      }
-      Moments moments;
-      each(k, [&](const FieldValue& v) {
-        if (v.kind == FieldKind::number) moments.add(v.number);
-      });
-      input.missing[k] = moments.mean();
-    }
-  }
-  if (!spec.standardize) return;
-  input.mean.assign(fields, 0);
-  input.std.assign(fields, 1);
-  for (size_t k = 0; k < fields; ++k) {
-    const auto value = [&](const FieldValue& v) {
-      return scaled(v.kind == FieldKind::missing && !input.missing.empty() ? input.missing[k] : v.number,
-                    spec);
-    };
-    Moments moments;
-    each(k, [&](const FieldValue& v) { moments.add(value(v)); });
-    each(k, [&](const FieldValue& v) { moments.add_square(value(v)); });
-    input.mean[k] = moments.mean();
-    input.std[k] = moments.std();
-  }
-}
 
 Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> rows, const ModelColumn& column,
                                const InputSpec& spec, const FittedInput& input, Diagnostics& diagnostics) {
-  const bool categorical = spec.auto_categories || !spec.categories.empty();
+  const bool categorical = spec.categorical() && input.blocks.empty();
   const auto count = static_cast<int64_t>(input.categories.size());
   const auto fields = static_cast<int64_t>(input.positions.size());
+  if (!input.blocks.empty()) {
+    if (input.width() == element_count(column.shape))
+      return Filler(table, column, spec, input, diagnostics).run(rows);
+    const auto with_categories =
+        std::count_if(input.blocks.begin(), input.blocks.end(), [](const auto& b) { return !b.empty(); });
+    Diagnostic& d = diagnostics.error_at(
+        DiagnosticKind::data_columns, table.path,
+        fmt::format("{} is given {} numbers a row, and takes {}: {} of its {} columns hold categories",
+                    column.name, input.width(), element_count(column.shape), with_categories, fields));
+    if (column.span.valid()) d.label(column.span, "its type is given here");
+    d.note(fmt::format("they are {}", shorten_list(input.names())));
+    d.suggest("an argument of the model may be \"auto\" in [args]");
+    return Failure{};
+  }
   if (fields != (categorical ? 1 : element_count(column.shape))) {
     diagnostics.error_at(DiagnosticKind::data_columns, table.path,
                          fmt::format("{}: {} does not fit the {} columns it was trained with", column.name,

@@ -13,6 +13,23 @@ const FittedInput* Fitted::find(const std::string& name) const {
   return nullptr;
 }
 
+int64_t FittedInput::width() const {
+  int64_t width = 0;
+  for (size_t k = 0; k < positions.size(); ++k)
+    width += blocks.empty() || blocks[k].empty() ? 1 : static_cast<int64_t>(blocks[k].size());
+  return width;
+}
+
+std::vector<std::string> FittedInput::names() const {
+  if (blocks.empty()) return fields;
+  std::vector<std::string> names;
+  for (size_t k = 0; k < fields.size(); ++k) {
+    if (blocks[k].empty()) names.push_back(fields[k]);
+    for (const std::string& category : blocks[k]) names.push_back(fields[k] + "=" + category);
+  }
+  return names;
+}
+
 std::string Fitted::to_json() const {
   json list = json::array();
   for (const FittedInput& input : inputs) {
@@ -22,7 +39,9 @@ std::string Fitted::to_json() const {
                     {"mean", input.mean},
                     {"std", input.std},
                     {"missing", input.missing},
-                    {"categories", input.categories}});
+                    {"categories", input.categories},
+                    {"blocks", input.blocks},
+                    {"names", input.names()}});
     if (input.shape) list.back()["shape"] = *input.shape, list.back()["scaled"] = input.scaled;
   }
   const json all = {
@@ -52,10 +71,13 @@ Result<Fitted> Fitted::from_json(const std::string& text, const std::string& pat
         input.shape = shape->get<std::vector<int64_t>>();
         input.scaled = item.at("scaled").get<bool>();
       }
+      if (const auto found = item.find("blocks"); found != item.end())  // older runs have none
+        input.blocks = found->get<std::vector<std::vector<std::string>>>();
       const size_t n = input.positions.size();
       const auto fits = [&](size_t size) { return size == 0 || n == 0 || size == n; };  // n = 0: of arrays
       bool good = input.fields.size() <= std::max<size_t>(n, 1) && fits(input.mean.size()) &&
-                  input.std.size() == input.mean.size() && fits(input.missing.size());
+                  input.std.size() == input.mean.size() && fits(input.missing.size()) &&
+                  fits(input.blocks.size()) && (input.blocks.empty() || input.fields.size() == n);
       for (const int64_t p : input.positions)
         good = good && p >= 0 && p < static_cast<int64_t>(fitted.file_columns.size());
       if (!good) throw json::other_error::create(501, "sizes disagree", &item);

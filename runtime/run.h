@@ -76,9 +76,13 @@ struct InputSpec {
   bool standardize = false;  // fitted on the training part
   std::string missing;       // "", "mean", or a number: what an empty field becomes
   int64_t first = 0;         // label of the first class
+  std::string
+      unknown;  // "": a category that is not known is an error; "ignore": zeros; else the category it becomes
   // Names in order; empty with `auto_categories`: found in the training part.
   std::vector<std::string> categories;
   bool auto_categories = false;
+  // The same for single columns of several, by their names; an empty list is found in the training part.
+  std::map<std::string, std::vector<std::string>> column_categories;
   std::vector<int64_t> resize;  // of pictures: height and width; empty: as they are
   std::string channels;         // of pictures in arrays: "first" or "last"; empty: told by their sizes
   bool flip = false;            // augmentation, in training only: mirrored left to right, half of the time
@@ -86,13 +90,16 @@ struct InputSpec {
   Span span;                    // of the table or its `from`; may be invalid
 
   bool augmented() const { return flip || crop > 0; }
+  bool categorical() const { return auto_categories || !categories.empty() || !column_categories.empty(); }
 };
 
-// How the numbers of a table are written.
+// How the numbers of a table are written, and its gaps.
 struct NumberFormat {
   char decimal = '.';
   std::string thousands;           // between groups of three digits; empty: nothing
   std::vector<std::string> units;  // "$", "%": left out before and after a number
+  // Spellings of a gap besides the empty field; absent: NA, N/A, NaN, null and ?.
+  std::optional<std::vector<std::string>> missing_values = {};
 
   bool plain() const { return decimal == '.' && thousands.empty() && units.empty(); }
 };

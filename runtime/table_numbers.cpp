@@ -71,9 +71,12 @@ std::optional<std::string> plain_number(std::string_view field, const NumberForm
 
 FieldValue read_field(std::string_view field, const NumberFormat& format) {
   field = trim(field);
-  static constexpr std::array<std::string_view, 8> kMissing = {"",    "NA",   "N/A",  "NaN",
-                                                               "nan", "null", "NULL", "?"};
-  if (field.size() <= 4 && std::find(kMissing.begin(), kMissing.end(), field) != kMissing.end())
+  static constexpr std::array<std::string_view, 7> kMissing = {"NA",   "N/A",  "NaN", "nan",
+                                                               "null", "NULL", "?"};
+  const auto is_among = [&](const auto& gaps) {
+    return std::find(gaps.begin(), gaps.end(), field) != gaps.end();
+  };
+  if (field.empty() || (format.missing_values ? is_among(*format.missing_values) : is_among(kMissing)))
     return {FieldKind::missing, 0};
   std::optional<double> value;
   if (!format.plain()) {
