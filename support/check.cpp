@@ -66,6 +66,12 @@ void check_failed(const char* condition, const char* file, int line, const std::
   leave();
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+
+void report_crashes() {}  // sanitizers have reports of their own
+
+#else
+
 namespace {
 
 constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
@@ -92,7 +98,6 @@ void on_crash(int signal) {
 }  // namespace
 
 void report_crashes() {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they have reports of their own
   // A stack that has run out cannot hold the handler: it gets one of its own.
   static char stack[64 << 10];
   stack_t alternate{};
@@ -103,7 +108,8 @@ void report_crashes() {
   action.sa_handler = on_crash;
   action.sa_flags = SA_ONSTACK;
   for (int signal : kCrashes) sigaction(signal, &action, nullptr);
-#endif
 }
+
+#endif
 
 }  // namespace nnc
