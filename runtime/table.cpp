@@ -15,16 +15,6 @@ namespace {
 
 constexpr size_t kShownErrors = 5;
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t';
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 struct RawRows {
   std::string text;
   std::vector<uint32_t> ends;

@@ -12,16 +12,6 @@ namespace {
 constexpr size_t kSampleLines = 50;
 constexpr int64_t kSampleRows = 10000;  // that are looked through for the first line's cells
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t';
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 // Separators outside quotes in one line; for ' ', the gaps between words.
 size_t count_separators(std::string_view line, char separator) {
   if (separator == ' ') line = trim(line);
@@ -74,6 +64,16 @@ bool is_like_those_below(const Table& table) {
 }
 
 }  // namespace
+
+bool is_space(char c) {
+  return c == ' ' || c == '\t';
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
 
 char guess_separator(std::string_view text, const DataSpec& spec) {
   std::vector<std::string_view> lines;

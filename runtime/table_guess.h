@@ -7,6 +7,10 @@
 
 namespace nnc::runtime {
 
+// A space or a tab; a field without those around it.
+bool is_space(char c);
+std::string_view trim(std::string_view text);
+
 // The separator that cuts the first lines into equally many fields (more than one): tab, semicolon, bar, comma or
 // space, in this order where several do. Who has semicolons may have decimal commas, not the other way round.
 char guess_separator(std::string_view text, const DataSpec& spec);

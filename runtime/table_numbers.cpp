@@ -3,6 +3,7 @@
 #include <array>
 
 #include "runtime/table.h"
+#include "runtime/table_guess.h"
 #include "support/number_text.h"
 
 namespace nnc::runtime {
@@ -10,12 +11,6 @@ namespace {
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 // "1,234,567": from one to three digits, then groups of three. False if `text` has no separator, or stray ones.
