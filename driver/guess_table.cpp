@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 #include "runtime/moments.h"
 #include "runtime/settings.h"
+#include "runtime/table_guess.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
@@ -53,9 +54,7 @@ ColumnFacts look_at(const runtime::Table& table, int64_t position) {
     const FieldValue value = table.value(row, position);
     if (value.kind == FieldKind::missing) {
       ++facts.missing;
-      const size_t begin = text.find_first_not_of(" \t");
-      if (begin != std::string_view::npos)
-        facts.gaps.emplace(text.substr(begin, text.find_last_not_of(" \t") - begin + 1));
+      if (const std::string_view spelled = runtime::trim(text); !spelled.empty()) facts.gaps.emplace(spelled);
       facts.row_count = false;
       continue;
     }
@@ -85,6 +84,19 @@ ColumnFacts look_at(const runtime::Table& table, int64_t position) {
     facts.moments.add(value.number);
   }
   return facts;
+}
+
+// A field as one value however it is written: 1, 1.0 and " 1" are the same.
+std::string value_text(const runtime::Table& table, int64_t row, int64_t position) {
+  const FieldValue value = table.value(row, position);
+  return value.kind == FieldKind::number ? fmt::format("{}", value.number)
+                                         : std::string(runtime::trim(table.field(row, position)));
+}
+
+// `value` with four digits of what it is beside `spread`: 4512345 beside 60 is not 4.512e+06.
+std::string rounded(double value, double spread) {
+  const double magnitude = spread > 0 && std::abs(value) > spread ? std::log10(std::abs(value) / spread) : 0;
+  return fmt::format("{:.{}g}", value, std::min(17, 4 + static_cast<int>(std::ceil(magnitude))));
 }
 
 // A name in a comment of the model's text.
@@ -212,11 +224,10 @@ class TableGuess {
   // Every value goes with one class and the other way round: the answer in other words.
   bool gives_answer_away(const ColumnFacts& column) {
     if (!classes() || column.many || column.values.size() != label().values.size()) return false;
-    std::map<std::string_view, std::string_view> goes_with;
+    std::map<std::string, std::string> goes_with;
     for (int64_t row = 0; row < table_.rows; ++row) {
-      const std::string_view value = table_.field(row, column.position);
-      const std::string_view answer = table_.field(row, label().position);
-      const auto [found, added] = goes_with.try_emplace(value, answer);
+      const std::string answer = value_text(table_, row, label().position);
+      const auto [found, added] = goes_with.try_emplace(value_text(table_, row, column.position), answer);
       if (!added && found->second != answer) return false;
     }
     return goes_with.size() == label().values.size();
@@ -289,14 +300,11 @@ class TableGuess {
       for (int64_t row = 0; row < table_.rows; ++row)
         moments.add_square(table_.value(row, label().position).number);
       const double mean = moments.mean(), spread = moments.std();
-      // As exact beside the spread as the spread is by itself.
-      const double magnitude = std::abs(mean) > spread ? std::log10(std::abs(mean) / spread) : 0;
-      const int digits = std::min(17, 4 + static_cast<int>(std::ceil(magnitude)));
       out += fmt::format(
           "# The net works in units of its own: `center` and `spread` are about the mean and the standard "
           "deviation of\n"
-          "# {}.\nmodel {}_net({}hidden: int = {}, center = {:.{}g}, spread = {:.4g}) {{\n",
-          one_line(label().name), starter_.name, of_width, hidden(), mean, digits, spread);
+          "# {}.\nmodel {}_net({}hidden: int = {}, center = {}, spread = {:.4g}) {{\n",
+          one_line(label().name), starter_.name, of_width, hidden(), rounded(mean, spread), spread);
     }
     out += fmt::format("  fc1 = linear({}, hidden)\n  fc2 = linear(hidden, {})\n\n", width, outputs);
     out += fmt::format("  fn forward({}) -> f32[batch, {}] =\n    {} |> fc1 |> relu |> fc2\n", parameters,
@@ -402,9 +410,11 @@ class TableGuess {
                       table_.names.empty() ? " without names" : "");
     out += told_reading(spec_, table_, unclear_);
     Table rows("ll");
-    rows.row({label().name, classes() ? fmt::format("to predict: {} classes", class_count())
-                                      : fmt::format("to predict: a number, {:.4g} to {:.4g}", label().lowest,
-                                                    label().highest)});
+    const double range = label().highest - label().lowest;
+    rows.row({label().name,
+              classes() ? fmt::format("to predict: {} classes", class_count())
+                        : fmt::format("to predict: a number, {} to {}", rounded(label().lowest, range),
+                                      rounded(label().highest, range))});
     const auto gaps = [](const ColumnFacts& c, const char* become) {
       return c.missing > 0 ? fmt::format("; {} gaps become {}", c.missing, become) : "";
     };
