@@ -55,6 +55,16 @@ bool is_library(const Session& session, Span span) {
   return session.sources[span.file].path().starts_with("std/");
 }
 
+// "a smaller rate than 0.1, or clip_norm": what keeps the numbers small. Clipping is not advised where it is on.
+std::string smaller_steps(const runtime::FailingStep& step, bool clipped, const char* also = nullptr) {
+  std::vector<std::string> mends = {fmt::format("a smaller rate than {}", step.lr)};
+  if (!clipped) mends.emplace_back("clip_norm");
+  if (also != nullptr) mends.emplace_back(also);
+  std::string text = mends.front();
+  for (size_t i = 1; i < mends.size(); ++i) text += (i + 1 == mends.size() ? ", or " : ", ") + mends[i];
+  return text;
+}
+
 // What a place says about the op: an expression says most; a call of a function written there leads to it; a name alone
 // (of a loss, of a let) only holds it.
 enum class PlaceKind { expression, call, name };
@@ -94,11 +104,12 @@ std::string number_text(double value) {
 class Explanation {
  public:
   Explanation(Session& session, const Graph& graph, const Graph* wider, const runtime::FailingStep& step,
-              const NonFinite& found)
+              bool clipped, const NonFinite& found)
       : session_(session),
         graph_(graph),
         wider_(wider),
         step_(step),
+        clipped_(clipped),
         found_(found),
         node_(graph.nodes[found.node]) {}
 
@@ -256,20 +267,20 @@ class Explanation {
       zero = zero || operand.number == 0;
     }
     if (largest > 1e15)
-      d.suggest(
-          fmt::format("the numbers grow from step to step: a smaller rate than {}, or clip_norm", step_.lr));
+      d.suggest(fmt::format("the numbers grow from step to step: {}", smaller_steps(step_, clipped_)));
     else if (zero)
       d.suggest("keep it away from 0: maximum(…, 1e-6), or add a small number");
     else if (std::isnan(found_.number))
       d.suggest("no number has this value: keep the operand where there is one, with maximum(…, 1e-6)");
     else
-      d.suggest(fmt::format("a smaller rate than {}, clip_norm, or inputs of a smaller scale", step_.lr));
+      d.suggest(smaller_steps(step_, clipped_, "inputs of a smaller scale"));
   }
 
   Session& session_;
   const Graph& graph_;
   const Graph* wider_;
   const runtime::FailingStep& step_;
+  bool clipped_;
   const NonFinite& found_;
   const Node& node_;
 };
@@ -279,7 +290,8 @@ std::vector<std::string> targets(const runtime::FailingStep& step) {
 }
 
 // The step without its op, and why.
-void report_step(const runtime::FailingStep& step, const std::string& why, Diagnostics& diagnostics) {
+void report_step(const runtime::FailingStep& step, bool clipped, const std::string& why,
+                 Diagnostics& diagnostics) {
   const std::vector<std::string> names = targets(step);
   diagnostics
       .error_at(DiagnosticKind::loss_not_finite, "",
@@ -289,7 +301,7 @@ void report_step(const runtime::FailingStep& step, const std::string& why, Diagn
                                       ", "),
                             names.size() > 3 ? fmt::format(" and {} more", names.size() - 3) : ""))
       .note(why)
-      .suggest(fmt::format("a smaller rate than {}, or clip_norm", step.lr));
+      .suggest(smaller_steps(step, clipped));
 }
 
 }  // namespace
@@ -298,30 +310,31 @@ void explain_not_finite(Session& session, const LoadedModel& loaded, const Bundl
                         const runtime::FailingStep& step, Diagnostics& diagnostics) {
   const auto rows = static_cast<int64_t>(step.rows.size());
   const int64_t batch = rows > 0 ? rows : loaded.options.batch;
+  const bool clipped = loaded.options.clip_norm > 0;
   StepForm form = StepForm::kernels;
   Result<Graph> graph = step_graph(session, loaded, batch, form);
-  if (!graph) return report_step(step, "the model could not be built again", diagnostics);
+  if (!graph) return report_step(step, clipped, "the model could not be built again", diagnostics);
   std::optional<NonFinite> found;
   if (const InterpretationCost cost = interpretation_cost(*graph);
       cost.operations > kMostOperations || cost.bytes > kMostBytes) {
     form = StepForm::before_layout;
     graph = step_graph(session, loaded, batch, form);
-    if (!graph) return report_step(step, "the model could not be built again", diagnostics);
+    if (!graph) return report_step(step, clipped, "the model could not be built again", diagnostics);
     Result<std::optional<NonFinite>> probed =
         probe_step(session, *graph, bundle, step, targets(step), diagnostics);
-    if (!probed) return report_step(step, "its op is not looked for: see above", diagnostics);
+    if (!probed) return report_step(step, clipped, "its op is not looked for: see above", diagnostics);
     found = *std::move(probed);
-    if (!found) return report_step(step, "no single op could be found where it begins", diagnostics);
+    if (!found) return report_step(step, clipped, "no single op could be found where it begins", diagnostics);
   } else {
     found = find_nonfinite(*graph, inputs_of(*graph, bundle, step), targets(step));
     if (!found)
-      return report_step(step,
+      return report_step(step, clipped,
                          "computed op by op it stays finite: the order of a sum decides whether it overflows",
                          diagnostics);
   }
   const Result<Graph> wider =
       rows > 0 ? step_graph(session, loaded, batch + 1, form) : Result<Graph>(Failure());
-  Explanation(session, *graph, wider ? &*wider : nullptr, step, *found).report(diagnostics);
+  Explanation(session, *graph, wider ? &*wider : nullptr, step, clipped, *found).report(diagnostics);
 }
 
 }  // namespace nnc::driver
