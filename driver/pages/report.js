@@ -86,7 +86,15 @@ function results() {
     `to gather its rows` : "";
   return section("Results", make("p", { class: "small faint" },
       `${plural(last[0], "epoch")}, ${plural(last[1], "step")}${took}${step_time}.`),
-    table(["measured", "last epoch", "lowest (epoch)", "highest (epoch)"], lines, [1, 2, 3]));
+    table(["measured", "last epoch", "lowest (epoch)", "highest (epoch)"], lines, [1, 2, 3]), ...final_test());
+}
+// Of a run with a validation part, which is evaluated after each epoch in the test part's place.
+function final_test() {
+  const lines = Object.entries(run.test).map(([name, value]) => [name_code(name), number(value)]);
+  if (!lines.length) return [];
+  const weights = run.checkpoint?.endsWith("best.safetensors") ? ", with the weights of the best epoch" : "";
+  return [make("p", { class: "small faint" }, `The test part, evaluated once, at the end${weights}:`),
+          table(["measured", "at the end"], lines, [1])];
 }
 
 // ---- predictions ----
@@ -239,6 +247,8 @@ function render() {
   for (const draw of charts) draw();
   mark_scrollers();
 }
+// What the keyboard reaches within what is drawn anew.
+function focusable() { return [...document.querySelectorAll("main :is(summary, button, a, [tabindex])")]; }
 document.querySelector("header").append(theme_button());
 render();
 if (run.live) setInterval(async () => {
@@ -248,8 +258,9 @@ if (run.live) setInterval(async () => {
     const fresh = await answer.json();
     if (fresh.stamp === run.stamp) return;
     run = fresh;
-    const y = scrollY;
+    const y = scrollY, focused = focusable().indexOf(document.activeElement);
     render();
     scrollTo(0, y);
+    focusable()[focused]?.focus({ preventScroll: true });
   } catch { /* the server is gone: what was last heard stays */ }
 }, 2000);

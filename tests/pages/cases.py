@@ -155,6 +155,13 @@ train = {{ batch = 30, epochs = 15, optimizer = "adam(lr = 0.01)" }}
     page("many_classes")
 
 
+def three_parts():
+    train(f"{digits}/digits.toml", "three_parts", "train.epochs=3", "data.split={ validation = 0.2 }", 'train.best="accuracy"')
+    page("three_parts")
+    with open("three_parts.json", "w", encoding="utf-8") as file:
+        subprocess.run([nnc, "eval", "three_parts", "--json"], check=True, stdout=file)
+
+
 def odd_runs():
     """One epoch; a run that was cut off; a metric that is no number in the middle; one that spans many powers of ten."""
     train(f"{digits}/digits.toml", "one_epoch", "train.epochs=1")
@@ -205,5 +212,5 @@ def surfaces():
     call("paths", surface + "trap.nn", "--optimizer", "sgd(lr = 0.01)", "-o", "paths1.html", "-q")
 
 
-for case in (regression, autoencoder, templates, pictures, many_classes, odd_runs, compared, surfaces):
+for case in (regression, autoencoder, templates, pictures, many_classes, three_parts, odd_runs, compared, surfaces):
     case()

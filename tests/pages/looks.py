@@ -1,6 +1,7 @@
 """Looks at every page of cases.py in three widths, light and dark: looks.py FOLDER [--shots]. Everything that must be
 drawn is, nothing is cut off, nothing is asked of the network, and names and roles are there for those who listen."""
 import csv
+import json
 import re
 import sys
 
@@ -92,6 +93,16 @@ def many_classes():
     expect(len(right) == 30 and all(colorful_pixels(driver, cell) > 60 for cell in right[:5]), "the diagonal has no color")
 
 
+def three_parts():
+    with open(f"{folder}/three_parts.json", encoding="utf-8") as file:
+        tested = json.load(file)
+    shown = dict(re.findall(r"test\.(\S+)\s+([\d.]+)", text()))
+    expect(set(shown) == {"loss", "loss.data", "loss.penalty", "accuracy"} and
+           all(abs(float(value) - tested[name]) < 1e-3 * tested[name] for name, value in shown.items()),
+           f"nnc eval finds {tested}, shown are {shown}")
+    expect("evaluated once, at the end, with the weights of the best epoch" in text(), "does not say which weights were tested")
+
+
 def one_epoch():
     expect("1 epoch, 45 steps" in text(), "does not count the one epoch")
 
@@ -122,7 +133,7 @@ def paths():
 
 
 CHECKS = {"regression": regression, "autoencoder": autoencoder, "templates": templates, "pictures": pictures,
-          "many_classes": many_classes, "one_epoch": one_epoch, "not_finite": not_finite, "unfinished": unfinished,
+          "many_classes": many_classes, "three_parts": three_parts, "one_epoch": one_epoch, "not_finite": not_finite, "unfinished": unfinished,
           "compare2": lambda: compared(2), "compare12": lambda: compared(13), "paths1": paths, "paths3": paths}
 
 
