@@ -22,7 +22,7 @@ std::string json_report(const Trained& trained, const Rows& rows,
   for (const runtime::NamedValue& value : values) json[value.name] = shortest(value.value);
   json["rows"] = rows.data.rows;
   json["part"] = rows.part;
-  json["checkpoint"] = trained.checkpoint;
+  json["checkpoint"] = trained.checkpoint.path;
   return json.dump() + "\n";
 }
 
@@ -58,11 +58,12 @@ int eval(const Options& options, Console& console) {
       table.row({value.name, fmt::format("{:.6g}", value.value)});
     console.write(table.text());
     if (trained->model.columns.empty())
-      console.say("{}\n", trained->checkpoint);
+      console.say("{}\n", trained->checkpoint.path);
     else if (options.arguments.size() > 1)
-      console.say("over {} rows of {}, {}\n", count_text(rows->data.rows), rows->part, trained->checkpoint);
+      console.say("over {} rows of {}, {}\n", count_text(rows->data.rows), rows->part,
+                  trained->checkpoint.path);
     else
-      console.say("over {} {} rows, {}\n", count_text(rows->data.rows), rows->part, trained->checkpoint);
+      console.say("over {} {} rows, {}\n", count_text(rows->data.rows), rows->part, trained->checkpoint.path);
   }
   return session.leave();
 }

@@ -29,13 +29,11 @@ nlohmann::ordered_json checkpoint_json(const runtime::Checkpoint& checkpoint) {
   return json;
 }
 
-int list_checkpoint(Session& session, const std::string& path) {
-  if (session.options.json) {
-    if (const auto checkpoint = runtime::read_checkpoint(path, session.diagnostics))
-      write_json(session.console, checkpoint_json(*checkpoint));
-  } else if (const Result<std::string> text = runtime::describe_checkpoint(path, session.diagnostics)) {
-    session.console.write(*text);
-  }
+int list_checkpoint(Session& session, const Result<runtime::Checkpoint>& checkpoint) {
+  if (checkpoint && session.options.json)
+    write_json(session.console, checkpoint_json(*checkpoint));
+  else if (checkpoint)
+    session.console.write(runtime::describe_checkpoint(*checkpoint));
   return session.leave();
 }
 
@@ -102,13 +100,12 @@ int inspect(const Options& options, Console& console) {
   if (asks_for_tensor(options)) return show_tensor(session, path, *kind);
   switch (*kind) {
     case FileKind::checkpoint:
-      return list_checkpoint(session, path);
+      return list_checkpoint(session, runtime::read_checkpoint(path, session.diagnostics));
     case FileKind::folder: {
       const Result<runtime::TrainedRun> run =
           runtime::open_trained_run(path, session.sources, session.diagnostics);
       if (!run) return session.leave();
-      const Result<std::string> newest = runtime::newest_checkpoint(*run, session.diagnostics);
-      return newest ? list_checkpoint(session, *newest) : session.leave();
+      return list_checkpoint(session, runtime::newest_checkpoint(*run, session.diagnostics));
     }
     case FileKind::kernel_text: {
       const Result<FileId> file = open_source(session, path);

@@ -28,21 +28,20 @@ struct Source {
 
 Result<Source> open_checkpoint(Session& session, const std::string& path, FileKind kind) {
   Source source;
-  std::string file = path;
+  Result<runtime::Checkpoint> checkpoint = Failure();
   if (kind == FileKind::folder || kind == FileKind::run_file) {
     const Result<runtime::TrainedRun> run = find_run(session, path, kind);
     if (!run) return Failure();
-    const Result<std::string> chosen = choose_checkpoint(session, *run);
-    if (!chosen) return Failure();
-    file = *chosen;
+    checkpoint = choose_checkpoint(session, *run);
     source.inputs = run->fitted.inputs;
   } else if (kind != FileKind::checkpoint) {
     session.diagnostics
         .error_at(DiagnosticKind::wrong_file_kind, path, "has no tensors with values before it is trained")
         .suggest("a checkpoint (.safetensors), a run folder or a run file (.toml)");
     return Failure();
+  } else {
+    checkpoint = runtime::read_checkpoint(path, session.diagnostics);
   }
-  Result<runtime::Checkpoint> checkpoint = runtime::read_checkpoint(file, session.diagnostics);
   if (!checkpoint) return Failure();
   source.checkpoint = std::move(*checkpoint);
   return source;

@@ -74,12 +74,19 @@ Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, 
   return run;
 }
 
-Result<std::string> choose_checkpoint(Session& session, const runtime::TrainedRun& run) {
+Result<runtime::Checkpoint> choose_checkpoint(Session& session, const runtime::TrainedRun& run) {
   const std::string& wanted = session.options.checkpoint;
-  if (names_a_file(wanted)) return wanted;
+  if (names_a_file(wanted)) return runtime::read_checkpoint(wanted, session.diagnostics);
   if (wanted != "best" && (wanted == "latest" || run.config.best.metric.empty() || run.best.empty()))
     return runtime::newest_checkpoint(run, session.diagnostics);
-  if (!run.best.empty()) return run.best;
+  if (!run.best.empty()) {
+    Diagnostics problems;
+    Result<runtime::Checkpoint> best = runtime::read_checkpoint(run.best, problems);
+    for (const Diagnostic& d : problems.all())
+      session.diagnostics.error_at(d.kind, d.location, d.message)
+          .suggest("--checkpoint latest uses the newest");
+    return best;
+  }
   session.diagnostics
       .error_at(DiagnosticKind::checkpoint_unreadable, run.path, "holds no best checkpoint yet")
       .suggest("nnc train makes one at the end of each epoch");
@@ -97,9 +104,9 @@ Result<Trained> open_trained(Session& session, const std::string& path, ChangedM
   Result<runtime::TrainedRun> run = find_run(session, path, *kind);
   if (!run) return Failure();
   Trained trained{std::move(*run), {}, {}, {}};
-  const Result<std::string> checkpoint = choose_checkpoint(session, trained.run);
+  Result<runtime::Checkpoint> checkpoint = choose_checkpoint(session, trained.run);
   if (!checkpoint) return Failure();
-  trained.checkpoint = *checkpoint;
+  trained.checkpoint = *std::move(checkpoint);
   for (const auto& [name, value] : trained.run.fitted.arguments) trained.run.config.arguments[name] = value;
   trained.loaded.path = trained.run.config.model;
   trained.loaded.options = build_options(session, trained.run.config);
@@ -126,14 +133,6 @@ Result<Trained> open_trained(Session& session, const std::string& path, ChangedM
 }
 
 Status load_trained(Session& session, const Trained& trained, runtime::Session& memory) {
-  Diagnostics problems;
-  const Result<runtime::Checkpoint> checkpoint = runtime::read_checkpoint(trained.checkpoint, problems);
-  if (!checkpoint) {
-    for (const Diagnostic& d : problems.all())
-      session.diagnostics.error_at(d.kind, d.location, d.message)
-          .suggest(trained.checkpoint == trained.run.best ? "--checkpoint latest uses the newest" : d.help);
-    return Failure();
-  }
   // One output may need less than the whole model.
   std::set<std::string> names;
   for (const Graph& graph : trained.model.module.graphs) {
@@ -143,7 +142,7 @@ Status load_trained(Session& session, const Trained& trained, runtime::Session& 
         names.insert(input->name);
     }
   }
-  return runtime::load_state(*checkpoint, memory.bundle(), memory.state(),
+  return runtime::load_state(trained.checkpoint, memory.bundle(), memory.state(),
                              {.optimizer = false, .elsewhere = std::move(names)}, session.diagnostics);
 }
 

@@ -13,13 +13,13 @@ struct Trained {
   runtime::TrainedRun run;
   LoadedModel loaded;
   frontend::Model model;
-  std::string checkpoint;  // path of the one to use
+  runtime::Checkpoint checkpoint;  // the one to use
 };
 
 // The run folder that a run file (with --set train.out) or a folder means: of a file, the one whose run is the file's.
 Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, FileKind kind);
-// The path of the run's checkpoint to use: as above.
-Result<std::string> choose_checkpoint(Session& session, const runtime::TrainedRun& run);
+// The run's checkpoint to use: as above.
+Result<runtime::Checkpoint> choose_checkpoint(Session& session, const runtime::TrainedRun& run);
 
 // `path` is a run folder or a run file. Sizes and arguments are those that were trained. If the model file is not what was
 // trained any more, that is an error, unless only a warning is wanted or --checkpoint names a file.
@@ -27,7 +27,7 @@ enum class ChangedModel { refused, warned };
 Result<Trained> open_trained(Session& session, const std::string& path,
                              ChangedModel changed = ChangedModel::refused);
 
-// Parameters and state of the run's checkpoint into the bundle's memory.
+// Parameters and state of the checkpoint into the bundle's memory.
 Status load_trained(Session& session, const Trained& trained, runtime::Session& memory);
 
 }  // namespace nnc::driver

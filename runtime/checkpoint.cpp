@@ -3,6 +3,7 @@
 #include "runtime/checkpoint.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "fmt/format.h"
@@ -36,6 +37,14 @@ const StoredTensor* Checkpoint::find(const std::string& name) const {
   for (const StoredTensor& t : tensors)
     if (t.name == name) return &t;
   return nullptr;
+}
+
+int64_t Checkpoint::number(const std::string& key) const {
+  const auto found = metadata.find(key);
+  int64_t value = 0;
+  if (found != metadata.end())
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+  return value;
 }
 
 bool is_saved(const TensorInfo& tensor) {
@@ -154,24 +163,22 @@ void move_state(const Bundle& from, const unsigned char* from_state, const Bundl
   }
 }
 
-Result<std::string> describe_checkpoint(const std::string& path, Diagnostics& diagnostics) {
-  const Result<Checkpoint> checkpoint = read_checkpoint(path, diagnostics);
-  if (!checkpoint) return Failure{};
+std::string describe_checkpoint(const Checkpoint& checkpoint) {
   std::string out;
   uint64_t parameters = 0;
   size_t name_width = 4, type_width = 4;
-  for (const StoredTensor& t : checkpoint->tensors) {
+  for (const StoredTensor& t : checkpoint.tensors) {
     name_width = std::max(name_width, display_width(t.name));
     type_width = std::max(type_width, describe_shape(t.dtype, t.shape).size());
   }
-  for (const auto& [key, value] : checkpoint->metadata) {
+  for (const auto& [key, value] : checkpoint.metadata) {
     std::string shown = value.size() > 120 ? fmt::format("{} bytes", value.size()) : value;
     std::replace_if(
         shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
     out += fmt::format("{}: {}\n", key, shown);
   }
-  if (!checkpoint->metadata.empty()) out += "\n";
-  for (const StoredTensor& t : checkpoint->tensors) {
+  if (!checkpoint.metadata.empty()) out += "\n";
+  for (const StoredTensor& t : checkpoint.tensors) {
     uint64_t elements = 1;
     for (const int64_t size : t.shape) elements *= static_cast<uint64_t>(size);
     if (!is_optimizer_state(t.name)) parameters += elements;
@@ -179,8 +186,8 @@ Result<std::string> describe_checkpoint(const std::string& path, Diagnostics& di
                        std::string(name_width - display_width(t.name), ' '), describe_shape(t.dtype, t.shape),
                        type_width, t.end - t.begin);
   }
-  out += fmt::format("{} tensors, {} numbers outside the optimizer, {} bytes\n", checkpoint->tensors.size(),
-                     parameters, checkpoint->data.size());
+  out += fmt::format("{} tensors, {} numbers outside the optimizer, {} bytes\n", checkpoint.tensors.size(),
+                     parameters, checkpoint.data.size());
   return out;
 }
 

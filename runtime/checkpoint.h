@@ -33,6 +33,7 @@ struct Checkpoint {
   std::vector<unsigned char> data;
 
   const StoredTensor* find(const std::string& name) const;
+  int64_t number(const std::string& key) const;  // of the metadata; 0 if it is not there
 };
 
 // "F32[128, 784]"
@@ -98,6 +99,6 @@ void read_tensor(const TensorInfo& tensor, const unsigned char* state, unsigned 
 void write_tensor(const TensorInfo& tensor, unsigned char* state, const unsigned char* from);
 
 // `nnc inspect FILE.safetensors`: metadata, then one line per tensor.
-Result<std::string> describe_checkpoint(const std::string& path, Diagnostics& diagnostics);
+std::string describe_checkpoint(const Checkpoint& checkpoint);
 
 }  // namespace nnc::runtime

@@ -56,28 +56,24 @@ std::string best_checkpoint(const std::string& folder) {
   return folder + "/ckpt/best.safetensors";
 }
 
-int64_t NewestCheckpoint::number(const std::string& key) const {
-  const auto found = metadata.find(key);
-  int64_t value = 0;
-  if (found != metadata.end())
-    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
-  return value;
-}
-
-Result<NewestCheckpoint> newest_good(const std::string& folder, std::string_view mend,
-                                     Diagnostics& diagnostics) {
-  NewestCheckpoint newest;
+Result<Checkpoint> newest_good(const std::string& folder, std::string_view mend, Diagnostics& diagnostics) {
+  Checkpoint newest;
   std::vector<Diagnostic> problems;
-  for (const auto& [steps, path] : list_checkpoints(folder)) {
-    Diagnostics said;
-    Result<Checkpoint> checkpoint = read_checkpoint(path, said);
-    if (checkpoint) {
-      newest.path = path;
-      newest.metadata = std::move(checkpoint->metadata);
-      break;
+  for (bool removed = true; removed && newest.path.empty();) {
+    problems.clear();
+    removed = false;
+    for (const auto& [steps, path] : list_checkpoints(folder)) {
+      Diagnostics said;
+      if (Result<Checkpoint> checkpoint = read_checkpoint(path, said)) {
+        newest = *std::move(checkpoint);
+        break;
+      }
+      // One that a run which goes on has removed since the listing is not damaged, and there is a newer one.
+      if (file_exists(path))
+        problems.insert(problems.end(), said.all().begin(), said.all().end());
+      else
+        removed = true;
     }
-    // One that a run which goes on has removed since the listing is no damage.
-    if (file_exists(path)) problems.insert(problems.end(), said.all().begin(), said.all().end());
   }
   for (const Diagnostic& d : problems) {
     if (newest.path.empty())

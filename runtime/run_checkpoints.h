@@ -23,14 +23,9 @@ void prune_checkpoints(const std::string& folder, int64_t keep);
 
 std::string best_checkpoint(const std::string& folder);  // its path, whether there is one or not
 
-struct NewestCheckpoint {
-  std::string path;  // empty: there is none
-  Metadata metadata;
-  int64_t number(const std::string& key) const;  // 0 if it is not there
-};
-// The newest that reads well. Damaged ones are warned about, with `mend`; all damaged is an error.
-Result<NewestCheckpoint> newest_good(const std::string& folder, std::string_view mend,
-                                     Diagnostics& diagnostics);
+// The newest that reads well; its path is empty if there is none. Damaged ones are warned about, with `mend`; all damaged
+// is an error. A run that goes on may remove it at any time, so it has been read.
+Result<Checkpoint> newest_good(const std::string& folder, std::string_view mend, Diagnostics& diagnostics);
 
 // What the mark of a finished run says.
 struct Finished {

@@ -143,7 +143,7 @@ std::string something_of_value(const std::string& folder) {
 // Epochs or steps of the last phase that the folder's newest checkpoint has.
 int64_t done_in(const std::string& folder, const RunConfig& config) {
   Diagnostics ignored;  // no checkpoint that reads: said where the folder is entered
-  const Result<NewestCheckpoint> newest = newest_good(folder, "", ignored);
+  const Result<Checkpoint> newest = newest_good(folder, "", ignored);
   const auto last = static_cast<int64_t>(config.phases.size()) - 1;
   return newest && newest->number("phase") == last ? newest->number(last_extent(config).progress) : 0;
 }
@@ -280,7 +280,7 @@ Result<FolderLock> enter_folder(const Look& look, bool fresh, Diagnostics& diagn
 }
 
 // Whether all that a finished run is read by is there: its last checkpoint and what was fitted.
-bool is_whole(const std::string& folder, const NewestCheckpoint& newest) {
+bool is_whole(const std::string& folder, const Checkpoint& newest) {
   const auto mark = read_finished(folder);
   if (!mark || newest.path.empty() || newest.number("step") != mark->steps) return false;
   Diagnostics ignored;
@@ -324,8 +324,7 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
   folder.lock = *std::move(lock);
   folder.model_hash = hash_text(identity.model_text);
 
-  const Result<NewestCheckpoint> newest =
-      newest_good(folder.path, "what it had is computed again", diagnostics);
+  const Result<Checkpoint> newest = newest_good(folder.path, "what it had is computed again", diagnostics);
   if (!newest) return Failure{};
   folder.resume_from = newest->path;
   if (const std::string left = left_without_checkpoints(folder.path); !left.empty()) {

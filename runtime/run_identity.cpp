@@ -36,8 +36,11 @@ std::string toml_key(const std::string& key) {
 
 }  // namespace
 
+std::string hash_text(uint64_t hash) {
+  return fmt::format("{:016x}", hash);
+}
 std::string hash_text(const std::string& text) {
-  return fmt::format("{:016x}", hash_bytes(text.data(), text.size()));
+  return hash_text(hash_bytes(text.data(), text.size()));
 }
 
 Keys settings_keys(const RunConfig& config) {
@@ -52,7 +55,7 @@ Keys identity_keys(const RunConfig& config, const RunIdentity& identity) {
   Keys keys = settings_keys(config);
   if (!identity.weights_hash.empty()) keys[kWeightsContents] = identity.weights_hash;
   keys[kModelContents] = hash_text(identity.model_text);
-  keys[kDataContents] = fmt::format("{:016x}", identity.data_hash);
+  keys[kDataContents] = hash_text(identity.data_hash);
   return keys;
 }
 

@@ -29,6 +29,7 @@ inline constexpr const char* kDataContents = "data (contents)";
 inline constexpr const char* kWeightsContents = "initial weights (contents)";
 
 std::string hash_text(const std::string& text);
+std::string hash_text(uint64_t hash);
 
 // Keys of the configuration that count. Paths do not, the contents behind them do.
 Keys settings_keys(const RunConfig& config);

@@ -111,6 +111,7 @@ Result<TrainedRun> open_trained_run(const std::string& folder, Sources& sources,
   run.config.out = folder;
   if (const auto known = read_identity(folder)) {
     run.model_hash = known->keys.at(kModelContents);
+    run.data_hash = known->keys.at(kDataContents);
     run.batch = run.config.whole_batch ? known->batch : run.config.batch;
   } else {
     diagnostics.warning_at(
@@ -124,8 +125,8 @@ Result<TrainedRun> open_trained_run(const std::string& folder, Sources& sources,
   return run;
 }
 
-Result<std::string> newest_checkpoint(const TrainedRun& run, Diagnostics& diagnostics) {
-  const Result<NewestCheckpoint> newest = newest_good(run.path, kMend, diagnostics);
+Result<Checkpoint> newest_checkpoint(const TrainedRun& run, Diagnostics& diagnostics) {
+  Result<Checkpoint> newest = newest_good(run.path, kMend, diagnostics);
   if (!newest) return Failure{};
   if (newest->path.empty()) {
     const std::string left = left_without_checkpoints(run.path);
@@ -148,7 +149,7 @@ Result<std::string> newest_checkpoint(const TrainedRun& run, Diagnostics& diagno
                     fmt::format("the last checkpoint of this run, of step {}, is gone", mark->steps))
         .note("the newest that there is is used: " + newest->path)
         .suggest(kMend);
-  return newest->path;
+  return newest;
 }
 
 }  // namespace nnc::runtime

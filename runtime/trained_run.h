@@ -21,6 +21,7 @@ struct TrainedRun {
   Fitted fitted;
   std::string best;        // path of the best checkpoint; empty if there is none
   std::string model_hash;  // hash_text(RunIdentity::model_text) of the training; empty if it is not known
+  std::string data_hash;   // text of LoadedData::content_hash() of the training; empty if it is not known
 };
 
 // `folder` is a run folder.
@@ -34,7 +35,7 @@ RunConfig trained_settings(const TrainedRun& run);
 // Keys of data that --set gives do not count: they say what is to be evaluated. An error if there are none either.
 Result<std::vector<std::string>> folders_of(const RunConfig& config, Diagnostics& diagnostics);
 
-// The path of its newest checkpoint that reads well. If that is not the last one that the run has made, a warning says so.
-Result<std::string> newest_checkpoint(const TrainedRun& run, Diagnostics& diagnostics);
+// Its newest checkpoint that reads well. If that is not the last one that the run has made, a warning says so.
+Result<Checkpoint> newest_checkpoint(const TrainedRun& run, Diagnostics& diagnostics);
 
 }  // namespace nnc::runtime

@@ -53,15 +53,12 @@ int add_model(Session& session, const std::string& path, Json& json) {
     const Result<Compiled> compiled = compile_all(session, trained->run.path + "/config.toml");
     if (compiled)
       json["compiled"] = compiled_json(*compiled, codegen_options(session.options).threads, session.sources);
-    if (!trained->checkpoint.empty()) {
-      json["checkpoint"] = trained->checkpoint;
-      const Result<Rows> rows = rows_to_evaluate(session, *trained);
-      if (rows) {
-        Result<Json> predictions = predictions_of(session, *trained, *rows);
-        if (predictions) json["predictions"] = std::move(*predictions);
-        Result<Json> templates = templates_of(session, *trained, rows->data);
-        if (templates) json["templates"] = std::move(*templates);
-      }
+    json["checkpoint"] = trained->checkpoint.path;
+    const Result<Rows> rows = rows_to_evaluate(session, *trained);
+    if (rows) {
+      Result<Json> predictions = predictions_of(session, *trained, *rows);
+      if (predictions) json["predictions"] = std::move(*predictions);
+      json["templates"] = templates_of(*trained, rows->data);
     }
   }
   if (!session.diagnostics.all().empty())

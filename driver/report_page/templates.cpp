@@ -15,7 +15,7 @@ constexpr int64_t kMost = 64;  // pictures on the page
 
 }  // namespace
 
-Result<Json> templates_of(Session& session, const Trained& trained, const runtime::Dataset& data) {
+Json templates_of(const Trained& trained, const runtime::Dataset& data) {
   const frontend::ParameterInfo* weight = nullptr;
   const runtime::ColumnData* input = nullptr;
   std::optional<PictureShape> shape;
@@ -29,10 +29,7 @@ Result<Json> templates_of(Session& session, const Trained& trained, const runtim
         weight = &parameter, input = &column, shape = picture;
   }
   if (weight == nullptr) return Json(nullptr);
-  const Result<runtime::Checkpoint> checkpoint =
-      runtime::read_checkpoint(trained.checkpoint, session.diagnostics);
-  if (!checkpoint) return Failure();
-  const runtime::StoredTensor* stored = checkpoint->find(weight->name);
+  const runtime::StoredTensor* stored = trained.checkpoint.find(weight->name);
   if (stored == nullptr || stored->dtype != "F32" || stored->shape != weight->type.shape)
     return Json(nullptr);
 
@@ -47,9 +44,10 @@ Result<Json> templates_of(Session& session, const Trained& trained, const runtim
                {"pictures", Json::array()}};
   std::vector<float> row(static_cast<size_t>(input->row_elements));
   for (int64_t k = 0; k < std::min(kMost, weight->type.shape[0]); ++k) {
-    std::memcpy(row.data(),
-                checkpoint->data.data() + stored->begin + static_cast<size_t>(k) * row.size() * sizeof(float),
-                row.size() * sizeof(float));
+    std::memcpy(
+        row.data(),
+        trained.checkpoint.data.data() + stored->begin + static_cast<size_t>(k) * row.size() * sizeof(float),
+        row.size() * sizeof(float));
     const float reach = template_reach(row);
     json["pictures"].push_back(
         data_uri(picture_of_row(*shape, row, reach > 0 ? -reach : -1.0f, reach > 0 ? reach : 1.0f)));

@@ -7,8 +7,7 @@
 namespace nnc::driver {
 
 // {parameter, input, of, are_classes, pictures: [data URI …]}; null where no parameter [n, pixels] fits a picture that
-// the model is given. Fails if the checkpoint cannot be read.
-Result<nlohmann::ordered_json> templates_of(Session& session, const Trained& trained,
-                                            const runtime::Dataset& data);
+// the model is given.
+nlohmann::ordered_json templates_of(const Trained& trained, const runtime::Dataset& data);
 
 }  // namespace nnc::driver

@@ -454,10 +454,11 @@ TEST_CASE("a trained folder opens for evaluation") {
   CHECK(trained->config.data.split.test == Approx(0.2));
   CHECK(trained->config.inputs.at("label").from == std::vector<FieldRef>{{"", -1}});
   CHECK(trained->fitted.to_json() == run.data.fitted.to_json());
-  const Result<std::string> newest = newest_checkpoint(*trained, diagnostics);
+  const Result<Checkpoint> newest = newest_checkpoint(*trained, diagnostics);
   REQUIRE(newest);
-  CHECK(newest->ends_with("step-000000008.safetensors"));
+  CHECK(newest->path.ends_with("step-000000008.safetensors"));
   CHECK(trained->model_hash == hash_text("the model"));
+  CHECK(trained->data_hash == hash_text(run.data.content_hash()));
   // The saved configuration means the same as the one it was saved from.
   const std::vector<ModelColumn> columns = {{"x", ElementType::f32, {4}, 0, {}},
                                             {"label", ElementType::i32, {}, 3, {}}};
