@@ -1,16 +1,17 @@
-// See bounds.h. What an op does to bounds stands in its row of the op table (OpDef::bounds).
+// See bounds.h. What an op does to bounds is in its row of the op table (OpDef::bounds).
 #include "ir/bounds.h"
 
 #include <algorithm>
 #include <vector>
 
+#include "ir/builder.h"
 #include "ir/graph.h"
 
 namespace nnc {
 namespace {
 
-// What is computed in more steps than this from what is known is taken for unknown: a node may be read twice by each of
-// the next, and then every step doubles the work.
+// What is computed in more steps than this from what is known counts as unknown. The limit keeps the search short: where
+// each node reads the one before it twice, every step doubles the work.
 constexpr int kDepth = 8;
 
 Bounds range_of(DType dtype) {
@@ -47,6 +48,12 @@ Bounds bounds_of(const Graph& graph, Value value) {
 bool lies_within(const Graph& graph, Value label, int64_t classes) {
   const Bounds bounds = bounds_of(graph, label);
   return bounds.low >= 0 && bounds.high < classes;
+}
+
+Value clamped(Builder& builder, Value index, int64_t extent) {
+  if (lies_within(builder.graph(), index, extent)) return index;
+  const Value from_0 = builder.make(Op::maximum, {index, builder.full_like(index, 0)});
+  return builder.make(Op::minimum, {from_0, builder.full_like(index, static_cast<double>(extent - 1))});
 }
 
 }  // namespace nnc

@@ -88,9 +88,8 @@ Rewrite of_broadcast(Simplifier& s, const Candidate& c) {
   if (!inner.axes.empty()) x = s.make(c.op, {x}, inner);
   if (c.op == Op::reduce_sum) {
     const TensorType type = s.type(x);
-    // Integers wrap, and so does how often one is added.
-    if (type.dtype == DType::i32)
-      count = static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(count)));
+    // Integers wrap: only the count modulo 2^32 matters, and only that is an i32.
+    if (type.dtype == DType::i32) count = static_cast<int32_t>(static_cast<int64_t>(count));
     x = s.mul(x, s.fill(type, count));
   }
   return s.broadcast(x, c.type.shape, remaining);
@@ -117,22 +116,18 @@ Rewrite along_last_axis(Simplifier& s, Value y) {
   return s.broadcast(x, type.shape, axes);
 }
 
-// Whether each row is a one_hot with a single 1: its index is known to lie among the classes.
+// Whether `value` is a one_hot whose every row has its 1: the index is known to lie among the classes.
 bool has_single_ones(const Simplifier& s, Value value) {
   const Node* node = s.made(value, Op::one_hot);
   return node != nullptr &&
          lies_within(s.graph(), node->operands[0], std::get<ClassesAttrs>(node->attrs).classes);
 }
 
-// A read clamps its index. Said outright, it is the value that the derivative's one_hot takes, and known to lie within.
-Rewrite pick_anywhere(Simplifier& s, const Candidate& c) {
-  const int64_t extent = s.type(c.x[0]).shape.back();
-  const Value index = c.x[1];
-  if (lies_within(s.graph(), index, extent)) return std::nullopt;
-  const TensorType type = s.type(index);
-  const Value from_0 = s.make(Op::maximum, {index, s.fill(type, 0)});
-  const Value clamped = s.make(Op::minimum, {from_0, s.fill(type, static_cast<double>(extent - 1))});
-  return s.b.make(Op::pick, {c.x[0], clamped});
+// A pick clamps its index. With the clamp in the graph, the index is known to lie within the axis, and is the same value
+// that the one_hot of the pick's derivative takes.
+Rewrite pick_clamped(Simplifier& s, const Candidate& c) {
+  const Value index = clamped(s.b, c.x[1], s.type(c.x[0]).shape.back());
+  return index == c.x[1] ? std::nullopt : Rewrite(s.b.make(Op::pick, {c.x[0], index}));
 }
 
 Rewrite sum_of_one_hot(Simplifier& s, const Candidate& c) {
@@ -152,7 +147,7 @@ constexpr Rule kRules[] = {
     {Op::reduce_sum, over_ones},      {Op::reduce_max, over_ones},      {Op::reduce_min, over_ones},
     {Op::reduce_sum, of_reshape},     {Op::reduce_max, of_reshape},     {Op::reduce_min, of_reshape},
     {Op::reduce_sum, of_broadcast},   {Op::reduce_max, of_broadcast},   {Op::reduce_min, of_broadcast},
-    {Op::reduce_sum, sum_of_negated}, {Op::reduce_sum, sum_of_one_hot}, {Op::pick, pick_anywhere},
+    {Op::reduce_sum, sum_of_negated}, {Op::reduce_sum, sum_of_one_hot}, {Op::pick, pick_clamped},
 };
 
 }  // namespace

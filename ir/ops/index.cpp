@@ -1,5 +1,5 @@
-// Ops that read or write at computed places. An index outside its axis is clamped where something is read, never an
-// access out of bounds, and is nowhere in a one_hot.
+// Ops that read or write at computed places. A read clamps an index outside its axis, so that nothing is accessed out of
+// bounds; one_hot makes a row of zeros of it.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -12,13 +12,6 @@ namespace {
 
 bool is_label(DType dtype) {
   return dtype == DType::i32 || dtype == DType::i64;
-}
-
-// The index as a read takes it.
-Value clamped_index(Builder& b, Value index, int64_t extent) {
-  if (lies_within(b.graph(), index, extent)) return index;
-  const Value from_0 = b.make(Op::maximum, {index, b.full_like(index, 0)});
-  return b.make(Op::minimum, {from_0, b.full_like(index, static_cast<double>(extent - 1))});
 }
 
 // ---- pick ------------------------------------------------------------------------------------------------
@@ -36,13 +29,13 @@ Inferred infer_pick(std::span<const TensorType> operands, const Attrs&) {
   return typed({z.dtype, label.shape});
 }
 
-// To where the value came from.
+// The adjoint goes to the element that was read.
 Adjoints vjp_pick(const VjpContext& context) {
   Vjp v(context);
   const Shape& shape = v.in[0].shape;
   const Value spread = v.b.broadcast(v.g, shape, first_axes(v.in[0].rank() - 1));
-  const Value chosen =
-      v.b.make(Op::one_hot, {clamped_index(v.b, v.x[1], shape.back())}, ClassesAttrs{shape.back()});
+  const Value index = clamped(v.b, v.x[1], shape.back());
+  const Value chosen = v.b.make(Op::one_hot, {index}, ClassesAttrs{shape.back()});
   return {v.b.mul(spread, v.b.cast(chosen, v.in[0].dtype)), std::nullopt};
 }
 
