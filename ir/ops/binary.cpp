@@ -1,5 +1,5 @@
 // Elementwise arithmetic of two operands, and fma of three (comparisons, logic and where: compare.cpp). Operands have
-// one shape: whoever builds the graph has broadcast them. The arithmetic exists for i32 and i64 too, where it
+// one shape: broadcasts are separate nodes. The arithmetic exists for i32 and i64 too, where it
 // wraps.
 #include <algorithm>
 #include <cmath>
@@ -56,11 +56,6 @@ Adjoints vjp_div(const VjpContext& context) {
   Vjp v(context);
   const Value a = v.b.div(v.g, v.x[1]);
   return {a, v.b.neg(v.b.mul(a, v.y))};
-}
-
-// Steps are flat.
-Adjoints vjp_floordiv(const VjpContext&) {
-  return {std::nullopt, std::nullopt};
 }
 
 // The numbers of `value` if they are constant: looks through ops that only move or convert them. Null
@@ -142,13 +137,6 @@ Adjoints vjp_fma(const VjpContext& context) {
 }
 
 // ---- reference semantics ----------------------------------------------------------------------------------
-
-// `f` at each element.
-template <double (*f)(Numbers)>
-std::vector<DenseTensor> eval_numbers(std::span<const DenseTensor> x, const Attrs&,
-                                      std::span<const TensorType> types) {
-  return map_elements(x, types[0], f);
-}
 
 // `real` at each element of floats; integers wrap, and a double would round their products: `whole` has 64 bits.
 template <double (*real)(Numbers), uint64_t (*whole)(uint64_t, uint64_t)>
@@ -272,11 +260,6 @@ Bounds bounds_minimum(const Graph&, const Node&, std::span<const Bounds> x) {
 
 // ---- scalars ----------------------------------------------------------------------------------------------
 
-template <ScalarValue (*f)(ScalarBuilder&, ScalarValue, ScalarValue)>
-ScalarValue sequence(ScalarBuilder& builder, Scalars x, DType) {
-  return f(builder, x[0], x[1]);
-}
-
 ScalarValue scalar_floordiv(ScalarBuilder& builder, Scalars x, DType result) {
   const ScalarValue quotient = builder.div(x[0], x[1]);
   return is_float(result) ? builder.floor(quotient) : quotient;
@@ -304,12 +287,6 @@ MathText math_floordiv(Texts x, const Attrs&) {
 }
 MathText math_pow(Texts x, const Attrs&) {  // binds to the right
   return {at_least(x[0], kPower + 1) + "^" + at_least(x[1], kPower), kPower};
-}
-MathText math_maximum(Texts x, const Attrs&) {
-  return call("maximum", x);
-}
-MathText math_minimum(Texts x, const Attrs&) {
-  return call("minimum", x);
 }
 MathText math_fma(Texts x, const Attrs& attrs) {
   const MathText sum[] = {math_mul(x.first(2), attrs), x[2]};
@@ -385,7 +362,7 @@ constinit const OpDef k_op_div = {
     .infer = ops::infer_float,
     .derivative = {ops::vjp_div, {}},
     .lower = ops::kElementwiseRule,
-    .eval = ops::eval_numbers<ops::divided>,
+    .eval = ops::eval_elements<ops::divided>,
     .scalar = ops::primitive<&ScalarBuilder::div>,
     .whole = ops::whole_div,
     .multiple = Multiple::of_first,
@@ -401,7 +378,7 @@ constinit const OpDef k_op_floordiv = {
     .traits = kElementwise | kDivides,
     .attrs = NoAttrs{},
     .infer = ops::infer_number,
-    .derivative = {ops::vjp_floordiv, {}},
+    .derivative = {ops::vjp_flat, {}},
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_wrapping<ops::floor_divided, ops::floor_divided_whole>,
     .scalar = ops::scalar_floordiv,
@@ -420,8 +397,8 @@ constinit const OpDef k_op_pow = {
     .infer = ops::infer_float,
     .derivative = {ops::vjp_pow, {}},
     .lower = ops::kElementwiseRule,
-    .eval = ops::eval_numbers<ops::powered>,
-    .scalar = ops::sequence<scalar_pow>,
+    .eval = ops::eval_elements<ops::powered>,
+    .scalar = ops::scalar_binary<scalar_pow>,
     .whole = ops::whole_pow,
     .ulps = 2.0,
     .math = ops::math_pow,
@@ -439,11 +416,11 @@ constinit const OpDef k_op_maximum = {
     .infer = ops::infer_number,
     .derivative = {ops::vjp_maximum, {}},
     .lower = ops::kElementwiseRule,
-    .eval = ops::eval_numbers<ops::greater_of>,
-    .scalar = ops::sequence<scalar_maximum>,
+    .eval = ops::eval_elements<ops::greater_of>,
+    .scalar = ops::scalar_binary<scalar_maximum>,
     .whole = ops::whole_maximum,
     .bounds = ops::bounds_maximum,
-    .math = ops::math_maximum,
+    .math = ops::called<"maximum">,
     .samples = ops::kNumberSamples,
 };
 
@@ -458,11 +435,11 @@ constinit const OpDef k_op_minimum = {
     .infer = ops::infer_number,
     .derivative = {ops::vjp_minimum, {}},
     .lower = ops::kElementwiseRule,
-    .eval = ops::eval_numbers<ops::smaller_of>,
-    .scalar = ops::sequence<scalar_minimum>,
+    .eval = ops::eval_elements<ops::smaller_of>,
+    .scalar = ops::scalar_binary<scalar_minimum>,
     .whole = ops::whole_minimum,
     .bounds = ops::bounds_minimum,
-    .math = ops::math_minimum,
+    .math = ops::called<"minimum">,
     .samples = ops::kNumberSamples,
 };
 
@@ -476,7 +453,7 @@ constinit const OpDef k_op_fma = {
     .infer = ops::infer_float,
     .derivative = {ops::vjp_fma, {}},
     .lower = ops::kElementwiseRule,
-    .eval = ops::eval_numbers<ops::multiplied_added>,
+    .eval = ops::eval_elements<ops::multiplied_added>,
     .scalar = ops::scalar_fma,
     .math = ops::math_fma,
     .samples = ops::kFmaSamples,

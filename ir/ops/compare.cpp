@@ -45,12 +45,6 @@ Adjoints vjp_where(const VjpContext& context) {
 
 // ---- reference semantics ----------------------------------------------------------------------------------
 
-template <double (*f)(Numbers)>
-std::vector<DenseTensor> eval_elements(std::span<const DenseTensor> x, const Attrs&,
-                                       std::span<const TensorType> types) {
-  return map_elements(x, types[0], f);
-}
-
 double equal(Numbers x) {
   return x[0] == x[1] ? 1 : 0;
 }
@@ -92,9 +86,6 @@ ScalarValue scalar_where(ScalarBuilder& builder, Scalars x, DType) {
 
 // ---- notation ---------------------------------------------------------------------------------------------
 
-MathText math_where(Texts x, const Attrs&) {
-  return call("where", x);
-}
 MathText math_logical_and(Texts x, const Attrs&) {
   return infix(x[0], "and", x[1], kAnd);
 }
@@ -160,7 +151,7 @@ constinit const OpDef k_op_where = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_elements<ops::chosen>,
     .scalar = ops::scalar_where,
-    .math = ops::math_where,
+    .math = ops::called<"where">,
     .samples = ops::kWhereSamples,
 };
 

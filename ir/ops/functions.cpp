@@ -1,4 +1,4 @@
-// The elementary functions beyond those of ops/unary.cpp: trigonometric and hyperbolic ones, logarithms and powers of
+// The elementary functions beyond those of ops/unary.cpp: trigonometric and hyperbolic ones, logarithms and powers to
 // other bases, and rounding to whole numbers.
 #include <cmath>
 #include <numbers>
@@ -13,7 +13,7 @@ namespace {
 const Sample kSamples[] = {one(DType::f32, {}, -2, 2), one(DType::f32, {1}, -2, 2),
                            one(DType::f32, {17}, -2, 2), one(DType::f32, {3, 5}, -2, 2),
                            one(DType::f32, {64}, -6, 6)};
-// Between the ends of arcsine, and of a branch of the tangent.
+// Inside the domain of the arcsine and one branch of the tangent.
 const Sample kInnerSamples[] = {one(DType::f32, {}, -0.9, 0.9), one(DType::f32, {1}, -0.9, 0.9),
                                 one(DType::f32, {17}, -0.9, 0.9), one(DType::f32, {3, 5}, -0.9, 0.9)};
 const Sample kPositiveSamples[] = {one(DType::f32, {}, 0.1, 4), one(DType::f32, {1}, 0.1, 4),
@@ -65,7 +65,7 @@ Adjoints vjp_atan(const VjpContext& context) {
   return {v.b.div(v.g, v.b.add(number(v, 1), square(v, v.x[0])))};
 }
 
-// x / (x^2 + y^2) and -y / (x^2 + y^2); 0 at the origin, where there is no slope.
+// x / (x^2 + y^2) and -y / (x^2 + y^2); 0 at the origin, where atan2 has no derivative.
 Adjoints vjp_atan2(const VjpContext& context) {
   Vjp v(context);
   const Value y = v.x[0], x = v.x[1];
@@ -103,10 +103,6 @@ Adjoints vjp_log10(const VjpContext& context) {
   Vjp v(context);
   return {v.b.div(v.g, v.b.mul(v.x[0], number(v, std::numbers::ln10)))};
 }
-// Steps are flat.
-Adjoints vjp_flat(const VjpContext&) {
-  return {std::nullopt};
-}
 
 // ---- rounding ---------------------------------------------------------------------------------------------
 
@@ -133,250 +129,99 @@ ScalarValue scalar_rounded(ScalarBuilder& builder, Scalars x, DType result) {
 double angle(std::span<const double> yx) {
   return std::atan2(yx[0], yx[1]);
 }
-std::vector<DenseTensor> eval_atan2(std::span<const DenseTensor> x, const Attrs&,
-                                    std::span<const TensorType> types) {
-  return map_elements(x, types[0], angle);
-}
-ScalarValue scalar_of_pair(ScalarBuilder& builder, Scalars x, DType) {
-  return nnc::scalar_atan2(builder, x[0], x[1]);
+
+// ---- rows -------------------------------------------------------------------------------------------------
+
+// A function of one f32 operand with derivatives of every order.
+constexpr OpDef smooth(std::string_view name, std::string_view doc, VjpFn vjp, EvalFn eval, ScalarFn scalar,
+                       MathFn math, std::span<const Sample> samples) {
+  return {.name = name,
+          .doc = doc,
+          .arguments = "x",
+          .traits = kElementwise | kSmooth | kExpensive,
+          .attrs = NoAttrs{},
+          .infer = infer_f32,
+          .derivative = {vjp, {}},
+          .lower = kElementwiseRule,
+          .eval = eval,
+          .scalar = scalar,
+          .ulps = 1.0,
+          .math = math,
+          .samples = samples};
 }
 
-// ---- notation ---------------------------------------------------------------------------------------------
-
-#define NNC_CALLED(name)                                            \
-  MathText math_##name(std::span<const MathText> x, const Attrs&) { \
-    return call(#name, x);                                          \
-  }
-NNC_CALLED(sin)
-NNC_CALLED(cos)
-NNC_CALLED(tan)
-NNC_CALLED(asin)
-NNC_CALLED(acos)
-NNC_CALLED(atan)
-NNC_CALLED(sinh)
-NNC_CALLED(cosh)
-NNC_CALLED(exp2)
-NNC_CALLED(expm1)
-NNC_CALLED(log1p)
-NNC_CALLED(log2)
-NNC_CALLED(log10)
-NNC_CALLED(atan2)
-NNC_CALLED(floor)
-NNC_CALLED(ceil)
-NNC_CALLED(round)
-NNC_CALLED(trunc)
-#undef NNC_CALLED
+// A function that makes whole numbers of real ones and leaves integers as they are.
+constexpr OpDef rounding(std::string_view name, std::string_view doc, EvalFn eval, ScalarFn scalar,
+                         MathFn math) {
+  return {.name = name,
+          .doc = doc,
+          .arguments = "x",
+          .traits = kElementwise | kWhole,
+          .attrs = NoAttrs{},
+          .infer = infer_number,
+          .derivative = {vjp_flat, {}},
+          .lower = kElementwiseRule,
+          .eval = eval,
+          .scalar = scalar,
+          .math = math,
+          .samples = kRoundedSamples};
+}
 
 }  // namespace
 }  // namespace ops
 
-constinit const OpDef k_op_sin = {
-    .name = "sin",
-    .doc = "sin x, x in radians, however large.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_sin, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::sin>,
-    .scalar = ops::scalar_unary<nnc::scalar_sin>,
-    .ulps = 1.0,
-    .math = ops::math_sin,
-    .samples = ops::kSamples,
-};
+constinit const OpDef k_op_sin =
+    ops::smooth("sin", "sin x, x in radians, however large.", ops::vjp_sin, ops::eval_unary<std::sin>,
+                ops::scalar_unary<nnc::scalar_sin>, ops::called<"sin">, ops::kSamples);
 
-constinit const OpDef k_op_cos = {
-    .name = "cos",
-    .doc = "cos x, x in radians, however large.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_cos, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::cos>,
-    .scalar = ops::scalar_unary<nnc::scalar_cos>,
-    .ulps = 1.0,
-    .math = ops::math_cos,
-    .samples = ops::kSamples,
-};
+constinit const OpDef k_op_cos =
+    ops::smooth("cos", "cos x, x in radians, however large.", ops::vjp_cos, ops::eval_unary<std::cos>,
+                ops::scalar_unary<nnc::scalar_cos>, ops::called<"cos">, ops::kSamples);
 
-constinit const OpDef k_op_tan = {
-    .name = "tan",
-    .doc = "tan x, x in radians, however large.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_tan, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::tan>,
-    .scalar = ops::scalar_unary<nnc::scalar_tan>,
-    .ulps = 1.0,
-    .math = ops::math_tan,
-    .samples = ops::kInnerSamples,
-};
+constinit const OpDef k_op_tan =
+    ops::smooth("tan", "tan x, x in radians, however large.", ops::vjp_tan, ops::eval_unary<std::tan>,
+                ops::scalar_unary<nnc::scalar_tan>, ops::called<"tan">, ops::kInnerSamples);
 
-constinit const OpDef k_op_asin = {
-    .name = "asin",
-    .doc = "The angle from -pi/2 to pi/2 whose sine is x; NaN for |x| > 1.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_asin, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::asin>,
-    .scalar = ops::scalar_unary<nnc::scalar_asin>,
-    .ulps = 1.0,
-    .math = ops::math_asin,
-    .samples = ops::kInnerSamples,
-};
+constinit const OpDef k_op_asin = ops::smooth(
+    "asin", "The angle from -pi/2 to pi/2 whose sine is x; NaN for |x| > 1.", ops::vjp_asin,
+    ops::eval_unary<std::asin>, ops::scalar_unary<nnc::scalar_asin>, ops::called<"asin">, ops::kInnerSamples);
 
-constinit const OpDef k_op_acos = {
-    .name = "acos",
-    .doc = "The angle from 0 to pi whose cosine is x; NaN for |x| > 1.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_acos, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::acos>,
-    .scalar = ops::scalar_unary<nnc::scalar_acos>,
-    .ulps = 1.0,
-    .math = ops::math_acos,
-    .samples = ops::kInnerSamples,
-};
+constinit const OpDef k_op_acos = ops::smooth(
+    "acos", "The angle from 0 to pi whose cosine is x; NaN for |x| > 1.", ops::vjp_acos,
+    ops::eval_unary<std::acos>, ops::scalar_unary<nnc::scalar_acos>, ops::called<"acos">, ops::kInnerSamples);
 
-constinit const OpDef k_op_atan = {
-    .name = "atan",
-    .doc = "The angle between -pi/2 and pi/2 whose tangent is x.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_atan, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::atan>,
-    .scalar = ops::scalar_unary<nnc::scalar_atan>,
-    .ulps = 1.0,
-    .math = ops::math_atan,
-    .samples = ops::kSamples,
-};
+constinit const OpDef k_op_atan = ops::smooth(
+    "atan", "The angle between -pi/2 and pi/2 whose tangent is x.", ops::vjp_atan, ops::eval_unary<std::atan>,
+    ops::scalar_unary<nnc::scalar_atan>, ops::called<"atan">, ops::kSamples);
 
-constinit const OpDef k_op_sinh = {
-    .name = "sinh",
-    .doc = "(e^x - e^-x) / 2.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_sinh, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::sinh>,
-    .scalar = ops::scalar_unary<nnc::scalar_sinh>,
-    .ulps = 1.0,
-    .math = ops::math_sinh,
-    .samples = ops::kSamples,
-};
+constinit const OpDef k_op_sinh =
+    ops::smooth("sinh", "(e^x - e^-x) / 2.", ops::vjp_sinh, ops::eval_unary<std::sinh>,
+                ops::scalar_unary<nnc::scalar_sinh>, ops::called<"sinh">, ops::kSamples);
 
-constinit const OpDef k_op_cosh = {
-    .name = "cosh",
-    .doc = "(e^x + e^-x) / 2.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_cosh, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::cosh>,
-    .scalar = ops::scalar_unary<nnc::scalar_cosh>,
-    .ulps = 1.0,
-    .math = ops::math_cosh,
-    .samples = ops::kSamples,
-};
+constinit const OpDef k_op_cosh =
+    ops::smooth("cosh", "(e^x + e^-x) / 2.", ops::vjp_cosh, ops::eval_unary<std::cosh>,
+                ops::scalar_unary<nnc::scalar_cosh>, ops::called<"cosh">, ops::kSamples);
 
-constinit const OpDef k_op_exp2 = {
-    .name = "exp2",
-    .doc = "2 to the power x.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_exp2, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::exp2>,
-    .scalar = ops::scalar_unary<nnc::scalar_exp2>,
-    .ulps = 1.0,
-    .math = ops::math_exp2,
-    .samples = ops::kSamples,
-};
+constinit const OpDef k_op_exp2 =
+    ops::smooth("exp2", "2 to the power x.", ops::vjp_exp2, ops::eval_unary<std::exp2>,
+                ops::scalar_unary<nnc::scalar_exp2>, ops::called<"exp2">, ops::kSamples);
 
-constinit const OpDef k_op_expm1 = {
-    .name = "expm1",
-    .doc = "e^x - 1, precise where x is near 0.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_expm1, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::expm1>,
-    .scalar = ops::scalar_unary<nnc::scalar_expm1>,
-    .ulps = 1.0,
-    .math = ops::math_expm1,
-    .samples = ops::kSamples,
-};
+constinit const OpDef k_op_expm1 =
+    ops::smooth("expm1", "e^x - 1, precise where x is near 0.", ops::vjp_expm1, ops::eval_unary<std::expm1>,
+                ops::scalar_unary<nnc::scalar_expm1>, ops::called<"expm1">, ops::kSamples);
 
-constinit const OpDef k_op_log1p = {
-    .name = "log1p",
-    .doc = "log(1 + x), precise where x is near 0; -inf at -1, NaN below.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_log1p, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::log1p>,
-    .scalar = ops::scalar_unary<nnc::scalar_log1p>,
-    .ulps = 1.0,
-    .math = ops::math_log1p,
-    .samples = ops::kPositiveSamples,
-};
+constinit const OpDef k_op_log1p =
+    ops::smooth("log1p", "log(1 + x), precise where x is near 0; -inf at -1, NaN below.", ops::vjp_log1p,
+                ops::eval_unary<std::log1p>, ops::scalar_unary<nnc::scalar_log1p>, ops::called<"log1p">,
+                ops::kPositiveSamples);
 
-constinit const OpDef k_op_log2 = {
-    .name = "log2",
-    .doc = "The logarithm to base 2; -inf at 0, NaN below.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_log2, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::log2>,
-    .scalar = ops::scalar_unary<nnc::scalar_log2>,
-    .ulps = 1.0,
-    .math = ops::math_log2,
-    .samples = ops::kPositiveSamples,
-};
+constinit const OpDef k_op_log2 = ops::smooth(
+    "log2", "The logarithm to base 2; -inf at 0, NaN below.", ops::vjp_log2, ops::eval_unary<std::log2>,
+    ops::scalar_unary<nnc::scalar_log2>, ops::called<"log2">, ops::kPositiveSamples);
 
-constinit const OpDef k_op_log10 = {
-    .name = "log10",
-    .doc = "The logarithm to base 10; -inf at 0, NaN below.",
-    .arguments = "x",
-    .traits = kElementwise | kSmooth | kExpensive,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_f32,
-    .derivative = {ops::vjp_log10, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::log10>,
-    .scalar = ops::scalar_unary<nnc::scalar_log10>,
-    .ulps = 1.0,
-    .math = ops::math_log10,
-    .samples = ops::kPositiveSamples,
-};
+constinit const OpDef k_op_log10 = ops::smooth(
+    "log10", "The logarithm to base 10; -inf at 0, NaN below.", ops::vjp_log10, ops::eval_unary<std::log10>,
+    ops::scalar_unary<nnc::scalar_log10>, ops::called<"log10">, ops::kPositiveSamples);
 
 constinit const OpDef k_op_atan2 = {
     .name = "atan2",
@@ -386,76 +231,31 @@ constinit const OpDef k_op_atan2 = {
     .max_operands = 2,
     .traits = kElementwise | kSmooth | kExpensive,
     .attrs = NoAttrs{},
-    .infer = ops::infer_f32_pair,
+    .infer = ops::infer_f32,
     .derivative = {ops::vjp_atan2, {}},
     .lower = ops::kElementwiseRule,
-    .eval = ops::eval_atan2,
-    .scalar = ops::scalar_of_pair,
+    .eval = ops::eval_elements<ops::angle>,
+    .scalar = ops::scalar_binary<nnc::scalar_atan2>,
     .ulps = 1.0,
-    .math = ops::math_atan2,
+    .math = ops::called<"atan2">,
     .samples = ops::kPairSamples,
 };
 
-constinit const OpDef k_op_floor = {
-    .name = "floor",
-    .doc = "The greatest whole number that is not above x. Its gradient is 0 everywhere.",
-    .arguments = "x",
-    .traits = kElementwise | kWhole,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_number,
-    .derivative = {ops::vjp_flat, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::floor>,
-    .scalar = ops::scalar_rounded<ops::scalar_floor>,
-    .math = ops::math_floor,
-    .samples = ops::kRoundedSamples,
-};
+constinit const OpDef k_op_floor =
+    ops::rounding("floor", "The greatest whole number that is not above x. Its gradient is 0 everywhere.",
+                  ops::eval_unary<std::floor>, ops::scalar_rounded<ops::scalar_floor>, ops::called<"floor">);
 
-constinit const OpDef k_op_ceil = {
-    .name = "ceil",
-    .doc = "The least whole number that is not below x. Its gradient is 0 everywhere.",
-    .arguments = "x",
-    .traits = kElementwise | kWhole,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_number,
-    .derivative = {ops::vjp_flat, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::ceil>,
-    .scalar = ops::scalar_rounded<ops::scalar_ceil>,
-    .math = ops::math_ceil,
-    .samples = ops::kRoundedSamples,
-};
+constinit const OpDef k_op_ceil =
+    ops::rounding("ceil", "The least whole number that is not below x. Its gradient is 0 everywhere.",
+                  ops::eval_unary<std::ceil>, ops::scalar_rounded<ops::scalar_ceil>, ops::called<"ceil">);
 
-constinit const OpDef k_op_round = {
-    .name = "round",
-    .doc =
-        "The nearest whole number, of two the even one: 0.5 gives 0, 1.5 gives 2. Its gradient is 0 "
-        "everywhere.",
-    .arguments = "x",
-    .traits = kElementwise | kWhole,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_number,
-    .derivative = {ops::vjp_flat, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::nearbyint>,
-    .scalar = ops::scalar_rounded<ops::scalar_round>,
-    .math = ops::math_round,
-    .samples = ops::kRoundedSamples,
-};
+constinit const OpDef k_op_round = ops::rounding(
+    "round",
+    "The nearest whole number, of two the even one: 0.5 gives 0, 1.5 gives 2. Its gradient is 0 everywhere.",
+    ops::eval_unary<std::nearbyint>, ops::scalar_rounded<ops::scalar_round>, ops::called<"round">);
 
-constinit const OpDef k_op_trunc = {
-    .name = "trunc",
-    .doc = "x without its fraction. Its gradient is 0 everywhere.",
-    .arguments = "x",
-    .traits = kElementwise | kWhole,
-    .attrs = NoAttrs{},
-    .infer = ops::infer_number,
-    .derivative = {ops::vjp_flat, {}},
-    .lower = ops::kElementwiseRule,
-    .eval = ops::eval_unary<std::trunc>,
-    .scalar = ops::scalar_rounded<ops::scalar_trunc>,
-    .math = ops::math_trunc,
-    .samples = ops::kRoundedSamples,
-};
+constinit const OpDef k_op_trunc =
+    ops::rounding("trunc", "x without its fraction. Its gradient is 0 everywhere.",
+                  ops::eval_unary<std::trunc>, ops::scalar_rounded<ops::scalar_trunc>, ops::called<"trunc">);
 
 }  // namespace nnc

@@ -125,10 +125,6 @@ std::vector<DenseTensor> eval_softmax_xent(std::span<const DenseTensor> x, const
   return {std::move(loss), std::move(p)};
 }
 
-MathText math_softmax_xent(std::span<const MathText> x, const Attrs&) {
-  return call("cross_entropy", x);
-}
-
 const Sample kSoftmaxXentSamples[] = {
     {{{DType::f32, {4, 3}}, {DType::i32, {4}}}, NoAttrs{}, 0, 3},
     {{{DType::f32, {2, 20}}, {DType::i32, {2}}}, NoAttrs{}, 0, 20},
@@ -202,7 +198,7 @@ constinit const OpDef k_op_softmax_xent = {
     .derivative = no_gradient(ops::kMadeLater),
     .lower = ExpandRule{ops::expand_softmax_xent},
     .eval = ops::eval_softmax_xent,
-    .math = ops::math_softmax_xent,
+    .math = ops::called<"cross_entropy">,
     .samples = ops::kSoftmaxXentSamples,
 };
 

@@ -36,10 +36,6 @@ std::vector<DenseTensor> eval_same(std::span<const DenseTensor> x, const Attrs&,
   return {x[0]};
 }
 
-MathText math_detach(std::span<const MathText> x, const Attrs&) {
-  return call("detach", x);
-}
-
 const Sample kDetachSamples[] = {{{{DType::f32, {3, 4}}}, NoAttrs{}}};
 
 }  // namespace
@@ -68,7 +64,7 @@ constinit const OpDef k_op_detach = {
     .derivative = no_gradient("detached"),
     .lower = ElementRule{ops::same_element},
     .eval = ops::eval_same,
-    .math = ops::math_detach,
+    .math = ops::called<"detach">,
     .samples = ops::kDetachSamples,
 };
 

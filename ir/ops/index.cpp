@@ -57,10 +57,6 @@ std::vector<DenseTensor> eval_pick(std::span<const DenseTensor> x, const Attrs&,
   })};
 }
 
-MathText math_pick(std::span<const MathText> x, const Attrs&) {
-  return call("pick", x);
-}
-
 const Sample kPickSamples[] = {
     {{{DType::f32, {4, 3}}, {DType::i32, {4}}}, NoAttrs{}, 0, 3},
     {{{DType::f32, {5}}, {DType::i64, {}}}, NoAttrs{}, 0, 5},
@@ -96,10 +92,6 @@ std::vector<DenseTensor> eval_one_hot(std::span<const DenseTensor> x, const Attr
   })};
 }
 
-MathText math_one_hot(std::span<const MathText> x, const Attrs&) {
-  return call("one_hot", x);
-}
-
 const Sample kOneHotSamples[] = {
     {{{DType::i32, {4}}}, ClassesAttrs{3}, 0, 3},
     {{{DType::i64, {}}}, ClassesAttrs{5}, 0, 5},
@@ -120,7 +112,7 @@ constinit const OpDef k_op_pick = {
     .derivative = {ops::vjp_pick, {}},
     .lower = ElementRule{ops::element_pick},
     .eval = ops::eval_pick,
-    .math = ops::math_pick,
+    .math = ops::called<"pick">,
     .samples = ops::kPickSamples,
 };
 
@@ -133,7 +125,7 @@ constinit const OpDef k_op_one_hot = {
     .derivative = no_gradient("its operand is an index"),
     .lower = ElementRule{ops::element_one_hot},
     .eval = ops::eval_one_hot,
-    .math = ops::math_one_hot,
+    .math = ops::called<"one_hot">,
     .samples = ops::kOneHotSamples,
 };
 

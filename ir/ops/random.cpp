@@ -77,10 +77,6 @@ std::vector<DenseTensor> eval_random_bits(std::span<const DenseTensor> x, const 
   })};
 }
 
-MathText math_random_bits(std::span<const MathText> x, const Attrs&) {
-  return call("random_bits", x);
-}
-
 const Sample kRandomBitsSamples[] = {
     {{{DType::i64, {9}}, {DType::i64, {9}}, {DType::i64, {9}}, {DType::i64, {9}}, {DType::i64, {9}}},
      NoAttrs{},
@@ -141,10 +137,6 @@ double erfinv(double x) {
 std::vector<DenseTensor> eval_erfinv(std::span<const DenseTensor> x, const Attrs&,
                                      std::span<const TensorType> types) {
   return map_elements(x, types[0], [](std::span<const double> e) { return erfinv(e[0]); });
-}
-
-MathText math_erfinv(std::span<const MathText> x, const Attrs&) {
-  return call("erfinv", x);
 }
 
 const Sample kErfinvSamples[] = {{{{DType::f32, {3, 5}}}, NoAttrs{}, -0.9, 0.9}};
@@ -278,7 +270,7 @@ constinit const OpDef k_op_random_bits = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_random_bits,
     .scalar = ops::scalar_random_bits,
-    .math = ops::math_random_bits,
+    .math = ops::called<"random_bits">,
     .samples = ops::kRandomBitsSamples,
 };
 
@@ -293,7 +285,7 @@ constinit const OpDef k_op_erfinv = {
     .eval = ops::eval_erfinv,
     .scalar = ops::scalar_erfinv,
     .ulps = 4.0,
-    .math = ops::math_erfinv,
+    .math = ops::called<"erfinv">,
     .samples = ops::kErfinvSamples,
 };
 

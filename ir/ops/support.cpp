@@ -36,11 +36,6 @@ Inferred infer_same(std::span<const TensorType> operands, bool allowed, std::str
 }  // namespace
 
 Inferred infer_f32(std::span<const TensorType> operands, const Attrs&) {
-  if (operands[0].dtype != DType::f32) return failed("takes f32, found " + to_string(operands[0]));
-  return typed(operands[0]);
-}
-
-Inferred infer_f32_pair(std::span<const TensorType> operands, const Attrs&) {
   return infer_same(operands, operands[0].dtype == DType::f32, "f32");
 }
 
@@ -89,6 +84,10 @@ Vjp::Vjp(const VjpContext& context) : b(context.builder), y{context.node, 0} {
   for (const Value& operand : x) in.push_back(graph.type(operand));
   out = node.types[0];
   attrs = node.attrs;
+}
+
+Adjoints vjp_flat(const VjpContext& context) {
+  return Adjoints(context.builder.graph().nodes[context.node].operands.size());
 }
 
 // ---- lowering ---------------------------------------------------------------------------------------------
@@ -186,7 +185,7 @@ std::vector<DenseTensor> map_elements(std::span<const DenseTensor> operands, con
 double wrapped(DType dtype, uint64_t bits) {
   switch (dtype) {
     case DType::i32:
-      return static_cast<int32_t>(static_cast<uint32_t>(bits));
+      return static_cast<int32_t>(bits);
     case DType::u8:
       return static_cast<uint8_t>(bits);
     default:

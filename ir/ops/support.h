@@ -7,6 +7,7 @@
 // them earlier.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <initializer_list>
 #include <optional>
@@ -40,11 +41,8 @@ std::string list_types(std::span<const TensorType> types);
 // "the operands differ: f32[2, 3] and f32[3]" if they are not all of one type; else empty.
 std::string same_types(std::span<const TensorType> operands);
 
-// One f32 operand, whose type is the result's.
+// All operands of one type, which is the result's: f32 only; floats; floats, i32 and i64; bool only.
 Inferred infer_f32(std::span<const TensorType> operands, const Attrs& attrs);
-// Two of them.
-Inferred infer_f32_pair(std::span<const TensorType> operands, const Attrs& attrs);
-// All operands of one type, which is the result's: floats only; floats, i32 and i64; bool only.
 Inferred infer_float(std::span<const TensorType> operands, const Attrs& attrs);
 Inferred infer_number(std::span<const TensorType> operands, const Attrs& attrs);
 Inferred infer_logical(std::span<const TensorType> operands, const Attrs& attrs);
@@ -74,6 +72,9 @@ struct Vjp {
   TensorType out;              // result 0's type
   Attrs attrs;
 };
+
+// Of an op that is constant between its steps: no adjoint for any operand.
+Adjoints vjp_flat(const VjpContext& context);
 
 // ---- lowering ---------------------------------------------------------------------------------------------
 
@@ -114,8 +115,14 @@ DenseTensor generate(const TensorType& type, const std::function<double(int64_t)
 // Applies f to the elements of the operands at each position.
 std::vector<DenseTensor> map_elements(std::span<const DenseTensor> operands, const TensorType& type,
                                       double (*f)(std::span<const double>));
-// The low bits, as the integer of that dtype that they are.
+// The integer of that dtype that the low bits represent.
 double wrapped(DType dtype, uint64_t bits);
+// The eval of an elementwise op: `f` of the operands' elements at each position.
+template <double (*f)(std::span<const double>)>
+std::vector<DenseTensor> eval_elements(std::span<const DenseTensor> x, const Attrs&,
+                                       std::span<const TensorType> types) {
+  return map_elements(x, types[0], f);
+}
 // The eval of an op of one operand: `f` at each element; integers wrap.
 template <double (*f)(double)>
 std::vector<DenseTensor> eval_unary(std::span<const DenseTensor> x, const Attrs&,
@@ -140,10 +147,14 @@ ScalarValue primitive(ScalarBuilder& builder, Scalars x, DType) {
   return (builder.*operation)(x[0], x[1]);
 }
 
-// The ScalarFn of an op of one operand.
+// The ScalarFn of an op of one operand, or of two.
 template <ScalarValue (*f)(ScalarBuilder&, ScalarValue)>
 ScalarValue scalar_unary(ScalarBuilder& builder, Scalars x, DType) {
   return f(builder, x[0]);
+}
+template <ScalarValue (*f)(ScalarBuilder&, ScalarValue, ScalarValue)>
+ScalarValue scalar_binary(ScalarBuilder& builder, Scalars x, DType) {
+  return f(builder, x[0], x[1]);
 }
 
 // ---- notation ---------------------------------------------------------------------------------------------
@@ -158,6 +169,17 @@ std::string at_least(const MathText& operand, int precedence);
 MathText infix(const MathText& a, std::string_view sign, const MathText& b, int precedence);
 MathText call(std::string_view function, std::span<const MathText> operands);
 MathText call(std::string_view function, std::initializer_list<std::string> arguments);
+
+// The MathFn of an op that is written as a call: called<"exp">.
+template <size_t size>
+struct Literal {
+  consteval Literal(const char (&characters)[size]) { std::copy_n(characters, size, text); }
+  char text[size];
+};
+template <Literal function>
+MathText called(std::span<const MathText> x, const Attrs&) {
+  return call(function.text, x);
+}
 
 // ---- samples ----------------------------------------------------------------------------------------------
 

@@ -97,10 +97,6 @@ Adjoints vjp_abs(const VjpContext& context) {
   return {v.b.mul(v.g, v.b.make(Op::sign, {v.x[0]}))};
 }
 
-Adjoints vjp_sign(const VjpContext&) {
-  return {std::nullopt};
-}
-
 Adjoints vjp_cast(const VjpContext& context) {
   Vjp v(context);
   if (!is_float(v.in[0].dtype) || !is_float(v.out.dtype)) return {std::nullopt};
@@ -186,33 +182,6 @@ ScalarValue scalar_sign(ScalarBuilder& builder, Scalars x, DType result) {
 MathText math_neg(std::span<const MathText> x, const Attrs&) {
   return {"-" + at_least(x[0], kUnary + 1), kUnary};
 }
-MathText math_exp(std::span<const MathText> x, const Attrs&) {
-  return call("exp", x);
-}
-MathText math_log(std::span<const MathText> x, const Attrs&) {
-  return call("log", x);
-}
-MathText math_sqrt(std::span<const MathText> x, const Attrs&) {
-  return call("sqrt", x);
-}
-MathText math_tanh(std::span<const MathText> x, const Attrs&) {
-  return call("tanh", x);
-}
-MathText math_erf(std::span<const MathText> x, const Attrs&) {
-  return call("erf", x);
-}
-MathText math_sigmoid(std::span<const MathText> x, const Attrs&) {
-  return call("sigmoid", x);
-}
-MathText math_softplus(std::span<const MathText> x, const Attrs&) {
-  return call("softplus", x);
-}
-MathText math_abs(std::span<const MathText> x, const Attrs&) {
-  return call("abs", x);
-}
-MathText math_sign(std::span<const MathText> x, const Attrs&) {
-  return call("sign", x);
-}
 MathText math_logical_not(std::span<const MathText> x, const Attrs&) {
   return {"not " + at_least(x[0], kNot), kNot};
 }
@@ -253,7 +222,7 @@ constinit const OpDef k_op_exp = {
     .eval = ops::eval_unary<std::exp>,
     .scalar = ops::scalar_unary<nnc::scalar_exp>,
     .ulps = 1.0,
-    .math = ops::math_exp,
+    .math = ops::called<"exp">,
     .samples = ops::kExpSamples,
 };
 
@@ -269,7 +238,7 @@ constinit const OpDef k_op_log = {
     .eval = ops::eval_unary<std::log>,
     .scalar = ops::scalar_unary<nnc::scalar_log>,
     .ulps = 1.0,
-    .math = ops::math_log,
+    .math = ops::called<"log">,
     .samples = ops::kPositiveSamples,
 };
 
@@ -284,7 +253,7 @@ constinit const OpDef k_op_sqrt = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_unary<std::sqrt>,
     .scalar = ops::scalar_sqrt,
-    .math = ops::math_sqrt,
+    .math = ops::called<"sqrt">,
     .samples = ops::kPositiveSamples,
 };
 
@@ -300,7 +269,7 @@ constinit const OpDef k_op_tanh = {
     .eval = ops::eval_unary<std::tanh>,
     .scalar = ops::scalar_unary<nnc::scalar_tanh>,
     .ulps = 2.5,
-    .math = ops::math_tanh,
+    .math = ops::called<"tanh">,
     .samples = ops::kF32Samples,
 };
 
@@ -316,7 +285,7 @@ constinit const OpDef k_op_erf = {
     .eval = ops::eval_unary<std::erf>,
     .scalar = ops::scalar_unary<nnc::scalar_erf>,
     .ulps = 2.0,
-    .math = ops::math_erf,
+    .math = ops::called<"erf">,
     .samples = ops::kF32Samples,
 };
 
@@ -332,7 +301,7 @@ constinit const OpDef k_op_sigmoid = {
     .eval = ops::eval_unary<ops::sigmoid>,
     .scalar = ops::scalar_unary<nnc::scalar_sigmoid>,
     .ulps = 2.5,
-    .math = ops::math_sigmoid,
+    .math = ops::called<"sigmoid">,
     .samples = ops::kF32Samples,
 };
 
@@ -348,7 +317,7 @@ constinit const OpDef k_op_softplus = {
     .eval = ops::eval_unary<ops::softplus>,
     .scalar = ops::scalar_unary<nnc::scalar_softplus>,
     .ulps = 2.0,
-    .math = ops::math_softplus,
+    .math = ops::called<"softplus">,
     .samples = ops::kF32Samples,
 };
 
@@ -363,7 +332,7 @@ constinit const OpDef k_op_abs = {
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_unary<std::fabs>,
     .scalar = ops::scalar_abs,
-    .math = ops::math_abs,
+    .math = ops::called<"abs">,
     .samples = ops::kNumberSamples,
 };
 
@@ -374,11 +343,11 @@ constinit const OpDef k_op_sign = {
     .traits = kElementwise,
     .attrs = NoAttrs{},
     .infer = ops::infer_number,
-    .derivative = {ops::vjp_sign, {}},
+    .derivative = {ops::vjp_flat, {}},
     .lower = ops::kElementwiseRule,
     .eval = ops::eval_unary<ops::sign>,
     .scalar = ops::scalar_sign,
-    .math = ops::math_sign,
+    .math = ops::called<"sign">,
     .samples = ops::kNumberSamples,
 };
 
