@@ -125,7 +125,7 @@ class Verifier {
       std::ranges::sort(axes);
       const auto rank = static_cast<int64_t>(shape.size());
       if (!axes.empty() && axes != ops::first_axes(rank)) {
-        fault(id, fmt::format("{}: the layout {} is no order of the axes of {}", name,
+        fault(id, fmt::format("{}: the layout {} is not an order of the axes of {}", name,
                               to_string(layout.order), type_text(n.types[i])));
         continue;
       }
@@ -143,7 +143,7 @@ class Verifier {
     for (const NodeId id : graph_.inputs) {
       if (!graph_.nodes.contains(id) || graph_.nodes[id].op != Op::input ||
           !std::holds_alternative<InputAttrs>(graph_.nodes[id].attrs)) {
-        fault({}, fmt::format("{} is listed as an input and is none", names_.of(id)));
+        fault({}, fmt::format("{} is listed as an input and is not one", names_.of(id)));
         continue;
       }
       if (!listed.insert(id.index).second)
@@ -174,8 +174,8 @@ class Verifier {
           graph_.nodes.contains(input) ? std::get_if<InputAttrs>(&graph_.nodes[input].attrs) : nullptr;
       if (attrs == nullptr || graph_.nodes[input].op != Op::input ||
           (attrs->role != Role::param && attrs->role != Role::state)) {
-        fault({},
-              fmt::format("the output {} replaces {}, which is no param or state", name, names_.of(input)));
+        fault({}, fmt::format("the output {} replaces {}, which is neither a param nor a state", name,
+                              names_.of(input)));
         continue;
       }
       if (!replaced.insert(input.index).second)
@@ -188,36 +188,29 @@ class Verifier {
   }
 
   void groups() {  // V7
-    // By node: the groups whose results it reads, also through nodes that belong to none and are computed in place.
-    std::vector<std::set<uint32_t>> behind(graph_.nodes.size());
-    std::map<uint32_t, std::set<uint32_t>> reads;  // what each group needs
+    // By node: the groups that it reads, directly or through nodes without a group, which are computed where they are read.
+    std::vector<std::set<uint32_t>> read(graph_.nodes.size());
+    std::map<uint32_t, std::set<uint32_t>> needs;  // by group: the groups that must run before it
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& n = graph_.nodes[NodeId{i}];
       for (const Value operand : n.operands) {
-        const uint32_t group = graph_.node(operand).group;
-        if (group != kNoGroup)
-          behind[i].insert(group);
+        if (const uint32_t group = graph_.node(operand).group; group != kNoGroup)
+          read[i].insert(group);
         else
-          behind[i].insert(behind[operand.node.index].begin(), behind[operand.node.index].end());
+          read[i].insert(read[operand.node.index].begin(), read[operand.node.index].end());
       }
       if (n.group == kNoGroup) continue;
-      std::set<uint32_t>& needs = reads[n.group];
-      needs.insert(behind[i].begin(), behind[i].end());
-      needs.erase(n.group);
+      std::set<uint32_t>& of_group = needs[n.group];
+      of_group.insert(read[i].begin(), read[i].end());
+      of_group.erase(n.group);
     }
-    // Whatever can run, runs; what is left waits for itself.
-    for (bool any = true; any;) {
-      any = false;
-      for (auto at = reads.begin(); at != reads.end();) {
-        std::erase_if(at->second, [&](uint32_t from) { return !reads.contains(from); });
-        const bool runs = at->second.empty();
-        any |= runs;
-        at = runs ? reads.erase(at) : std::next(at);
-      }
-    }
-    for (const auto& [group, needs] : reads)
-      fault({},
-            fmt::format("the kernel of group {} waits for itself, through group {}", group, *needs.begin()));
+    // Take away what can run, again and again: only cycles and what depends on them is left.
+    const auto is_left = [&](uint32_t group) { return needs.contains(group); };
+    const auto can_run = [&](const auto& group) { return std::ranges::none_of(group.second, is_left); };
+    while (std::erase_if(needs, can_run) > 0) continue;
+    for (const auto& [group, before] : needs)
+      fault({}, fmt::format("group {} needs group {}, in a cycle or after one", group,
+                            *std::ranges::find_if(before, is_left)));
   }
 
   const Graph& graph_;

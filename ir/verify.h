@@ -14,7 +14,7 @@ namespace nnc {
 //   V4 inputs are listed once, have distinct names; outputs have distinct names
 //   V5 an output that replaces an input has its type, and no input is replaced twice
 //   V6 layouts, where given, are one per result and permutations of the axes, with pitch 0 or >= the innermost extent
-//   V7 groups, where given, do not need each other in a circle: kernels run one after the other
+//   V7 groups, where given, do not depend on each other in a cycle: kernels run one after the other
 std::vector<std::string> verify(const Graph& graph);
 
 // Reads what print() writes. Errors are reported with their place in the text; the result is verified.

@@ -68,7 +68,7 @@ TEST_CASE("V4: names and lists of inputs and outputs") {
   CHECK(verify(graph) == Faults{"two inputs are named w"});
   graph = sound();
   graph.inputs.push_back(NodeId{2});
-  CHECK(verify(graph) == Faults{"%0 is listed as an input and is none"});
+  CHECK(verify(graph) == Faults{"%0 is listed as an input and is not one"});
   graph = sound();
   graph.outputs[0].name = "w";
   CHECK(verify(graph) == Faults{"two outputs are named w"});
@@ -83,7 +83,7 @@ TEST_CASE("V5: what replaces an input has its type, and does so once") {
   CHECK(verify(graph) == Faults{"%1, f32[2], cannot replace w, f32[2,3]"});
   graph = sound();
   graph.outputs[1].replaces = NodeId{0};
-  CHECK(verify(graph) == Faults{"the output w replaces x, which is no param or state"});
+  CHECK(verify(graph) == Faults{"the output w replaces x, which is neither a param nor a state"});
   graph = sound();
   graph.outputs.push_back({"again", graph.outputs[1].value, NodeId{1}});
   CHECK(verify(graph) == Faults{"w is replaced twice"});
@@ -96,12 +96,12 @@ TEST_CASE("V6: layouts are orders of the axes with room for a row") {
   graph.nodes[NodeId{2}].layouts = {{{1, 0}, 1}};
   CHECK(verify(graph) == Faults{"%0: the pitch 1 is too small for f32[2,3]"});
   graph.nodes[NodeId{2}].layouts = {{{1, 1}, 0}};
-  CHECK(verify(graph) == Faults{"%0: the layout [1, 1] is no order of the axes of f32[2,3]"});
+  CHECK(verify(graph) == Faults{"%0: the layout [1, 1] is not an order of the axes of f32[2,3]"});
   graph.nodes[NodeId{2}].layouts = {{}, {}};
   CHECK(verify(graph) == Faults{"%0: 2 layouts for 1 results"});
 }
 
-TEST_CASE("V7: groups do not need each other in a circle") {
+TEST_CASE("V7: groups do not depend on each other in a cycle") {
   Graph graph = read(R"(graph @g(x: f32[4]) {
   %0 = exp x : f32[4] in 0
   %1 = log %0 : f32[4] in 1
@@ -112,8 +112,8 @@ TEST_CASE("V7: groups do not need each other in a circle") {
 )");
   CHECK(verify(graph) == Faults());
   graph.nodes[NodeId{4}].group = 0;  // reads group 1, through a node that it computes itself
-  CHECK(verify(graph) == Faults{"the kernel of group 0 waits for itself, through group 1",
-                                "the kernel of group 1 waits for itself, through group 0"});
+  CHECK(verify(graph) == Faults{"group 0 needs group 1, in a cycle or after one",
+                                "group 1 needs group 0, in a cycle or after one"});
 }
 
 }  // namespace
