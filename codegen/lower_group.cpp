@@ -252,12 +252,10 @@ class GroupLowering {
     const Value value{id, 0};
     const ExprId result = k_.result(node.types[0].dtype, has_index ? 1 : 0);
     const std::vector<Index> out = indices(statement.axes);
-    const bool stored_now = is_stored(value) && !overwrites(value);
-    if (stored_now) {
+    if (is_stored(value) && !overwrites(value)) {
       statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), out, result});
       written_.insert(value);
-    }
-    if (!stored_now && (uses_[value] > 0 || is_stored(value))) {
+    } else if (uses_[value] > 0 || is_stored(value)) {
       const BufferId local = add_local(value);
       statement.stores.push_back({local, out, result});
       local_of_[value] = local;

@@ -5,8 +5,8 @@
 //  - rows: reductions and elementwise work that all leave the same leading axes (the domain) alone, so that
 //    one task can compute a row of everything without another task's results.
 // Broadcasts, slices and other views, and values that depend on inputs and constants only, belong to no
-// group unless they have to lie in memory: whoever reads them computes them again. So do cheap values that only other groups read (a mask h >
-// 0), if they read one stored value.
+// group unless they have to lie in memory: each reader computes them again. The same holds for cheap values that
+// only other groups read (a mask h > 0), if they read one stored value.
 //   %0 = matmul x, w {transpose_b} : f32[128, 10]          in 0
 //   %1 = broadcast b {shape=[128, 10], axes=[1]} : f32[128, 10]
 //   %2 = add %0, %1 : f32[128, 10]                         in 0
@@ -61,9 +61,8 @@ class Grouping {
  private:
   std::vector<Read> reads(NodeId id) const { return reads_of(g_, id); }
 
-  // What leaves the graph, and what a contraction reads. Known before the first group, because a node's group is
-  // decided when its turn comes and only there: so `before` holds every group that is read, and groups cannot come
-  // to need each other in a circle.
+  // What leaves the graph, and what a contraction reads. Found before the first group is formed, so that every node gets
+  // its group, or none, in its turn: then `before` holds every group that is read, and no cycle of groups can form.
   void find_needed_in_memory() {
     in_memory_.assign(g_.nodes.size(), 0);
     for (const Output& output : g_.outputs) in_memory_[output.value.node.index] = 1;
@@ -72,7 +71,7 @@ class Grouping {
         for (Value operand : node.operands) in_memory_[stored_behind(operand).node.index] = 1;
   }
 
-  // A contraction reads its operands with plain subscripts, which these ops leave plain: anything else is stored.
+  // What a contraction needs in memory to read this operand: it reads with plain subscripts, which these ops leave plain.
   Value stored_behind(Value operand) const {
     for (;;) {
       const Node& node = g_.node(operand);
@@ -216,18 +215,16 @@ class Grouping {
       for (const Read& read : reads(id))
         if (g_.node(read.value).group != kNoGroup) stored.insert(read.value);
       if (stored.size() > 1) continue;
-      // Contractions read stored operands only.
-      const bool feeds_contraction = std::any_of(users[i].begin(), users[i].end(), [&](NodeId user) {
-        return std::holds_alternative<ContractRule>(op_def(g_.nodes[user].op).lower) ||
-               is_free(g_.nodes[user]);
-      });
-      if (!feeds_contraction) node.group = kNoGroup;
+      // A view may repeat what it reads, and is itself computed again by each of its readers.
+      const bool is_viewed =
+          std::any_of(users[i].begin(), users[i].end(), [&](NodeId user) { return is_free(g_.nodes[user]); });
+      if (!is_viewed) node.group = kNoGroup;
     }
   }
 
   Graph g_;
   std::vector<Group> groups_;
-  std::vector<char> in_memory_;  // by node: its group stores it
+  std::vector<char> in_memory_;  // by node: it has to lie in memory
 };
 
 // Every output gets a node of its own that a kernel can write: inputs, constants and views are copied.
