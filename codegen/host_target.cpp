@@ -1,5 +1,5 @@
-// What the processor is: instruction sets and caches as it says itself, the width of its multiply-add units as
-// measured, since processors with the same instructions differ in it and no instruction tells.
+// What the processor is: instruction sets and caches as the system reports them, the width of its multiply-add units as
+// measured, since processors with the same instructions differ in it and none reports it.
 #include "codegen/host_target.h"
 
 #include <llvm/ADT/StringMap.h>
@@ -33,11 +33,13 @@ void multiply_adds_512(int64_t rounds) {
   NNC_MULTIPLY_ADDS("zmm");
 }
 
-// Whether multiply-adds of 512 bits take twice as long as those of 256. The shortest of several turns each: what
-// disturbs the machine only makes one longer.
+#undef NNC_MULTIPLY_ADDS
+
+// Whether multiply-adds of 512 bits take twice as long as those of 256. The shortest of several runs of each counts: other
+// load on the machine can only make a run longer.
 bool are_units_split() {
   constexpr int64_t kRounds = 1000;
-  constexpr int kTurns = 16;
+  constexpr int kRuns = 16;
   const auto shorter = [](double best, void (*run)(int64_t)) {
     const auto start = std::chrono::steady_clock::now();
     run(kRounds);
@@ -45,28 +47,27 @@ bool are_units_split() {
   };
   double half = std::numeric_limits<double>::infinity();
   double whole = half;
-  for (int i = 0; i < kTurns; ++i) {
+  for (int i = 0; i < kRuns; ++i) {
     half = shorter(half, multiply_adds_256);
     whole = shorter(whole, multiply_adds_512);
   }
   return whole > 1.5 * half;
 }
 
-// 256 or 512. Measured by the first process on a machine; the others follow it, so that they find its machine code.
+// 256 or 512. Measured once per cache: later processes use the same number, so that they find the same machine code.
 int unit_bits(const Target& target, const CodegenOptions& options) {
   const auto measured = [] { return are_units_split() ? 256 : 512; };
   if (!options.use_cache) return measured();
   const ObjectCache cache(options.cache_directory);
   const std::string key =
       content_hash("bits of a multiply-add unit of " + target.cpu + " " + std::to_string(target.l2_bytes));
-  const std::string wide = "512";
-  const std::string narrow = "256";
   if (const std::optional<Object> known = cache.load(key)) {
-    const std::string text(known->begin(), known->end());
-    if (text == wide || text == narrow) return text == wide ? 512 : 256;
+    const std::string_view text(known->data(), known->size());
+    if (text == "256") return 256;
+    if (text == "512") return 512;
   }
   const int bits = measured();
-  const std::string& text = bits == 512 ? wide : narrow;
+  const std::string text = std::to_string(bits);
   cache.store(key, Object(text.begin(), text.end()));
   return bits;
 }
