@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -14,9 +15,10 @@ namespace {
 
 thread_local WorkingOn* innermost = nullptr;
 
-constexpr char kPlea[] = "This is a bug in nnc, not in your model; please report it with the command you ran";
+constexpr char kRequest[] =
+    "This is a bug in nnc, not in your model; please report it with the command you ran";
 
-// Beside other files that may be deleted at any time; numbered by process, so that two runs do not meet.
+// In the folder of temporary files; numbered by process, so that two runs do not write the same file.
 std::string report_path(const std::string& extension) {
   std::error_code error;
   std::filesystem::path folder = std::filesystem::temp_directory_path(error);
@@ -45,7 +47,7 @@ void report_work() {
   const WorkingOn* work =
       std::exchange(innermost, nullptr);  // a second failure, while reporting, reports nothing
   if (work == nullptr) {
-    std::fprintf(stderr, "%s.\n", kPlea);
+    std::fprintf(stderr, "%s.\n", kRequest);
     return;
   }
   std::fprintf(stderr, "It happened in %s.\n", work->what_.c_str());
@@ -54,9 +56,9 @@ void report_work() {
   std::FILE* file = std::fopen(path.c_str(), "w");
   const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
   if (file != nullptr && std::fclose(file) == 0 && written)
-    std::fprintf(stderr, "%s and the file %s, which holds what it worked on.\n", kPlea, path.c_str());
+    std::fprintf(stderr, "%s and the file %s, which holds what it worked on.\n", kRequest, path.c_str());
   else
-    std::fprintf(stderr, "%s.\n", kPlea);
+    std::fprintf(stderr, "%s.\n", kRequest);
 }
 
 void check_failed(const char* condition, const char* file, int line, const std::string& message) {
@@ -76,21 +78,20 @@ namespace {
 
 constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
-// The message alone is sure to come out. What follows allocates, which a broken heap may not survive: then the
-// second signal ends the process where it is.
+// Only the first line is sure to be printed. What follows allocates, which a corrupt heap may not survive: the second
+// signal then ends the process at once.
 void on_crash(int signal) {
   for (int other : kCrashes) std::signal(other, [](int) { std::_Exit(1); });
   sigset_t crashes;
   sigemptyset(&crashes);
   for (int other : kCrashes) sigaddset(&crashes, other);
   sigprocmask(SIG_UNBLOCK, &crashes, nullptr);
-  const char* what = signal == SIGSEGV   ? "nnc: internal error: memory that is not there was used\n"
-                     : signal == SIGBUS  ? "nnc: internal error: memory could not be read\n"
-                     : signal == SIGABRT ? "nnc: internal error: a library gave up\n"
-                                         : "nnc: internal error: an instruction could not be run\n";
-  size_t size = 0;
-  while (what[size] != '\0') ++size;
-  if (::write(STDERR_FILENO, what, size) < 0) std::_Exit(1);
+  const char* what = signal == SIGSEGV   ? "nnc: internal error: segmentation fault\n"
+                     : signal == SIGBUS  ? "nnc: internal error: bus error\n"
+                     : signal == SIGABRT ? "nnc: internal error: aborted\n"
+                     : signal == SIGFPE  ? "nnc: internal error: arithmetic exception\n"
+                                         : "nnc: internal error: illegal instruction\n";
+  if (::write(STDERR_FILENO, what, std::strlen(what)) < 0) std::_Exit(1);
   report_work();
   std::_Exit(1);
 }

@@ -7,8 +7,8 @@
 
 namespace nnc {
 
-// While one of these lives, an internal error on this thread names `what` ("the pass simplify on @train") and
-// writes `text()` to a file with this extension (".nnir"). The innermost one counts.
+// While one of these lives, an internal error on its thread names `what` ("the pass simplify on @train") and writes
+// `text()` to a file with this extension (".nnir"). Of nested ones the innermost is reported.
 class WorkingOn {
  public:
   WorkingOn(std::string what, std::string extension, std::function<std::string()> text);
@@ -24,7 +24,7 @@ class WorkingOn {
   WorkingOn* around_;
 };
 
-// Prints the failed condition, where it stands and `message`, then what was being worked on, and exits with 1.
+// Prints the failed condition, its place and `message`, then what was being worked on, and exits with 1.
 [[noreturn]] void check_failed(const char* condition, const char* file, int line, const std::string& message);
 
 // Makes a crash (a signal that would end the process with a core dump) end in the same kind of report and exit code.
