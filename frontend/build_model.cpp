@@ -118,30 +118,21 @@ struct Building {
   void evaluate(Elaborator& e) {
     const size_t errors = diagnostics.error_count();
     std::vector<MetricGoal> goals;
-    Frame frame;
-    frame.scope = e.root->scope;
-    frame.self = e.root;
     const Elaborator::Loss loss = e.run_losses();
     if (loss.total) {
       add_loss_outputs(e, loss);
       const std::vector<const ast::Goal*> losses = e.goals(ast::GoalKind::loss);
       goals.push_back({"loss", losses[0]->name ? losses[0]->name->span : losses[0]->keyword});
       for (const ast::Goal* goal : losses) {
-        if (goal->name) goals.push_back({"loss " + goal->name->text, goal->name->span});
+        if (goal->name) goals.push_back({goal_text(*goal), goal->name->span});
       }
     }
     for (const ast::Goal* goal : e.goals(ast::GoalKind::metric)) {
-      const std::string name = goal_name(*goal);
-      const std::string what = goal->name ? "metric " + name : name;
-      model.metrics.push_back(name);
-      const Datum value = e.run_goal(*goal);
-      const Span span = body_span(goal->body);
-      const std::optional<Tensor> scalar = e.as_scalar(value, what, span, false, frame);
-      const std::optional<Tensor> real =
-          scalar ? e.cast_to(*scalar, DType::f32, Site{frame, span}) : std::nullopt;
-      if (!real) continue;
-      e.builder.output(name, real->value);
-      goals.push_back({what, goal->name ? goal->name->span : goal->keyword});
+      model.metrics.push_back(goal_name(*goal));
+      const std::optional<Tensor> metric = e.run_metric(*goal);
+      if (!metric) continue;
+      e.builder.output(goal_name(*goal), metric->value);
+      goals.push_back({goal_text(*goal), goal->name ? goal->name->span : goal->keyword});
     }
     note_columns(e);
     if (diagnostics.error_count() != errors || e.graph.outputs.empty()) return;
@@ -158,13 +149,8 @@ struct Building {
     const Datum value = goal != nullptr ? e.run_goal(*goal) : e.run_forward(*forward);
     model.outputs.push_back(name);
     note_columns(e);
-    if (value.poisoned()) return;
-    Frame frame;
-    frame.scope = e.root->scope;
-    frame.self = e.root;
-    const Site site{frame, span};
-    std::optional<Tensor> tensor = e.as_tensor(Operand{value, span}, std::nullopt, "output " + name, site);
-    if (tensor && tensor->dtype == DType::f64) tensor = e.cast_to(*tensor, DType::f32, site);
+    const std::string what = goal != nullptr ? goal_text(*goal) : "output forward";
+    const std::optional<Tensor> tensor = e.output_tensor(value, what, span);
     if (!tensor || diagnostics.error_count() != errors) return;
     e.builder.output(name, tensor->value);
     model.module.graphs.push_back(cleaned(e.graph, "predict." + name));

@@ -67,9 +67,10 @@ bool Elaborator::step(const Site& site) {
   return !stopped;
 }
 
-std::string goal_name(const ast::Goal& goal) {
-  if (goal.name) return goal.name->text;
-  switch (goal.kind) {
+namespace {
+
+std::string kind_name(ast::GoalKind kind) {
+  switch (kind) {
     case ast::GoalKind::loss:
       return "loss";
     case ast::GoalKind::metric:
@@ -78,6 +79,16 @@ std::string goal_name(const ast::Goal& goal) {
       return "output";
   }
   return "";
+}
+
+}  // namespace
+
+std::string goal_name(const ast::Goal& goal) {
+  return goal.name ? goal.name->text : kind_name(goal.kind);
+}
+
+std::string goal_text(const ast::Goal& goal) {
+  return kind_name(goal.kind) + (goal.name ? " " + goal.name->text : "");
 }
 
 }  // namespace nnc::frontend

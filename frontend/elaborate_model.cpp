@@ -282,8 +282,27 @@ Datum Elaborator::run_forward(const ast::Function& forward) {
                        Site{frame, forward.name.span});
 }
 
-std::optional<Tensor> Elaborator::as_scalar(const Datum& value, const std::string& what, Span span,
+std::optional<Tensor> Elaborator::run_metric(const ast::Goal& goal) {
+  Frame frame;
+  frame.scope = root->scope;
+  frame.self = root;
+  const Span span = body_span(goal.body);
+  const std::optional<Tensor> scalar = as_scalar(run_goal(goal), goal_text(goal), span, false, frame);
+  return scalar ? cast_to(*scalar, DType::f32, Site{frame, span}) : std::nullopt;
+}
+
+std::optional<Tensor> Elaborator::output_tensor(const Datum& value, const std::string& what, Span span) {
+  if (value.poisoned()) return std::nullopt;
+  Frame frame;
+  frame.scope = root->scope;
+  frame.self = root;
+  const Site site{frame, span};
+  const std::optional<Tensor> tensor = as_tensor(Operand{value, span}, std::nullopt, what, site);
+  return tensor && tensor->dtype == DType::f64 ? cast_to(*tensor, DType::f32, site) : tensor;
+}
+
                                             bool is_loss, Frame& frame) {
+std::optional<Tensor> Elaborator::as_scalar(const Datum& value, const std::string& what, Span span,
   if (value.poisoned()) return std::nullopt;
   const Site site{frame, span};
   std::optional<Tensor> tensor = as_tensor(Operand{value, span}, std::nullopt, what, site);
@@ -315,7 +334,7 @@ Elaborator::Loss Elaborator::run_losses() {
     frame.self = root;
     const Span span = body_span(goal->body);
     const Datum value = run_goal(*goal);
-    const std::optional<Tensor> part = as_scalar(value, "loss", span, true, frame);
+    const std::optional<Tensor> part = as_scalar(value, goal_text(*goal), span, true, frame);
     if (!part) {
       failed = true;
       continue;

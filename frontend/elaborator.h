@@ -249,6 +249,11 @@ struct Elaborator {
   Datum run_forward(const ast::Function& forward);
   std::vector<const ast::Goal*> goals(ast::GoalKind kind) const;
   const ast::Function* forward_function() const;
+  // A metric as f32[]. Nothing where something is wrong with it, which is reported.
+  std::optional<Tensor> run_metric(const ast::Goal& goal);
+  // The value of an output or of forward as a tensor, f32 instead of f64. Nothing where it is not a tensor, which is
+  // reported of `what`.
+  std::optional<Tensor> output_tensor(const Datum& value, const std::string& what, Span span);
   // A loss or metric as one real number, f32[] or f64[].
   std::optional<Tensor> as_scalar(const Datum& value, const std::string& what, Span span, bool is_loss,
                                   Frame& frame);
@@ -281,6 +286,8 @@ struct Elaborator {
 
 // "loss", "accuracy": its name, or its kind where it has none.
 std::string goal_name(const ast::Goal& goal);
+// "loss", "metric accuracy": for messages.
+std::string goal_text(const ast::Goal& goal);
 
 // The last line of a body: where its value stands.
 Span body_span(const ast::Body& body);

@@ -77,27 +77,13 @@ std::string no_gradient_reason(const Datum& value, const Tensor& tensor, const s
 void add_measured(Elaborator& e) {
   const Mode before = std::exchange(e.mode, Mode::predict);
   e.explaining = false;
-  Frame frame;
-  frame.scope = e.root->scope;
-  frame.self = e.root;
-  for (const ast::Goal* goal : e.goals(ast::GoalKind::metric)) {
-    const std::string name = goal_name(*goal);
-    const Datum value = e.run_goal(*goal);
-    const Span span = body_span(goal->body);
-    const auto scalar = e.as_scalar(value, "metric " + name, span, false, frame);
-    const auto real = scalar ? e.cast_to(*scalar, DType::f32, Site{frame, span}) : std::nullopt;
-    if (real) e.builder.output("metric." + name, real->value);
-  }
+  for (const ast::Goal* goal : e.goals(ast::GoalKind::metric))
+    if (const std::optional<Tensor> metric = e.run_metric(*goal))
+      e.builder.output("metric." + goal_name(*goal), metric->value);
   for (const ast::Goal* goal : e.goals(ast::GoalKind::output)) {
-    const std::string name = goal_name(*goal);
-    const Datum value = e.run_goal(*goal);
     const Span span = body_span(goal->body);
-    if (value.poisoned()) continue;
-    if (const auto tensor =
-            e.as_tensor(Operand{value, span}, std::nullopt, "output " + name, Site{frame, span}))
-      if (const auto real =
-              tensor->dtype == DType::f64 ? e.cast_to(*tensor, DType::f32, Site{frame, span}) : tensor)
-        e.builder.output("output." + name, real->value);
+    if (const std::optional<Tensor> output = e.output_tensor(e.run_goal(*goal), goal_text(*goal), span))
+      e.builder.output("output." + goal_name(*goal), output->value);
   }
   e.mode = before;
 }
