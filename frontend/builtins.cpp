@@ -70,7 +70,7 @@ std::optional<bool> flag_of(Elaborator& e, const std::optional<Operand>& operand
   if (!operand) return false;
   if (const Flag* flag = operand->value.as<Flag>()) return flag->value;
   e.error(DiagnosticKind::wrong_kind, Site{site.frame, operand->span},
-          fmt::format("{} is true or false, this is {}", name, describe(operand->value)));
+          fmt::format("{} is true or false, not {}", name, describe(operand->value)));
   return std::nullopt;
 }
 
@@ -121,7 +121,7 @@ Datum run_extreme(Elaborator& e, Arguments a, const Site& site) {
   if (!r) return Poison{};
   if (r->tensor->dtype != DType::boolean) return e.reduce(op, *r->tensor, r->axes, r->keep, site);
   e.error(DiagnosticKind::dtype_mismatch, site,
-          fmt::format("max and min work on numbers, this is {}", text_of(*r->tensor)))
+          fmt::format("max and min work on numbers, not on {}", text_of(*r->tensor)))
       .suggest("sum(…) counts where it is true");
   return Poison{};
 }
@@ -165,7 +165,7 @@ Datum run_argmax(Elaborator& e, Arguments a, const Site& site) {
   if (!axis) return Poison{};
   if (tensor->dtype == DType::boolean) {
     e.error(DiagnosticKind::dtype_mismatch, site,
-            fmt::format("argmax works on numbers, this is {}", text_of(*tensor)));
+            fmt::format("argmax works on numbers, not on {}", text_of(*tensor)));
     return Poison{};
   }
   Dims dims = tensor->dims;
@@ -189,7 +189,7 @@ bool check_labels(Elaborator& e, const Tensor& label, int64_t classes, const Sit
   for (const double value : constant->values) {
     if (value >= 0 && value < static_cast<double>(classes)) continue;
     e.error(DiagnosticKind::bad_index, site,
-            fmt::format("{} is none of {} classes: they count from 0 to {}", value, classes, classes - 1));
+            fmt::format("label {} is outside the {} classes 0..{}", value, classes, classes - 1));
     return false;
   }
   return true;
@@ -210,13 +210,13 @@ Datum run_pick(Elaborator& e, Arguments a, const Site& site) {
   if (!z || !label) return Poison{};
   if (label->dtype != DType::i32) {
     e.error(DiagnosticKind::dtype_mismatch, Site{site.frame, a[1]->span},
-            fmt::format("pick takes whole positions (i32), this is {}", text_of(*label)))
+            fmt::format("pick takes whole positions (i32), not {}", text_of(*label)))
         .suggest(fmt::format("i32({})", e.source_text(a[1]->span)));
     return Poison{};
   }
   if (!is_float(z->dtype)) {
     e.error(DiagnosticKind::dtype_mismatch, Site{site.frame, a[0]->span},
-            fmt::format("pick takes real numbers, this is {}", text_of(*z)));
+            fmt::format("pick takes real numbers, not {}", text_of(*z)));
     return Poison{};
   }
   bool fits = z->rank() == label->rank() + 1;
@@ -239,7 +239,7 @@ std::optional<Number> whole_argument(Elaborator& e, const Operand& operand, std:
   const Number* number = operand.value.as<Number>();
   if (number != nullptr && number->is_whole) return *number;
   e.error(DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
-          fmt::format("{} is a whole number, this is {}", what, describe(operand.value)));
+          fmt::format("{} is a whole number, not {}", what, describe(operand.value)));
   return std::nullopt;
 }
 
@@ -265,7 +265,7 @@ Datum run_one_hot(Elaborator& e, Arguments a, const Site& site) {
 std::optional<double> real_argument(Elaborator& e, const Operand& operand, const Site& site) {
   if (const Number* number = operand.value.as<Number>()) return number->value();
   e.error(DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
-          fmt::format("a distribution is given by numbers, this is {}", describe(operand.value)));
+          fmt::format("a distribution is given by numbers, not by {}", describe(operand.value)));
   return std::nullopt;
 }
 
@@ -288,8 +288,8 @@ Datum distribution(Elaborator& e, Arguments a, const Site& site) {
   if (!std::isfinite(draws.a) || !std::isfinite(draws.b)) wrong = "a distribution is given by finite numbers";
   if (wrong.empty()) return draws;
   e.error(DiagnosticKind::bad_arithmetic, site,
-          a.size() > 1 ? fmt::format("{}, these are {} and {}", wrong, draws.a, draws.b)
-                       : fmt::format("{}, this is {}", wrong, draws.a));
+          a.size() > 1 ? fmt::format("{}, not {} and {}", wrong, draws.a, draws.b)
+                       : fmt::format("{}, not {}", wrong, draws.a));
   return Poison{};
 }
 
@@ -301,7 +301,7 @@ Datum run_redraw(Elaborator& e, Arguments a, const Site& site) {
     e.error(DiagnosticKind::optimizer_rule, site,
             site.frame.updatable == nullptr
                 ? "redraw belongs in an optimizer's propose"
-                : fmt::format("redraw takes the parameter as it is, {} is none", e.source_text(a[0]->span)))
+                : fmt::format("redraw takes the parameter itself, not {}", e.source_text(a[0]->span)))
         .suggest("propose(p) { p <- redraw(p) }");
     return Poison{};
   }
@@ -334,15 +334,15 @@ Datum run_grad(Elaborator& e, Arguments a, const Site& site) {
   if (!scalar) return Poison{};
   if (scalar->rank() != 0 || scalar->dtype != DType::f32) {
     e.error(DiagnosticKind::loss_not_scalar, Site{site.frame, a[0]->span},
-            fmt::format("grad takes one number to differentiate, this is {}", text_of(*scalar)))
+            fmt::format("grad takes one number to differentiate, not {}", text_of(*scalar)))
         .suggest(fmt::format("grad(sum({}), …)", e.source_text(a[0]->span)));
     return Poison{};
   }
   const Tensor* of = a[1]->value.as<Tensor>();
   if (of == nullptr || of->dtype != DType::f32) {
-    e.error(
-        DiagnosticKind::wrong_kind, Site{site.frame, a[1]->span},
-        fmt::format("grad differentiates by a tensor of real numbers, this is {}", describe(a[1]->value)));
+    e.error(DiagnosticKind::wrong_kind, Site{site.frame, a[1]->span},
+            fmt::format("grad differentiates with respect to a tensor of real numbers, not {}",
+                        describe(a[1]->value)));
     return Poison{};
   }
   return e.emit(Op::grad, {scalar->value, of->value}, NoAttrs{}, of->dims, DType::f32, site);

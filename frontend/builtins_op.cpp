@@ -54,7 +54,7 @@ std::optional<DType> settle_dtype(Elaborator& e, Op op, std::vector<Tensor>& ten
   }
   const std::string_view name = op_def(op).name;
   e.error(DiagnosticKind::dtype_mismatch, Site{site.frame, first.span},
-          fmt::format("{} works on real numbers, this is {}", name, text_of(tensors[0])))
+          fmt::format("{} works on real numbers, not on {}", name, text_of(tensors[0])))
       .suggest(fmt::format("{}(f32({}))", name, e.source_text(first.span)));
   return std::nullopt;
 }

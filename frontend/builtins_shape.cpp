@@ -141,7 +141,7 @@ Datum run_concat(Elaborator& e, BuiltinArguments a, const Site& site) {
   const ListPtr* list = a[0]->value.as<ListPtr>();
   if (list == nullptr || (*list)->empty()) {
     e.error(DiagnosticKind::wrong_kind, Site{site.frame, a[0]->span},
-            fmt::format("concat takes a list of tensors, this is {}", describe(a[0]->value)))
+            fmt::format("concat takes a list of tensors, not {}", describe(a[0]->value)))
         .suggest("concat([a, b], axis = -1)");
     return Poison{};
   }
@@ -188,7 +188,7 @@ Datum run_len(Elaborator& e, BuiltinArguments a, const Site& site) {
   }
   if (const Constant* constant = a[0]->value.as<Constant>()) return number_of(constant->dims[0]);
   e.error(DiagnosticKind::wrong_kind, site,
-          fmt::format("len takes a list or a tensor, this is {}", describe(a[0]->value)));
+          fmt::format("len takes a list or a tensor, not {}", describe(a[0]->value)));
   return Poison{};
 }
 
@@ -199,7 +199,7 @@ Datum run_rank(Elaborator& e, BuiltinArguments a, const Site& site) {
     return whole_number(static_cast<int64_t>(constant->dims.size()));
   }
   e.error(DiagnosticKind::wrong_kind, site,
-          fmt::format("rank takes a tensor, this is {}", describe(a[0]->value)));
+          fmt::format("rank takes a tensor, not {}", describe(a[0]->value)));
   return Poison{};
 }
 
@@ -211,7 +211,7 @@ Datum run_shape(Elaborator& e, BuiltinArguments a, const Site& site) {
     dims = constant->dims;
   } else {
     e.error(DiagnosticKind::wrong_kind, site,
-            fmt::format("shape takes a tensor, this is {}", describe(a[0]->value)));
+            fmt::format("shape takes a tensor, not {}", describe(a[0]->value)));
     return Poison{};
   }
   std::vector<Datum> sizes;
@@ -227,7 +227,7 @@ Datum run_params(Elaborator& e, BuiltinArguments a, const Site& site) {
   }
   if (!w.as<Instance*>() && !w.as<ListPtr>()) {
     e.error(DiagnosticKind::wrong_kind, site,
-            fmt::format("params takes a parameter, a layer or a list of layers, this is {}", describe(w)));
+            fmt::format("params takes a parameter, a layer or a list of layers, not {}", describe(w)));
     return Poison{};
   }
   std::vector<Parameter*> found;

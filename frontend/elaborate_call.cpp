@@ -94,7 +94,7 @@ Datum Elaborator::call(const Operand& callee, std::vector<Actual> actuals, const
   if (std::any_of(actuals.begin(), actuals.end(), [](const Actual& a) { return a.hole; })) {
     if (!is_applicable(callee.value) || callee.value.as<LayerRef>()) {
       error(DiagnosticKind::wrong_kind, Site{site.frame, callee.span},
-            fmt::format("`_` makes a function of a function, {} is none", describe(callee.value)));
+            fmt::format("`_` makes a function of a function, not of {}", describe(callee.value)));
       return Poison{};
     }
     auto partial = std::make_shared<Partial>();
@@ -221,14 +221,14 @@ bool Elaborator::bind_arguments(std::span<const ast::Parameter> declared, std::v
     } else {
       if (position >= declared.size()) {
         error(DiagnosticKind::wrong_argument, here,
-              fmt::format("{} takes {}, this is one too many", callee, names_text(declared)));
+              fmt::format("{} takes {}: this is one too many", callee, names_text(declared)));
         return false;
       }
       name = declared[position++].name.text;
     }
     if (actual.draws) {
       error(DiagnosticKind::wrong_argument, here,
-            fmt::format("{} of {} is no parameter and is not drawn", name, callee))
+            fmt::format("{} of {} is not a parameter and is not drawn", name, callee))
           .suggest(name + " = …");
       return false;
     }

@@ -32,7 +32,7 @@ struct ExprVisitor {
   Datum operator()(const ast::NoneLiteral&) const { return NoneValue{}; }
   Datum operator()(const ast::NameRef& name) const { return e.name_value(name.name, site()); }
   Datum operator()(const ast::Hole&) const {
-    e.error(DiagnosticKind::wrong_kind, site(), "`_` stands only for an argument of a call: f(_, 2)");
+    e.error(DiagnosticKind::wrong_kind, site(), "`_` is used only for an argument of a call: f(_, 2)");
     return Poison{};
   }
   Datum operator()(const ast::Unary& unary) const {
@@ -68,7 +68,7 @@ struct ExprVisitor {
       const Number* n = side->value.as<Number>();
       if (n != nullptr && n->is_whole) continue;
       e.error(DiagnosticKind::wrong_kind, Site{frame, side->span},
-              fmt::format("a..b takes whole numbers, this is {}", describe(side->value)));
+              fmt::format("a..b takes whole numbers, not {}", describe(side->value)));
       return Poison{};
     }
     std::vector<Datum> items;
@@ -219,7 +219,7 @@ std::optional<bool> Elaborator::condition(const ast::Expr& expr, Frame& frame) {
         .suggest("where(condition, a, b) chooses element by element");
   } else {
     Diagnostic& d = error(DiagnosticKind::wrong_kind, site,
-                          fmt::format("a condition is true or false, this is {}", describe(value)));
+                          fmt::format("a condition is true or false, not {}", describe(value)));
     if (value.as<Number>()) d.suggest(source_text(expr.span) + " != 0");
   }
   return std::nullopt;
@@ -302,7 +302,7 @@ void Elaborator::update(const ast::Name& name, const Operand& value, const Site&
   const bool in_rule = frame.updatable != nullptr;
   if (!in_rule || !frame.updatable->contains(name.text)) {
     error(DiagnosticKind::state_change, Site{frame, name.span},
-          fmt::format("`<-` changes a state{}, and {} is none", in_rule ? " or the parameter p" : "",
+          fmt::format("`<-` changes a state{}, and {} is not one", in_rule ? " or the parameter p" : "",
                       name.text))
         .suggest(fmt::format("{} = … gives a name a new value", name.text));
     frame.locals.try_emplace(name.text, Local{Poison{}, name.span});

@@ -48,13 +48,13 @@ void Elaborator::add_slots(Instance& instance) {
       if (!instance.is_model) {
         diagnostics.error(
             DiagnosticKind::misplaced_member, goal->keyword,
-            fmt::format("{} stands in a model, {} is a layer", goal_name(*goal), instance.kind));
+            fmt::format("{} belongs in a model, and {} is a layer", goal_name(*goal), instance.kind));
         continue;
       }
       add(goal_name(*goal), item, 0, goal->name ? goal->name->span : goal->keyword);
     } else {
       diagnostics.error(DiagnosticKind::misplaced_member, std::get<ast::Rule>(item->node).keyword,
-                        "update and propose stand in an optimizer");
+                        "update and propose belong in an optimizer");
     }
   }
 }
@@ -229,7 +229,7 @@ std::optional<std::string> Elaborator::interpolate(const ast::Name& text, Frame&
     if (number == nullptr) {
       if (!value.poisoned()) {
         error(DiagnosticKind::bad_saved_name, site,
-              fmt::format("{{{}}} in a saved name is a number, this is {}", name, describe(value)));
+              fmt::format("{{{}}} in a saved name is a number, not {}", name, describe(value)));
       }
       return std::nullopt;
     }

@@ -192,7 +192,7 @@ void Elaborator::collect_columns() {
       std::string mend = source_text(parameter.type->span);
       mend.insert(mend.find('[') + 1, dims->empty() ? "batch" : "batch, ");
       error(DiagnosticKind::bad_size, site,
-            fmt::format("the first axis of a column is batch, {} has none", column.name))
+            fmt::format("the first axis of a column is batch, which {} lacks", column.name))
           .suggest(fmt::format("{}: {}", column.name, mend));
     }
     if (!column.span.valid()) {
@@ -310,7 +310,7 @@ std::optional<Tensor> Elaborator::as_scalar(const Datum& value, const std::strin
   if (tensor->rank() != 0) {
     Diagnostic& diagnostic =
         error(is_loss ? DiagnosticKind::loss_not_scalar : DiagnosticKind::metric_not_scalar, site,
-              fmt::format("{} must be one number, this is {}", what, text_of(*tensor)));
+              fmt::format("{} must be one number, not {}", what, text_of(*tensor)));
     const bool batch =
         std::any_of(tensor->dims.begin(), tensor->dims.end(), [](const Dim& d) { return d.is_batch(); });
     diagnostic.suggest(batch ? "mean(…) averages over the batch" : "mean(…) or sum(…) makes it one number");
@@ -318,7 +318,7 @@ std::optional<Tensor> Elaborator::as_scalar(const Datum& value, const std::strin
   }
   if (is_loss && !is_float(tensor->dtype)) {
     error(DiagnosticKind::loss_not_scalar, site,
-          fmt::format("{} must be a real number, this is {}", what, text_of(*tensor)))
+          fmt::format("{} must be a real number, not {}", what, text_of(*tensor)))
         .suggest("f32(…) makes it real; it has no gradient then");
     return std::nullopt;
   }

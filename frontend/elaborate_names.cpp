@@ -74,7 +74,7 @@ std::optional<Datum> Elaborator::lookup(const std::string& name, const Site& sit
   if (name == "pi") return real_number(std::numbers::pi);
   if (own && frame.self != nullptr) {
     error(DiagnosticKind::cyclic_definition, site, fmt::format("{} is defined by itself", name))
-        .note("to the right of its own `=` a name has its earlier meaning, and here it has none");
+        .note("to the right of its own `=` a name has its earlier meaning, and it has no earlier one here");
     return Datum(Poison{});
   }
   return std::nullopt;

@@ -17,7 +17,7 @@ std::optional<std::vector<Datum>> Elaborator::turns_of(const Operand& operand, c
   if (constant != nullptr) dims = constant->dims;
   if (dims.empty()) {
     error(DiagnosticKind::wrong_kind, site,
-          fmt::format("a list is expected here, this is {}", describe(operand.value)))
+          fmt::format("a list is expected here, not {}", describe(operand.value)))
         .suggest(operand.value.as<Number>() ? "0.." + source_text(operand.span) + " counts" : "");
     return std::nullopt;
   }
@@ -67,9 +67,8 @@ std::optional<std::vector<Datum>> Elaborator::take_apart(const Operand& operand,
   }
   const Tensor* tensor = operand.value.as<Tensor>();
   if (tensor == nullptr || tensor->dims.empty()) {
-    error(
-        DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
-        fmt::format("a list or a tensor with an axis is expected here, this is {}", describe(operand.value)));
+    error(DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
+          fmt::format("a list or a tensor with an axis is expected here, not {}", describe(operand.value)));
     return std::nullopt;
   }
   if (static_cast<size_t>(tensor->dims[0].extent) != count) {
@@ -90,7 +89,7 @@ Datum Elaborator::draw(const Datum& from, const Dims& dims, const std::string& n
   const Draws* draws = from.as<Draws>();
   if (draws == nullptr) {
     error(DiagnosticKind::wrong_kind, site,
-          fmt::format("a distribution is expected here, this is {}", describe(from)))
+          fmt::format("a distribution is expected here, not {}", describe(from)))
         .suggest("uniform(a, b), normal(mean, deviation) or bernoulli(p)");
     return Poison{};
   }

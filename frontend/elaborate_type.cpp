@@ -53,19 +53,18 @@ std::optional<Number> Elaborator::resolve_size(const ast::Expr& expr, Frame& fra
   const Number* number = value.as<Number>();
   if (number == nullptr) {
     if (!value.poisoned()) {
-      error(DiagnosticKind::bad_size, site,
-            fmt::format("a size is a whole number, this is {}", describe(value)));
+      error(DiagnosticKind::bad_size, site, fmt::format("a size is a whole number, not {}", describe(value)));
     }
     return std::nullopt;
   }
   if (!number->is_whole) {
     error(DiagnosticKind::bad_size, site,
-          fmt::format("a size must come out whole, this is {}", text_of(*number)));
+          fmt::format("a size must come out whole, not {}", text_of(*number)));
     return std::nullopt;
   }
   if (number->whole < 1 || number->whole > (int64_t{1} << 31)) {
     error(DiagnosticKind::bad_size, site,
-          fmt::format("a size is at least 1 and at most 2^31, this is {}", number->whole));
+          fmt::format("a size is at least 1 and at most 2^31, not {}", number->whole));
     return std::nullopt;
   }
   return *number;
@@ -95,7 +94,7 @@ std::optional<Dims> Elaborator::resolve_dims(const ast::Type& type, Frame& frame
     if (std::holds_alternative<ast::Ellipsis>(type.sizes[i])) {
       if (!frame.run) {
         error(DiagnosticKind::unknown_size, Site{frame, type.size_spans[i]},
-              "`...` stands for the run of an argument's type, and here is none");
+              "`...` stands for axes of an argument, and no argument has it here");
         return std::nullopt;
       }
       dims.insert(dims.end(), frame.run->begin(), frame.run->end());
@@ -122,9 +121,8 @@ Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::s
   if (type.name.text == "int" && !type.has_sizes) {
     const Number* number = value.as<Number>();
     if (number != nullptr && number->is_whole) return value;
-    Diagnostic& diagnostic =
-        error(DiagnosticKind::wrong_kind, site,
-              fmt::format("{} is a whole number (int), this is {}", what, describe(value)));
+    Diagnostic& diagnostic = error(DiagnosticKind::wrong_kind, site,
+                                   fmt::format("{} is a whole number (int), not {}", what, describe(value)));
     if (number != nullptr && number->real == std::floor(number->real) && std::fabs(number->real) < 0x1p53)
       diagnostic.suggest(fmt::format("{:.0f}", number->real));
     return Poison{};
@@ -132,7 +130,7 @@ Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::s
   if (type.name.text == "bool" && !type.has_sizes) {
     if (value.as<Flag>()) return value;
     error(DiagnosticKind::wrong_kind, site,
-          fmt::format("{} is true or false (bool), this is {}", what, describe(value)));
+          fmt::format("{} is true or false (bool), not {}", what, describe(value)));
     return Poison{};
   }
   const std::optional<DType> dtype = resolve_dtype(type, frame);
@@ -150,7 +148,7 @@ Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::s
   if (!tensor) return Poison{};
   if (tensor->dtype != *dtype && !(tensor->dtype == DType::f64 && *dtype == DType::f32)) {
     error(DiagnosticKind::dtype_mismatch, site,
-          fmt::format("{} is {}{}, this is {}", what, dtype_name(*dtype), text_of(*dims), text_of(*tensor)))
+          fmt::format("{} is {}{}, not {}", what, dtype_name(*dtype), text_of(*dims), text_of(*tensor)))
         .suggest(fmt::format("{}({})", dtype_name(*dtype), source_text(value_span)));
     return Poison{};
   }

@@ -11,8 +11,7 @@ struct ForeignName {
   std::string_view here;
 };
 
-constexpr std::string_view kModule =
-    "functions and layers stand without a module before them: relu(x), linear(3, 2)";
+constexpr std::string_view kModule = "functions and layers have no module before them: relu(x), linear(3, 2)";
 constexpr std::string_view kSelf = "members are named without self";
 constexpr std::string_view kProduct = "a @ b is the matrix product";
 constexpr std::string_view kReshape = "reshape(x, [batch, 64]), or flatten(x)";

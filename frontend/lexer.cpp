@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "support/number_text.h"
 #include "fmt/format.h"
 
 namespace nnc::frontend {
@@ -259,7 +260,7 @@ void Scanner::number() {
                        : hex      ? "numbers are written in decimal"
                        : c_suffix ? fmt::format("write {}", digits_text)
                                   : fmt::format("a product is written {} * {}", digits_text, suffix);
-    bad_number(begin, fmt::format("{} is no number", text_.substr(begin, at_ - begin)), std::move(help));
+    bad_number(begin, fmt::format("{} is not a number", text_.substr(begin, at_ - begin)), std::move(help));
   } else if (no_digit_before || no_digit_after) {
     std::string mended(digits_text);
     if (no_digit_before) mended.insert(0, "0");
@@ -353,7 +354,7 @@ void Scanner::strange() {
     return;
   }
   if (code == '\r') {
-    report("stands alone: line ends are \\n or \\r\\n")
+    report("is not a line end by itself: line ends are \\n or \\r\\n")
         .suggest("save the file with Unix or Windows line ends");
     line_start_ = true;
     return;

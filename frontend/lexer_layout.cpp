@@ -155,7 +155,7 @@ class Layout {
     Diagnostic& error = diagnostics_.error(DiagnosticKind::unclosed_bracket, span(blamed),
                                            fmt::format("this {} is never closed", spelling(open.token.kind)));
     if (blame_other)
-      error.label(span(suspect_->second), "this } stands where another one should end");
+      error.label(span(suspect_->second), "this } is indented like the end of another one");
     else if (before.has_value())
       error.label(span(*before), fmt::format("the next {} starts here", starts_declaration() ? "declaration"
                                                                         : brace              ? "member"

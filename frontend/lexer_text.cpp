@@ -42,7 +42,7 @@ bool check_text(const Sources& sources, FileId file, Diagnostics& diagnostics) {
     if (length == 0) {
       diagnostics
           .error(DiagnosticKind::not_text, here(at),
-                 fmt::format("not UTF-8 text: byte 0x{:02X} cannot stand here", byte_at(text, at)))
+                 fmt::format("not UTF-8 text: byte 0x{:02X} is not valid here", byte_at(text, at)))
           .suggest("save the file as UTF-8");
       return false;
     }

@@ -39,7 +39,7 @@ std::optional<Call> resolve(Elaborator& e, const ast::Expr& expr, Frame& frame) 
   const OptimizerRef* ref = value ? value->as<OptimizerRef>() : nullptr;
   if (ref == nullptr) {
     Diagnostic& diagnostic = e.error(DiagnosticKind::unknown_optimizer, site,
-                                     fmt::format("{} is no optimizer", e.source_text(callee->span)));
+                                     fmt::format("{} is not an optimizer", e.source_text(callee->span)));
     std::vector<std::string> known;
     for (const FileScope* scope = frame.scope; scope != nullptr; scope = scope->standard) {
       for (const auto& [global_name, global] : scope->names) {
@@ -126,7 +126,7 @@ std::optional<Binding> bind_call(Elaborator& e, const Call& call, std::vector<Ac
     const Number* number = lr->second.value.as<Number>();
     if (number == nullptr) {
       e.error(DiagnosticKind::wrong_kind, rate_site,
-              fmt::format("lr is a number, this is {}", describe(lr->second.value)));
+              fmt::format("lr is a number, not {}", describe(lr->second.value)));
       return std::nullopt;
     }
     out.lr = number->value();

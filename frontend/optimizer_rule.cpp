@@ -71,7 +71,7 @@ class RuleRun {
       if (number == nullptr) {
         if (!start.poisoned()) {
           e_.error(DiagnosticKind::optimizer_rule, Site{frame, binding.value->span},
-                   fmt::format("a state of an optimizer starts as a number, this is {}", describe(start)));
+                   fmt::format("a state of an optimizer starts as a number, not {}", describe(start)));
         }
         return false;
       }
@@ -174,7 +174,7 @@ bool refuses_clipping(Elaborator& e, const RuleParts& parts) {
   if (e.options.clip_norm == 0) return false;
   e.diagnostics.error(
       DiagnosticKind::optimizer_rule, e.options.clip_span.valid() ? e.options.clip_span : parts.span,
-      fmt::format("{} asks for no gradient, so there is none to clip", parts.declaration.name.text));
+      fmt::format("{} asks for no gradient, so nothing can be clipped", parts.declaration.name.text));
   return true;
 }
 

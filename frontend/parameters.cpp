@@ -42,33 +42,35 @@ struct Declared {
     return std::nullopt;
   }
 
-  // Written numbers in a parameter's place look like its start. One number says plainly enough that it is left out.
-  void say_it_is_constant() const {
+  // A bracket of numbers in a parameter's place looks like its start. A single number (`bias = 0`) does not.
+  void warn_of_constant() const {
     e.warning(DiagnosticKind::not_trained, value_site(),
-              fmt::format("{} of {} is these numbers for good: it is neither learned nor saved", name.text,
-                          instance.display_name()))
-        .suggest(fmt::format("{0} ~ … starts it there and learns it; {0} = detach(…) means the constant",
-                             name.text));
+              fmt::format("{} of {} is a constant with these numbers: it is neither learned nor saved",
+                          name.text, instance.display_name()))
+        .suggest(fmt::format(
+            "{0} ~ … makes them its start, and it is learned; {0} = detach(…) says that it is meant",
+            name.text));
   }
 
   // `bias = 0`, `weight = tok.weight`: the value that stands for the parameter, of its shape.
   Datum replacement(const Datum& value, const Dims& dims) const {
     if (value.as<Draws>()) {
-      wrong_value(fmt::format("{} is a parameter, `=` gives it a value once and for all", name.text))
+      wrong_value(fmt::format("{} is a parameter: `=` makes it a constant", name.text))
           .suggest(fmt::format("{} ~ {} says how it starts", name.text, e.source_text(value_site().span)));
       return Poison{};
     }
     if (value.as<Tensor>() == nullptr && !is_start(value)) {
-      Diagnostic& d =
-          wrong_value(fmt::format("{} is a parameter, {} is no value for it", name.text, describe(value)));
+      Diagnostic& d = wrong_value(
+          fmt::format("{} is a parameter, and {} is not a value for it", name.text, describe(value)));
       if (value.as<Flag>()) d.suggest(fmt::format("{} = 0 leaves it out", name.text));
       return Poison{};
     }
     if (const Number* number = value.as<Number>())
       return e.number_tensor(*number, DType::f32, dims, value_site());
-    if (value.as<Tensor>() == nullptr) say_it_is_constant();
-    if (value.as<Tensor>() == nullptr && binding().type)
-      return e.coerce(value, *binding().type, name.text, value_site().span, frame);
+    if (value.as<Tensor>() == nullptr) {
+      warn_of_constant();
+      if (binding().type) return e.coerce(value, *binding().type, name.text, value_site().span, frame);
+    }
     const Operand given{value, value_site().span};
     const std::optional<Tensor> tensor = e.as_tensor(given, DType::f32, name.text, value_site());
     if (!tensor) return Poison{};
@@ -83,13 +85,13 @@ struct Declared {
   bool starts_well(const Datum& start, const Dims& dims) const {
     const bool as_declared = over == nullptr;
     if (!is_start(start)) {
-      wrong_value(fmt::format("{} starts from a distribution or written numbers, this is {}", name.text,
-                              describe(start)))
-          .suggest(is_param() ? "a value that is computed is no param: leave the word out" : "");
+      wrong_value(
+          fmt::format("{} starts from a distribution or written numbers, not {}", name.text, describe(start)))
+          .suggest(is_param() ? "a computed value is not a param: leave the word out" : "");
       return false;
     }
     if (as_declared && binding().kind == ast::BindingKind::draw && !start.as<Draws>() && !is_param()) {
-      wrong_value(fmt::format("a distribution is expected here, this is {}", describe(start)))
+      wrong_value(fmt::format("a distribution is expected here, not {}", describe(start)))
           .suggest("= gives a name a value");
       return false;
     }

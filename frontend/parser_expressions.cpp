@@ -280,7 +280,7 @@ ExprPtr Parser::primary() {
     case TokenKind::name:
       if (text(token) == "_") {
         error(DiagnosticKind::misplaced_hole, token,
-              "_ stands only as a whole argument, f(_, 2), or for a value that is dropped");
+              "_ is used only as a whole argument, f(_, 2), or for a value that is dropped");
         return nullptr;
       }
       take();

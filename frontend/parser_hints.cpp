@@ -98,8 +98,8 @@ bool Parser::unknown_word(bool in_body) {
     if (declares && second.kind != TokenKind::name && second.kind != TokenKind::string) return false;
     error(DiagnosticKind::misplaced_statement, first,
           declares  ? fmt::format("{} belongs at the top level of a file", word)
-          : in_body ? fmt::format("{} cannot stand in a body", word)
-                    : fmt::format("{} cannot stand here", word))
+          : in_body ? fmt::format("{} is not allowed in a body", word)
+                    : fmt::format("{} is not allowed here", word))
         .suggest(declares ? "end what is open with } first" : "move it out, among the members");
     return true;
   }
@@ -174,17 +174,18 @@ ast::ExprPtr Parser::expected_value() {
       break;
     case TokenKind::left_brace:
       wrong(DiagnosticKind::misplaced_block,
-            "a block cannot stand here: it is the body of a function, if, for or scan");
+            "a block is not allowed here: it is the body of a function, if, for or scan");
       break;
     case TokenKind::string:
       wrong(DiagnosticKind::misplaced_string, "a string is not a value; strings follow import and as")
           .suggest(token.starts_line ? "a comment starts with #" : "");
       break;
     case TokenKind::kw_not:
-      wrong(DiagnosticKind::expected_value, "not cannot stand here without parentheses").suggest("(not …)");
+      wrong(DiagnosticKind::expected_value, "not needs parentheses here").suggest("(not …)");
       break;
     case TokenKind::kw_for:
-      wrong(DiagnosticKind::misplaced_statement, "for is no value").suggest("[… for k in 0..n] makes a list");
+      wrong(DiagnosticKind::misplaced_statement, "for is not a value")
+          .suggest("[… for k in 0..n] makes a list");
       break;
     case TokenKind::kw_else:
       wrong(DiagnosticKind::misplaced_statement, "this else has no if before it")
@@ -217,7 +218,7 @@ void Parser::leftover() {
     const Token next = peek(1);
     const bool number = next.kind == TokenKind::number || next.kind == TokenKind::name;
     Diagnostic& arrow =
-        error(DiagnosticKind::arrow_needs_space, token, "<- changes a state and stands after its name");
+        error(DiagnosticKind::arrow_needs_space, token, "<- changes a state and follows its name");
     if (number)
       arrow.suggest(fmt::format("to compare with a negative number, write a space: {} < -{}",
                                 text(previous()), text(next)));
@@ -225,7 +226,7 @@ void Parser::leftover() {
   }
   if (token.kind == TokenKind::assign || token.kind == TokenKind::tilde) {
     Diagnostic& target = error(DiagnosticKind::assign_target, token,
-                               fmt::format("only a name can stand to the left of {}", text(token)));
+                               fmt::format("only a name can be to the left of {}", text(token)));
     if (at_ > 1 && previous().starts_line && continues_line(lexed_.tokens[at_ - 2].kind))
       target.label(span(lexed_.tokens[at_ - 2]), "the line above goes on after this");
     else
@@ -260,7 +261,7 @@ void Parser::leftover() {
     return;
   }
   if (token.kind == TokenKind::comma) {
-    error(DiagnosticKind::unexpected_token, token, "a comma cannot stand here: several values go in [ ]")
+    error(DiagnosticKind::unexpected_token, token, "a comma is not allowed here: several values go in [ ]")
         .suggest("[a, b]");
     return;
   }

@@ -32,7 +32,7 @@ Datum Elaborator::unary_minus(const Operand& operand, const Site& site) {
   if (!tensor) return Poison{};
   if (tensor->dtype == DType::boolean) {
     error(DiagnosticKind::dtype_mismatch, site,
-          fmt::format("- works on numbers, this is {}", text_of(*tensor)))
+          fmt::format("- works on numbers, not on {}", text_of(*tensor)))
         .suggest("not turns a bool around");
     return Poison{};
   }
@@ -44,7 +44,7 @@ Datum Elaborator::logical_not(const Operand& operand, const Site& site) {
   const Tensor* tensor = operand.value.as<Tensor>();
   if (tensor == nullptr || tensor->dtype != DType::boolean) {
     error(DiagnosticKind::dtype_mismatch, Site{site.frame, operand.span},
-          fmt::format("not works on bools, this is {}", describe(operand.value)))
+          fmt::format("not works on bools, and this is {}", describe(operand.value)))
         .suggest(source_text(operand.span) + " == 0");
     return Poison{};
   }
@@ -59,7 +59,7 @@ Datum Elaborator::logical(bool is_and, const Operand& left, const Operand& right
     const Tensor* tensor = side->value.as<Tensor>();
     if (side->value.as<Flag>() || (tensor != nullptr && tensor->dtype == DType::boolean)) continue;
     error(DiagnosticKind::dtype_mismatch, Site{site.frame, side->span},
-          fmt::format("{} works on bools, this is {}", is_and ? "and" : "or", describe(side->value)))
+          fmt::format("{} works on bools, not on {}", is_and ? "and" : "or", describe(side->value)))
         .suggest(source_text(side->span) + " != 0");
     return Poison{};
   }
@@ -95,12 +95,12 @@ bool can_multiply(Elaborator& e, const Tensor& tensor, const Operand& operand, c
   const Site here{site.frame, operand.span};
   if (tensor.rank() == 0) {
     e.error(DiagnosticKind::shape_mismatch, here,
-            fmt::format("@ sums over an axis, {} has none", text_of(tensor)))
+            fmt::format("@ sums over an axis, and {} has no axes", text_of(tensor)))
         .suggest("* multiplies by a number");
     return false;
   }
   if (tensor.dtype != DType::f32) {
-    e.error(DiagnosticKind::dtype_mismatch, here, fmt::format("@ works on f32, this is {}", text_of(tensor)))
+    e.error(DiagnosticKind::dtype_mismatch, here, fmt::format("@ works on f32, not on {}", text_of(tensor)))
         .suggest(fmt::format("f32({})", e.source_text(operand.span)));
     return false;
   }

@@ -249,7 +249,7 @@ std::optional<Tensor> Elaborator::as_tensor(const Operand& operand, std::optiona
   const auto fits = [&](bool whole) {
     if (dtype != DType::i32 || whole) return true;
     error(DiagnosticKind::dtype_mismatch, here,
-          fmt::format("{} takes whole numbers (i32), this is not whole", what));
+          fmt::format("{} takes whole numbers (i32), and this is not whole", what));
     return false;
   };
   if (const Number* number = operand.value.as<Number>()) {
@@ -266,7 +266,7 @@ std::optional<Tensor> Elaborator::as_tensor(const Operand& operand, std::optiona
     return std::nullopt;
   }
   Diagnostic& diagnostic = error(DiagnosticKind::wrong_kind, here,
-                                 fmt::format("{} takes a tensor, this is {}", what, describe(operand.value)));
+                                 fmt::format("{} takes a tensor, not {}", what, describe(operand.value)));
   if (operand.value.as<Instance*>() || operand.value.as<FunctionRef>()) {
     diagnostic.suggest(fmt::format("{}(…) calls it", source_text(operand.span)));
   }
@@ -371,7 +371,7 @@ Datum Elaborator::elementwise(const Elementwise& op, const Operand& left, const 
     if (usable) continue;
     Diagnostic& diagnostic =
         error(DiagnosticKind::wrong_kind, Site{site.frame, side->span},
-              fmt::format("{} works on numbers and tensors, this is {}", op.name, describe(side->value)));
+              fmt::format("{} works on numbers and tensors, not on {}", op.name, describe(side->value)));
     if (is_applicable(side->value)) diagnostic.suggest(source_text(side->span) + "(…) calls it");
     return Poison{};
   }
@@ -407,7 +407,7 @@ Datum Elaborator::where(const Operand& c, const Operand& a, const Operand& b, co
   if (!condition) return Poison{};
   if (condition->dtype != DType::boolean) {
     error(DiagnosticKind::dtype_mismatch, Site{site.frame, c.span},
-          fmt::format("the condition of where is a comparison (bool), this is {}", text_of(*condition)))
+          fmt::format("the condition of where is a comparison (bool), not {}", text_of(*condition)))
         .suggest(source_text(c.span) + " != 0");
     return Poison{};
   }

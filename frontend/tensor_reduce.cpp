@@ -22,7 +22,7 @@ std::optional<int64_t> Elaborator::axis_of(const Operand& operand, int64_t rank,
   if (number == nullptr || !number->is_whole) {
     if (!operand.value.poisoned()) {
       error(DiagnosticKind::bad_axis, here,
-            fmt::format("an axis is a whole number, this is {}", describe(operand.value)));
+            fmt::format("an axis is a whole number, not {}", describe(operand.value)));
     }
     return std::nullopt;
   }
@@ -106,7 +106,7 @@ Datum Elaborator::mean(const Tensor& given, const std::vector<int64_t>& axes, bo
   if (!tensor) return Poison{};
   if (!is_float(tensor->dtype)) {
     error(DiagnosticKind::dtype_mismatch, site,
-          fmt::format("mean works on real numbers, this is {}", text_of(*tensor)))
+          fmt::format("mean works on real numbers, not on {}", text_of(*tensor)))
         .suggest("mean(f32(…))");
     return Poison{};
   }

@@ -27,7 +27,7 @@ std::optional<Number> index_number(Elaborator& e, const ast::Expr& expr, const S
     return std::nullopt;
   }
   e.error(DiagnosticKind::bad_index, here,
-          fmt::format("an index is a whole number, this is {}", describe(value)));
+          fmt::format("an index is a whole number, not {}", describe(value)));
   return std::nullopt;
 }
 

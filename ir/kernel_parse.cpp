@@ -71,7 +71,8 @@ Token Parser::name(std::string_view what) {
     return token;
   }
   if (token.kind == TokenKind::name && is_reserved(token.text)) {
-    expected(what).suggest("`" + token.text + "` is a word of the language; a name like it stands in quotes");
+    expected(what).suggest("`" + token.text +
+                           "` is a word of the language; a name like it is written in quotes");
     return token;
   }
   return take();
@@ -270,7 +271,7 @@ Statement Parser::statement(int depth) {
         error(DiagnosticKind::kernel_syntax, first.span,
               "expected a statement (map, copy, reduce, contract, for, scatter), found " + describe(first));
     if (first.is("local"))
-      d.suggest("locals stand before the first statement");
+      d.suggest("locals come before the first statement");
     else if (near)
       d.suggest("did you mean `" + *near + "`?");
   }

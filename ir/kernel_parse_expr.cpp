@@ -107,7 +107,7 @@ ExprId Parser::result(const Token& token) {
   uint32_t number = *result_number(token.text);
   if (!combined_) {
     error(DiagnosticKind::kernel_name, token.span,
-          "`" + token.text + "` is the result of a reduce or a contract: here is none");
+          "`" + token.text + "` is the result of a reduce or a contract, and this is neither");
     return {};
   }
   auto [combine, dtype] = *combined_;
@@ -178,7 +178,8 @@ ExprId Parser::call(const Token& name) {
     if (def->scalar != nullptr) known.emplace_back(def->name);
   }
   std::optional<std::string> near = suggest(name.text, known);
-  std::string message = op ? describe(name) + " is no elementwise op" : "no op is named " + describe(name);
+  std::string message =
+      op ? describe(name) + " is not an elementwise op" : "no op is named " + describe(name);
   Diagnostic& d = error(DiagnosticKind::kernel_name, name.span, std::move(message));
   if (op == Op::cast)
     d.suggest("a cast is written with the dtype: i32(...)");
@@ -248,7 +249,7 @@ Index Parser::subscript(bool may_compute) {
       error(DiagnosticKind::kernel_syntax, token.span,
             "expected an axis or a number in this subscript, found " + describe(token))
           .suggest(
-              "one computed integer may be added to the subscript of a load; a sum of them stands in "
+              "one computed integer may be added to the subscript of a load; a sum of them goes in "
               "parentheses");
       break;
     }

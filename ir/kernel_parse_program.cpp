@@ -62,7 +62,7 @@ Program Parser::program() {
     for (const Kernel& kernel : result.kernels) known.push_back(kernel.name);
     std::optional<std::string> near = suggest(called.text, known);
     error(DiagnosticKind::kernel_name, called.span, "no kernel is named " + describe(called))
-        .suggest(near ? "did you mean `" + *near + "`?" : "the kernels stand in the same text");
+        .suggest(near ? "did you mean `" + *near + "`?" : "the kernels are defined in the same text");
   }
   return failed_ ? Program() : result;
 }

@@ -79,7 +79,7 @@ class TableChecker {
     if (b.type.elements() < 0) return found(who + " has more than 2^40 elements");
     if (!valid_layout(b.type.shape, b.layout))
       found(who +
-            ": its layout is no permutation of its axes, or its pitch is less than the innermost extent");
+            ": its layout is not a permutation of its axes, or its pitch is less than the innermost extent");
     if (local && !b.layout.is_default()) found(who + ": a local has no layout of its own");
     if (b.axes.empty()) return;
     if (!local) return found(who + ": only a local may follow an axis");
@@ -167,18 +167,19 @@ std::optional<std::string> ExprChecker::check_one(ExprId id) const {
   if (!ordered) return "an expression uses one that is not older than itself";
   if (e.kind != ExprKind::apply && !e.operands.empty()) return "an expression without an op has operands";
   bool indexed = e.kind == ExprKind::load || e.kind == ExprKind::axis;
-  if (!indexed && !e.subscripts.empty()) return "an expression that is no load has subscripts";
+  if (!indexed && !e.subscripts.empty()) return "an expression that is not a load has subscripts";
   switch (e.kind) {
     case ExprKind::constant:
       if (holds(e.dtype, e.value)) return std::nullopt;
-      return "the constant " + std::to_string(e.value) + " is no " + std::string(dtype_name(e.dtype));
+      return "the constant " + std::to_string(e.value) + " is not a valid " +
+             std::string(dtype_name(e.dtype));
     case ExprKind::load:
       if (!k_.buffers.contains(e.buffer)) return "a load from a buffer that does not exist";
       if (e.dtype != k_.buffers[e.buffer].type.dtype)
         return "a load from " + tick(k_.buffers[e.buffer].name) + " has another dtype than the buffer";
       return check_element(e.buffer, e.subscripts, Element::load);
     case ExprKind::axis:
-      if (e.dtype != DType::i64) return "an axis value that is no i64";
+      if (e.dtype != DType::i64) return "an axis value that is not an i64";
       if (e.subscripts.size() != 1 || e.subscripts[0].computed.valid() || e.subscripts[0].checked)
         return "an axis value is one plain affine subscript";
       return check_terms(e.subscripts[0]);
@@ -188,7 +189,7 @@ std::optional<std::string> ExprChecker::check_one(ExprId id) const {
       break;
   }
   const OpDef& def = op_def(e.op);
-  if (def.scalar == nullptr) return std::string(def.name) + " is no elementwise op";
+  if (def.scalar == nullptr) return std::string(def.name) + " is not an elementwise op";
   std::vector<TensorType> types;
   for (ExprId operand : e.operands) types.push_back({k_.exprs[operand].dtype, {}});
   Inferred inferred = infer_types(e.op, types, e.op == Op::cast ? Attrs(CastAttrs{e.dtype}) : def.attrs);

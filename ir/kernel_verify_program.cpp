@@ -91,7 +91,7 @@ class ProgramVerifier {
 
   void values(const Slot& slot, const std::string& who) {
     if (slot.kind != Slot::Kind::constant) {
-      if (!slot.values.empty()) found(who + " has values, but is no constant");
+      if (!slot.values.empty()) found(who + " has values, but is not a constant");
       return;
     }
     if (static_cast<int64_t>(slot.values.size()) != slot.type.elements())
@@ -99,7 +99,7 @@ class ProgramVerifier {
             std::to_string(slot.type.elements()) + " elements");
     const auto fits = [&](double value) { return holds(slot.type.dtype, value); };
     if (!std::all_of(slot.values.begin(), slot.values.end(), fits))
-      found(who + " has a value that is none of " + std::string(dtype_name(slot.type.dtype)));
+      found(who + " has a value that is not a valid " + std::string(dtype_name(slot.type.dtype)));
     if (!slot.layout.is_default()) found(who + " is a constant, which has the default layout");
   }
 

@@ -169,7 +169,7 @@ class GraphReader {
     const std::optional<Op> op = find_op(word->text);
     if (op && op != Op::input) return op;
     if (op == Op::input) {
-      r.error(DiagnosticKind::graph_syntax, word->span, "inputs stand in the graph's signature");
+      r.error(DiagnosticKind::graph_syntax, word->span, "inputs belong in the graph's signature");
       return std::nullopt;
     }
     Diagnostic& d =

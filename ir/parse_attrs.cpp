@@ -241,7 +241,7 @@ bool read_fields(Reader& r, T& attrs, std::string_view op, Span at) {
         if (const auto near = suggest(word->text, names))
           d.suggest(fmt::format("did you mean {}?", *near));
         else
-          d.note(names.empty() ? fmt::format("{} has none", op)
+          d.note(names.empty() ? fmt::format("{} has no attributes", op)
                                : fmt::format("it has {}", join_names(names)));
         return false;
       }

@@ -99,7 +99,7 @@ class Lexer {
     ++at_;
     if (dialect_.symbols.find(c) != std::string_view::npos) return add(TokenKind::symbol, std::string(1, c));
     error(fmt::format("this character has no place in {}", dialect_.language))
-        .suggest("names that are not plain words stand in double quotes");
+        .suggest("names that are not plain words are written in double quotes");
   }
 
   void number() {

@@ -21,7 +21,7 @@ Inferred infer_slice(std::span<const TensorType> operands, const Attrs& attrs) {
   Shape shape;
   for (size_t i = 0; i < begin.size(); ++i) {
     if (begin[i] < 0 || begin[i] >= end[i] || end[i] > x.shape[i])
-      return failed(fmt::format("{}:{} is no part of axis {} of {}", begin[i], end[i], i, to_string(x)));
+      return failed(fmt::format("{}:{} is not a part of axis {} of {}", begin[i], end[i], i, to_string(x)));
     shape.push_back(end[i] - begin[i]);
   }
   return typed({x.dtype, std::move(shape)});

@@ -185,7 +185,8 @@ Inferred infer_permute(std::span<const TensorType> operands, const Attrs& attrs)
   std::vector<int64_t> sorted = order;
   std::ranges::sort(sorted);
   if (sorted != first_axes(x.rank()))
-    return failed(fmt::format("{} is no order of the {} axes of {}", list(order), x.rank(), to_string(x)));
+    return failed(
+        fmt::format("{} is not an order of the {} axes of {}", list(order), x.rank(), to_string(x)));
   Shape shape;
   for (const int64_t axis : order) shape.push_back(x.shape[at(axis)]);
   return typed({x.dtype, std::move(shape)});

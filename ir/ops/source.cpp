@@ -129,7 +129,7 @@ const Sample kIotaSamples[] = {
 // Its attributes hold a std::string, so this row is ready when main begins, not before (see support.h).
 const OpDef k_op_input = {
     .name = "input",
-    .doc = "A data column, parameter, state or scalar; stands in the graph's signature.",
+    .doc = "A data column, parameter, state or scalar, in the graph's signature.",
     .min_operands = 0,
     .max_operands = 0,
     .traits = kTyped,

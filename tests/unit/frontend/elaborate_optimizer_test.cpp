@@ -76,7 +76,7 @@ TEST_CASE("what an optimizer cannot be is said") {
   CHECK(build("model m {\n  param w: f32[2] = 1\n  loss = sum(redraw(w)^2)\n}\n")
             ->said.find("belongs in an optimizer's propose") != std::string::npos);
   CHECK(build(kModel + "optimizer o { propose(p) { p <- redraw(p + 1) } }\n", with_optimizer("o"))
-            ->said.find("redraw takes the parameter as it is, p + 1 is none") != std::string::npos);
+            ->said.find("redraw takes the parameter itself, not p + 1") != std::string::npos);
   CHECK(build(kModel, with_optimizer("sgd(momentun = 1)"))->said.find("did you mean momentum?") !=
         std::string::npos);
   const std::string assigns = "optimizer o(lr = 1) { update(p, g) { p = p - lr * g\n p <- p } }\n";
@@ -243,7 +243,7 @@ TEST_CASE("clipping goes with gradients only") {
   for (const char* name : {"random_search", "random_local_search"}) {
     frontend::BuildOptions options = with_optimizer(name);
     options.clip_norm = 1;
-    CHECK(build(kModel, options)->said.find("asks for no gradient, so there is none to clip") !=
+    CHECK(build(kModel, options)->said.find("asks for no gradient, so nothing can be clipped") !=
           std::string::npos);
   }
 }

@@ -62,8 +62,9 @@ TEST_CASE("each kind of slip has its sentence") {
         "test.nnir:2:8: error: random_bits: takes i64, found f32[2, 3] [graph_invalid]");
   CHECK(said("  %0 = neg x layout [0,0]\n  return y = %0\n") ==
         "test.nnir:2:14: error: expected a value `%0 = …` or `return`, found `layout` [graph_syntax]");
-  CHECK(said("  %0 = neg x : f32[2,3] layout [0,0]\n  return y = %0\n") ==
-        "test.nnir:2:3: error: %0: the layout [0, 0] is no order of the axes of f32[2,3] [graph_invalid]");
+  CHECK(
+      said("  %0 = neg x : f32[2,3] layout [0,0]\n  return y = %0\n") ==
+      "test.nnir:2:3: error: %0: the layout [0, 0] is not an order of the axes of f32[2,3] [graph_invalid]");
   CHECK(said("  %0:2 = neg x\n  return y = %0\n") ==
         "test.nnir:2:3: error: neg gives 1 results, the text says 2 [graph_syntax]");
   CHECK(said("  %0 = neg x\n  return w <- %0\n") ==

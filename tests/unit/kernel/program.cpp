@@ -118,12 +118,11 @@ TEST_CASE("P1 to P10: what is wrong with a program") {
   CHECK(errors_of(changed("launch @step(dw, lr, w.new)",
                           "launch @step(dw, lr, w.new)\n  barrier\n  launch @gradient(x, w.new, dw, loss)"),
                   true) == "");
-  // A state is overwritten, and then read as if it were the old one; also where the loop comes round.
+  // A state is overwritten, and then read as if it were the old one; also in the next iteration of a loop.
   const std::string writes = "map i {\n    w[i] = w[i] - f32(lr[]) * dw[i]\n  }";
   const std::string copies = "\n  map i {\n    t[i] = w[i]\n  }";
   const auto step = [&](const std::string& body) {
-    std::string text = changed("\n  " + writes, "\n  local t: f32[i]" + body);
-    return text;
+    return changed("\n  " + writes, "\n  local t: f32[i]" + body);
   };
   check_refused(step("\n  " + writes + copies), "it reads the old `w` after it has written the new one");
   CHECK(errors_of(step(copies + "\n  " + writes), true) == "");

@@ -166,13 +166,13 @@ TEST_CASE("errors name the place, what was expected and found, and the mend") {
   check_error(value("x[i,j"), "expected `]` after the subscripts, found `}`");
   check_error(value("x[i,jj]"), "no axis is named `jj`");
   check_error(value("maximun(x[i,j], 0)"), "did you mean `maximum`?");
-  check_error(value("matmul(x[i,j], 0)"), "`matmul` is no elementwise op");
+  check_error(value("matmul(x[i,j], 0)"), "`matmul` is not an elementwise op");
   check_error(value("cast(x[i,j])"), "a cast is written with the dtype");
   check_error(value("x[i,j] + label[i]"), "[kernel_invalid]");
   check_error(value("exp(x[i,j], 1)"), "exp");
   check_error(value("z"), "a scalar is read as z[]");
   check_error(value("i"), "its value is index(i)");
-  check_error(value("acc"), "`acc` is the result of a reduce or a contract: here is none");
+  check_error(value("acc"), "`acc` is the result of a reduce or a contract, and this is neither");
   check_error(value("i32 0.5"), "`0.5` is not a value of type i32");
   check_error(value("u8 256"), "`256` is not a value of type u8");
   check_error(value("1e99"), "`1e99` is not a value of type f32");
@@ -186,13 +186,13 @@ TEST_CASE("errors name the place, what was expected and found, and the mend") {
   check_error("kernel @f(x: f33[2]) {}", "expected a type, such as f32[16,4], found `f33`");
   check_error("kernel @f(x: f32[2], x: f32[2]) {}", "the first one");
   check_error("kernel @f(for: f32[2]) {}",
-              "`for` is a word of the language; a name like it stands in quotes");
+              "`for` is a word of the language; a name like it is written in quotes");
   check_error("kernel @f(out y: f32[4]) { map i:4 { y[i] = 0 } map i:4 { y[i] = 0 } }",
               "axis `i` has its extent already");
   check_error("kernel @f(out y: f32[4]) { map i { y[i] = 0 } }", "declared where it is first named");
   check_error("kernel @f(out y: f32[4]) { mop i:4 { y[i] = 0 } }", "did you mean `map`?");
   check_error("kernel @f(out y: f32[4]) { map i:4 { y[i] = 0 } local t: f32[2] }",
-              "locals stand before the first statement");
+              "locals come before the first statement");
   check_error("kernel @f(out y: f32[4]) { map i:4 { y[i] += 1 } }", "only a scatter adds to what is there");
   check_error("kernel @f(out y: f32[4]) { copy i:4 { y[i] = 1 } }", "write `map`");
   check_error(

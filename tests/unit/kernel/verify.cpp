@@ -74,7 +74,7 @@ TEST_CASE("K1 to K4: tables") {
   k.buffers.push_back({"t", {DType::f32, {4}}, {{0, 0}, 0}, Space::local, {}});
   k.buffers.push_back({"late", {DType::f32, {4}}, {}, Space::in, {}});
   messages = verify(k);
-  CHECK(mentions(messages, "its layout is no permutation"));
+  CHECK(mentions(messages, "its layout is not a permutation"));
   CHECK(mentions(messages, "a local has no layout of its own"));
   CHECK(mentions(messages, "parameters come before locals"));
 
@@ -96,7 +96,7 @@ TEST_CASE("K1 to K4: tables") {
   CHECK(mentions(verify(k), "step along `i` is 0"));
   k.grid = {{AxisId{7}, 1}};
   CHECK(mentions(verify(k), "an axis that does not exist"));
-  check_refused("kernel @f(x: f32[8,4] order [0,0]) {}", "no permutation");
+  check_refused("kernel @f(x: f32[8,4] order [0,0]) {}", "not a permutation");
   check_refused("kernel @f(x: f32[8,4] pitch 3) {}", "its pitch is less than the innermost extent");
   check_refused("kernel @f(x: f32[]) grid i:1099511627776 step 1, j:1099511627776 step 1 {}",
                 "more than 2^40 tasks");
@@ -114,7 +114,7 @@ TEST_CASE("K5: expressions") {
   CHECK(mentions(with([](Kernel& k, Store& s) {
                    s.value = k.apply(Op::matmul, {s.value, s.value}, DType::f32);
                  }),
-                 "matmul is no elementwise op"));
+                 "matmul is not an elementwise op"));
   CHECK(mentions(with([](Kernel& k, Store& s) { s.value = k.apply(Op::exp, {s.value}, DType::i32); }),
                  "another dtype than is noted"));
   CHECK(
@@ -122,7 +122,7 @@ TEST_CASE("K5: expressions") {
   CHECK(mentions(with([](Kernel& k, Store& s) {
                    s.value = k.apply(Op::cast, {k.constant(DType::i32, 0.5)}, DType::f32);
                  }),
-                 "is no i32"));
+                 "is not a valid i32"));
   CHECK(mentions(with([](Kernel& k, Store& s) {
                    Index checked = Index::of(AxisId{0});
                    checked.checked = true;
