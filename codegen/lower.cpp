@@ -233,7 +233,7 @@ class ProgramLowering {
     constexpr size_t kVisiting = SIZE_MAX - 1;
     std::vector<size_t> level(groups_.size(), kUnknown);
     const std::function<size_t(size_t)> visit = [&](size_t at) {
-      NNC_CHECK(level[at] != kVisiting, "kernels wait for each other");
+      NNC_CHECK(level[at] != kVisiting, "kernels depend on each other in a cycle");
       if (level[at] != kUnknown) return level[at];
       level[at] = kVisiting;
       size_t result = 0;
@@ -300,7 +300,7 @@ class ProgramLowering {
   std::vector<std::pair<Value, SlotId>> copies_;
 };
 
-// Checked: what is handed to emission is sound, in every build.
+// The program itself. Checked, in every build: verify() finds nothing wrong with what is handed to emission.
 Program verified(Program program) {
   std::string broken;
   for (const std::string& sentence : verify(program)) broken += "\n  " + sentence;

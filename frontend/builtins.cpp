@@ -195,7 +195,7 @@ bool check_labels(Elaborator& e, const Tensor& label, int64_t classes, const Sit
   return true;
 }
 
-// A column is checked against the fewest classes that it picks among; the graph knows it.
+// A column is checked against the fewest classes that it is used with; the graph's input states them.
 void note_classes(Elaborator& e, const Tensor& label, int64_t classes) {
   const auto at = e.column_nodes.find(label.value.node);
   if (at == e.column_nodes.end()) return;

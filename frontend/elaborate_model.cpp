@@ -17,7 +17,7 @@ std::string stem_of(const std::string& path) {
   return name;
 }
 
-// The model that a file declares: `model NAME { … }`, or null where its members stand at top level. Nothing, and why
+// The model that a file declares: `model NAME { … }`, or null where its members are at top level. Nothing, and why
 // reported, if it has two, or members outside the one.
 std::optional<const ast::Declaration*> declared_model(const ast::File& file, Diagnostics& diagnostics) {
   const ast::Declaration* model = nullptr;
@@ -143,7 +143,8 @@ void Elaborator::collect_columns() {
   const auto find = [&](const std::string& name) {
     return std::find_if(columns.begin(), columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
   };
-  // A column is named outside of the body too, where an argument of a function is not.
+  // Unlike an argument of a function, a column may not have the name of a member: the run file and the other losses and
+  // metrics name it too.
   for (const Mention& mention : mentions) {
     const auto slot = root->slots.find(mention.parameter->name.text);
     if (!mention.required || slot == root->slots.end()) continue;
@@ -152,7 +153,7 @@ void Elaborator::collect_columns() {
         .label(slot->second.span, "the member");
   }
   std::set<std::string> untyped;
-  // In the order of first mention, whether or not the type stands there.
+  // In the order of first mention, whether or not the type is given there.
   for (const Mention& mention : mentions) {
     const ast::Parameter& parameter = *mention.parameter;
     if (find(parameter.name.text) != columns.end()) continue;
@@ -301,8 +302,8 @@ std::optional<Tensor> Elaborator::output_tensor(const Datum& value, const std::s
   return tensor && tensor->dtype == DType::f64 ? cast_to(*tensor, DType::f32, site) : tensor;
 }
 
-                                            bool is_loss, Frame& frame) {
 std::optional<Tensor> Elaborator::as_scalar(const Datum& value, const std::string& what, Span span,
+                                            bool is_loss, Frame& frame) {
   if (value.poisoned()) return std::nullopt;
   const Site site{frame, span};
   std::optional<Tensor> tensor = as_tensor(Operand{value, span}, std::nullopt, what, site);

@@ -64,7 +64,7 @@ std::variant<Number, std::string> result_of(Op op, const Number& a, const Number
   return compute_op(op, std::array{&a, &b});
 }
 
-// The op on i64, as a compiled one would have it: a double beyond 2^53 would round.
+// The op on i64, as compiled code computes it: a double would round beyond 2^53.
 int64_t of_whole(const OpDef& def, std::span<const Number* const> numbers) {
   ComputingScalars scalars;
   std::vector<ScalarValue> operands;

@@ -140,7 +140,7 @@ class RuleRun {
   OptimizerResult& result_;
 };
 
-// The value of `root` when other values stand in the place of some inputs. Nodes that do not depend on them are
+// The value of `root` when other values replace some inputs. Nodes that do not depend on them are
 // shared, draws among them, so that both sides see the same masks and noise.
 Value substituted(Elaborator& e, Value root, const std::map<NodeId, Value>& instead) {
   const uint32_t end = root.node.index + 1;
@@ -178,9 +178,10 @@ bool refuses_clipping(Elaborator& e, const RuleParts& parts) {
   return true;
 }
 
-// g * min(1, clip / (norm + margin)), norm = sqrt(sum of all g^2): PyTorch's clip_grad_norm_, whose margin is 1e-6, also for
-// limits that are not far above that. (Pascanu, Mikolov, Bengio: "On the difficulty of training recurrent neural networks",
-// 2013.) The squares are f64: that of no f32 overflows or comes to 0 there. A factor too small for an f32 is applied as two.
+// g * min(1, clip / (norm + margin)), norm = sqrt(sum of all g^2): PyTorch's clip_grad_norm_ with its margin of 1e-6, less
+// where the limit is near that. (Pascanu, Mikolov, Bengio: "On the difficulty of training recurrent neural networks", 2013.)
+// Computed in f64, where the square of an f32 neither overflows nor underflows. A factor that may be too small for an f32 is
+// applied as two.
 void clip(Elaborator& e, const RuleParts& parts, std::vector<Tensor>& slopes) {
   Builder& b = e.builder;
   b.set_spans({parts.span});

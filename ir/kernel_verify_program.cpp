@@ -10,10 +10,10 @@
 //   P6  between two barriers, what one launch writes no other reads or writes
 //   P7  temporaries, and outputs that replace nothing, are written before they are read
 //   P8  its kernels are sound
-//   P9  a param or state that an output is in place of is written through that output only, and once anything is
-//       written there, is read through it only: whoever reads the old value comes before
-//   P10 a launch that finds the old value where it writes the new one reads it no later than it writes: no statement
-//       after the one that writes, and none beside it in a loop, loads from there
+//   P9  a param or state that an output is in place of is written through that output only, and after the first write
+//       read through it only: every read of the old value comes before
+//   P10 a launch that reads the old value where it writes the new one has read it by then: no statement after the one
+//       that writes, nor any beside it in a loop, loads from there
 #include <algorithm>
 #include <unordered_set>
 
@@ -183,7 +183,7 @@ class ProgramVerifier {
   static bool reads_after_store(const Kernel& kernel, BufferId buffer, const Block& block, bool& stored) {
     for (const Statement& statement : block) {
       if (const auto* loop = std::get_if<For>(&statement.body)) {
-        // What follows a statement in a loop comes before it in the next round.
+        // What follows a statement in a loop precedes it in the next iteration.
         for (int round = 0; round < 2; ++round)
           if (reads_after_store(kernel, buffer, loop->body, stored)) return true;
         continue;

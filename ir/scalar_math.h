@@ -20,7 +20,7 @@ ScalarValue scalar_erf(ScalarBuilder& builder, ScalarValue x);
 ScalarValue scalar_sigmoid(ScalarBuilder& builder, ScalarValue x);
 ScalarValue scalar_softplus(ScalarBuilder& builder, ScalarValue x);  // log(1 + exp(x))
 
-// f32, computed in f64 between (scalar_math_wide.cpp). The angles of sin, cos and tan may be any finite number.
+// f32, computed in f64 (scalar_math_wide.cpp). sin, cos and tan take any finite angle, in radians.
 ScalarValue scalar_sin(ScalarBuilder& builder, ScalarValue x);
 ScalarValue scalar_cos(ScalarBuilder& builder, ScalarValue x);
 ScalarValue scalar_tan(ScalarBuilder& builder, ScalarValue x);

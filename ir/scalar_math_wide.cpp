@@ -1,6 +1,6 @@
-// The functions of scalar_math.h that take and give f32 and are computed in f64 between, with 29 more bits than the
-// result needs: cancellation costs nothing, and the result is the exact one rounded but for rare ties. Polynomials are
-// minimax fits of our own; docs/numerics.md says how they were made.
+// The functions of scalar_math.h from f32 to f32 that are computed in f64. Its 29 extra bits absorb the cancellation, so
+// that the result is nearly always the exact one rounded. The polynomials are minimax fits of our own; docs/numerics.md says
+// how they were made.
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -49,9 +49,9 @@ ScalarValue near_zero(Num x, double limit, Num y) {
 
 // x = (quadrant + r') pi/2 with r = r' pi/2, |r'| <= 1/2, and a whole quadrant, for any finite x that is an f32.
 //
-// x times 2/pi, part by part. A product with a part of 27 bits is exact. Parts whose products are multiples of 4 whole
-// turns are left out: the greater x, the later the first of the four that count. Whole numbers are taken off each
-// product and off each sum, so that no sum rounds away what is left when they cancel.
+// x times 2/pi, part by part. A product with a part of 27 bits is exact. Parts whose products are multiples of 4 (whole
+// turns) are left out: the larger x, the later the first of the four parts used. Whole numbers are subtracted from each
+// product and each sum, so that no sum rounds away what remains when they cancel.
 struct Turned {
   Num quadrant;
   Num r;

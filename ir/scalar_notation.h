@@ -1,4 +1,4 @@
-// A notation for sequences of primitive operations, so that they read as formulas; for scalar_math*.cpp alone.
+// A notation for sequences of primitive operations, so that they read as formulas; for scalar_math*.cpp only.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace nnc::notation {
 
-// A value with its builder, so that sequences read as formulas.
+// A value with its builder.
 struct Num {
   ScalarBuilder* b;
   ScalarValue v;

@@ -37,7 +37,8 @@ struct Candidate {
   Value z, label;
 };
 
-// For each label that picks and is known to lie among the classes: every value that a softmax may be of, those with their largest taken first.
+// For each label that picks and is known to lie among the classes: every value that a softmax may be of, those with
+// their largest subtracted first.
 std::vector<Candidate> candidates(const Graph& graph) {
   std::vector<Value> labels;
   std::vector<Value> shifted;
@@ -100,11 +101,11 @@ class Matcher {
       if (!form || found_.contains(id)) continue;
       auto p = algebra.probabilities(*form);
       if (!p || *p != 1 || !algebra.is_full(graph_.nodes[id].types[0].shape)) continue;
-      // Only here does the label come to stand before a node that did not need it: where it is computed from
-      // these very probabilities, they stay what they are.
-      if (needs(c.label.node, id)) continue;
+      // The fused op makes the probabilities depend on the label, which they did not before. A label that is
+      // itself computed from them would then depend on itself: they stay as they are.
+      if (depends(c.label.node, id)) continue;
       found_.emplace(id, Replacement{Replacement::What::probabilities, c.z, c.label, {}, {}});
-      waits_for_.emplace(id, c.label.node);
+      added_edges_.emplace(id, c.label.node);
     }
     done_.push_back(std::move(algebra));
   }
@@ -159,8 +160,8 @@ class Matcher {
     return true;
   }
 
-  // Whether `from` is computed from `target`, in the graph or by what replaces its nodes so far.
-  bool needs(NodeId from, NodeId target) const {
+  // Whether `from` depends on `target`, by the graph's edges or by those that the replacements so far add.
+  bool depends(NodeId from, NodeId target) const {
     std::vector<NodeId> open = {from};
     std::unordered_set<NodeId> seen = {from};
     while (!open.empty()) {
@@ -169,7 +170,8 @@ class Matcher {
       if (id == target) return true;
       for (Value operand : graph_.nodes[id].operands)
         if (seen.insert(operand.node).second) open.push_back(operand.node);
-      if (auto label = waits_for_.find(id); label != waits_for_.end() && seen.insert(label->second).second)
+      if (auto label = added_edges_.find(id);
+          label != added_edges_.end() && seen.insert(label->second).second)
         open.push_back(label->second);
     }
     return false;
@@ -178,7 +180,7 @@ class Matcher {
   const Graph& graph_;
   std::vector<SoftmaxAlgebra> done_;
   std::unordered_map<NodeId, Replacement> found_;
-  std::unordered_map<NodeId, NodeId> waits_for_;  // replaced probabilities → the label that they now need
+  std::unordered_map<NodeId, NodeId> added_edges_;  // replaced probabilities → the label they now depend on
 };
 
 // Emits the fused ops into the new graph, one softmax_xent for each (z, label).

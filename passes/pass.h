@@ -19,7 +19,7 @@ namespace nnc::passes {
 // after layout and grouping (what codegen reads).
 enum class Stage { grad, fused, kernels };
 
-// By what name differentiation goes wherever passes are named.
+// The name of differentiation, which is not a Pass, among the names of passes.
 constexpr std::string_view kDifferentiate = "differentiate";
 constexpr std::string_view kDifferentiateDoc = "writes each gradient as ordinary graph";
 

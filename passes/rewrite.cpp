@@ -41,7 +41,7 @@ std::vector<Value> Rewriter::operands(NodeId old) {
 
 // Rebuilds `old` and what it needs, ascending, so that a long chain does not become a deep recursion.
 void Rewriter::require(NodeId old) {
-  NNC_CHECK(rule_, "a node is used before it was given a meaning");
+  NNC_CHECK(rule_, "a node is used before its new value is set");
   std::vector<NodeId> missing;
   std::vector<NodeId> open = {old};
   std::unordered_set<NodeId> seen = {old};

@@ -21,7 +21,7 @@ using NodeRule = std::function<std::optional<std::vector<Value>>(Rewriter&, Node
 
 // Builds a new graph from `source`, which must outlive it. The inputs are there from the start, in signature
 // order. With a rule, every other node is rebuilt when its new value is first asked for; without one, each must
-// be given a meaning with `copy` or `set`, in order.
+// be given its new value with `copy` or `set`, in order.
 class Rewriter {
  public:
   explicit Rewriter(const Graph& source, Builder::Interning interning = Builder::Interning::off)
@@ -34,7 +34,7 @@ class Rewriter {
   Graph& result() { return result_; }
   Builder& builder() { return builder_; }
 
-  // The new value that stands for an old one.
+  // The new value of an old one.
   Value operator[](Value old);
   std::vector<Value> operands(NodeId old);
 
@@ -43,7 +43,7 @@ class Rewriter {
   // A new node like the old one, its operands mapped.
   void copy(NodeId old) { map_[old] = builder_.copy(source_.nodes[old], operands(old)); }
 
-  // Maps the outputs, drops what they do not need, and gives the result away.
+  // Maps the outputs and drops what they do not need. Ends the rewriter: the graph is moved out.
   Graph finish();
 
  private:
@@ -61,9 +61,9 @@ class Rewriter {
 // The source with the rule applied to every node but the inputs.
 Graph rebuild(const Graph& source, NodeRule rule, Builder::Interning interning = Builder::Interning::off);
 
-// For reports of internal errors: the pass and the graph it was given, which must outlive this.
+// For reports of internal errors: names the pass and keeps the graph it was given, which must outlive this.
 WorkingOn working_on(std::string_view pass, const Graph& graph);
-// Checked: what a pass has made is sound.
+// The graph itself. Checked: verify() finds nothing wrong with what the pass has made.
 Graph verified(std::string_view pass, Graph after);
 
 // The graph without the nodes that no output needs. Inputs stay: they are the signature.
