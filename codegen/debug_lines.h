@@ -13,12 +13,12 @@ namespace nnc::codegen {
 
 class DebugLines {
  public:
-  // `file` is the one that the functions of this module are said to stand in.
+  // `file` is the one that the functions of this module are attributed to.
   DebugLines(llvm::Module& module, const std::string& file);
 
-  // Says that `function` stands at `line`, and that what `builder` emits from now on does.
+  // Attributes `function` to `line`, and what `builder` emits from now on too.
   void enter(llvm::Function& function, uint32_t line, llvm::IRBuilder<>& builder);
-  // What `builder` emits from now on stands at `place`, within the function entered.
+  // Attributes what `builder` emits from now on to `place`, within the function entered.
   void move(const SourceLine& place, llvm::IRBuilder<>& builder);
   void finish() { di_.finalize(); }
 

@@ -65,7 +65,7 @@ class StepEmitter {
     b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {changed_});
   }
 
-  // The step stands in the file of its first kernel; each call where its kernel comes from.
+  // The step is attributed to the file of its first kernel; each call where its kernel comes from.
   void enter(const SourceLine& at) { lines_.emplace(module_, at.file).enter(*function_, at.line, b_); }
   void move(const SourceLine& at) { lines_->move(at, b_); }
 

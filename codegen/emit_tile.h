@@ -5,7 +5,7 @@
 
 namespace nnc::codegen {
 
-// The tiles of one contraction, and where in it the emitter stands.
+// The tiles of one contraction, and the emitter's place in it.
 struct KernelEmitter::Tile {
   const kernel::Contract& contract;
   kernel::ExprId vector_id;     // the operand that moves along the lanes

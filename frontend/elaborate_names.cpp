@@ -1,6 +1,6 @@
 // What a name means at a place: a let or argument, a member of the body, a function or layer of the file, the
 // standard library, a built-in. Members are evaluated when first asked for, in any order, and never in a
-// circle.
+// cycle.
 #include <fmt/format.h>
 
 #include <limits>
@@ -189,7 +189,7 @@ void Elaborator::force_ready(Instance& instance) {
 
 Datum Elaborator::force(Instance& instance, Slot& slot, const Site& site) {
   if (slot.state == Slot::State::done) return slot.value;
-  if (stopped) return Poison{};  // what was under way stays so, and is no circle
+  if (stopped) return Poison{};  // what was under way stays so, and is not a cycle
   if (depth > kMostDepth / 4 && instance.is_model && !ordered && slot.state == Slot::State::fresh) {
     ordered = true;
     force_ready(instance);

@@ -35,7 +35,7 @@ inline constexpr size_t kMostNesting = 40;  // layers in layers
 // What the graph is for. `evaluate`: a metric, in which sums over the batch mean the whole set (finish_graph.h).
 enum class Mode { init, train, evaluate, predict };
 
-// One class, because evaluation is one mutual recursion; its parts stand in the files that the headings name. What may
+// One class, because evaluation is one mutual recursion; its parts are in the files that the headings name. What may
 // fail reports the reason at `site` (or at the words of an operand) and gives Poison, nothing, or false.
 struct Elaborator {
   Elaborator(const Library& library, Sources& sources, const BuildOptions& options, Diagnostics& diagnostics,
@@ -83,7 +83,7 @@ struct Elaborator {
   std::optional<Datum> summed_losses(const Site& site);
   // For "did you mean": every name with a meaning in the frame, or only those of whole numbers (sizes).
   std::vector<std::string> known_names(const Frame& frame, bool numbers_only);
-  // Evaluates a member when it is first asked for; a circle of members is an error.
+  // Evaluates a member when it is first asked for; a cycle of members is an error.
   Datum force(Instance& instance, Slot& slot, const Site& site);
   void force_ready(Instance& instance);
   void force_all(Instance& instance);  // but losses, metrics and outputs
@@ -113,7 +113,7 @@ struct Elaborator {
   std::optional<bool> condition(const ast::Expr& expr, Frame& frame);
 
   // ---- calls (elaborate_call.cpp)
-  // `piped` stands before the written arguments (left |> f(…)); null for none.
+  // `piped` comes before the written arguments (left |> f(…)); null for none.
   Datum eval_call(const ast::Call& call, const ast::Expr& expr, const Operand* piped, Frame& frame);
   // Whatever can be called, with arguments that are evaluated; a hole among them gives a Partial.
   Datum call(const Operand& callee, std::vector<Actual> actuals, const Site& site);
@@ -284,12 +284,12 @@ struct Elaborator {
   std::map<NodeId, size_t> column_nodes;  // of the columns' inputs: their place in `columns`
 };
 
-// "loss", "accuracy": its name, or its kind where it has none.
+// "loss", "accuracy": its name, or its kind where it has no name.
 std::string goal_name(const ast::Goal& goal);
 // "loss", "metric accuracy": for messages.
 std::string goal_text(const ast::Goal& goal);
 
-// The last line of a body: where its value stands.
+// The last line of a body: the place of its value.
 Span body_span(const ast::Body& body);
 
 // d loss / d parameter for each parameter, by one `grad` node: f32 of the parameter's dims. `loss`: f32[].

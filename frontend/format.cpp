@@ -20,7 +20,7 @@ struct Piece {
   bool ends_before = false;  // a statement ends between the piece before and this one
   bool keyword = false;      // `in`, `along`, `as` in their places
   bool prefix = false;       // a sign, not a subtraction
-  bool broken = false;       // of a {: its statements stand on lines of their own
+  bool broken = false;       // of a {: its statements are on lines of their own
 };
 
 struct Line {
@@ -33,7 +33,7 @@ struct Frame {
   TokenKind kind = TokenKind::left_brace;
   bool broken = true;
   bool opener_ends_line = false;
-  size_t line_indent = 0;      // of the line its bracket stands in
+  size_t line_indent = 0;      // of the line of its bracket
   size_t content = 0;          // column after the bracket
   size_t statement = 0;        // indentation of the statements of a {
   std::optional<size_t> pipe;  // column of the first |> of the current chain

@@ -1,15 +1,14 @@
 // Characters → tokens, one after the other. What looks like another language's notation (`**`, `&&`, `×`,
 // `1.`) is reported with ours and read as that, so that the rest of the file is still checked.
 #include "frontend/lexer.h"
-#include "support/number_text.h"
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
 
-#include "support/number_text.h"
 #include "fmt/format.h"
+#include "support/number_text.h"
 
 namespace nnc::frontend {
 namespace {

@@ -104,7 +104,7 @@ class Layout {
     declares_ = declaration;
   }
 
-  // `model NAME`, `layer NAME`, `optimizer NAME`, `import "…`: these stand at the top level only.
+  // `model NAME`, `layer NAME`, `optimizer NAME`, `import "…`: these are at the top level only.
   bool starts_declaration() const {
     const Token& first = raw_[at_];
     const Token* second = raw(1);
@@ -243,7 +243,7 @@ class Layout {
   Diagnostics& diagnostics_;
   std::vector<Token> out_;
   std::vector<Open> open_;
-  // The first } that stands further left than the line of its {: if some { is left open, it is likely that
+  // The first } that is further left than the line of its {: if some { is left open, it is likely that
   // one.
   std::optional<std::pair<Token, Token>> suspect_;
   size_t at_ = 0;

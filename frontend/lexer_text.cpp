@@ -1,4 +1,4 @@
-// What stands before the tokens: is the file text at all, and which characters belong to a name.
+// What comes before the tokens: is the file text at all, and which characters belong to a name.
 #include "fmt/format.h"
 #include "frontend/lexer.h"
 

@@ -20,7 +20,7 @@ struct Loader {
   Library& library;
   Sources& sources;
   Diagnostics& diagnostics;
-  std::map<std::string, const FileScope*> loaded{};  // by path, so that imports in a circle end
+  std::map<std::string, const FileScope*> loaded{};  // by path, so that cyclic imports end
 
   // A function's top-level neighbors matter: without `model` they are members and see each other as such.
   void declare(FileScope& scope, const ast::File& file, bool functions) {

@@ -32,7 +32,7 @@ struct Declared {
     return e.error(DiagnosticKind::parameter_value, value_site(), std::move(message));
   }
 
-  // The shape where no type gives it: that of the numbers declared, whatever stands in their place.
+  // The shape where no type gives it: that of the numbers declared, whatever replaces them.
   std::optional<Dims> dims_without_type(const Datum& start) const {
     const Datum declared = over != nullptr ? e.eval(*binding().value, frame) : start;
     if (declared.poisoned()) return std::nullopt;
@@ -52,7 +52,7 @@ struct Declared {
             name.text));
   }
 
-  // `bias = 0`, `weight = tok.weight`: the value that stands for the parameter, of its shape.
+  // `bias = 0`, `weight = tok.weight`: the value that replaces the parameter, of its shape.
   Datum replacement(const Datum& value, const Dims& dims) const {
     if (value.as<Draws>()) {
       wrong_value(fmt::format("{} is a parameter: `=` makes it a constant", name.text))

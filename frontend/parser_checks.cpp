@@ -1,5 +1,5 @@
 // Rules that hold for every program whatever its arguments, and that the grammar alone does not say: a body
-// ends in its value, an `if` used as a value has both branches, no value goes nowhere, members stand where
+// ends in its value, an `if` used as a value has both branches, every value is used, members are where
 // they mean something.
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-// What stands in braces: bindings, loops, values.
+// What is in braces: bindings, loops, values.
 #include "fmt/format.h"
 #include "frontend/parser_impl.h"
 

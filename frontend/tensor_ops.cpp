@@ -1,5 +1,5 @@
 // Tensors as nodes: constants, casts, and the elementwise operations with their narrow broadcasting. The op
-// table wants operands of equal type, so every cast and broadcast stands in the graph.
+// table wants operands of equal type, so every cast and broadcast is in the graph.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -34,7 +34,7 @@ struct Matcher {
     return storage ? storage->as<Number>() : nullptr;
   }
 
-  // The dims the type stands for, as far as they are known; axes still open take the argument's own.
+  // The dims that the type describes, as far as they are known; axes still open take the argument's own.
   std::string expected_text(const ast::Type& type, const Dims& actual) const {
     const size_t fixed = type.sizes.size() - (has_run(type) ? 1 : 0);
     std::string out = "[";

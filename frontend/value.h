@@ -44,7 +44,7 @@ Number real_number(double value);
 // "32", "0.5"
 std::string text_of(const Number& number);
 
-// One axis of a tensor. `written_one` marks a 1 that stands in the text (None, keep, a type), and so may
+// One axis of a tensor. `written_one` marks a 1 that is written in the text (None, keep, a type), and so may
 // stretch.
 struct Dim {
   int64_t extent = 1;
@@ -163,7 +163,7 @@ struct Actual {
   Span span;
 };
 
-// f(_, 2): a function of what stands at the hole.
+// f(_, 2): a function of the argument at the hole.
 struct Partial {
   Datum callee;
   std::string callee_name;

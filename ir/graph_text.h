@@ -28,7 +28,7 @@ class ValueNames {
   std::vector<uint32_t> numbers_;
 };
 
-// A plain name as it stands, any other in double quotes.
+// A plain name as it is, any other in double quotes.
 std::string name_text(std::string_view name);
 
 std::string number_text(double value);          // shortest that reads back the same; inf, -inf, nan
@@ -40,7 +40,7 @@ struct Finding {
   NodeId node;
   std::string sentence;
 };
-// What verify() lists, with the nodes; for readers that know where each node stands.
+// What verify() lists, with the nodes; for readers that know the place of each node.
 std::vector<Finding> find_faults(const Graph& graph);
 
 }  // namespace nnc

@@ -1,5 +1,5 @@
 // The kernel IR's data: index arithmetic, interned expressions, shapes, and the canonical numbering that text
-// and equality rest on. What the fields mean stands in kernel.h.
+// and equality rest on. kernel.h says what the fields mean.
 #include "ir/kernel.h"
 
 #include <algorithm>

@@ -14,7 +14,7 @@ namespace {
 constexpr int kDeepestExpression = 200;                    // parentheses in parentheses
 constexpr int64_t kLargestCoefficient = int64_t{1} << 40;  // of subscripts
 
-// Whether an op may stand in an expression: elementwise ops with a rule on scalars.
+// Whether an op may be part of an expression: elementwise ops with a rule on scalars.
 bool applies(Op op) {
   return op_def(op).scalar != nullptr;
 }

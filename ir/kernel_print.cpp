@@ -16,7 +16,7 @@ namespace {
 // Levels of nesting after which an expression is broken up by a `let`.
 constexpr int kDeepest = 12;
 
-// A name that could be taken for a word of the language, or for something else, stands in quotes. After an @
+// A name that could be taken for a word of the language, or for something else, is written in quotes. After an @
 // there are no words.
 std::string name_text(std::string_view name, bool after_at = false) {
   const bool plain = is_plain_name(name, kDialect) && (after_at || !is_reserved(name));

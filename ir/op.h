@@ -1,4 +1,4 @@
-// The op table. Everything nnc knows about an op stands together in one OpDef: name, operands, attributes, shape
+// The op table. Everything nnc knows about an op is together in one OpDef: name, operands, attributes, shape
 // rule, derivative, lowering, reference semantics, notation, samples, documentation. The printer, parser, verifier,
 // interpreters, differentiation, generic tests and docs/ops.md read the table; no code outside switches over ops.
 //
@@ -123,7 +123,7 @@ using BoundsFn = Bounds (*)(const Graph& graph, const Node& node, std::span<cons
 
 // ---- numbers while compiling -------------------------------------------------------------------------------------
 
-// What an op makes of two whole numbers of a model's text: a whole number, exactly; a real one where the result is none
+// What an op makes of two whole numbers of a model's text: a whole number, exactly; a real one where it is not whole
 // (1 / 3); or, in a few words, why there is no result ("division by zero").
 using WholeResult = std::variant<int64_t, double, std::string>;
 using WholeFn = WholeResult (*)(int64_t a, int64_t b);

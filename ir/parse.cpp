@@ -263,7 +263,7 @@ class GraphReader {
 
   // ---- constants
 
-  // 0.5, [1, 2, 3] or @0, whose numbers stand in the data section.
+  // 0.5, [1, 2, 3] or @0, whose numbers are in the data section.
   std::optional<Attrs> constant_attrs() {
     ConstantAttrs attrs;
     if (r.peek().kind == TokenKind::at) {

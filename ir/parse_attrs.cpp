@@ -170,7 +170,7 @@ struct FieldReader {
     return false;
   }
 
-  // A flag stands alone: {transpose_b}.
+  // A flag has no value: {transpose_b}.
   bool read(bool& field) { return field = true; }
   bool read(int64_t& field) { return r.expect("=") && store(field, r.integer("a whole number")); }
   bool read(double& field) { return r.expect("=") && store(field, r.number("a number")); }

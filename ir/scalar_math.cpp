@@ -1,5 +1,5 @@
 // See scalar_math.h. The polynomials are minimax fits of our own, made with Sollya (fpminimax; remez with a
-// weight for erf) with coefficients rounded to the format they are used in; the commands stand in
+// weight for erf) with coefficients rounded to the format they are used in; the commands are in
 // docs/numerics.md.
 //
 // 2^n is made without a conversion: adding 1.5 * 2^(mantissa bits) rounds to an integer and leaves n in the

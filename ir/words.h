@@ -43,7 +43,7 @@ struct Dialect {
   bool signed_numbers = false;  // `-` before a digit or `inf` belongs to the number
 };
 
-// A letter (of any script) or `_`, then letters, digits and inner dots: a name that stands as it is.
+// A letter (of any script) or `_`, then letters, digits and inner dots: a name that needs no quotes.
 bool is_plain_name(std::string_view name, const Dialect& dialect);
 
 // Any text in double quotes, with \" \\ and \x and two hexadecimal digits for bytes that would not print.

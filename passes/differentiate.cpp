@@ -1,6 +1,6 @@
 // Reverse-mode differentiation. The graph is rebuilt in order; at a `grad` node a walk goes backwards from
 // its scalar over the nodes, already rebuilt, that the scalar depends on and that depend on one of the `of`
-// values, and calls each op's own rule (OpDef::derivative). As `grad` nodes stand in order, one inside
+// values, and calls each op's own rule (OpDef::derivative). As `grad` nodes are in order, one inside
 // another's path is ordinary graph by the time the outer one is met: derivatives of derivatives need nothing
 // special.
 //

@@ -101,7 +101,7 @@ SoftmaxAlgebra::Kind SoftmaxAlgebra::kind_of(const Shape& shape) const {
   return shape == kept ? Kind::row : Kind::other;
 }
 
-// Merges equal products and drops those that cancel. With H, only what stands at the label matters.
+// Merges equal products and drops those that cancel. With H, only the element at the label matters.
 Form SoftmaxAlgebra::normal(Form form) const {
   Form result;
   std::vector<double> scale;  // the largest factor that went into each term

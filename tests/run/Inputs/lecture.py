@@ -1,4 +1,4 @@
-"""lecture.py REFERENCE.json CASE OUT.txt: every value of the case stands in what `nnc run` printed, to its last digit."""
+"""lecture.py REFERENCE.json CASE OUT.txt: every value of the case is in what `nnc run` printed, to its last digit."""
 import ast
 import json
 import re

@@ -51,7 +51,7 @@ TEST_CASE("a chain of definitions does not nest") {
       CHECK(built->said.empty());
     }
   }
-  // What is under way when the order is made, and only looks as if it read what comes later, is no circle.
+  // What is under way when the order is made, and only looks as if it read what comes later, is not a cycle.
   std::string text = chain(200, true, "y# + 1");
   text += "first = if false { second } else { y200 }\nsecond = first + 1\n";
   CHECK(build(text)->said.empty());

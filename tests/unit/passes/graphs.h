@@ -22,8 +22,7 @@ Graph parse_body(std::string_view signature, std::string_view body);
 Graph derived(const Graph& graph);
 
 // Random tensors for all inputs: f32 in [-1.5, 1.5], states in [0.1, 1], labels among the classes, integers
-// without classes from -2 to 6, t = 3, other f64
-// 0.05.
+// without classes from -2 to 6, t = 3, other f64 0.05.
 TensorMap random_inputs(const Graph& graph, uint32_t seed);
 
 // The sound text of a graph: checks that it verifies and prints, parses and prints to the same.
