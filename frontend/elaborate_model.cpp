@@ -122,96 +122,126 @@ const ast::Function* Elaborator::forward_function() const {
   return nullptr;
 }
 
-void Elaborator::collect_columns() {
+namespace {
+
+// What the goals and `forward` say of the model's columns.
+struct ColumnCollector {
   struct Mention {
     const ast::Parameter* parameter;
-    bool required;
+    bool is_read;  // by a goal; an argument of `forward` that no goal names may be anything
   };
-  std::vector<Mention> mentions;
-  for (const ast::MemberItem* item : root->items) {
-    if (const auto* goal = std::get_if<ast::Goal>(&item->node)) {
-      for (const ast::Parameter& p : goal->parameters) mentions.push_back({&p, true});
-    } else if (const auto* function = std::get_if<ast::Function>(&item->node);
-               function != nullptr && function->name.text == "forward") {
-      for (const ast::Parameter& p : function->parameters) mentions.push_back({&p, false});
-    }
-  }
+
+  Elaborator& e;
   Frame frame;
-  frame.scope = root->scope;
-  frame.self = root;
-  frame.closed_sizes = true;
-  const auto find = [&](const std::string& name) {
-    return std::find_if(columns.begin(), columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
-  };
+  std::vector<Mention> mentions;
+
+  explicit ColumnCollector(Elaborator& elaborator) : e(elaborator) {
+    for (const ast::MemberItem* item : e.root->items) {
+      if (const auto* goal = std::get_if<ast::Goal>(&item->node)) {
+        for (const ast::Parameter& p : goal->parameters) mentions.push_back({&p, true});
+      } else if (const auto* function = std::get_if<ast::Function>(&item->node);
+                 function != nullptr && function->name.text == "forward") {
+        for (const ast::Parameter& p : function->parameters) mentions.push_back({&p, false});
+      }
+    }
+    frame.scope = e.root->scope;
+    frame.self = e.root;
+    frame.closed_sizes = true;
+  }
+
+  // Whether some mention of the column has this property.
+  template <class Property>
+  bool any(const std::string& name, Property property) const {
+    return std::any_of(mentions.begin(), mentions.end(),
+                       [&](const Mention& m) { return m.parameter->name.text == name && property(m); });
+  }
+
+  auto find(const std::string& name) {
+    return std::find_if(e.columns.begin(), e.columns.end(),
+                        [&](const Elaborator::ColumnInfo& c) { return c.name == name; });
+  }
+
   // Unlike an argument of a function, a column may not have the name of a member: the run file and the other losses and
   // metrics name it too.
-  for (const Mention& mention : mentions) {
-    const auto slot = root->slots.find(mention.parameter->name.text);
-    if (!mention.required || slot == root->slots.end()) continue;
-    error(DiagnosticKind::hidden_member, Site{frame, mention.parameter->name.span},
-          fmt::format("{} is a member of {} and may not be hidden", slot->first, root->kind))
-        .label(slot->second.span, "the member");
-  }
-  std::set<std::string> untyped;
-  // In the order of first mention, whether or not the type is given there.
-  for (const Mention& mention : mentions) {
-    const ast::Parameter& parameter = *mention.parameter;
-    if (find(parameter.name.text) != columns.end()) continue;
-    const bool typed = std::any_of(mentions.begin(), mentions.end(), [&](const Mention& m) {
-      return m.parameter->name.text == parameter.name.text && m.parameter->type;
-    });
-    if (typed) {
-      ColumnInfo column;
-      column.name = parameter.name.text;
-      columns.push_back(std::move(column));
-    } else if (mention.required && untyped.insert(parameter.name.text).second) {
-      error(DiagnosticKind::missing_type, Site{frame, parameter.name.span},
-            fmt::format("nothing says what {} is", parameter.name.text))
-          .suggest(fmt::format("{}: f32[batch, …], here or in another loss, metric, output or forward",
-                               parameter.name.text));
+  void check_names() {
+    for (const Mention& mention : mentions) {
+      const auto slot = e.root->slots.find(mention.parameter->name.text);
+      if (!mention.is_read || slot == e.root->slots.end()) continue;
+      e.error(DiagnosticKind::hidden_member, Site{frame, mention.parameter->name.span},
+              fmt::format("{} is a member of {} and may not be hidden", slot->first, e.root->kind))
+          .label(slot->second.span, "the member");
     }
   }
-  for (const Mention& mention : mentions) {
-    const ast::Parameter& parameter = *mention.parameter;
-    if (!parameter.type) continue;
-    ColumnInfo& column = *find(parameter.name.text);
-    const Site site{frame, parameter.type->span};
-    const std::optional<DType> dtype = resolve_dtype(*parameter.type, frame);
-    const std::optional<Dims> dims = dtype ? resolve_dims(*parameter.type, frame) : std::nullopt;
-    if (!dims) continue;
-    for (size_t i = 1; i < dims->size(); ++i) {
-      if (!(*dims)[i].is_batch()) continue;
-      error(DiagnosticKind::bad_size, site,
-            fmt::format("batch is the first axis of {}, here it is another", column.name));
-    }
-    // A function `forward` that no goal shares a column with may be anything.
-    const bool read = std::any_of(mentions.begin(), mentions.end(), [&](const Mention& m) {
-      return m.required && m.parameter->name.text == column.name;
-    });
-    if (read && std::none_of(dims->begin(), dims->end(), [](const Dim& dim) { return dim.is_batch(); })) {
-      column.wrong = true;
-      std::string mend = source_text(parameter.type->span);
-      mend.insert(mend.find('[') + 1, dims->empty() ? "batch" : "batch, ");
-      error(DiagnosticKind::bad_size, site,
-            fmt::format("the first axis of a column is batch, which {} lacks", column.name))
-          .suggest(fmt::format("{}: {}", column.name, mend));
-    }
-    if (!column.span.valid()) {
-      if (!may_be_stored_as(column.name, fmt::format("a column cannot be called {}", column.name),
-                            Site{frame, parameter.name.span},
-                            "another name here; the run file says from where it is filled: [input.NAME]")) {
-        column.wrong = true;
+
+  // The typed columns in the order of first mention, whether or not the type is given there.
+  void list() {
+    std::set<std::string> untyped;
+    for (const Mention& mention : mentions) {
+      const ast::Name& name = mention.parameter->name;
+      if (find(name.text) != e.columns.end()) continue;
+      if (any(name.text, [](const Mention& m) { return m.parameter->type.has_value(); })) {
+        e.columns.emplace_back().name = name.text;
+      } else if (mention.is_read && untyped.insert(name.text).second) {
+        e.error(DiagnosticKind::missing_type, Site{frame, name.span},
+                fmt::format("{} has no type", name.text))
+            .suggest(fmt::format("{}: f32[batch, …], here or in another loss, metric, output or forward",
+                                 name.text));
       }
+    }
+  }
+
+  // Whether batch is the first axis of what is read, and of that only; reports if not.
+  bool has_batch_first(const Elaborator::ColumnInfo& column, const ast::Type& type, const Dims& dims) {
+    const Site site{frame, type.span};
+    for (size_t i = 1; i < dims.size(); ++i) {
+      if (dims[i].is_batch())
+        e.error(DiagnosticKind::bad_size, site,
+                fmt::format("batch must be the first axis of {}", column.name));
+    }
+    if (!any(column.name, [](const Mention& m) { return m.is_read; }) ||
+        std::any_of(dims.begin(), dims.end(), [](const Dim& dim) { return dim.is_batch(); }))
+      return true;
+    std::string mend = e.source_text(type.span);
+    mend.insert(mend.find('[') + 1, dims.empty() ? "batch" : "batch, ");
+    e.error(DiagnosticKind::bad_size, site,
+            fmt::format("the first axis of a column is batch, which {} lacks", column.name))
+        .suggest(fmt::format("{}: {}", column.name, mend));
+    return false;
+  }
+
+  // Takes the column's type from its first typed parameter; the others must agree.
+  void take_type(const ast::Parameter& parameter) {
+    Elaborator::ColumnInfo& column = *find(parameter.name.text);
+    const std::optional<DType> dtype = e.resolve_dtype(*parameter.type, frame);
+    const std::optional<Dims> dims = dtype ? e.resolve_dims(*parameter.type, frame) : std::nullopt;
+    if (!dims) return;
+    column.wrong |= !has_batch_first(column, *parameter.type, *dims);
+    if (!column.span.valid()) {
+      column.wrong |=
+          !e.may_be_stored_as(column.name, fmt::format("a column cannot be called {}", column.name),
+                              Site{frame, parameter.name.span},
+                              "another name here; the run file says from where it is filled: [input.NAME]");
       column.dims = *dims;
       column.dtype = *dtype;
       column.span = parameter.type->span;
-      continue;
+      return;
     }
-    if (column.dtype == *dtype && unify(column.dims, *dims)) continue;
+    if (column.dtype == *dtype && unify(column.dims, *dims)) return;
     column.wrong = true;
-    error(DiagnosticKind::column_type, site, fmt::format("column {} has another type elsewhere", column.name))
+    e.error(DiagnosticKind::column_type, Site{frame, parameter.type->span},
+            fmt::format("column {} has another type elsewhere", column.name))
         .label(column.span, "there");
   }
+};
+
+}  // namespace
+
+void Elaborator::collect_columns() {
+  ColumnCollector collector(*this);
+  collector.check_names();
+  collector.list();
+  for (const ColumnCollector::Mention& mention : collector.mentions)
+    if (mention.parameter->type) collector.take_type(*mention.parameter);
 }
 
 Datum Elaborator::read_column(ColumnInfo& column, const Site& site) {
@@ -272,8 +302,7 @@ Datum Elaborator::run_forward(const ast::Function& forward) {
     const ast::Name& name = forward.parameters[i].name;
     if (std::none_of(columns.begin(), columns.end(),
                      [&](const ColumnInfo& c) { return c.name == name.text; })) {
-      error(DiagnosticKind::missing_type, Site{frame, name.span},
-            fmt::format("nothing says what {} is", name.text))
+      error(DiagnosticKind::missing_type, Site{frame, name.span}, fmt::format("{} has no type", name.text))
           .suggest(fmt::format("{}: f32[batch, …]", name.text));
     }
     return Poison{};
