@@ -139,7 +139,7 @@ Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::s
   if (const Number* number = value.as<Number>()) {
     if (is_integer(*dtype) && !number->is_whole) {
       error(DiagnosticKind::dtype_mismatch, site,
-            fmt::format("{} is {}, {} is not whole", what, dtype_name(*dtype), text_of(*number)));
+            fmt::format("{} is {}, and {} is not whole", what, dtype_name(*dtype), text_of(*number)));
       return Poison{};
     }
     return number_tensor(*number, *dtype, *dims, site);
@@ -193,7 +193,7 @@ Datum Elaborator::check_result(const Datum& value, const ast::Type& type, const 
     promised.dtype = *dtype;
     promised.dims = *dims;
     error(DiagnosticKind::shape_mismatch, site,
-          fmt::format("{} gives {}, its type says {}", callee, text_of(*tensor), text_of(promised)))
+          fmt::format("{} gives {}, but its type says {}", callee, text_of(*tensor), text_of(promised)))
         .label(type.span, "the type");
     return Poison{};
   }

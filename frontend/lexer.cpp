@@ -303,7 +303,7 @@ bool Scanner::foreign() {
     at_ += candidate.text.size();
     diagnostics_
         .error(DiagnosticKind::foreign_operator, span(begin, at_),
-               fmt::format("there is no {} here", candidate.text))
+               fmt::format("the language has no {}", candidate.text))
         .suggest(std::string(candidate.help));
     push(candidate.kind, begin);
     return true;

@@ -75,7 +75,7 @@ Datum Elaborator::transpose(const Operand& x, const Site& site) {
   if (!tensor) return Poison{};
   if (tensor->rank() < 2) {
     error(DiagnosticKind::bad_axis, site,
-          fmt::format(".T swaps the last two axes, {} has {}", text_of(*tensor),
+          fmt::format(".T swaps the last two axes, but {} has {}", text_of(*tensor),
                       tensor->rank() == 0 ? "none" : "one"));
     return Poison{};
   }

@@ -216,7 +216,7 @@ struct Matcher {
     const Site here{site.frame, local.span};
     if (is_integer(dtype) && !number.is_whole) {
       e.error(DiagnosticKind::dtype_mismatch, here,
-              fmt::format("{} of {} is {}, {} is not whole", parameter.name.text, name, dtype_name(dtype),
+              fmt::format("{} of {} is {}, and {} is not whole", parameter.name.text, name, dtype_name(dtype),
                           text_of(number)));
       return false;
     }
