@@ -13,10 +13,11 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// "1,234,567": from one to three digits, then groups of three. False if `text` has no separator, or stray ones.
+// "1,234,567": from one to three digits of which the first is not 0, then groups of three. False if `text` has no separator,
+// or stray ones.
 bool is_grouped(std::string_view text, std::string_view separator) {
   size_t group = std::min(text.find(separator), text.size());
-  if (group == text.size() || group == 0 || group > 3) return false;
+  if (group == text.size() || group == 0 || group > 3 || text[0] == '0') return false;
   while (true) {
     if (!std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(group), is_digit)) return false;
     text.remove_prefix(group);

@@ -119,13 +119,16 @@ TEST_CASE("numbers in another notation, and never in two") {
   CHECK(number("1.234.567,5", german) == 1234567.5);
   CHECK(number("1.25", german) == -99);
   CHECK(number("12.345", german) == 12345);
+  for (const char* text : {"0.637", "00.637", "-0.123", "012.345", "0.637,5"})
+    CHECK(number(text, german) == -99);
   CHECK(number("$1,234", money) == 1234);
   CHECK(number("-$1,234.50", money) == -1234.5);
   CHECK(number("$-3", money) == -3);
   CHECK(number("12.5 %", money) == 12.5);
   CHECK(number("1,234,567 €", money) == 1234567);
   CHECK(number("1e3", money) == 1000);
-  for (const char* text : {"1,23", "1,2345", "12,34,567", ",123", "1234,567", "$", "%", "$$5", "5 kg", "--5"})
+  for (const char* text :
+       {"0,123", "1,23", "1,2345", "12,34,567", ",123", "1234,567", "$", "%", "$$5", "5 kg", "--5"})
     CHECK(number(text, money) == -99);
 }
 
