@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 #include "runtime/bind.h"
 #include "runtime/moments.h"
+#include "support/plural.h"
 
 namespace nnc::runtime {
 namespace {
@@ -52,12 +53,13 @@ double as_fed(double x, const InputSpec& spec, const FittedInput& input, size_t 
 class Converter {
  public:
   Converter(const Field& field, const ModelColumn& column, const InputSpec& spec, const FittedInput& input,
-            Diagnostics& diagnostics)
+            bool trained, Diagnostics& diagnostics)
       : field_(field),
         column_(column),
         spec_(spec),
         input_(input),
         diagnostics_(diagnostics),
+        trained_(trained),
         labels_(column, spec.first),
         groups_(static_cast<int64_t>(input.mean.size())),
         per_row_(element_count(field.shape)) {}
@@ -115,15 +117,16 @@ class Converter {
       const double x = field_.element(bad_row_, bad_element_);
       Diagnostic& d = diagnostics_.error_at(
           DiagnosticKind::data_not_a_number, field_.location(bad_row_),
-          fmt::format("{}{} is no value for {}", x,
+          fmt::format("{}{} is not a value for {}", x,
                       per_row_ > 1 ? fmt::format(" (number {} of the row)", bad_element_) : "",
                       describe_column(column_)));
-      if (bad_ > 1) d.note(fmt::format("{} values of {} are none", bad_, column_.name));
-      if (std::isnan(x)) d.suggest(fmt::format("input.{}.missing = a number takes its place", column_.name));
+      if (bad_ > 1) d.note(fmt::format("{} values of {} are not", bad_, column_.name));
+      if (std::isnan(x) && !trained_)
+        d.suggest(fmt::format("input.{}.missing = a number takes its place", column_.name));
       return false;
     }
     if (labels_.good()) return true;
-    labels_.report(field_.location(labels_.bad_row()), diagnostics_);
+    labels_.report(field_.location(labels_.bad_row()), trained_, diagnostics_);
     return false;
   }
 
@@ -132,6 +135,7 @@ class Converter {
   const InputSpec& spec_;
   const FittedInput& input_;
   Diagnostics& diagnostics_;
+  const bool trained_;
   LabelCheck labels_;
   int64_t groups_, per_row_;
   int64_t bad_ = 0, bad_element_ = 0;
@@ -266,7 +270,7 @@ bool fits(const Field& field, const ModelColumn& column, const InputSpec& spec, 
   if (field.role != FieldRole::labels || column.classes == 0 || classes <= column.classes) return true;
   Diagnostic& d =
       diagnostics.error_at(DiagnosticKind::data_columns, field.path,
-                           fmt::format("has {} classes, the model has {}", classes, column.classes));
+                           fmt::format("has {}, the model has {}", plural(classes, "class"), column.classes));
   if (column.span.valid()) d.label(column.span, "its type is given here");
   d.suggest("an argument of the model may be \"auto\" in [args]");
   return false;
@@ -280,7 +284,7 @@ bool is_finite(const Field& field, std::span<const uint32_t> rows, const ModelCo
       const double x = field.element(row, e);
       if (std::isfinite(x)) continue;
       diagnostics.error_at(DiagnosticKind::data_not_a_number, field.location(row),
-                           fmt::format("{} is no value for {}", x, describe_column(column)));
+                           fmt::format("{} is not a value for {}", x, describe_column(column)));
       return false;
     }
   return true;
@@ -352,7 +356,8 @@ void fit_field(const Field& field, std::span<const uint32_t> rows, const InputSp
 }
 
 Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> rows, const ModelColumn& column,
-                                const InputSpec& spec, const FittedInput& input, Diagnostics& diagnostics) {
+                                const InputSpec& spec, const FittedInput& input, bool trained,
+                                Diagnostics& diagnostics) {
   if (!fits(field, column, spec, input, diagnostics)) return Failure{};
   ColumnData data;
   data.column = column;
@@ -370,7 +375,8 @@ Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> ro
     keep_in_file(field, rows, data);
   } else {
     data.bytes.resize(rows.size() * static_cast<size_t>(data.row_bytes()));
-    if (!Converter(field, column, spec, input, diagnostics).run(rows, data.bytes.data())) return Failure{};
+    if (!Converter(field, column, spec, input, trained, diagnostics).run(rows, data.bytes.data()))
+      return Failure{};
   }
   if (spec.augmented()) data.augment = augment_of(field, spec, input);
   return data;

@@ -95,9 +95,11 @@ Result<Field> arrange_field(const Field& field, const ModelColumn& column, const
 std::string describe_arrangement(const Field& bound, const Field& arranged, const ModelColumn& column,
                                  const InputSpec& spec);
 
-// The rows as a column of the model. Everything is checked: sizes, ranges of labels, finite values.
+// The rows as a column of the model. Everything is checked: sizes, ranges of labels, finite values. Where the run is
+// `trained`, no key of the run file is offered as a way out.
 Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> rows, const ModelColumn& column,
-                                const InputSpec& spec, const FittedInput& input, Diagnostics& diagnostics);
+                                const InputSpec& spec, const FittedInput& input, bool trained,
+                                Diagnostics& diagnostics);
 
 // ---- readers ----
 

@@ -8,14 +8,11 @@
 
 #include "fmt/format.h"
 #include "runtime/settings.h"
+#include "support/plural.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
 namespace {
-
-std::string plural(int64_t count, const char* word) {
-  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
-}
 
 // "a", "a and b", "a, b … k (9 in all)"
 std::string list_names(const std::vector<std::string>& names) {
@@ -359,7 +356,8 @@ Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<c
     return Failure{};
   }
 
-  // Without names: the same columns, or those without the inputs that are not asked for here.
+  // Without names: the same columns, or those without the inputs that are not asked for here. Where columns feed nothing,
+  // the file may as well be without one of these.
   const auto trained = static_cast<int64_t>(fitted.file_columns.size());
   if (table.columns == trained) return inputs;
   std::vector<bool> absent(fitted.file_columns.size(), false);
@@ -374,11 +372,25 @@ Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<c
         --left;
       }
   }
-  if (table.columns != left) {
-    diagnostics.error_at(
+  std::vector<std::string> unused;
+  for (int64_t p = 0; p < trained; ++p)
+    if (std::none_of(fitted.inputs.begin(), fitted.inputs.end(), [&](const FittedInput& input) {
+          return std::find(input.positions.begin(), input.positions.end(), p) != input.positions.end();
+        })) {
+      const std::string& name = fitted.file_columns[static_cast<size_t>(p)];
+      unused.push_back(name.empty() ? fmt::format("column {}", p) : name);
+    }
+  if (table.columns != left || !unused.empty()) {
+    const bool fewer = left < trained && unused.empty();
+    Diagnostic& d = diagnostics.error_at(
         DiagnosticKind::data_columns, table.path,
-        fmt::format("has {}; the run was trained with {}{}", plural(table.columns, "column"), trained,
-                    left < trained ? fmt::format(", of which {} are needed here", left) : ""));
+        fmt::format(
+            "has {}; the run was trained with {}{}", plural(table.columns, "column"), trained,
+            fewer ? fmt::format(", of which {} {} needed here", left, left == 1 ? "is" : "are") : ""));
+    if (table.columns == left)
+      d.note(fmt::format("it has no names, and as {} no input, which columns are left out is not clear",
+                         unused.size() == 1 ? unused[0] + " feeds" : list_names(unused) + " feed"));
+    if (fitted.header) d.suggest("names in the first line say which columns it has");
     return Failure{};
   }
   for (FittedInput& input : inputs)
@@ -387,17 +399,18 @@ Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<c
   return inputs;
 }
 
-void LabelCheck::report(const std::string& location, Diagnostics& diagnostics) const {
+void LabelCheck::report(const std::string& location, bool trained, Diagnostics& diagnostics) const {
   const int64_t last = first_ + column_.classes - 1;
   std::string message =
       column_.classes > 0
-          ? fmt::format("{} {} is outside {}..{} (the model has {} classes); seen: {}..{}", column_.name,
-                        first_bad_, first_, last, column_.classes, lowest_, highest_)
+          ? fmt::format("{} {} is outside {}..{} (the model has {}); seen: {}..{}", column_.name, first_bad_,
+                        first_, last, plural(column_.classes, "class"), lowest_, highest_)
           : fmt::format("{} {} is below {}; seen: {}..{}", column_.name, first_bad_, first_, lowest_,
                         highest_);
   if (lowest_ > static_cast<double>(first_)) message += fmt::format(", no {}", first_);
   Diagnostic& d = diagnostics.error_at(DiagnosticKind::data_label_range, location, std::move(message));
   if (outside_ > 1) d.note(fmt::format("{} rows are outside", outside_));
+  if (trained) return;  // what helps would make another run
   const double span = highest_ - lowest_;
   if (column_.classes > 0 && span >= static_cast<double>(column_.classes))
     d.suggest(fmt::format("the data needs {} classes", span + 1));

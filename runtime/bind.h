@@ -64,9 +64,11 @@ std::string gap_category(const InputSpec& spec, bool beside_numbers);
 // rows. Of several columns with categories "auto" those that hold text become blocks.
 void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSpec& spec, FittedInput& input);
 
-// The column's values in these rows. Reports every kind of fault with its line.
+// The column's values in these rows. Reports every kind of fault with its line. Where the run is `trained`, no key of the run
+// file is offered as a way out.
 Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> rows, const ModelColumn& column,
-                               const InputSpec& spec, const FittedInput& input, Diagnostics& diagnostics);
+                               const InputSpec& spec, const FittedInput& input, bool trained,
+                               Diagnostics& diagnostics);
 
 // Collects what whole-number columns hold and says once what is out of range.
 class LabelCheck {
@@ -85,7 +87,7 @@ class LabelCheck {
   }
   bool good() const { return outside_ == 0; }
   int64_t bad_row() const { return first_bad_row_; }
-  void report(const std::string& location, Diagnostics& diagnostics) const;
+  void report(const std::string& location, bool trained, Diagnostics& diagnostics) const;
 
  private:
   const ModelColumn& column_;

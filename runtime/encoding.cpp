@@ -98,7 +98,7 @@ size_t find_invalid_utf8(std::string_view text) {
 }
 
 Result<std::string> decode_text(const std::string& path, std::vector<unsigned char> bytes,
-                                const std::string& encoding, Diagnostics& diagnostics) {
+                                const std::string& encoding, Diagnostics& diagnostics, bool later) {
   if (starts_with(bytes, {0xFF, 0xFE}) || starts_with(bytes, {0xFE, 0xFF})) {
     diagnostics.error_at(DiagnosticKind::data_encoding, path, "is UTF-16, which is not read")
         .suggest("save it as UTF-8");
@@ -108,7 +108,7 @@ Result<std::string> decode_text(const std::string& path, std::vector<unsigned ch
   const auto zero = std::find(bytes.begin(), bytes.end(), 0);
   if (zero != bytes.end()) {
     diagnostics.error_at(DiagnosticKind::data_format, path,
-                         fmt::format("is no text: byte {} is zero", zero - bytes.begin()));
+                         fmt::format("is not text: byte {} is zero", zero - bytes.begin()));
     return Failure{};
   }
   bool available = true;
@@ -135,7 +135,9 @@ Result<std::string> decode_text(const std::string& path, std::vector<unsigned ch
   const bool korean = likely_encoding(bytes) == "cp949";
   diagnostics
       .error_at(DiagnosticKind::data_encoding, where, message + (korean ? "; it reads well as CP949" : ""))
-      .suggest(korean ? "data.encoding = \"cp949\"" : "save it as UTF-8, or data.encoding = \"latin1\"");
+      .suggest(later
+                   ? "save it as UTF-8"
+                   : fmt::format("save it as UTF-8, or data.encoding = \"{}\"", korean ? "cp949" : "latin1"));
   return Failure{};
 }
 

@@ -38,9 +38,10 @@ Status make_folder(const std::string& path, Diagnostics& diagnostics);
 size_t find_invalid_utf8(std::string_view text);
 
 // Checks or converts a data file's text. `encoding` is "utf-8", "cp949" or "latin1" (config.h has checked
-// it). A byte-order mark is removed; UTF-16 and binary files are refused with a message.
+// it). A byte-order mark is removed; UTF-16 and binary files are refused with a message. `later`: the file comes after
+// training, and keys of the run file are no way out.
 Result<std::string> decode_text(const std::string& path, std::vector<unsigned char> bytes,
-                                const std::string& encoding, Diagnostics& diagnostics);
+                                const std::string& encoding, Diagnostics& diagnostics, bool later = false);
 
 // 64 bits of FNV-1a, fed 8 bytes at a time: tells inputs apart by accident, not by malice.
 uint64_t hash_bytes(const void* data, size_t size, uint64_t seed = 0xcbf29ce484222325ULL);

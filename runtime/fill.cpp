@@ -9,12 +9,15 @@
 #include "fmt/format.h"
 #include "runtime/bind.h"
 #include "runtime/settings.h"
+#include "runtime/table_guess.h"
+#include "support/plural.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
 namespace {
 
 constexpr int64_t kShownErrors = 3;
+constexpr const char* kFirstLine = "if the first line is not data, data.skip = 1 leaves it out";
 
 std::string shorten(std::string_view text) {
   if (text.size() <= 40) return std::string(text);
@@ -23,38 +26,55 @@ std::string shorten(std::string_view text) {
   return std::string(text.substr(0, end)) + "…";
 }
 
-// The keys that would read such a text as a number, empty if none would: it may be a decimal comma, or stand between
-// thousands, or both.
-std::string find_notation(std::string_view text) {
-  const std::vector<std::string> units = {"$", "€", "£", "¥", "₩", "₹", "%"};
-  std::string found;
-  const auto reads = [&](const NumberFormat& format, std::string keys) {
-    if (read_field(text, format).kind != FieldKind::number) return;
-    for (const std::string& unit : units)
-      if (text.find(unit) != std::string_view::npos)
-        keys += fmt::format("{}data.units = [\"{}\"]", keys.empty() ? "" : ", ", unit);
-    found +=
-        (found.empty() ? "" : "; ") + fmt::format("{} reads it as {}", keys, read_field(text, format).number);
+// "data.decimal = \",\" reads it as 1.5", "without data.thousands it is 1.5": what must change in the run file for `format`.
+std::string describe_change(std::string_view text, const NumberFormat& is, const NumberFormat& format) {
+  std::vector<std::string> set, left_out;
+  const auto compare = [&](const char* key, const std::string& was, const std::string& value,
+                           const char* standard) {
+    if (value == was) return;
+    if (value == standard)
+      left_out.push_back(key);
+    else
+      set.push_back(fmt::format("{} = {}", key, quote(value)));
   };
-  if (read_field(text, {'.', "", units}).kind == FieldKind::number) {
-    reads({'.', "", units}, "");
-    return found;
+  compare("data.decimal", {is.decimal}, {format.decimal}, ".");
+  compare("data.thousands", is.thousands, format.thousands, "");
+  if (format.units.size() != is.units.size()) {
+    std::vector<std::string> units;
+    for (const std::string& unit : format.units) units.push_back(quote(unit));
+    set.push_back(fmt::format("data.units = [{}]", fmt::join(units, ", ")));
   }
-  reads({'.', ",", units}, "data.thousands = \",\"");
-  reads({',', "", units}, "data.decimal = \",\"");
-  if (found.empty()) reads({',', ".", units}, "data.decimal = \",\", data.thousands = \".\"");
-  return found;
+  const double number = read_field(text, format).number;
+  if (set.empty()) return fmt::format("without {} it is {}", fmt::join(left_out, " and "), number);
+  return fmt::format("{}{}{} reads it as {}", fmt::join(set, ", "), left_out.empty() ? "" : " without ",
+                     fmt::join(left_out, " and "), number);
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
+// The keys that would read such a text as a number, empty if none would: it may be a decimal comma, or stand between
+// thousands, or both.
+std::string find_notation(std::string_view text, const NumberFormat& is) {
+  std::vector<std::string> units = is.units;
+  for (const char* unit : {"$", "€", "£", "¥", "₩", "₹", "%"})
+    if (text.find(unit) != std::string_view::npos &&
+        std::find(units.begin(), units.end(), unit) == units.end())
+      units.emplace_back(unit);
+  std::string found;
+  const auto reads = [&](char decimal, const char* thousands) {
+    const NumberFormat format{decimal, thousands, units};
+    if (read_field(text, format).kind != FieldKind::number) return false;
+    found += (found.empty() ? "" : "; ") + describe_change(text, is, format);
+    return true;
+  };
+  if (reads('.', "")) return found;
+  reads('.', ",");
+  reads(',', "");
+  if (found.empty()) reads(',', ".");
+  return found;
 }
 
 // What may stand for a gap in a column of numbers: signs, or a word for it.
 bool is_mark(std::string_view text) {
-  text = trimmed(text);
+  text = trim(text);
   if (std::none_of(text.begin(), text.end(),
                    [](unsigned char c) { return c >= 0x80 || std::isalnum(c) != 0; }))
     return true;
@@ -81,12 +101,13 @@ struct Faults {
 class Filler {
  public:
   Filler(const Table& table, const ModelColumn& column, const InputSpec& spec, const FittedInput& input,
-         Diagnostics& diagnostics)
+         bool trained, Diagnostics& diagnostics)
       : table_(table),
         column_(column),
         spec_(spec),
         input_(input),
         diagnostics_(diagnostics),
+        trained_(trained),
         labels_(column, spec.first),
         category_of_(input.positions.size()) {}
 
@@ -147,20 +168,42 @@ class Filler {
     Diagnostic& d = diagnostics_.error_at(
         DiagnosticKind::data_not_a_number, table_.location(row),
         fmt::format("{}: '{}' {}", table_.column_name(input_.positions[k]), shorten(text), what));
-    const bool no_number = what == "is not a number";
-    if (const std::string notation = no_number ? find_notation(text) : ""; !notation.empty())
+    if (what == "is not a number")
+      help_with_text(d, row, k, text);
+    else if (row == 0 && !table_.header && !trained_)
+      d.suggest(kFirstLine);
+  }
+
+  void help_with_text(Diagnostic& d, uint32_t row, size_t k, std::string_view text) {
+    const std::string notation = find_notation(text, table_.numbers);
+    if (trained_) {  // other keys would make another run
+      if (!notation.empty())
+        d.suggest(fmt::format("write it as in the training file, with a decimal {}{}",
+                              table_.numbers.decimal == ',' ? "comma" : "point",
+                              table_.numbers.units.empty() ? " and no unit" : ""));
+      else if (is_mark(text) && !input_.missing.empty())
+        d.suggest("if it stands for a gap: leave the field empty");
+    } else if (!notation.empty()) {
       d.suggest(notation);
-    else if (row == 0 && !table_.header)
-      d.suggest("if the first line is no data, data.skip = 1 leaves it out");
-    else if (!no_number)
-      return;
-    else if (is_mark(text))
-      d.suggest(fmt::format("if it stands for a gap: data.missing_values = [{}]", quote(trimmed(text))));
-    else if (input_.positions.size() == 1)
+    } else if (row == 0 && !table_.header) {
+      d.suggest(kFirstLine);
+    } else if (is_mark(text)) {
+      d.suggest(
+          fmt::format("if it stands for a gap: data.missing_values = [{}]", missing_values(trim(text))));
+    } else if (input_.positions.size() == 1) {
       d.suggest(fmt::format("input.{}.categories = \"auto\" numbers its values", column_.name));
-    else
+    } else {
       d.suggest(
           fmt::format("data.ignore = [{}] leaves the column out", table_.column_ref(input_.positions[k])));
+    }
+  }
+
+  // The spellings of gaps that the run file gives, and one more.
+  std::string missing_values(std::string_view more) const {
+    std::string out;
+    if (table_.numbers.missing_values)
+      for (const std::string& text : *table_.numbers.missing_values) out += quote(text) + ", ";
+    return out + quote(more);
   }
 
   void missing(uint32_t row, size_t k) {
@@ -194,7 +237,7 @@ class Filler {
         return put(x, to);
       case ElementType::u8:
         if (x != std::floor(x) || x < 0 || x > 255)
-          return bad_number(row, k, "is no whole number from 0 to 255");
+          return bad_number(row, k, "is not a whole number from 0 to 255");
         return put(x, to);
       case ElementType::i32:
       case ElementType::i64:
@@ -241,44 +284,58 @@ class Filler {
     good_ = false;
     if (!unknown_.show()) return;
     const std::string_view text = table_.field(row, input_.positions[k]);
+    const size_t count = categories.size();
     Diagnostic& d = diagnostics_.error_at(
         DiagnosticKind::data_unknown_category, table_.location(row),
-        fmt::format("{}: '{}' is not among its {} categories", table_.column_name(input_.positions[k]),
-                    shorten(text), categories.size()));
+        fmt::format("{}: '{}' is not {}", table_.column_name(input_.positions[k]), shorten(text),
+                    count == 1 ? "its only category" : fmt::format("among its {} categories", count)));
     if (spec_.categories.empty()) d.note("they were found in the training part");
     if (const auto near = suggest(text, categories))
       d.suggest(fmt::format("did you mean {}?", *near));
     else if (column_.dtype == ElementType::f32)
-      d.suggest(fmt::format("input.{}.unknown = \"ignore\" feeds zeros for it, or the name of a category",
-                            column_.name));
+      d.suggest(way_out(fmt::format("input.{}.unknown = \"ignore\"", column_.name),
+                        " feeds zeros for it, or the name of a category"));
     else
-      d.suggest(
-          fmt::format("input.{}.unknown = \"other\" makes a category of all that is unknown", column_.name));
+      d.suggest(way_out(fmt::format("input.{}.unknown = \"other\"", column_.name),
+                        " makes a category of all that is unknown"));
+  }
+
+  // What a key of the run file would do; where the run is trained already, that is another run.
+  std::string way_out(const std::string& key, const std::string& does) const {
+    return trained_ ? "a run trained with " + key + does : key + does;
+  }
+
+  void report_gaps() {
+    const std::string field = table_.column_name(input_.positions[first_missing_field_]);
+    Diagnostic& d = diagnostics_.error_at(DiagnosticKind::data_missing_value,
+                                          table_.location(first_missing_row_), field + " is empty");
+    if (missing_.count > 1) d.note(fmt::format("{} fields of {} are empty", missing_.count, column_.name));
+    const std::string key = fmt::format("input.{}.missing = ", column_.name);
+    // What a model is to predict is one value a row, and must be there.
+    const bool one = input_.positions.size() == 1 && column_.shape.empty();
+    const std::string first = one ? "leave the row out if it is to be predicted; else " : "";
+    if (categories_of(first_missing_field_) != nullptr)
+      d.suggest(first + way_out(key + "\"unknown\"", " makes it a category"));
+    else if (column_.dtype != ElementType::f32 && column_.dtype != ElementType::f64)
+      d.suggest(trained_ ? "leave the row out" : "leave the row out, or " + key + "a number");
+    else
+      d.suggest(first + way_out(key + "\"mean\", or a number", trained_ ? ", takes it" : ""));
   }
 
   void finish() {
-    if (missing_.count > 0) {
-      Diagnostic& d = diagnostics_.error_at(
-          DiagnosticKind::data_missing_value, table_.location(first_missing_row_),
-          fmt::format("{} is empty", table_.column_name(input_.positions[first_missing_field_])));
-      if (missing_.count > 1) d.note(fmt::format("{} fields of {} are empty", missing_.count, column_.name));
-      const bool categorical = categories_of(first_missing_field_) != nullptr;
-      const bool whole = column_.dtype != ElementType::f32 && column_.dtype != ElementType::f64;
-      d.suggest(categorical ? fmt::format("input.{}.missing = \"unknown\" makes it a category", column_.name)
-                : whole     ? fmt::format("input.{}.missing = a number, or leave the row out", column_.name)
-                            : fmt::format("input.{}.missing = \"mean\", or a number", column_.name));
-    }
-    const auto more = [&](const Faults& faults, DiagnosticKind kind, const char* what) {
-      if (faults.count > kShownErrors)
-        diagnostics_.error_at(
-            kind, table_.path,
-            fmt::format("{} more fields of {} {}", faults.count - kShownErrors, column_.name, what));
+    if (missing_.count > 0) report_gaps();
+    const auto more = [&](const Faults& faults, DiagnosticKind kind, const char* one, const char* several) {
+      const int64_t count = faults.count - kShownErrors;
+      if (count > 0)
+        diagnostics_.error_at(kind, table_.path,
+                              fmt::format("{} of {} {}", plural(count, "more field"), column_.name,
+                                          count == 1 ? one : several));
     };
-    more(not_numbers_, DiagnosticKind::data_not_a_number, "cannot be read");
-    more(unknown_, DiagnosticKind::data_unknown_category, "are unknown categories");
+    more(not_numbers_, DiagnosticKind::data_not_a_number, "cannot be read", "cannot be read");
+    more(unknown_, DiagnosticKind::data_unknown_category, "is an unknown category", "are unknown categories");
     if (!labels_.good()) {
       good_ = false;
-      labels_.report(table_.location(labels_.bad_row()), diagnostics_);
+      labels_.report(table_.location(labels_.bad_row()), trained_, diagnostics_);
     }
   }
 
@@ -287,6 +344,7 @@ class Filler {
   const InputSpec& spec_;
   const FittedInput& input_;
   Diagnostics& diagnostics_;
+  const bool trained_;
   LabelCheck labels_;
   Faults not_numbers_, missing_, unknown_;
   std::vector<std::map<std::string, int64_t, std::less<>>> category_of_;  // per field
@@ -298,13 +356,14 @@ class Filler {
 }  // namespace
 
 Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> rows, const ModelColumn& column,
-                               const InputSpec& spec, const FittedInput& input, Diagnostics& diagnostics) {
+                               const InputSpec& spec, const FittedInput& input, bool trained,
+                               Diagnostics& diagnostics) {
   const bool categorical = spec.categorical() && input.blocks.empty();
   const auto count = static_cast<int64_t>(input.categories.size());
   const auto fields = static_cast<int64_t>(input.positions.size());
   if (!input.blocks.empty()) {
     if (input.width() == element_count(column.shape))
-      return Filler(table, column, spec, input, diagnostics).run(rows);
+      return Filler(table, column, spec, input, trained, diagnostics).run(rows);
     const auto with_categories =
         std::count_if(input.blocks.begin(), input.blocks.end(), [](const auto& b) { return !b.empty(); });
     Diagnostic& d = diagnostics.error_at(
@@ -340,7 +399,7 @@ Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> row
       return Failure{};
     }
   }
-  return Filler(table, column, spec, input, diagnostics).run(rows);
+  return Filler(table, column, spec, input, trained, diagnostics).run(rows);
 }
 
 }  // namespace nnc::runtime

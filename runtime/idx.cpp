@@ -48,7 +48,8 @@ Result<Field> parse_idx(const std::string& path, const std::string& name, Shared
   }
   if (size < 8) return fail(fmt::format("is too short for IDX: {} bytes", size));
   if (data[0] != 0 || data[1] != 0)
-    return fail(fmt::format("is no IDX file: it starts with 0x{:02X}{:02X}, not 0x0000", data[0], data[1]));
+    return fail(
+        fmt::format("is not an IDX file: it starts with 0x{:02X}{:02X}, not 0x0000", data[0], data[1]));
   const std::optional<NumberType> type = number_type(data[2]);
   if (!type) return fail(fmt::format("has element type 0x{:02X}, which IDX does not know", data[2]));
   const size_t rank = data[3];

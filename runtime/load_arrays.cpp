@@ -13,6 +13,7 @@
 #include "runtime/idx.h"
 #include "runtime/npy.h"
 #include "runtime/pictures.h"
+#include "support/plural.h"
 
 namespace nnc::runtime {
 namespace {
@@ -103,18 +104,20 @@ Result<std::vector<Field>> arrange(const RunConfig& config, const FieldSet& set,
   return fields;
 }
 
-// The part's rows as columns; `fields` are arranged.
+// The rows of a part, or of a file after training, as columns; `fields` are arranged.
+enum class Rows { training, held_back, later };
 Result<Dataset> make_part(const RunConfig& config, std::span<const Field> fields,
                           std::span<const uint32_t> rows, std::span<const ModelColumn> columns,
-                          const Fitted& fitted, bool training, Diagnostics& diagnostics) {
+                          const Fitted& fitted, Rows part, Diagnostics& diagnostics) {
   Dataset dataset;
   dataset.rows = static_cast<int64_t>(rows.size());
   for (size_t i = 0; i < columns.size(); ++i) {
     const FittedInput* input = fitted.find(columns[i].name);
     InputSpec spec = input_spec(config, columns[i].name);
-    if (!training) spec.flip = false, spec.crop = 0;
+    if (part != Rows::training) spec.flip = false, spec.crop = 0;
     note_origin(fields[i], rows, dataset.origin);
-    Result<ColumnData> data = array_column(fields[i], rows, columns[i], spec, *input, diagnostics);
+    Result<ColumnData> data =
+        array_column(fields[i], rows, columns[i], spec, *input, part == Rows::later, diagnostics);
     if (data) dataset.columns.push_back(*std::move(data));
   }
   if (dataset.columns.size() != columns.size()) return Failure{};
@@ -129,8 +132,9 @@ bool same_rows(const FieldSet& set, std::span<const Binding> bound, Diagnostics&
     const Field& field = set.fields[binding.field];
     if (field.rows == first.rows) continue;
     good = false;
-    diagnostics.error_at(DiagnosticKind::data_row_counts, field.path,
-                         fmt::format("has {} rows, but {} has {}", field.rows, first.path, first.rows));
+    diagnostics.error_at(
+        DiagnosticKind::data_row_counts, field.path,
+        fmt::format("has {}, but {} has {}", plural(field.rows, "row"), first.path, first.rows));
   }
   return good;
 }
@@ -154,7 +158,7 @@ Result<SplitRows> split_rows(const RunConfig& config, int64_t count, Diagnostics
   const std::ptrdiff_t left = count - test - validation;
   if (left <= 0) {
     diagnostics.error_at(DiagnosticKind::data_empty, config.data.source(),
-                         fmt::format("data.split of {} rows leaves no training part", count));
+                         fmt::format("data.split of {} leaves no training part", plural(count, "row")));
     return Failure{};
   }
   std::vector<uint32_t> order(static_cast<size_t>(count));
@@ -218,17 +222,17 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
       loaded.notes.push_back(std::move(note));
   }
   bool good = true;
-  const auto fill = [&](std::span<const Field> fields, std::span<const uint32_t> part, bool training,
+  const auto fill = [&](std::span<const Field> fields, std::span<const uint32_t> which, Rows part,
                         Dataset& to) {
-    Result<Dataset> dataset = make_part(config, fields, part, columns, loaded.fitted, training, diagnostics);
+    Result<Dataset> dataset = make_part(config, fields, which, columns, loaded.fitted, part, diagnostics);
     if (dataset)
       to = *std::move(dataset);
     else
       good = false;
   };
-  fill(*arranged, rows->train, true, loaded.train);
-  if (!rows->validation.empty()) fill(*arranged, rows->validation, false, loaded.validation);
-  if (!rows->test.empty()) fill(*arranged, rows->test, false, loaded.test);
+  fill(*arranged, rows->train, Rows::training, loaded.train);
+  if (!rows->validation.empty()) fill(*arranged, rows->validation, Rows::held_back, loaded.validation);
+  if (!rows->test.empty()) fill(*arranged, rows->test, Rows::held_back, loaded.test);
   for (const Files& own : files) {
     good = good && own.set.ok();
     if (!own.set) continue;
@@ -238,7 +242,7 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
     if (rebound && same_rows(*own.set, *rebound, diagnostics))
       fields = arrange(config, *own.set, *rebound, columns, &loaded.fitted, diagnostics);
     if (fields)
-      fill(*fields, all_rows((*fields)[0].rows), false, loaded.*own.to);
+      fill(*fields, all_rows((*fields)[0].rows), Rows::held_back, loaded.*own.to);
     else
       good = false;
   }
@@ -281,7 +285,7 @@ Result<Dataset> load_array_rows(const RunConfig& config, const Fitted& fitted, c
   const Result<std::vector<Field>> fields = arrange(config, *set, *bound, columns, &fitted, diagnostics);
   if (!fields) return Failure{};
   Result<Dataset> data =
-      make_part(config, *fields, all_rows((*fields)[0].rows), columns, fitted, false, diagnostics);
+      make_part(config, *fields, all_rows((*fields)[0].rows), columns, fitted, Rows::later, diagnostics);
   if (data && !data->origin.files.empty()) data->kept.push_back({"file", data->origin.files});
   return data;
 }

@@ -20,14 +20,14 @@ namespace {
 
 Result<Dataset> fill_table(const Table& table, std::span<const uint32_t> rows, const RunConfig& config,
                            std::span<const ModelColumn> columns, std::span<const FittedInput> inputs,
-                           Diagnostics& diagnostics) {
+                           bool trained, Diagnostics& diagnostics) {
   Dataset dataset;
   dataset.rows = static_cast<int64_t>(rows.size());
   dataset.origin = {table.path, {rows.begin(), rows.end()}, {}, {}};
   for (const uint32_t row : rows) dataset.origin.lines.push_back(table.lines[row]);
   for (size_t i = 0; i < columns.size(); ++i) {
-    Result<ColumnData> data =
-        fill_column(table, rows, columns[i], input_spec(config, columns[i].name), inputs[i], diagnostics);
+    Result<ColumnData> data = fill_column(table, rows, columns[i], input_spec(config, columns[i].name),
+                                          inputs[i], trained, diagnostics);
     if (data) dataset.columns.push_back(*std::move(data));
   }
   if (dataset.columns.size() != columns.size()) return Failure{};
@@ -70,7 +70,7 @@ Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelCol
   bool good = true;
   const auto fill = [&](const Table& table, const std::vector<uint32_t>& part,
                         std::span<const FittedInput> bound, Dataset& to) {
-    Result<Dataset> dataset = fill_table(table, part, config, columns, bound, diagnostics);
+    Result<Dataset> dataset = fill_table(table, part, config, columns, bound, false, diagnostics);
     if (dataset)
       to = *std::move(dataset);
     else
@@ -238,7 +238,8 @@ Result<Dataset> load_rows(const RunConfig& config, const Fitted& fitted, const s
   if (!table) return Failure{};
   const Result<std::vector<FittedInput>> bound = rebind_fields(fitted, columns, *table, diagnostics);
   if (!bound) return Failure{};
-  Result<Dataset> data = fill_table(*table, all_rows(table->rows), config, columns, *bound, diagnostics);
+  Result<Dataset> data =
+      fill_table(*table, all_rows(table->rows), config, columns, *bound, true, diagnostics);
   if (!data || !keep_columns(*table, keep, *data, diagnostics)) return Failure{};
   return data;
 }

@@ -157,7 +157,7 @@ struct Failing {
 Result<Header> read_header(const unsigned char* data, size_t size, size_t& start, const Failing& fail) {
   static constexpr unsigned char kMagic[] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
   if (size < sizeof kMagic || !std::equal(std::begin(kMagic), std::end(kMagic), data))
-    return fail("is no NPY file: it does not start with \\x93NUMPY");
+    return fail("is not an NPY file: it does not start with \\x93NUMPY");
   const size_t prefix = size > 6 && data[6] == 1 ? 10 : 12;
   if (size < prefix) return fail("is cut short within its header");
   if (data[6] < 1 || data[6] > 3) return fail(fmt::format("is NPY of version {}; 1 to 3 are read", data[6]));
@@ -180,7 +180,7 @@ Result<NumberType> type_of(const Header& header, const Failing& fail) {
   if (type && (order == '<' || order == '>' || order == '|' || order == '=')) return *type;
   Diagnostic& d =
       fail.diagnostics.error_at(DiagnosticKind::data_format, fail.path,
-                                fmt::format("holds elements '{}', which are no plain numbers", header.type));
+                                fmt::format("holds elements '{}', which are not plain numbers", header.type));
   if (code.starts_with("O") || code.starts_with("U") || code.starts_with("S"))
     d.suggest("save numbers: labels as their index");
   return Failure{};

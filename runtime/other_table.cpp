@@ -9,6 +9,7 @@
 #include "fmt/format.h"
 #include "runtime/bind.h"
 #include "runtime/file.h"
+#include "runtime/table_guess.h"
 
 namespace nnc::runtime {
 namespace {
@@ -37,10 +38,7 @@ std::vector<std::string> fields_of(std::string_view line, char separator) {
   std::vector<std::string> fields;
   if (!table) return fields;
   for (int64_t i = 0; i < table->columns; ++i) {
-    std::string_view field = table->field(0, i);
-    while (field.starts_with(' ')) field.remove_prefix(1);
-    while (field.ends_with(' ')) field.remove_suffix(1);
-    fields.emplace_back(field);
+    fields.emplace_back(trim(table->field(0, i)));
   }
   return fields;
 }
@@ -166,7 +164,7 @@ Result<Table> read_other_table(const std::string& path, const RunConfig& config,
       path == "-" ? read_standard_input(diagnostics)
                   : read_file(path, true, kTableLimit, DiagnosticKind::data_unreadable, diagnostics);
   if (!bytes) return Failure{};
-  Result<std::string> text = decode_text(shown, *std::move(bytes), config.data.encoding, diagnostics);
+  Result<std::string> text = decode_text(shown, *std::move(bytes), config.data.encoding, diagnostics, true);
   if (!text) return Failure{};
   DataSpec spec = later_table(config, fitted);
   const std::vector<std::string_view> lines = first_lines(*text);
@@ -182,7 +180,7 @@ Result<Table> read_other_table(const std::string& path, const RunConfig& config,
           DiagnosticKind::data_columns, fmt::format("{}:{}", shown, spec.skip + 1),
           fmt::format("is of the table: data.skip = {} counts lines of the training file", config.data.skip));
   }
-  return parse_table(shown, *std::move(text), spec, diagnostics);
+  return parse_table(shown, *std::move(text), spec, diagnostics, true);
 }
 
 }  // namespace nnc::runtime

@@ -5,6 +5,7 @@
 #include "fmt/format.h"
 #include "runtime/file.h"
 #include "runtime/pictures.h"
+#include "support/plural.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -129,7 +130,7 @@ class Planes {
       if (!read_one(i, files, faults < kShownErrors ? diagnostics : unseen)) ++faults;
     if (faults > kShownErrors)
       diagnostics.error_at(DiagnosticKind::data_format, path,
-                           fmt::format("{} more files cannot be used", faults - kShownErrors));
+                           fmt::format("{} cannot be used", plural(faults - kShownErrors, "more file")));
     return faults == 0;
   }
 

@@ -9,6 +9,7 @@
 #include "runtime/file.h"
 #include "runtime/settings.h"
 #include "runtime/table_guess.h"
+#include "support/plural.h"
 
 namespace nnc::runtime {
 namespace {
@@ -156,7 +157,7 @@ void cut_trailing_separator(RawRows& rows) {
 }
 
 // How many fields most rows have; reports those that have another number.
-Result<int64_t> common_width(const std::string& path, const RawRows& rows, const DataSpec& spec,
+Result<int64_t> common_width(const std::string& path, const RawRows& rows, const DataSpec& spec, bool later,
                              Diagnostics& diagnostics) {
   const size_t count = rows.lines.size();
   std::map<size_t, size_t> widths;
@@ -172,13 +173,16 @@ Result<int64_t> common_width(const std::string& path, const RawRows& rows, const
     ++shown;
     Diagnostic& d = diagnostics.error_at(
         DiagnosticKind::data_ragged_row, fmt::format("{}:{}", path, rows.lines[row]),
-        fmt::format("has {} field{}, {} {}", width, width == 1 ? "" : "s",
+        fmt::format("has {}, {} {}", plural(static_cast<int64_t>(width), "field"),
                     odd == 1 ? "all other lines have" : "most lines have", usual->first));
     if (spec.comment.empty() && rows.field(rows.first_field[row]).starts_with('#'))
-      d.suggest("data.comment = \"#\" leaves out lines that begin with it");
+      d.suggest(later ? "leave out lines that begin with #"
+                      : "data.comment = \"#\" leaves out lines that begin with it");
     else if (row == 0)
-      d.suggest(fmt::format("data.skip = {} leaves out what stands before the table", rows.lines[0]));
-    if (shown == kShownErrors && odd > shown) d.note(fmt::format("and {} more such lines", odd - shown));
+      d.suggest(later ? "leave out what stands before the table"
+                      : fmt::format("data.skip = {} leaves out what stands before the table", rows.lines[0]));
+    if (shown == kShownErrors && odd > shown)
+      d.note(fmt::format("and {}", plural(static_cast<int64_t>(odd - shown), "more such line")));
   }
   return Failure{};
 }
@@ -211,7 +215,7 @@ std::string Table::location(int64_t row) const {
 }
 
 Result<Table> parse_table(const std::string& path, std::string text, const DataSpec& spec,
-                          Diagnostics& diagnostics) {
+                          Diagnostics& diagnostics, bool later) {
   if (text.size() > kTableLimit) {
     diagnostics.error_at(DiagnosticKind::data_format, path,
                          fmt::format("is larger than {} bytes, the most that can be read", kTableLimit));
@@ -229,11 +233,11 @@ Result<Table> parse_table(const std::string& path, std::string text, const DataS
   if (rows->lines.empty()) {
     diagnostics.error_at(
         DiagnosticKind::data_empty, path,
-        spec.skip > 0 ? fmt::format("is empty after the first {} lines", spec.skip) : "is empty");
+        spec.skip > 0 ? fmt::format("is empty after the first {}", plural(spec.skip, "line")) : "is empty");
     return Failure{};
   }
   cut_trailing_separator(*rows);
-  const Result<int64_t> width = common_width(path, *rows, spec, diagnostics);
+  const Result<int64_t> width = common_width(path, *rows, spec, later, diagnostics);
   if (!width) return Failure{};
 
   Table table;
@@ -250,7 +254,7 @@ Result<Table> parse_table(const std::string& path, std::string text, const DataS
     if (spec.columns.size() != static_cast<size_t>(table.columns)) {
       diagnostics.error_at(
           DiagnosticKind::data_columns, path,
-          fmt::format("has {} columns, data.columns names {}", table.columns, spec.columns.size()));
+          fmt::format("has {}, data.columns names {}", plural(table.columns, "column"), spec.columns.size()));
       return Failure{};
     }
     table.names = spec.columns;

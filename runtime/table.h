@@ -55,7 +55,8 @@ struct Table {
 
 // Reads `path` (gzip too) as `spec` says: separator, header, skip, columns, encoding, numbers.
 Result<Table> read_table(const std::string& path, const DataSpec& spec, Diagnostics& diagnostics);
+// `later`: the file comes after training, and keys of the run file are no way out.
 Result<Table> parse_table(const std::string& path, std::string text, const DataSpec& spec,
-                          Diagnostics& diagnostics);
+                          Diagnostics& diagnostics, bool later = false);
 
 }  // namespace nnc::runtime

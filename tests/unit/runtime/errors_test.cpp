@@ -222,6 +222,11 @@ schedule = { kind = "linear", to = -1 }
          return of_table("a,b,label\n\"1,234\",1e400,3\n1,$5,3\n12.5%,1,4\n",
                          "data = { train = \"train.csv\", separator = \",\" }\n");
        }},
+      {"data_not_a_number-changed",
+       [] {
+         return of_table("a;b;label\n41417.16;0.5;3\n1,5;41,417.16;1\n1,5;$5;1\n",
+                         "data = { train = \"train.csv\", decimal = \",\", thousands = \".\" }\n");
+       }},
       {"data_not_a_number-first_line",
        [] {
          return of_table("150,4,setosa\n1,2,0\n3,4,1\n",

@@ -82,7 +82,7 @@ TEST_CASE("NPY: what cannot be rows of numbers is refused with the reason") {
         "x.npy: error: is longer than its header says: 2 x 3 of '<f4' need 24 bytes after the header, it has "
         "25 "
         "[data_format]\n");
-  CHECK(refused(npy(dictionary("|O", "(2,)"), "ab")).find("no plain numbers") != std::string::npos);
+  CHECK(refused(npy(dictionary("|O", "(2,)"), "ab")).find("not plain numbers") != std::string::npos);
   CHECK(refused(npy(dictionary("<U7", "(2,)"), "ab")).find("labels as their index") != std::string::npos);
   CHECK(refused(npy(dictionary("<f4", "()"), "abcd")).find("a single number") != std::string::npos);
   CHECK(refused(npy(dictionary("<f4", "(0, 3)"), "")).find("has no rows") != std::string::npos);
