@@ -9,10 +9,12 @@
 
 namespace nnc::runtime {
 
-// The numbers are gone through twice: add() for all, then add_square() for all.
+// The numbers are gone through twice: add() for all, then add_square() for all. Those that are not finite do not count: they are
+// errors where values are filled in, and one of them must not make all others such.
 class Moments {
  public:
   void add(double x) {
+    if (!std::isfinite(x)) return;
     lowest_ = std::min(lowest_, x);
     highest_ = std::max(highest_, x);
     sum_ += x;
@@ -20,12 +22,13 @@ class Moments {
     ++count_;
   }
   void add_square(double x) {
+    if (!std::isfinite(x)) return;
     if (!settled_) scale_ = scale(), center_ = mean() * scale_, settled_ = true;
     const double distance = x * scale_ - center_;
     squares_ += distance * distance;
   }
 
-  // Finite if the numbers are; 0 of none.
+  // 0 of none.
   double mean() const {
     if (count_ == 0 || lowest_ == highest_) return count_ == 0 ? 0 : lowest_;
     const auto count = static_cast<double>(count_);

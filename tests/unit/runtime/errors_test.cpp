@@ -1,10 +1,12 @@
 // What the runtime says about its users' mistakes, whole texts: tests/errors/runtime/KIND[-CASE].expected.
 // NNC_BLESS=1 rewrites them; the difference is then reviewed like code.
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <set>
 
 #include "catch2/catch.hpp"
+#include "npy_support.h"
 #include "runtime/dataset.h"
 #include "runtime/idx.h"
 #include "runtime/run_folder.h"
@@ -226,6 +228,18 @@ schedule = { kind = "linear", to = -1 }
        [] {
          return of_table("a;b;label\n41417.16;0.5;3\n1,5;41,417.16;1\n1,5;$5;1\n",
                          "data = { train = \"train.csv\", decimal = \",\", thousands = \".\" }\n");
+       }},
+      {"data_not_a_number-standardized",
+       [] {
+         return of_table("a,b,label\n1,2,3\n2,1e400,1\n3,4,2\n",
+                         "data.train = \"train.csv\"\ninput.x.standardize = true\n");
+       }},
+      {"data_not_a_number-array",
+       [] {
+         const std::vector<float> rows = {1, 2, 3, 4, 5, NAN, 7, INFINITY};
+         return of_data({{"train.npy", npy(dictionary("<f4", "(4, 2)"), raw<float>(rows))}},
+                        "data.train = \"train.npy\"\ninput.x.standardize = true\n",
+                        {{"x", ElementType::f32, {2}, 0, {}}});
        }},
       {"data_not_a_number-first_line",
        [] {
