@@ -73,13 +73,24 @@ class Splitter {
   }
   bool at_separator() const { return separator_ == ' ' ? is_space(text_[at_]) : text_[at_] == separator_; }
 
+  // Spaces around a field are no part of it; in quotes they are.
+  void skip_margin() {
+    while (at_ < text_.size() && is_space(text_[at_]) && !at_separator()) ++at_;
+  }
+
+  void plain() {
+    const size_t begin = write_;
+    while (at_ < text_.size() && !at_line_end() && !at_separator()) text_[write_++] = text_[at_++];
+    while (write_ > begin && is_space(text_[write_ - 1])) --write_;
+  }
+
   bool row(Diagnostics& diagnostics) {
     while (true) {
-      if (at_ < text_.size() && text_[at_] == '"') {
-        if (!quoted(diagnostics)) return false;
-      } else {
-        while (at_ < text_.size() && !at_line_end() && !at_separator()) text_[write_++] = text_[at_++];
-      }
+      skip_margin();
+      if (at_ >= text_.size() || text_[at_] != '"')
+        plain();
+      else if (!quoted(diagnostics))
+        return false;
       rows_.ends.push_back(static_cast<uint32_t>(write_));
       if (separator_ == ' ') skip_spaces();
       if (at_ >= text_.size()) return true;
@@ -108,6 +119,7 @@ class Splitter {
           continue;
         }
         ++at_;
+        skip_margin();
         if (at_ >= text_.size() || at_line_end() || at_separator()) return true;
         diagnostics
             .error_at(DiagnosticKind::data_format, fmt::format("{}:{}", path_, line_),

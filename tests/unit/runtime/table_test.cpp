@@ -91,6 +91,16 @@ TEST_CASE("a header is guessed, or not, as the user says") {
   CHECK(skipped.location(0) == "t.csv:2");
 }
 
+TEST_CASE("spaces around a field are no part of it, those in quotes are") {
+  const Table table = good_table("a , b,c\n 1 , up ,\" x, \" \n\tNo\t,,\" \"\"y\"\" \"\n");
+  CHECK(table.names == Row{"a", "b", "c"});
+  CHECK(row_of(table, 0) == Row{"1", "up", " x, "});
+  CHECK(row_of(table, 1) == Row{"No", "", " \"y\" "});
+  // Tabs that separate are no spaces.
+  const Table tabs = good_table("a\tb\tc\n1 \t\t 3\n");
+  CHECK(row_of(tabs, 0) == Row{"1", "", "3"});
+}
+
 TEST_CASE("what a field says") {
   CHECK(read_field(" 1.5 ").number == 1.5);
   CHECK(read_field("+3").number == 3);
