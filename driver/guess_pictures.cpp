@@ -1,6 +1,5 @@
 // A folder of pictures: its parts, its classes, and a size that suits a small net; see guess.h.
 #include <algorithm>
-#include <filesystem>
 
 #include "driver/guess.h"
 #include "driver/report.h"
@@ -8,25 +7,34 @@
 #include "runtime/file.h"
 #include "runtime/pictures.h"
 #include "runtime/settings.h"
+#include "support/plural.h"
 
 namespace nnc::driver {
 namespace {
 
-namespace fs = std::filesystem;
 using runtime::is_folder;
 using runtime::quote;
 
 constexpr int64_t kBatch = 32;
 constexpr int64_t kLargestSide = 32;
 
-int64_t count_files(const std::string& folder) {
-  int64_t count = 0;
-  std::error_code error;
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (it->is_regular_file(ignored)) ++count;
+// The pictures of all classes, as training takes them; an error for each class without any.
+Result<int64_t> count_all(const std::string& folder, const std::vector<std::string>& classes,
+                          Diagnostics& diagnostics) {
+  int64_t all = 0;
+  bool good = true;
+  for (const std::string& name : classes) {
+    const int64_t count = runtime::count_pictures(folder + "/" + name);
+    all += count;
+    if (count > 0) continue;
+    good = false;
+    diagnostics
+        .error_at(DiagnosticKind::data_empty, folder + "/" + name,
+                  "this class has no file that ends in .png, .jpg or .jpeg")
+        .suggest("move the folder away if it is not a class");
   }
-  return count;
+  if (!good) return Failure{};
+  return all;
 }
 
 }  // namespace
@@ -47,12 +55,11 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
   const std::pair<int64_t, int64_t> first = runtime::first_picture_size(train);
   if (classes.size() < 2 || first.first == 0) {
     diagnostics
-        .error_at(
-            is_folder(folder) ? DiagnosticKind::data_columns : DiagnosticKind::data_unreadable, train,
-            !is_folder(folder) ? "no such folder"
-            : classes.size() < 2
-                ? fmt::format("has {} folders; two classes with a folder each are the least", classes.size())
-                : "has no picture (.png, .jpg or .jpeg) that can be read")
+        .error_at(is_folder(folder) ? DiagnosticKind::data_columns : DiagnosticKind::data_unreadable, train,
+                  !is_folder(folder)   ? "no such folder"
+                  : classes.size() < 2 ? fmt::format("has {}; two classes with a folder each are the least",
+                                                     plural(static_cast<int64_t>(classes.size()), "folder"))
+                                       : "has no picture (.png, .jpg or .jpeg) that can be read")
         .suggest("one folder per class, named as the class, and in it PNG or JPEG files");
     return Failure{};
   }
@@ -63,7 +70,9 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
     height = std::max<int64_t>(1, height * kLargestSide / side);
     width = std::max<int64_t>(1, width * kLargestSide / side);
   }
-  const int64_t files = count_files(train);
+  const Result<int64_t> counted = count_all(train, classes, diagnostics);
+  if (!counted) return Failure{};
+  const int64_t files = *counted;
   Starter starter;
   starter.name = name;
   starter.model = fmt::format(
@@ -97,7 +106,8 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
       split ? "split = 0.8" : parts, height, width, kBatch,
       std::min<int64_t>(30, guess_epochs(rows, kBatch)));
   starter.told = fmt::format(
-      "{}: {} files in {} classes: {}\n  the first picture is {} x {} (height x width); all are {} {} x {}\n",
+      "{}: {} pictures in {} classes: {}\n  the first picture is {} x {} (height x width); all are {} {} x "
+      "{}\n",
       train, count_text(files), classes.size(), fmt::join(classes, ", "), first.first, first.second,
       height == first.first && width == first.second ? "taken as" : "resized to", height, width);
   starter.told += split ? "  no test folder: one picture in five tests\n" : told;

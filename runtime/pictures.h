@@ -48,6 +48,9 @@ Result<FieldSet> read_pictures(const std::string& path, const PictureOptions& op
 // The names of the class folders, sorted; no error if there are none.
 std::vector<std::string> picture_classes(const std::string& folder);
 
+// How many pictures are in this folder itself, by their names.
+int64_t count_pictures(const std::string& folder);
+
 // Height and width of the first picture below a folder, or of the picture at `path`; {0, 0} if there is none.
 std::pair<int64_t, int64_t> first_picture_size(const std::string& path);
 

@@ -210,6 +210,10 @@ std::vector<std::string> picture_classes(const std::string& folder) {
   return list(folder, true);
 }
 
+int64_t count_pictures(const std::string& folder) {
+  return static_cast<int64_t>(list(folder, false).size());
+}
+
 std::pair<int64_t, int64_t> first_picture_size(const std::string& path) {
   const auto size_of = [](const std::string& file) -> std::pair<int64_t, int64_t> {
     Diagnostics quiet;
