@@ -2,10 +2,12 @@
 #include <algorithm>
 
 #include "driver/guess.h"
+#include "driver/table_facts.h"
 #include "fmt/format.h"
 #include "runtime/encoding.h"
 #include "runtime/file.h"
 #include "runtime/settings.h"
+#include "runtime/table_guess.h"
 
 namespace nnc::driver {
 namespace {
@@ -77,7 +79,7 @@ std::vector<bool> number_columns(const runtime::Table& table, const NumberFormat
     int64_t numbers = 0, row = 0;
     for (; row < table.rows; ++row) {
       const FieldKind kind = runtime::read_field(table.field(row, c), format).kind;
-      if (kind == FieldKind::text) break;
+      if (kind == FieldKind::text && !is_gap_spelling(runtime::trim(table.field(row, c)))) break;
       if (kind == FieldKind::number) ++numbers;
     }
     out.push_back(row == table.rows && numbers > 0);

@@ -8,10 +8,11 @@
 
 #include "driver/guess.h"
 #include "driver/report.h"
+#include "driver/table_facts.h"
 #include "fmt/format.h"
-#include "runtime/moments.h"
 #include "runtime/settings.h"
 #include "runtime/table_guess.h"
+#include "support/plural.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
@@ -21,70 +22,8 @@ using runtime::FieldKind;
 using runtime::FieldValue;
 using runtime::quote;
 
-constexpr size_t kMostKinds = 20;    // distinct values of a column of text that is still taken as kinds
-constexpr size_t kMostClasses = 20;  // distinct whole numbers that are still classes
-constexpr int64_t kRare = 8;         // of fewer rows all may be in the test part
+constexpr int64_t kRare = 8;  // of fewer rows all may be in the test part
 constexpr int64_t kBatch = 32;
-
-struct ColumnFacts {
-  std::string name;
-  int64_t position = 0;
-  int64_t missing = 0, numbers = 0, texts = 0;
-  bool whole = true;      // all numbers are
-  bool row_count = true;  // counts the rows up by one
-  double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
-  runtime::Moments moments;
-  std::map<std::string, int64_t, std::less<>> values;  // distinct non-empty fields, while there are few
-  bool many = false;                                   // there are not few
-  std::set<std::string> gaps;                          // how its gaps are spelled
-  std::string left_out;                                // why; empty if it is used
-
-  bool is_number() const { return texts == 0 && numbers > 0; }
-  bool is_kind() const { return texts > 0 && !many; }
-};
-
-ColumnFacts look_at(const runtime::Table& table, int64_t position) {
-  ColumnFacts facts;
-  facts.name = table.column_name(position);
-  facts.position = position;
-  double before = 0;
-  std::map<double, std::string_view> spelling;  // of a number: as it comes first
-  for (int64_t row = 0; row < table.rows; ++row) {
-    const std::string_view text = table.field(row, position);
-    const FieldValue value = table.value(row, position);
-    if (value.kind == FieldKind::missing) {
-      ++facts.missing;
-      if (const std::string_view spelled = runtime::trim(text); !spelled.empty()) facts.gaps.emplace(spelled);
-      facts.row_count = false;
-      continue;
-    }
-    if (!facts.many) {
-      const bool number = value.kind == FieldKind::number;
-      // Numbers that are equal are one value, whatever they are written like.
-      const auto same = number ? spelling.try_emplace(value.number, text).first->second : text;
-      const auto found = facts.values.find(same);
-      if (found != facts.values.end())
-        ++found->second;
-      else
-        facts.values.emplace(same, 1);
-      facts.many = facts.values.size() > std::max(kMostKinds, kMostClasses);
-    }
-    if (value.kind == FieldKind::text) {
-      ++facts.texts;
-      facts.row_count = false;
-      continue;
-    }
-    ++facts.numbers;
-    facts.whole = facts.whole && value.number == std::floor(value.number) && std::abs(value.number) < 1e9;
-    facts.row_count = facts.row_count && value.number == std::trunc(value.number) &&
-                      (row == 0 || value.number == before + 1);
-    before = value.number;
-    facts.lowest = std::min(facts.lowest, value.number);
-    facts.highest = std::max(facts.highest, value.number);
-    facts.moments.add(value.number);
-  }
-  return facts;
-}
 
 // A field as one value however it is written: 1, 1.0 and " 1" are the same.
 std::string value_text(const runtime::Table& table, int64_t row, int64_t position) {
@@ -106,11 +45,6 @@ std::string one_line(std::string text) {
   return text;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 class TableGuess {
  public:
   TableGuess(const std::string& path, std::string name, Diagnostics& diagnostics)
@@ -128,13 +62,13 @@ class TableGuess {
     if (table_.columns < 2 || table_.rows < 10) {
       diagnostics_.error_at(
           DiagnosticKind::data_columns, path_,
-          fmt::format("has {} columns and {} rows: a column to predict, one to predict it from "
-                      "and ten rows are the least",
-                      table_.columns, table_.rows));
+          fmt::format("has {} and {}: a column to predict, one to predict it from and ten rows are the least",
+                      plural(table_.columns, "column"), plural(table_.rows, "row")));
       return Failure{};
     }
     if (!choose_label(label)) return Failure{};
     leave_out();
+    settle_gaps();
     if (features_.empty()) {
       diagnostics_.error_at(DiagnosticKind::data_columns, path_, "no column is left to predict from")
           .note(why_left_out() + (unclear_.empty() ? "" : "; " + unclear_));
@@ -148,11 +82,34 @@ class TableGuess {
 
  private:
   ColumnFacts& label() { return columns_[label_]; }
-  bool usable(const ColumnFacts& c) const {
-    return c.missing == 0 && (c.is_number() || c.is_kind()) && !c.row_count;
-  }
 
   // ---- which column is the answer ----
+
+  // Why a column cannot be what is to be predicted; empty if it can.
+  std::string unfit(const ColumnFacts& c) const {
+    const int64_t filled = c.numbers + c.texts;
+    if (filled == 0) return "is empty";
+    if (c.missing > 0) {
+      std::vector<std::string> gaps;
+      for (const std::string& gap : c.gaps) gaps.push_back(fmt::format("'{}'", gap));
+      return fmt::format("is empty in {}{}", plural(c.missing, "row"),
+                         gaps.empty() ? "" : fmt::format(" (or {})", fmt::join(gaps, ", ")));
+    }
+    if (c.row_count) return "counts the rows";
+    if (c.is_mixed() && !c.is_classes()) return mixed(c);
+    if (c.is_text() && !c.is_classes())
+      return fmt::format(
+          "is text with {} different values in {}: classes need {} rows each on average",
+          c.countless ? fmt::format("more than {}", kMostClasses) : std::to_string(c.values.size()),
+          plural(table_.rows, "row"), kRowsPerClass);
+    return "";
+  }
+  // "is text in some rows and numbers in others: 'n/a' in 22"
+  std::string mixed(const ColumnFacts& c) const {
+    const auto [text, times] = c.commonest_text(table_.numbers);
+    return "is text in some rows and numbers in others" +
+           (text.empty() ? "" : fmt::format(": '{}' in {}", text, times));
+  }
 
   bool choose_label(const std::string& wanted) {
     if (!wanted.empty()) return named_label(wanted);
@@ -166,20 +123,33 @@ class TableGuess {
         return true;
     const std::string stem = name_from(path_);
     if (find_label([&](const std::string& column) { return column == stem; })) return true;
-    for (size_t i = columns_.size(); i-- > 0;)
-      if (usable(columns_[i])) return label_ = i, true;
-    diagnostics_
-        .error_at(DiagnosticKind::data_columns, path_,
-                  "no column could be the one to predict: all have gaps, or a different text in every row")
+    for (size_t i = columns_.size(); i-- > 0;) {
+      const ColumnFacts& c = columns_[i];
+      if (unfit(c).empty() && (c.is_number() || c.is_kind()) && !c.is_constant()) return label_ = i, true;
+    }
+    std::vector<std::string> reasons = passed_over_;
+    for (size_t i = columns_.size(); i-- > 0 && reasons.empty();)
+      reasons.push_back(columns_[i].name + " " +
+                        (unfit(columns_[i]).empty() ? "is the same in every row" : unfit(columns_[i])));
+    diagnostics_.error_at(DiagnosticKind::data_columns, path_, "no column could be the one to predict")
+        .note(fmt::format("{}", fmt::join(reasons, "; ")))
         .suggest("nnc init csv FILE --label COLUMN");
     return false;
   }
 
+  // A column that is called so; those that cannot be what is to be predicted are passed over, and it is said why.
   template <class Test>
   bool find_label(Test test) {
-    for (size_t i = 0; i < columns_.size(); ++i)
-      if (!table_.names.empty() && test(lower(columns_[i].name)) && usable(columns_[i]))
-        return label_ = i, true;
+    if (table_.names.empty()) return false;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const ColumnFacts& c = columns_[i];
+      if (!test(lower(c.name))) continue;
+      const std::string reason = c.is_constant() && c.missing == 0 ? "is the same in every row" : unfit(c);
+      if (reason.empty()) return label_ = i, true;
+      std::string said = c.name + " " + reason;
+      if (std::find(passed_over_.begin(), passed_over_.end(), said) == passed_over_.end())
+        passed_over_.push_back(std::move(said));
+    }
     return false;
   }
 
@@ -202,28 +172,27 @@ class TableGuess {
       return false;
     }
     label_ = found;
-    if (usable(label())) return true;
-    diagnostics_.error_at(
-        DiagnosticKind::data_columns, path_,
-        label().missing > 0
-            ? fmt::format("{} is empty in {} rows: what is to be predicted must be there", label().name,
-                          label().missing)
-            : fmt::format("{} is a different text, or the row's number, in every row", label().name));
+    const std::string reason = unfit(label());
+    if (reason.empty()) return true;
+    Diagnostic& d = diagnostics_.error_at(DiagnosticKind::data_columns, path_,
+                                          fmt::format("{} {}", label().name, reason));
+    if (label().missing > 0 && label().numbers + label().texts > 0)
+      d.suggest("train on a file of the rows that have it; nnc predict takes the others");
     return false;
   }
 
   // Text, or a few whole numbers with five rows each or more on average.
   bool classes() {
-    if (label().is_kind()) return true;
+    if (label().is_text()) return true;
     const size_t count = label().values.size();
-    return label().whole && !label().many && count >= 2 && static_cast<int64_t>(5 * count) <= table_.rows;
+    return label().whole && !label().many() && count >= 2 && static_cast<int64_t>(5 * count) <= table_.rows;
   }
 
   // ---- which columns say something about it ----
 
   // Every value goes with one class and the other way round: the answer in other words.
   bool gives_answer_away(const ColumnFacts& column) {
-    if (!classes() || column.many || column.values.size() != label().values.size()) return false;
+    if (!classes() || column.countless || column.values.size() != label().values.size()) return false;
     std::map<std::string, std::string> goes_with;
     for (int64_t row = 0; row < table_.rows; ++row) {
       const std::string answer = value_text(table_, row, label().position);
@@ -243,14 +212,29 @@ class TableGuess {
       else if (gives_answer_away(c))
         c.left_out =
             fmt::format("gives {} away: each of its values goes with one of the classes", label().name);
-      else if (c.texts > 0 && c.many)
-        c.left_out = c.numbers > 0 ? "is text in some rows and numbers in others"
-                                   : "is text with many different values";
+      else if (c.texts > 0 && c.many())
+        c.left_out = c.numbers > 0 ? mixed(c) : "is text with many different values";
+      else if (const std::string clash = gap_of_label(c); !clash.empty())
+        c.left_out = fmt::format("has gaps written '{0}', and '{0}' is one of the classes", clash);
       else if (c.texts > 0 && c.values.size() < 2)
         c.left_out = "is the same text in every row";
       else
         features_.push_back(&c);
     }
+  }
+
+  // How a gap of the column is spelled that is a class of the label; empty if none is.
+  std::string gap_of_label(const ColumnFacts& c) {
+    for (const std::string& gap : c.gaps)
+      if (label().is_text() && label().values.contains(gap)) return gap;
+    return "";
+  }
+
+  // What is a gap in one column is so in all: the run file says it of the table.
+  void settle_gaps() {
+    for (const ColumnFacts* c : features_) gaps_.insert(c->gaps.begin(), c->gaps.end());
+    for (ColumnFacts& c : columns_) take_gaps(c, gaps_);
+    std::erase_if(features_, [](const ColumnFacts* c) { return c->values.size() < 2 && c->is_text(); });
   }
 
   // "price is text with many different values; id counts the rows"
@@ -352,9 +336,8 @@ class TableGuess {
                       quote(starter_.name + ".nn"));
     std::string data = fmt::format("train = {}, split = 0.8", quote(path_));
     data += reading_keys(spec_);
-    std::set<std::string> gaps;
-    for (const ColumnFacts& c : columns_)
-      for (const std::string& gap : c.gaps) gaps.insert(quote(gap));
+    std::vector<std::string> gaps;
+    for (const std::string& gap : gaps_) gaps.push_back(quote(gap));
     if (!gaps.empty()) data += fmt::format(", missing_values = [{}]", fmt::join(gaps, ", "));
     out += fmt::format(
         "# Four rows of five train, the fifth tests; train.seed says which.\ndata = {{ {} }}\n", data);
@@ -409,14 +392,17 @@ class TableGuess {
     out = fmt::format("{}: {} rows, {} columns{}\n", path_, count_text(table_.rows), table_.columns,
                       table_.names.empty() ? " without names" : "");
     out += told_reading(spec_, table_, unclear_);
+    for (const std::string& column : passed_over_) out += fmt::format("  {}: not taken to predict\n", column);
     Table rows("ll");
     const double range = label().highest - label().lowest;
     rows.row({label().name,
-              classes() ? fmt::format("to predict: {} classes", class_count())
+              classes() ? "to predict: " + plural(class_count(), "class")
                         : fmt::format("to predict: a number, {} to {}", rounded(label().lowest, range),
                                       rounded(label().highest, range))});
     const auto gaps = [](const ColumnFacts& c, const char* become) {
-      return c.missing > 0 ? fmt::format("; {} gaps become {}", c.missing, become) : "";
+      return c.missing > 0 ? fmt::format("; {} {} {}", plural(c.missing, "gap"),
+                                         c.missing == 1 ? "becomes" : "become", become)
+                           : "";
     };
     for (const ColumnFacts& c : columns_) {
       if (&c == &label()) continue;
@@ -428,12 +414,25 @@ class TableGuess {
         rows.row({c.name, fmt::format("one of {} kinds{}", kind_count(c), gaps(c, "a kind"))});
     }
     out += columns_.size() <= 40 ? rows.text("  ") : brief();
+    tell_odd(out);
+  }
+
+  // What may well be a mistake in the data.
+  void tell_odd(std::string& out) {
+    if (label().is_constant())
+      out += fmt::format("  {} is the same in every row: there is nothing to learn\n", label().name);
+    std::vector<const ColumnFacts*> texts = features_;
+    texts.push_back(&label());
+    for (const ColumnFacts* c : texts)
+      if (const auto [one, other] = c->is_text() ? c->alike() : std::pair<std::string, std::string>();
+          !one.empty())
+        out += fmt::format("  {}: '{}' and '{}' differ in case only, and are two\n", c->name, one, other);
   }
 
   std::string brief() {
-    return fmt::format("  {}: to predict, {}\n  {} columns of numbers, {} of kinds, {} left out\n",
-                       label().name, classes() ? fmt::format("{} classes", class_count()) : "a number",
-                       static_cast<int64_t>(features_.size()) - kinds(), kinds(),
+    return fmt::format("  {}: to predict, {}\n  {} of numbers, {} of kinds, {} left out\n", label().name,
+                       classes() ? plural(class_count(), "class") : "a number",
+                       plural(static_cast<int64_t>(features_.size()) - kinds(), "column"), kinds(),
                        columns_.size() - 1 - features_.size());
   }
 
@@ -443,7 +442,10 @@ class TableGuess {
   std::string unclear_;  // about numbers that can be read in two ways
   runtime::Table table_;
   std::vector<ColumnFacts> columns_;
+  std::vector<std::string> passed_over_;  // columns with a telling name that cannot be predicted, and why
+  std::set<std::string> gaps_;            // spellings, of the columns that are used
   size_t label_ = 0;
+  double mean_ = 0, spread_ = 1;              // of a label that is a number
   std::vector<const ColumnFacts*> features_;  // in the file's order
   Starter starter_;
 };
