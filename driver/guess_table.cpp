@@ -24,6 +24,7 @@ using runtime::quote;
 
 constexpr int64_t kRare = 8;  // of fewer rows all may be in the test part
 constexpr int64_t kBatch = 32;
+constexpr double kFar = 1000;  // deviations from zero, beyond which f32 loses digits of a target that tell
 
 // A field as one value however it is written: 1, 1.0 and " 1" are the same.
 std::string value_text(const runtime::Table& table, int64_t row, int64_t position) {
@@ -74,6 +75,7 @@ class TableGuess {
           .note(why_left_out() + (unclear_.empty() ? "" : "; " + unclear_));
       return Failure{};
     }
+    measure();
     write_model();
     write_run_file();
     tell();
@@ -280,15 +282,12 @@ class TableGuess {
     if (classes()) {
       out += fmt::format("model {}_net({}hidden: int = {}) {{\n", starter_.name, of_width, hidden());
     } else {
-      runtime::Moments& moments = label().moments;
-      for (int64_t row = 0; row < table_.rows; ++row)
-        moments.add_square(table_.value(row, label().position).number);
-      const double mean = moments.mean(), spread = moments.std();
       out += fmt::format(
-          "# The net works in units of its own: `center` and `spread` are about the mean and the standard "
-          "deviation of\n"
-          "# {}.\nmodel {}_net({}hidden: int = {}, center = {}, spread = {:.4g}) {{\n",
-          one_line(label().name), starter_.name, of_width, hidden(), rounded(mean, spread), spread);
+          "# The net works in units of its own: {} about the {} of\n# {}.\nmodel {}_net({}hidden: int = {}, "
+          "{}spread = {:.4g}) {{\n",
+          is_far() ? "`spread` is" : "`center` and `spread` are",
+          is_far() ? "standard deviation" : "mean and the standard deviation", one_line(label().name),
+          starter_.name, of_width, hidden(), is_far() ? "" : fmt::format("center = {}, ", center()), spread_);
     }
     out += fmt::format("  fc1 = linear({}, hidden)\n  fc2 = linear(hidden, {})\n\n", width, outputs);
     out += fmt::format("  fn forward({}) -> f32[batch, {}] =\n    {} |> fc1 |> relu |> fc2\n", parameters,
@@ -301,15 +300,42 @@ class TableGuess {
           "  output probability({0}) = softmax(forward({0}))\n}}\n",
           arguments);
     } else {
+      const std::string target = is_far() ? "target / spread" : "(target - center) / spread";
       out += fmt::format(
           "  fn guess({0}) -> f32[batch] = forward({1})[:, 0]\n\n"
-          "  loss data({1}, target: f32[batch]) = mean((guess({1}) - (target - center) / spread)^2)\n"
+          "  loss data({1}, target: f32[batch]) = mean((guess({1}) - {2})^2)\n"
           "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
-          "  # The root of the mean squared error, in the units of {2}.\n"
-          "  metric error({1}, target) = spread * sqrt(mean((guess({1}) - (target - center) / spread)^2))\n\n"
-          "  output prediction({1}) = center + spread * guess({1})\n}}\n",
-          parameters, arguments, one_line(label().name));
+          "  # The root of the mean squared error, in the units of {3}.\n"
+          "  metric error({1}, target) = spread * sqrt(mean((guess({1}) - {2})^2))\n\n",
+          parameters, arguments, target, one_line(label().name));
+      if (is_far())
+        out += fmt::format(
+            "  # What is to be added to {0}: the sum has more digits than f32 holds.\n"
+            "  output difference({1}) = spread * guess({1})\n}}\n",
+            center(), arguments);
+      else
+        out += fmt::format("  output prediction({0}) = center + spread * guess({0})\n}}\n", arguments);
     }
+  }
+
+  // ---- a target that is a number ----
+
+  void measure() {
+    if (classes()) return;
+    runtime::Moments& moments = label().moments;
+    for (int64_t row = 0; row < table_.rows; ++row)
+      moments.add_square(table_.value(row, label().position).number);
+    mean_ = moments.mean(), spread_ = moments.std();
+  }
+  // So far from zero, beside how much it changes, that it is centered when it is read, in f64.
+  bool is_far() { return !classes() && std::abs(mean_) > kFar * spread_ && !label().is_constant(); }
+  // About its mean, in the digits that tell its values apart; of a far one, a number that is easily added.
+  std::string center() {
+    if (!is_far()) return rounded(mean_, spread_);
+    const double unit = std::pow(10, std::floor(std::log10(spread_)));
+    if (std::abs(mean_) > 1e15) return fmt::format("{:.17g}", mean_);
+    return fmt::format("{:.{}f}", std::round(mean_ / unit) * unit,
+                       std::max(0, -static_cast<int>(std::floor(std::log10(spread_)))));
   }
 
   // ---- the run file ----
@@ -346,8 +372,9 @@ class TableGuess {
     if (classes() && !counted_classes())
       out += input_line(label_name(), "categories", class_names(), {from});
     else
-      out += fmt::format("input.{} = {{ {}{} }}\n", label_name(), from,
-                         classes() && label().lowest != 0 ? fmt::format(", first = {}", label().lowest) : "");
+      out += fmt::format("input.{} = {{ {}{}{} }}\n", label_name(), from,
+                         classes() && label().lowest != 0 ? fmt::format(", first = {}", label().lowest) : "",
+                         is_far() ? fmt::format(", mean = {}", center()) : "");
     if (kinds() > 0)
       out +=
           "\n# As many numbers as the columns of `features` come to, with one for each category.\nargs = { "
@@ -427,6 +454,10 @@ class TableGuess {
       if (const auto [one, other] = c->is_text() ? c->alike() : std::pair<std::string, std::string>();
           !one.empty())
         out += fmt::format("  {}: '{}' and '{}' differ in case only, and are two\n", c->name, one, other);
+    if (is_far())
+      out +=
+          fmt::format("  {0} differs only in digits that f32 does not hold: what is predicted is {0} - {1}\n",
+                      label().name, center());
   }
 
   std::string brief() {
