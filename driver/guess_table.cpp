@@ -453,7 +453,8 @@ class TableGuess {
     for (const ColumnFacts* c : texts)
       if (const auto [one, other] = c->is_text() ? c->alike() : std::pair<std::string, std::string>();
           !one.empty())
-        out += fmt::format("  {}: '{}' and '{}' differ in case only, and are two\n", c->name, one, other);
+        out += fmt::format("  {}: '{}' and '{}' differ in case or spaces only, and are two\n", c->name, one,
+                           other);
     if (is_far())
       out +=
           fmt::format("  {0} differs only in digits that f32 does not hold: what is predicted is {0} - {1}\n",

@@ -112,7 +112,7 @@ std::pair<std::string, int64_t> ColumnFacts::commonest_text(const runtime::Numbe
 std::pair<std::string, std::string> ColumnFacts::alike() const {
   std::map<std::string, std::string> seen;
   for (const auto& [text, times] : values) {
-    const auto [same, added] = seen.try_emplace(lower(text), text);
+    const auto [same, added] = seen.try_emplace(lower(std::string(runtime::trim(text))), text);
     if (!added) return {same->second, text};
   }
   return {};

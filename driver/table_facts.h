@@ -45,7 +45,7 @@ struct ColumnFacts {
   bool is_mixed() const { return texts > 0 && numbers > 0 && many(); }
   // The text that a column has most often among its numbers, and how often.
   std::pair<std::string, int64_t> commonest_text(const runtime::NumberFormat& format) const;
-  // Two values that differ in case only; empty if there are none.
+  // Two values that differ in case or spaces only; empty if there are none.
   std::pair<std::string, std::string> alike() const;
 };
 

@@ -137,19 +137,21 @@ int64_t trained_width(const Fitted& fitted, const FittedInput& input) {
 }
 
 // The positions in an array that may lack the columns of inputs which are not asked for. False if it has another number
-// of columns.
+// of columns, or if it may as well lack columns that feed nothing.
 bool shift_positions(const Fitted& fitted, const FittedInput& input, std::span<const ModelColumn> columns,
                      int64_t width, Binding& binding) {
   binding.positions = input.positions;
   const int64_t trained = trained_width(fitted, input);
   if (width == trained) return true;
-  std::vector<bool> absent(static_cast<size_t>(trained), false);
-  for (const FittedInput& other : fitted.inputs)
-    if (other.fields == input.fields &&
-        std::none_of(columns.begin(), columns.end(),
-                     [&](const ModelColumn& c) { return c.name == other.name; }))
-      for (const int64_t p : other.positions)
-        if (p < trained) absent[static_cast<size_t>(p)] = true;
+  std::vector<bool> absent(static_cast<size_t>(trained), false), used = absent;
+  for (const FittedInput& other : fitted.inputs) {
+    if (other.fields != input.fields) continue;
+    const bool asked = std::any_of(columns.begin(), columns.end(),
+                                   [&](const ModelColumn& c) { return c.name == other.name; });
+    for (const int64_t p : other.positions)
+      if (p < trained) used[static_cast<size_t>(p)] = true, absent[static_cast<size_t>(p)] = !asked;
+  }
+  if (std::find(used.begin(), used.end(), false) != used.end()) return false;
   if (trained - std::count(absent.begin(), absent.end(), true) != width) return false;
   for (int64_t& p : binding.positions)
     p -= std::count(absent.begin(), absent.begin() + static_cast<std::ptrdiff_t>(p), true);

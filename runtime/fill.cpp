@@ -368,8 +368,9 @@ Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> row
         std::count_if(input.blocks.begin(), input.blocks.end(), [](const auto& b) { return !b.empty(); });
     Diagnostic& d = diagnostics.error_at(
         DiagnosticKind::data_columns, table.path,
-        fmt::format("{} is given {} numbers a row, and takes {}: {} of its {} columns hold categories",
-                    column.name, input.width(), element_count(column.shape), with_categories, fields));
+        fmt::format("{} is given {} a row, and takes {}: {} of its {} {} categories", column.name,
+                    plural(input.width(), "number"), element_count(column.shape), with_categories,
+                    plural(fields, "column"), with_categories == 1 ? "holds" : "hold"));
     if (column.span.valid()) d.label(column.span, "its type is given here");
     d.note(fmt::format("they are {}", shorten_list(input.names())));
     d.suggest("an argument of the model may be \"auto\" in [args]");
@@ -377,17 +378,18 @@ Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> row
   }
   if (fields != (categorical ? 1 : element_count(column.shape))) {
     diagnostics.error_at(DiagnosticKind::data_columns, table.path,
-                         fmt::format("{}: {} does not fit the {} columns it was trained with", column.name,
-                                     describe_column(column), fields));
+                         fmt::format("{}: {} does not fit the {} it was trained with", column.name,
+                                     describe_column(column), plural(fields, "column")));
     return Failure{};
   }
   if (categorical) {
     const bool one_hot = column.dtype == ElementType::f32;
     const int64_t room = one_hot ? element_count(column.shape) : column.classes;
     if ((one_hot && room != count) || (!one_hot && room > 0 && count > room)) {
-      Diagnostic& d = diagnostics.error_at(DiagnosticKind::data_columns, table.path,
-                                           fmt::format("{} has {} categories, the model has room for {}",
-                                                       table.column_name(input.positions[0]), count, room));
+      Diagnostic& d = diagnostics.error_at(
+          DiagnosticKind::data_columns, table.path,
+          fmt::format("{} has {}, the model has room for {}", table.column_name(input.positions[0]),
+                      plural(count, "category"), room));
       if (column.span.valid()) d.label(column.span, "its type is given here");
       d.suggest("an argument of the model may be \"auto\" in [args]");
       return Failure{};

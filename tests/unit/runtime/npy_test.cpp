@@ -127,6 +127,14 @@ TEST_CASE("one array of rows and columns serves several inputs, as the columns o
           "wide.npy: error: wide has rows of 9; the run was trained with 5 columns [data_columns]\n");
   }
 
+  // Where a column feeds nothing, it is not clear which of four is left out.
+  const RunConfig some = good_config(
+      folder.path() + "/s.toml", head + "input.y.from = -1\ninput.u.from = '1..3'\ninput.v.from = [0, 1]\n");
+  const LoadedData used = good_data(some, columns);
+  Diagnostics unclear;
+  CHECK_FALSE(
+      load_rows(some, used.fitted, folder.path() + "/part.npy", std::span(columns).first(2), unclear));
+
   // Single columns out of order, standardized apart; gaps filled.
   const LoadedData data =
       good_data(good_config(folder.path() + "/r.toml",
