@@ -66,7 +66,8 @@ struct Surface {
   std::vector<double> heights;       // [grid, grid], rows from the bottom; may hold what is not finite
   std::vector<unsigned char> shade;  // the same, from 0 at the lowest to 255, as contours are spaced
   std::vector<Contour> contours;
-  std::vector<Minimum> minima;  // within the view, the lowest first
+  std::vector<Minimum> minima;  // within the view, the lowest first; at most 256
+  bool level = false;           // all heights are equal
 };
 
 // What shows all trajectories but where they leave: points no higher than twice the start's loss, the minima around
