@@ -26,7 +26,10 @@ std::vector<runtime::ModelColumn> columns_with(const runtime::RunConfig& config,
   const FileId file = sources.add(config.model, std::string(bytes->begin(), bytes->end()));
   const Result<ast::File> tree = frontend::parse(sources, file, ignored);
   if (!tree) return {};
-  frontend::BuildOptions options = build_options(config, config.phases.front());
+  // The optimizer does not matter here, and places in the run file are not among these sources.
+  frontend::BuildOptions options;
+  options.arguments = config.arguments;
+  options.batch = config.batch;
   for (auto& [name, value] : options.arguments)
     if (value == "auto") value = std::to_string(first++);
   const Result<frontend::Model> model = frontend::build_model(*tree, sources, options, ignored);

@@ -23,8 +23,10 @@ void show(Console& console, std::string_view name, const DenseTensor& tensor) {
 
 // `-e EXPR` is a file with one member.
 Result<ast::File> expression_file(Session& session) {
-  const FileId file = session.sources.add("-e", session.options.expression);
-  Result<ast::ExprPtr> expression = frontend::parse_expression(session.sources, file, session.diagnostics);
+  const std::string& text = session.options.expression;
+  const FileId file = session.sources.add("-e", text);
+  Result<ast::ExprPtr> expression = frontend::parse_expression(
+      session.sources, {file, 0, static_cast<uint32_t>(text.size())}, session.diagnostics);
   if (!expression) return Failure();
   const Span span = (*expression)->span;
   ast::MemberBinding member;

@@ -165,8 +165,10 @@ Result<runtime::RunConfig> load_run(Session& session, const std::string& path) {
 frontend::BuildOptions build_options(const runtime::RunConfig& config, const runtime::Phase& phase) {
   frontend::BuildOptions built;
   built.arguments = config.arguments;
+  built.argument_spans = config.argument_spans;
   built.batch = config.batch;
   built.optimizer = phase.optimizer;
+  built.optimizer_span = phase.span;
   built.clip_norm = phase.clip_norm;
   built.clip_span = phase.clip_span;
   for (const runtime::ParameterGroup& group : phase.groups) {

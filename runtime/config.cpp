@@ -59,6 +59,7 @@ class ConfigReader {
                            fmt::format("args.{} cannot be {}", item.key, describe_kind(item.kind)));
         continue;
       }
+      config_.argument_spans[item.key] = item.span;
       config_.arguments[item.key] = item.kind == Kind::string ? item.string : item.text();
       config_.values["args." + item.key] = item.text();
       config_.origins["args." + item.key] = item.origin;
