@@ -71,7 +71,9 @@ class Beginning {
     if (std::none_of(names_.begin(), names_.end(), [](const std::string& name) { return is_text(name, {}); }))
       names_.clear();  // 0,1,2 may as well be a row
     for (const FittedInput& input : fitted.inputs)
-      if (input.categories.empty()) numbers_.insert(input.positions.begin(), input.positions.end());
+      for (size_t k = 0; k < input.positions.size(); ++k)
+        if (input.categories.empty() && (input.blocks.empty() || input.blocks[k].empty()))
+          numbers_.insert(input.positions[k]);
     for (const FittedInput& input : fitted.inputs)
       if (std::none_of(columns.begin(), columns.end(),
                        [&](const ModelColumn& column) { return column.name == input.name; }))
