@@ -67,9 +67,9 @@ Json RawFields::row(int64_t row, size_t most, size_t& left) const {
       for (const int64_t position : shown.bound.positions)
         put([&] { return table_->column_name(position); },
             [&]() -> Json {
-              const std::string_view text = table_->field(data_->origin.row(row), position);
-              if (runtime::read_field(text).kind == runtime::FieldKind::missing) return nullptr;
-              return std::string(text);
+              const int64_t at = data_->origin.row(row);
+              if (table_->value(at, position).kind == runtime::FieldKind::missing) return nullptr;
+              return std::string(table_->field(at, position));
             });
       continue;
     }
