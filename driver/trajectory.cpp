@@ -4,17 +4,9 @@
 #include <limits>
 
 #include "runtime/schedule.h"
-#include "runtime/splitmix.h"
 
 namespace nnc::driver {
 namespace {
-
-// "sgd" of "sgd(lr = 0.1)".
-std::string optimizer_name(const std::string& call) {
-  std::string name = call.substr(0, call.find('('));
-  std::erase(name, ' ');
-  return name;
-}
 
 // Notes where the stepper stands and takes step `t`; false where something is not finite.
 bool take(Stepper& stepper, const Plane& plane, int64_t t, Trajectory& to, TensorMap& values) {
@@ -95,18 +87,15 @@ Result<Trajectory> walk_phases(Session& session, const ast::File& model, const r
   int64_t taken = 0, t = 0;  // steps in all, and with this optimizer's state
   for (size_t i = 0; i < config.phases.size(); ++i) {
     const runtime::Phase& phase = config.phases[i];
-    const bool same =
-        i > 0 && optimizer_name(phase.optimizer) == optimizer_name(config.phases[i - 1].optimizer);
+    const bool same = i > 0 && runtime::keeps_optimizer(config.phases[i - 1], phase);
     if (!same) t = 0;
     const auto exploration = frontend::build_exploration(model, session.sources, build_options(config, phase),
                                                          session.diagnostics);
     if (!exploration) return Failure();
     plane = Plane::of(session, *exploration, Span{model.file, 0, 0});
     if (!plane) return Failure();
-    const int64_t restart = taken - t;
-    std::unique_ptr<Stepper> next = compiled_stepper(
-        session, *exploration,
-        restart == 0 ? config.seed : runtime::splitmix_word(config.seed, static_cast<uint64_t>(restart)));
+    std::unique_ptr<Stepper> next =
+        compiled_stepper(session, *exploration, runtime::draw_seed(config.seed, taken - t));
     if (next == nullptr) return Failure();
     if (stepper != nullptr) {
       TensorMap kept = stepper->variables();
