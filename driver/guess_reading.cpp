@@ -6,6 +6,7 @@
 #include "runtime/encoding.h"
 #include "runtime/file.h"
 #include "runtime/settings.h"
+#include "runtime/table_guess.h"
 
 namespace nnc::driver {
 namespace {
@@ -64,12 +65,6 @@ Result<runtime::Table> read_rows(const std::string& path, DataSpec& spec, Diagno
 
 // ---- how numbers are written ----
 
-// What stands beside a number and is no part of it.
-const std::vector<std::string>& known_units() {
-  static const std::vector<std::string> kUnits = {"$", "€", "£", "¥", "₩", "₹", "%"};
-  return kUnits;
-}
-
 // Columns that hold numbers and gaps only, in this format.
 std::vector<bool> number_columns(const runtime::Table& table, const NumberFormat& format) {
   std::vector<bool> out;
@@ -88,7 +83,7 @@ std::vector<bool> number_columns(const runtime::Table& table, const NumberFormat
 // The units that occur beside numbers.
 std::vector<std::string> units_in(const runtime::Table& table) {
   std::vector<std::string> units;
-  for (const std::string& unit : known_units())
+  for (const std::string& unit : runtime::common_units())
     for (int64_t c = 0; c < table.columns; ++c)
       if (table.field(0, c).find(unit) != std::string_view::npos) {
         units.push_back(unit);

@@ -9,6 +9,7 @@
 #include "fmt/format.h"
 #include "runtime/bind.h"
 #include "runtime/settings.h"
+#include "runtime/table_guess.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -26,7 +27,7 @@ std::string shorten(std::string_view text) {
 // The keys that would read such a text as a number, empty if none would: it may be a decimal comma, or stand between
 // thousands, or both.
 std::string find_notation(std::string_view text) {
-  const std::vector<std::string> units = {"$", "€", "£", "¥", "₩", "₹", "%"};
+  const std::vector<std::string>& units = common_units();
   std::string found;
   const auto reads = [&](const NumberFormat& format, std::string keys) {
     if (read_field(text, format).kind != FieldKind::number) return;
@@ -46,15 +47,9 @@ std::string find_notation(std::string_view text) {
   return found;
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
 // What may stand for a gap in a column of numbers: signs, or a word for it.
 bool is_mark(std::string_view text) {
-  text = trimmed(text);
+  text = trim(text);
   if (std::none_of(text.begin(), text.end(),
                    [](unsigned char c) { return c >= 0x80 || std::isalnum(c) != 0; }))
     return true;
@@ -155,7 +150,7 @@ class Filler {
     else if (!no_number)
       return;
     else if (is_mark(text))
-      d.suggest(fmt::format("if it stands for a gap: data.missing_values = [{}]", quote(trimmed(text))));
+      d.suggest(fmt::format("if it stands for a gap: data.missing_values = [{}]", quote(trim(text))));
     else if (input_.positions.size() == 1)
       d.suggest(fmt::format("input.{}.categories = \"auto\" numbers its values", column_.name));
     else
@@ -175,7 +170,7 @@ class Filler {
     FieldValue value = table_.value(row, input_.positions[k]);
     if (value.kind == FieldKind::text) return bad_number(row, k, "is not a number");
     if (value.kind == FieldKind::missing) {
-      if (input_.missing.empty() || !fills_numbers(spec_)) return missing(row, k);
+      if (input_.missing.empty()) return missing(row, k);
       value.number = input_.missing[k];
     }
     double x = value.number;

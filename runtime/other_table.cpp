@@ -9,6 +9,7 @@
 #include "fmt/format.h"
 #include "runtime/bind.h"
 #include "runtime/file.h"
+#include "runtime/table_guess.h"
 
 namespace nnc::runtime {
 namespace {
@@ -36,12 +37,7 @@ std::vector<std::string> fields_of(std::string_view line, char separator) {
   const Result<Table> table = parse_table("", std::string(line), spec, ignored);
   std::vector<std::string> fields;
   if (!table) return fields;
-  for (int64_t i = 0; i < table->columns; ++i) {
-    std::string_view field = table->field(0, i);
-    while (field.starts_with(' ')) field.remove_prefix(1);
-    while (field.ends_with(' ')) field.remove_suffix(1);
-    fields.emplace_back(field);
-  }
+  for (int64_t i = 0; i < table->columns; ++i) fields.emplace_back(trim(table->field(0, i)));
   return fields;
 }
 

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <string>
-#include <vector>
 
 namespace nnc::runtime {
 namespace {
@@ -43,7 +41,7 @@ bool begins_with_list(std::string_view line) {
 // number the rows.
 bool counts_columns(const Table& table) {
   const int64_t first = trim(table.field(0, 0)).empty() ? 1 : 0;
-  if (table.columns - first < 3 - first || table.rows < 2) return false;
+  if (table.columns < 3 || table.rows < 2) return false;
   for (int64_t c = first; c < table.columns; ++c)
     if (trim(table.field(0, c)) != std::to_string(c - first)) return false;
   return true;
@@ -73,6 +71,11 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
   return text;
+}
+
+const std::vector<std::string>& common_units() {
+  static const std::vector<std::string> kUnits = {"$", "€", "£", "¥", "₩", "₹", "%"};
+  return kUnits;
 }
 
 char guess_separator(std::string_view text, const DataSpec& spec) {

@@ -1,7 +1,9 @@
-// What is guessed of a table where the run file does not say it. Used by table.cpp only.
+// What is guessed of a table where the run file does not say it.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/table.h"
 
@@ -11,8 +13,11 @@ namespace nnc::runtime {
 bool is_space(char c);
 std::string_view trim(std::string_view text);
 
+// What stands beside a number and is no part of it, in tables in general: currency signs, "%".
+const std::vector<std::string>& common_units();
+
 // The separator that cuts the first lines into equally many fields (more than one): tab, semicolon, bar, comma or
-// space, in this order where several do. Who has semicolons may have decimal commas, not the other way round.
+// space, in this order where several do. Who has semicolons may have decimal commas, not the other way around.
 char guess_separator(std::string_view text, const DataSpec& spec);
 
 // Whether the line is left out as data.comment says.
