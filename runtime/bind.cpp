@@ -53,6 +53,14 @@ class FieldIndex {
     const int64_t position = *item.number < 0 ? *item.number + columns_ : *item.number;
     return position >= 0 && position < columns_ ? position : -1;
   }
+  // The positions of an entry of `from`, which may be a range; none if it is not there.
+  std::vector<int64_t> find_all(const FieldRef& item) const {
+    int64_t begin = find(item), end = begin + 1;
+    if (begin < 0 && !(read_range(item.name, begin, end) && begin >= 0 && end <= columns_)) return {};
+    std::vector<int64_t> positions;
+    for (; begin < end; ++begin) positions.push_back(begin);
+    return positions;
+  }
 
  private:
   int64_t columns_;
@@ -145,13 +153,9 @@ class Binder {
     inputs_[column].name = name;
     for (const FieldRef& item : spec(column).from) {
       if (is_ambiguous(item, spec(column), fmt::format("input.{}.from", name))) continue;
-      int64_t position = index_.find(item);
-      int64_t end = position + 1;
-      if (position < 0 && !(read_range(item.name, position, end) && position >= 0 && end <= table_.columns)) {
-        no_field(item, spec(column), fmt::format("input.{}.from", name));
-        continue;
-      }
-      for (; position < end; ++position) take(column, position);
+      const std::vector<int64_t> positions = index_.find_all(item);
+      if (positions.empty()) no_field(item, spec(column), fmt::format("input.{}.from", name));
+      for (const int64_t position : positions) take(column, position);
     }
   }
 
@@ -200,12 +204,11 @@ class Binder {
     FittedInput& input = inputs_[column];
     for (const int64_t p : input.positions) input.fields.push_back(table_.column_name(p));
     const auto fields = static_cast<int64_t>(input.positions.size());
-    // How wide several columns with categories are is known when these have been found.
-    const bool blocks =
-        (spec(column).auto_categories && fields > 1) || !spec(column).column_categories.empty();
+    const bool blocks = spreads_categories(spec(column), input.positions.size());
     for (const auto& [name, names] : spec(column).column_categories)
       if (std::find(input.fields.begin(), input.fields.end(), name) == input.fields.end())
         not_taken(name, wants.name, input);
+    // Its width is known, and checked, once the categories are found.
     if (blocks && fields > 0 && wants.dtype == ElementType::f32) return;
     const bool categorical = spec(column).categorical();
     const int64_t wanted = categorical ? 1 : element_count(wants.shape);
@@ -296,10 +299,9 @@ std::vector<int64_t> find_fields(const Table& table, const std::vector<FieldRef>
   const FieldIndex index(table);
   std::vector<int64_t> positions;
   for (const FieldRef& item : from) {
-    int64_t position = index.find(item), end = position + 1;
-    if (position < 0 && !(read_range(item.name, position, end) && position >= 0 && end <= table.columns))
-      return {};
-    for (; position < end; ++position) positions.push_back(position);
+    const std::vector<int64_t> found = index.find_all(item);
+    if (found.empty()) return {};
+    positions.insert(positions.end(), found.begin(), found.end());
   }
   return positions;
 }

@@ -53,8 +53,9 @@ std::vector<std::string> merge_equal(const std::vector<std::string>& names, cons
 // A gap's value as given in the run file, which config.h has checked to be a number.
 double gap_number(const std::string& text);
 
-// Whether `missing` says what a gap in a column of numbers becomes: it may name a category.
-bool fills_numbers(const InputSpec& spec);
+// Whether an input of so many columns is a row of numbers in which each category of a column has a place of its own, not
+// one number that counts the categories of a single column.
+bool spreads_categories(const InputSpec& spec, size_t columns);
 
 // What a gap in a column of categories becomes. Beside columns of numbers `missing` may be theirs, and a gap of the
 // others is a category of its own.
