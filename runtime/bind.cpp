@@ -2,12 +2,12 @@
 #include "runtime/bind.h"
 
 #include <algorithm>
-#include <charconv>
 #include <span>
 #include <unordered_map>
 
 #include "fmt/format.h"
 #include "runtime/settings.h"
+#include "support/number_text.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -111,11 +111,9 @@ class Binder {
     Diagnostic& d =
         input_error(DiagnosticKind::data_columns, spec, table_.path, std::move(message), diagnostics_);
     if (item.number) return;
-    int64_t number = 0;
-    const char* end = item.name.data() + item.name.size();
-    const auto [stop, error] = std::from_chars(item.name.data(), end, number);
-    if (error == std::errc() && stop == end && index_.find({"", number}) >= 0)
-      d.suggest(fmt::format("a column by its number, without quotes: {}", number));
+    const std::optional<int64_t> number = read_whole_number(item.name);
+    if (number && index_.find({"", number}) >= 0)
+      d.suggest(fmt::format("a column by its number, without quotes: {}", *number));
     else if (const auto near = suggest(item.name, table_.names))
       d.suggest(fmt::format("did you mean {}?", *near));
   }
@@ -245,10 +243,12 @@ class Binder {
 bool read_range(const std::string& item, int64_t& begin, int64_t& end) {
   const size_t dots = item.find("..");
   if (dots == std::string::npos) return false;
-  const char* text = item.data();
-  const auto [a, first] = std::from_chars(text, text + dots, begin);
-  const auto [b, second] = std::from_chars(text + dots + 2, text + item.size(), end);
-  return first == std::errc() && second == std::errc() && a == text + dots && b == text + item.size();
+  const std::string_view text = item;
+  const auto first = read_whole_number(text.substr(0, dots)), second = read_whole_number(text.substr(dots + 2));
+  if (!first || !second) return false;
+  begin = *first;
+  end = *second;
+  return true;
 }
 
 Diagnostic& input_error(DiagnosticKind kind, const InputSpec& spec, const std::string& path,

@@ -1,12 +1,12 @@
 // Which field of a set of arrays goes to which column of the model, and which columns of an array [rows, columns]; see
 // arrays.h.
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 
 #include "fmt/format.h"
 #include "runtime/arrays.h"
 #include "runtime/bind.h"
+#include "support/number_text.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -47,8 +47,7 @@ bool read_item(const FieldRef& ref, std::string& name, std::string& item) {
   if (text.ends_with(']') && open != std::string::npos && open > 0) {
     name = text.substr(0, open);
     item = text.substr(open + 1, text.size() - open - 2);
-    const auto [stop, error] = std::from_chars(item.data(), item.data() + item.size(), begin);
-    return read_range(item, begin, end) || (error == std::errc() && stop == item.data() + item.size());
+    return read_range(item, begin, end) || read_whole_number(item).has_value();
   }
   name.clear();
   item = text;
@@ -91,7 +90,7 @@ Cut find_columns(std::span<const Field> fields, const std::vector<FieldRef>& fro
     const int64_t width = fields[field].shape[0];
     int64_t begin = 0, end = 0;
     if (!read_range(item, begin, end)) {
-      std::from_chars(item.data(), item.data() + item.size(), begin);
+      begin = read_whole_number(item).value_or(width);
       if (begin < 0) begin += width;
       end = begin + 1;
     }

@@ -1,7 +1,6 @@
 // From a run file's [data] and [input] to arrays: reads the files, cuts off what is held back, fits on the
 // training part, binds. Reports everything that is wrong in one go.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -11,6 +10,7 @@
 #include "runtime/load_arrays.h"
 #include "runtime/other_table.h"
 #include "runtime/splitmix.h"
+#include "support/number_text.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -98,9 +98,7 @@ Status keep_columns(const Table& table, std::span<const std::string> keep, Datas
                     Diagnostics& diagnostics) {
   for (const std::string& name : keep) {
     int64_t position = find_field(table, {name});
-    int64_t number = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (position < 0 && error == std::errc() && end == name.data() + name.size())
+    if (const auto number = read_whole_number(name); number && position < 0)
       position = find_field(table, {"", number});
     if (position < 0) {
       Diagnostic& d = diagnostics.error_at(DiagnosticKind::data_columns, table.path,
