@@ -286,46 +286,51 @@ class TableGuess {
   void write_model() {
     // How many numbers the kinds become depends on those that the training part has.
     const std::string width = kinds() > 0 ? "features_width" : std::to_string(input_size());
-    const std::string of_width = kinds() > 0 ? fmt::format("features_width: int = {}, ", input_size()) : "";
-    const std::string parameters = fmt::format("features: f32[batch, {}]", width), arguments = "features";
-    const auto outputs = classes() ? class_count() : 1;
+    std::string arguments = fmt::format("hidden: int = {}", hidden());
+    if (kinds() > 0) arguments = fmt::format("features_width: int = {}, {}", input_size(), arguments);
+    const int64_t outputs = classes() ? class_count() : 1;
     std::string& out = starter_.model;
     out = fmt::format("# {0}.nn — {1} from {2}, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n\n",
                       starter_.name, one_line(label().name),
                       one_line(std::filesystem::path(path_).filename().string()));
-    if (classes()) {
-      out += fmt::format("model {}_net({}hidden: int = {}) {{\n", starter_.name, of_width, hidden());
-    } else {
-      runtime::Moments& moments = label().moments;
-      for (int64_t row = 0; row < table_.rows; ++row)
-        moments.add_square(table_.value(row, label().position).number);
-      const double mean = moments.mean(), spread = moments.std();
+    if (!classes()) {
       out += fmt::format(
           "# The net works in units of its own: `center` and `spread` are about the mean and the standard "
-          "deviation of\n"
-          "# {}.\nmodel {}_net({}hidden: int = {}, center = {}, spread = {:.4g}) {{\n",
-          one_line(label().name), starter_.name, of_width, hidden(), rounded(mean, spread), spread);
+          "deviation of\n# {}.\n",
+          one_line(label().name));
+      arguments += center_and_spread();
     }
-    out += fmt::format("  fc1 = linear({}, hidden)\n  fc2 = linear(hidden, {})\n\n", width, outputs);
-    out += fmt::format("  fn forward({}) -> f32[batch, {}] =\n    {} |> fc1 |> relu |> fc2\n", parameters,
-                       outputs, arguments);
-    if (classes()) {
-      out += fmt::format(
-          "\n  loss data({0}, label: i32[batch]) = cross_entropy(forward({0}), label)\n"
-          "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
-          "  metric accuracy({0}, label) = mean(argmax(forward({0})) == label)\n\n"
-          "  output probability({0}) = softmax(forward({0}))\n}}\n",
-          arguments);
-    } else {
-      out += fmt::format(
-          "  fn guess({0}) -> f32[batch] = forward({1})[:, 0]\n\n"
-          "  loss data({1}, target: f32[batch]) = mean((guess({1}) - (target - center) / spread)^2)\n"
-          "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
-          "  # The root of the mean squared error, in the units of {2}.\n"
-          "  metric error({1}, target) = spread * sqrt(mean((guess({1}) - (target - center) / spread)^2))\n\n"
-          "  output prediction({1}) = center + spread * guess({1})\n}}\n",
-          parameters, arguments, one_line(label().name));
-    }
+    out += fmt::format(
+        "model {0}_net({1}) {{\n  fc1 = linear({2}, hidden)\n  fc2 = linear(hidden, {3})\n\n"
+        "  fn forward(features: f32[batch, {2}]) -> f32[batch, {3}] =\n"
+        "    features |> fc1 |> relu |> fc2\n",
+        starter_.name, arguments, width, outputs);
+    out += classes() ? std::string(kClassifier) : regression(width);
+  }
+
+  static constexpr std::string_view kClassifier =
+      "\n  loss data(features, label: i32[batch]) = cross_entropy(forward(features), label)\n"
+      "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
+      "  metric accuracy(features, label) = mean(argmax(forward(features)) == label)\n\n"
+      "  output probability(features) = softmax(forward(features))\n}\n";
+
+  std::string center_and_spread() {
+    runtime::Moments& moments = label().moments;
+    for (int64_t row = 0; row < table_.rows; ++row)
+      moments.add_square(table_.value(row, label().position).number);
+    const double mean = moments.mean(), spread = moments.std();
+    return fmt::format(", center = {}, spread = {:.4g}", rounded(mean, spread), spread);
+  }
+  std::string regression(const std::string& width) {
+    return fmt::format(
+        "  fn guess(features: f32[batch, {0}]) -> f32[batch] = forward(features)[:, 0]\n\n"
+        "  loss data(features, target: f32[batch]) = mean((guess(features) - (target - center) / spread)^2)\n"
+        "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
+        "  # The root of the mean squared error, in the units of {1}.\n"
+        "  metric error(features, target) = spread * sqrt(mean((guess(features) - (target - center) / "
+        "spread)^2))\n\n"
+        "  output prediction(features) = center + spread * guess(features)\n}}\n",
+        width, one_line(label().name));
   }
 
   // ---- the run file ----

@@ -16,7 +16,7 @@ bool is_graph(const Options& o) {
 bool is_kernel(const Options& o) {
   return names(o, ".nnk");
 }
-// A model in text, where a checkpoint and a run folder are tensors and nothing else.
+// A checkpoint or a run folder: tensors, and no model in text.
 bool is_stored(const Options& o) {
   return !names(o, ".nn") && !names(o, ".toml") && !names(o, "-") && !is_graph(o) && !is_kernel(o);
 }

@@ -244,7 +244,8 @@ bool read_range(const std::string& item, int64_t& begin, int64_t& end) {
   const size_t dots = item.find("..");
   if (dots == std::string::npos) return false;
   const std::string_view text = item;
-  const auto first = read_whole_number(text.substr(0, dots)), second = read_whole_number(text.substr(dots + 2));
+  const auto first = read_whole_number(text.substr(0, dots)),
+             second = read_whole_number(text.substr(dots + 2));
   if (!first || !second) return false;
   begin = *first;
   end = *second;
