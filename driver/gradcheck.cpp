@@ -1,6 +1,7 @@
 // nnc gradcheck FILE: each parameter's symbolic gradient against differences of the loss, both in double by the
-// reference interpreter: central ones where the loss is smooth; where it has a kink, the gradient is to lie between the
-// slopes of the two sides. How far apart the two places are depends on how much rounding hides of the loss. Data columns are drawn at random: unit variance, labels among the classes.
+// reference interpreter: central ones where the loss is smooth; where it has a kink, the gradient must be between the
+// slopes of the two sides. The step of the differences is larger where rounding hides more of the loss. Data columns are
+// drawn at random: unit variance, labels among the classes.
 #include <algorithm>
 #include <cmath>
 #include <limits>

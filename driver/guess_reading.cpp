@@ -1,4 +1,4 @@
-// How a table is read that nobody described: its encoding, what stands before it, how its numbers are written; see guess.h.
+// How an unknown table is read: its encoding, the lines before it, how its numbers are written; see guess.h.
 #include <algorithm>
 
 #include "driver/guess.h"
@@ -40,7 +40,7 @@ bool first_row_is_no_data(const runtime::Table& table) {
   return false;
 }
 
-// With lines of comment left out, or a first line that is none of the table's, where its rows are of unequal length otherwise.
+// Reads the table; if its rows are of unequal length, without comment lines or without a first line that is not part of it.
 Result<runtime::Table> read_rows(const std::string& path, DataSpec& spec, Diagnostics& diagnostics) {
   Diagnostics first;
   Result<runtime::Table> table = runtime::read_table(path, spec, first);
@@ -183,7 +183,7 @@ Result<runtime::Table> read_unknown_table(const std::string& path, DataSpec& spe
   if (!table) return Failure{};
   const bool no_data = first_row_is_no_data(*table);
   const bool counts = no_data && starts_with_count(*table);
-  // What is guessed by more than the first line's look stands in the run file.
+  // What does not follow from the first line alone is written to the run file.
   bool text_only = true;
   for (int64_t c = 0; c < table->columns; ++c)
     text_only =

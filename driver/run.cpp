@@ -113,7 +113,7 @@ void show_parameters(Console& console, const frontend::Exploration& exploration,
       show(console, name, variables.at(name));
 }
 
-// The numbers of a run of steps, as lines while it goes on (--every) and as curves (-o).
+// The numbers of a run of steps, as lines during the run (--every) and as curves (-o).
 class Trace {
  public:
   Trace(Session& session, const frontend::Exploration& exploration, const TensorMap& first)
@@ -199,7 +199,7 @@ int show_steps(Session& session, const frontend::Exploration& exploration, Stepp
   return 0;
 }
 
-// Flags that are about steps, where none can be taken.
+// Refuses flags about steps if no step can be taken.
 bool steps_refused(Session& session, const frontend::Exploration& exploration, const TensorMap& values) {
   static constexpr std::string_view kFlags[] = {"--steps", "--optimizer", "--every", "-o"};
   const bool loss = values.contains("loss");

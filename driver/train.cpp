@@ -82,7 +82,7 @@ Status check_watched(Session& session, const runtime::RunConfig& config, const f
   return runtime::check_watches(config, measured, session.diagnostics);
 }
 
-// Where something is chosen by the test part, its numbers are no longer those of rows that nobody has looked at.
+// A note if something is chosen by the test part, whose results are then no longer for unseen rows; else empty.
 std::string chosen_by_test(const runtime::RunConfig& config, const runtime::LoadedData& data) {
   if (data.watched_name() != "test") return {};
   std::vector<std::string> choices;

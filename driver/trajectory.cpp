@@ -8,7 +8,7 @@
 namespace nnc::driver {
 namespace {
 
-// Notes where the stepper stands and takes step `t`; false where something is not finite.
+// Notes the stepper's position and takes step `t`; false if something is not finite.
 bool take(Stepper& stepper, const Plane& plane, int64_t t, Trajectory& to, TensorMap& values) {
   const Point at = plane.read(stepper.variables());
   values = stepper.step(t);
@@ -19,7 +19,7 @@ bool take(Stepper& stepper, const Plane& plane, int64_t t, Trajectory& to, Tenso
   return true;
 }
 
-// The mean of the loss, or of a part of it, over the steps since the last cut of the rate was possible.
+// The mean of the loss, or of a part of it, over the steps since the schedule last looked at it.
 class Watched {
  public:
   explicit Watched(const std::string& metric)

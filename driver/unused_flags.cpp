@@ -1,4 +1,4 @@
-// The table of what a flag depends on: in a case that a row describes, its flags would be ignored.
+// The table of flags that would be ignored: those of each row if its command and its condition apply.
 #include "driver/unused_flags.h"
 
 #include <algorithm>

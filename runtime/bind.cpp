@@ -35,7 +35,7 @@ std::string as_written(const FieldRef& item) {
   return item.number ? fmt::format("column {}", *item.number) : item.name;
 }
 
-// Where each name of a table stands. Tables may have very many columns.
+// The positions of each name of a table, hashed: tables may have very many columns.
 class FieldIndex {
  public:
   explicit FieldIndex(const Table& table) : columns_(table.columns) {
@@ -118,7 +118,7 @@ class Binder {
       d.suggest(fmt::format("did you mean {}?", *near));
   }
 
-  // Whether several columns have this name, which says so.
+  // Whether several columns have this name; if so, it is an error.
   bool is_ambiguous(const FieldRef& item, const InputSpec& spec, const std::string& key) {
     const std::span<const int64_t> places = index_.named(item.name);
     if (item.number || places.size() < 2) return false;

@@ -18,7 +18,7 @@ inline double scaled(double x, const InputSpec& spec) {
   return (x * spec.scale - spec.mean) / spec.std;
 }
 int64_t element_count(const std::vector<int64_t>& shape);
-// Where an error about an input stands: in the run file if it has a place there, else at the data file.
+// The place of an error about an input: in the run file if it is written there, else at the data file.
 Diagnostic& input_error(DiagnosticKind kind, const InputSpec& spec, const std::string& path,
                         std::string message, Diagnostics& diagnostics);
 // "0..64": the half-open range of positions; false if the text is something else.

@@ -135,7 +135,7 @@ int64_t trained_width(const Fitted& fitted, const FittedInput& input) {
   return width;
 }
 
-// The positions in an array that may lack the columns of inputs which are not asked for. False if it has another number
+// The positions in an array that may lack the columns of inputs that are not needed. False if it has another number
 // of columns.
 bool shift_positions(const Fitted& fitted, const FittedInput& input, std::span<const ModelColumn> columns,
                      int64_t width, Binding& binding) {

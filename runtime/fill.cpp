@@ -24,7 +24,7 @@ std::string shorten(std::string_view text) {
   return std::string(text.substr(0, end)) + "…";
 }
 
-// The keys that would read such a text as a number, empty if none would: it may be a decimal comma, or stand between
+// The keys that would read such a text as a number; empty if there are none. A comma may be the decimal sign, or separate
 // thousands, or both.
 std::string find_notation(std::string_view text) {
   const std::vector<std::string>& units = common_units();
@@ -47,7 +47,7 @@ std::string find_notation(std::string_view text) {
   return found;
 }
 
-// What may stand for a gap in a column of numbers: signs, or a word for it.
+// Whether a text in a column of numbers may mark a missing value: punctuation, or a word for it.
 bool is_mark(std::string_view text) {
   text = trim(text);
   if (std::none_of(text.begin(), text.end(),
@@ -220,7 +220,7 @@ class Filler {
     }
   }
 
-  // The category of this name, else the one of an equal number; -1 if there is none. Every text is looked for once.
+  // The category of this name, else the one of an equal number; -1 if there is none. Each text is searched for once.
   int64_t find_category(std::string_view text, size_t k, const std::vector<std::string>& all) {
     auto& known = category_of_[k];
     if (const auto place = known.find(text); place != known.end()) return place->second;

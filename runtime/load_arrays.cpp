@@ -80,7 +80,7 @@ bool has_files(const RunConfig& config, Part part) {
   return data.format == "cifar" && !data.directory.empty() && !find_cifar(data.directory, true).empty();
 }
 
-// Of rows that are files, those; of others, where they stand in their file.
+// The files of rows that are files; of other rows, their numbers in their file.
 void note_origin(const Field& field, std::span<const uint32_t> rows, RowOrigin& origin) {
   if (origin.path.empty()) origin.path = field.path, origin.rows.assign(rows.begin(), rows.end());
   if (!origin.files.empty() || field.files.empty()) return;

@@ -93,7 +93,7 @@ Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelCol
   return loaded;
 }
 
-// The columns of a table that --keep names, as they stand in the file.
+// The columns of a table that --keep names, with the text of the file.
 Status keep_columns(const Table& table, std::span<const std::string> keep, Dataset& to,
                     Diagnostics& diagnostics) {
   for (const std::string& name : keep) {

@@ -119,7 +119,7 @@ class Beginning {
     return fields.size() == trained || fields.size() == trained - absent_.size();
   }
 
-  // As many fields as the training file has, or without those of inputs that are not asked for; and no text where the
+  // As many fields as the training file has, or without those of inputs that are not needed; and no text where the
   // model takes numbers.
   bool is_row(const std::vector<std::string>& fields) const {
     const size_t trained = fitted_.file_columns.size();
@@ -135,9 +135,9 @@ class Beginning {
 
   const DataSpec& data_;
   const Fitted& fitted_;
-  std::set<std::string> names_;  // of the fields that are needed; none if these could be a row's numbers
-  std::set<int64_t> numbers_;    // where those stand in the training file that are numbers
-  std::set<int64_t> absent_;     // where those stand that are not needed and may be missing
+  std::set<std::string> names_;  // of the fields that are needed; empty if they could be a row's numbers
+  std::set<int64_t> numbers_;    // positions in the training file of fields that are numbers
+  std::set<int64_t> absent_;     // positions of those that are not needed and may be missing
 };
 
 Result<std::vector<unsigned char>> read_standard_input(Diagnostics& diagnostics) {

@@ -35,7 +35,7 @@ struct Plateau {
   int64_t bad = 0;   // epochs since the best one or the last cut
   int64_t cuts = 0;
 };
-// Takes in an epoch's value: after `patience` epochs none of which was better, one cut more.
+// Takes an epoch's value: after `patience` epochs without a better one, the rate is cut once more.
 void see(const Schedule& schedule, double value, Plateau& plateau);
 
 // The rate of step `step` of the phase, from 0. With W steps of warm-up and N in all:

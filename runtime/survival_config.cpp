@@ -24,7 +24,7 @@ std::pair<double, std::string_view> parse_quantity(std::string_view text) {
   return {number, text};
 }
 
-// "30 s", "10 min", "2 h", "5 epochs" or "1 epoch". False if it is none of these.
+// "30 s", "10 min", "2 h", "5 epochs" or "1 epoch". False if it is something else.
 bool parse_interval(std::string_view text, RunConfig& config) {
   const auto [number, unit] = parse_quantity(text);
   const bool epochs = (unit == "epoch" || unit == "epochs") && number == std::floor(number);

@@ -24,7 +24,7 @@ size_t count_separators(std::string_view line, char separator) {
   return count;
 }
 
-// Whether what stands before the line's first tab is a list of numbers with spaces between.
+// Whether the text before the line's first tab is a list of numbers with spaces between.
 bool begins_with_list(std::string_view line) {
   line = trim(line.substr(0, line.find('\t')));
   size_t numbers = 0;

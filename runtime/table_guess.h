@@ -13,7 +13,7 @@ namespace nnc::runtime {
 bool is_space(char c);
 std::string_view trim(std::string_view text);
 
-// What stands beside a number and is no part of it, in tables in general: currency signs, "%".
+// Units that are common beside the numbers of a table: currency signs, "%".
 const std::vector<std::string>& common_units();
 
 // The separator that cuts the first lines into equally many fields (more than one): tab, semicolon, bar, comma or

@@ -37,7 +37,7 @@ class Trainer {
 
   // ---- start ----
   bool prepare();
-  // The state at the beginning, or as the checkpoint to go on from has it. Writes nothing.
+  // The initial state, or that of the checkpoint to continue from. Writes nothing.
   bool begin();
   bool resume();
   // Of the optimizer's steps from here on (schedule.h).
