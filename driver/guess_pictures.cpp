@@ -47,12 +47,11 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
   const std::pair<int64_t, int64_t> first = runtime::first_picture_size(train);
   if (classes.size() < 2 || first.first == 0) {
     diagnostics
-        .error_at(
-            is_folder(folder) ? DiagnosticKind::data_columns : DiagnosticKind::data_unreadable, train,
-            !is_folder(folder) ? "no such folder"
-            : classes.size() < 2
-                ? fmt::format("has {} folders; two classes with a folder each are the least", classes.size())
-                : "has no picture (.png, .jpg or .jpeg) that can be read")
+        .error_at(is_folder(folder) ? DiagnosticKind::data_columns : DiagnosticKind::data_unreadable, train,
+                  !is_folder(folder) ? "no such folder"
+                  : classes.size() < 2
+                      ? fmt::format("has {} folders; at least two are needed, one per class", classes.size())
+                      : "has no picture (.png, .jpg or .jpeg) that can be read")
         .suggest("one folder per class, named as the class, and in it PNG or JPEG files");
     return Failure{};
   }

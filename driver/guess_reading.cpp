@@ -160,7 +160,7 @@ std::string reading_keys(const DataSpec& spec) {
 
 std::string told_reading(const DataSpec& spec, const runtime::Table& table, const std::string& unclear) {
   std::string out;
-  if (spec.skip > 0) out += "  the first line is no data: left out\n";
+  if (spec.skip > 0) out += "  the first line is not data: left out\n";
   if (!spec.comment.empty()) out += fmt::format("  lines that begin with {} are left out\n", spec.comment);
   if (spec.header && *spec.header) out += "  the first line holds the names of the columns\n";
   if (spec.header && !*spec.header) out += "  the first line is a row like the others, of text\n";

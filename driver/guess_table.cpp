@@ -421,7 +421,7 @@ class TableGuess {
                         : fmt::format("to predict: a number, {} to {}", rounded(label().lowest, range),
                                       rounded(label().highest, range))});
     const auto gaps = [](const ColumnFacts& c, const char* become) {
-      return c.missing > 0 ? fmt::format("; {} gaps become {}", c.missing, become) : "";
+      return c.missing > 0 ? fmt::format("; {} missing values become {}", c.missing, become) : "";
     };
     for (const ColumnFacts& c : columns_) {
       if (&c == &label()) continue;
@@ -430,13 +430,13 @@ class TableGuess {
       else if (c.is_number())
         rows.row({c.name, "number, standardized" + gaps(c, "the mean")});
       else
-        rows.row({c.name, fmt::format("one of {} kinds{}", kind_count(c), gaps(c, "a kind"))});
+        rows.row({c.name, fmt::format("{} categories{}", kind_count(c), gaps(c, "one of them"))});
     }
     out += columns_.size() <= 40 ? rows.text("  ") : brief();
   }
 
   std::string brief() {
-    return fmt::format("  {}: to predict, {}\n  {} columns of numbers, {} of kinds, {} left out\n",
+    return fmt::format("  {}: to predict, {}\n  {} columns of numbers, {} of categories, {} left out\n",
                        label().name, classes() ? fmt::format("{} classes", class_count()) : "a number",
                        static_cast<int64_t>(features_.size()) - kinds(), kinds(),
                        columns_.size() - 1 - features_.size());

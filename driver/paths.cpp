@@ -157,7 +157,7 @@ Status add_run(Session& session, const std::string& path, Given& given) {
         .error_at(DiagnosticKind::not_a_surface, path,
                   fmt::format("this is another surface: {}{}", config->model,
                               same_arguments ? "" : " with other arguments"))
-        .suggest("one nnc paths for each");
+        .suggest("run nnc paths once for each");
     return Failure();
   }
   given.runs.push_back(std::move(*config));

@@ -140,9 +140,8 @@ int show_values(Session& session, Trained& trained) {
     session.diagnostics.error_at(DiagnosticKind::bad_flag, flag, std::move(message));
     return session.leave();
   };
-  if (!options.output.empty())
-    return refuse("--output " + options.output, "--values prints every output; one of the two is enough");
-  if (options.json) return refuse("--json", "--values is for people; without it each row is an object");
+  if (!options.output.empty()) return refuse("--output " + options.output, "--values prints every output");
+  if (options.json) return refuse("--json", "--values prints text; leave it out for JSON");
   if (!options.kept.empty()) return refuse("--keep " + options.kept[0], "--values prints tensors, not rows");
   if (!options.written.empty()) return refuse("-o " + options.written, "--values goes to standard output");
   const std::vector<std::string>& outputs = trained.model.outputs;

@@ -307,7 +307,7 @@ Result<std::vector<std::string>> disabled_passes(Session& session) {
     const auto near = suggest(name, names);
     session.diagnostics
         .error_at(DiagnosticKind::unknown_choice, "--disable-pass " + name,
-                  pass != nullptr ? "the code generator cannot do without this pass"
+                  pass != nullptr ? "the code generator needs this pass"
                                   : fmt::format("the optional passes are {}", fmt::join(names, ", ")))
         .suggest(pass == nullptr && near ? fmt::format("did you mean {}?", *near) : "");
     return Failure();

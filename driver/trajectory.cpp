@@ -50,7 +50,7 @@ Status check_phases(Session& session, const runtime::RunConfig& config) {
     error.suggest(help);
   };
   if (!config.init_from.empty())
-    refuse(config.init_span, "nnc paths starts where the model says", "param w: f32[2] = [1.0, 1.5]");
+    refuse(config.init_span, "nnc paths starts from the values in the model", "param w: f32[2] = [1.0, 1.5]");
   for (const runtime::Phase& phase : config.phases)
     if (phase.steps == 0)
       refuse(phase.span, "without data there are no epochs: a phase counts steps", "steps = 200");

@@ -110,8 +110,9 @@ class Arranger {
   // Where the run was trained with bytes read as 0..1, floats from 0 to 1 are accepted too.
   bool is_from_0_to_1() {
     if (is_whole(field_.type)) {
-      fail(fmt::format("{}: the run was trained with bytes, read as 0 to 1; these are other whole numbers",
-                       column_.name))
+      fail(fmt::format(
+               "{}: the run was trained with bytes, read as 0 to 1; these are integers of another type",
+               column_.name))
           .suggest("save them as uint8");
       return false;
     }

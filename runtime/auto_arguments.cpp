@@ -116,7 +116,7 @@ Status resolve_auto_arguments(RunConfig& config, const CountedInputs& counted, D
         known.push_back(fmt::format("{} has {}", candidate.first, candidate.second));
       Diagnostic& d = diagnostics.error_at(
           DiagnosticKind::bad_value, config.path,
-          fmt::format("args.{} = \"auto\": no input with categories gives its value", argument));
+          fmt::format("args.{} = \"auto\": no input with categories determines its value", argument));
       if (!known.empty()) d.note(fmt::format("{}", fmt::join(known, ", ")));
       d.suggest("write the number, or input.NAME.categories = \"auto\"");
       return Failure{};

@@ -179,7 +179,7 @@ class Binder {
     const bool header = !table_.names.empty();
     diagnostics_
         .error_at(DiagnosticKind::data_columns, table_.path,
-                  fmt::format("no columns for {}: only one input can take what the others leave",
+                  fmt::format("no columns for {}: only one input can take the columns that are left",
                               list_names(names)))
         .note(header ? "the file has " + list_names(table_.names)
                      : fmt::format("the file has columns 0..{} and no header", table_.columns - 1))
@@ -286,7 +286,7 @@ bool check_input_names(const RunConfig& config, std::span<const ModelColumn> col
     good = false;
     Diagnostic& d = input_error(
         DiagnosticKind::unknown_input, spec, config.path,
-        fmt::format("the model has no data column {}; it asks for {}", name, list_names(names)), diagnostics);
+        fmt::format("the model has no data column {}; it has {}", name, list_names(names)), diagnostics);
     if (const auto near = suggest(name, names)) d.suggest(fmt::format("did you mean input.{}?", *near));
   }
   return good;

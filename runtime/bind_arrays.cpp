@@ -82,10 +82,10 @@ Cut find_columns(std::span<const Field> fields, const std::vector<FieldRef>& fro
                       ? fmt::format("{} is a column of an array [rows, columns], and there is none", item)
                       : fmt::format("there is no array [rows, columns] named {}", name));
     if (name.empty() && arrays > 1)
-      return fail(fmt::format("{} is a column of which array?", item),
+      return fail(fmt::format("{} does not say which array it is a column of", item),
                   fmt::format("{}[{}]", fields[field].name, item));
     if (binding.field != fields.size() && binding.field != field)
-      return fail("columns of one array are taken together, not of several");
+      return fail("all columns of an input must be of one array");
     binding.field = field;
     const int64_t width = fields[field].shape[0];
     int64_t begin = 0, end = 0;
@@ -95,7 +95,8 @@ Cut find_columns(std::span<const Field> fields, const std::vector<FieldRef>& fro
       end = begin + 1;
     }
     if (begin < 0 || end > width || begin >= end)
-      return fail(fmt::format("{} is none of the columns 0..{} of {}", item, width - 1, fields[field].name));
+      return fail(
+          fmt::format("{} is not one of the columns 0..{} of {}", item, width - 1, fields[field].name));
     for (; begin < end; ++begin) binding.positions.push_back(begin);
   }
   return {true, std::move(binding), "", ""};
@@ -213,7 +214,7 @@ class ArrayBinder {
     good_ = false;
     Diagnostic& d = input_error(
         DiagnosticKind::data_columns, spec, config_.path,
-        fmt::format("input.{}.from: {}{} offers the fields {}", name, cut.error, kind_, list_fields(fields_)),
+        fmt::format("input.{}.from: {}{} has the fields {}", name, cut.error, kind_, list_fields(fields_)),
         diagnostics_);
     if (!cut.help.empty()) {
       d.suggest(fmt::format("input.{}.from = \"{}\"", name, cut.help));

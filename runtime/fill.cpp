@@ -146,11 +146,11 @@ class Filler {
     if (const std::string notation = no_number ? find_notation(text) : ""; !notation.empty())
       d.suggest(notation);
     else if (row == 0 && !table_.header)
-      d.suggest("if the first line is no data, data.skip = 1 leaves it out");
+      d.suggest("if the first line is not data, data.skip = 1 skips it");
     else if (!no_number)
       return;
     else if (is_mark(text))
-      d.suggest(fmt::format("if it stands for a gap: data.missing_values = [{}]", quote(trim(text))));
+      d.suggest(fmt::format("if it marks a missing value: data.missing_values = [{}]", quote(trim(text))));
     else if (input_.positions.size() == 1)
       d.suggest(fmt::format("input.{}.categories = \"auto\" numbers its values", column_.name));
     else
@@ -189,7 +189,7 @@ class Filler {
         return put(x, to);
       case ElementType::u8:
         if (x != std::floor(x) || x < 0 || x > 255)
-          return bad_number(row, k, "is no whole number from 0 to 255");
+          return bad_number(row, k, "is not a whole number from 0 to 255");
         return put(x, to);
       case ElementType::i32:
       case ElementType::i64:
@@ -244,11 +244,11 @@ class Filler {
     if (const auto near = suggest(text, categories))
       d.suggest(fmt::format("did you mean {}?", *near));
     else if (column_.dtype == ElementType::f32)
-      d.suggest(fmt::format("input.{}.unknown = \"ignore\" feeds zeros for it, or the name of a category",
-                            column_.name));
-    else
       d.suggest(
-          fmt::format("input.{}.unknown = \"other\" makes a category of all that is unknown", column_.name));
+          fmt::format("input.{}.unknown = \"ignore\" turns it into zeros; or name a category", column_.name));
+    else
+      d.suggest(fmt::format("input.{}.unknown = \"other\" puts unknown values into a category of their own",
+                            column_.name));
   }
 
   void finish() {
@@ -260,7 +260,7 @@ class Filler {
       const bool categorical = categories_of(first_missing_field_) != nullptr;
       const bool whole = column_.dtype != ElementType::f32 && column_.dtype != ElementType::f64;
       d.suggest(categorical ? fmt::format("input.{}.missing = \"unknown\" makes it a category", column_.name)
-                : whole     ? fmt::format("input.{}.missing = a number, or leave the row out", column_.name)
+                : whole     ? fmt::format("input.{}.missing = NUMBER, or leave the row out", column_.name)
                             : fmt::format("input.{}.missing = \"mean\", or a number", column_.name));
     }
     const auto more = [&](const Faults& faults, DiagnosticKind kind, const char* what) {
@@ -304,8 +304,9 @@ Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> row
         std::count_if(input.blocks.begin(), input.blocks.end(), [](const auto& b) { return !b.empty(); });
     Diagnostic& d = diagnostics.error_at(
         DiagnosticKind::data_columns, table.path,
-        fmt::format("{} is given {} numbers a row, and takes {}: {} of its {} columns hold categories",
-                    column.name, input.width(), element_count(column.shape), with_categories, fields));
+        fmt::format("{} takes {} numbers a row, but is given {}: {} of its {} columns {} categories",
+                    column.name, element_count(column.shape), input.width(), with_categories, fields,
+                    with_categories == 1 ? "holds" : "hold"));
     if (column.span.valid()) d.label(column.span, "its type is given here");
     d.note(fmt::format("they are {}", shorten_list(input.names())));
     d.suggest("an argument of the model may be \"auto\" in [args]");

@@ -191,14 +191,14 @@ Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColum
   if (columns.empty()) {
     if (config.data.present())
       diagnostics.warning_at(DiagnosticKind::data_columns, config.path,
-                             "the model has no data columns: [data] is not read");
+                             "the model has no data columns: [data] is ignored");
     if (!names_good) return Failure{};
     return LoadedData{};
   }
   if (!config.data.present()) {
     diagnostics
         .error_at(DiagnosticKind::missing_key, config.path,
-                  fmt::format("the model asks for data ({}: {}), but there is no [data]", columns[0].name,
+                  fmt::format("the model needs data ({}: {}), but there is no [data]", columns[0].name,
                               describe_column(columns[0])))
         .suggest("data = { train = \"train.csv\" }");
     return Failure{};

@@ -178,7 +178,8 @@ Result<Table> read_other_table(const std::string& path, const RunConfig& config,
     if (spec.skip < config.data.skip)
       diagnostics.warning_at(
           DiagnosticKind::data_columns, fmt::format("{}:{}", shown, spec.skip + 1),
-          fmt::format("is of the table: data.skip = {} counts lines of the training file", config.data.skip));
+          fmt::format("is read as a row of the table: data.skip = {} applies to the training file",
+                      config.data.skip));
   }
   return parse_table(shown, *std::move(text), spec, diagnostics);
 }

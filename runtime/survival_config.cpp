@@ -112,7 +112,8 @@ void read_watch(TableReader& table, const Setting& owner, Watch& watch) {
     watch.higher = s->string == "higher";
     watch.assumed = false;
     if (!watch.higher && s->string != "lower")
-      table.bad(*s, fmt::format("{} is \"higher\" or \"lower\", not {}", table.name("better"), s->text()));
+      table.bad(*s,
+                fmt::format("{} must be \"higher\" or \"lower\", not {}", table.name("better"), s->text()));
     table.record("better", s->text(), false);
   }
 }
@@ -202,10 +203,10 @@ Status check_watches(const RunConfig& config, const Measured& measured, Diagnost
     if (const auto near = suggest(watch->metric, known))
       d.suggest(fmt::format("did you mean {}?", quote(*near)));
     else
-      d.note(fmt::format("there are {}", fmt::join(known, ", ")));
+      d.note(fmt::format("this run measures {}", fmt::join(known, ", ")));
     if (measured.part == "validation" && watch->metric.starts_with("test."))
-      d.note("there is a validation part to choose by; the test part is evaluated once, at the end");
-    if (measured.part.empty()) d.note("there is no validation part, so only the training part is measured");
+      d.note("the run chooses by its validation part; the test part is evaluated once, at the end");
+    if (measured.part.empty()) d.note("there is no validation part, so only the training part is evaluated");
   }
   if (!good) return Failure{};
   return Done{};

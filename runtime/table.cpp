@@ -177,7 +177,7 @@ Result<int64_t> common_width(const std::string& path, const RawRows& rows, const
     if (spec.comment.empty() && rows.field(rows.first_field[row]).starts_with('#'))
       d.suggest("data.comment = \"#\" leaves out lines that begin with it");
     else if (row == 0)
-      d.suggest(fmt::format("data.skip = {} leaves out what stands before the table", rows.lines[0]));
+      d.suggest(fmt::format("data.skip = {} leaves out the lines before the table", rows.lines[0]));
     if (shown == kShownErrors && odd > shown) d.note(fmt::format("and {} more such lines", odd - shown));
   }
   return Failure{};
