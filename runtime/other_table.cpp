@@ -103,9 +103,8 @@ class Beginning {
   template <class Test>
   bool any_separator(Test test) const {
     if (data_.separator != 0) return test(data_.separator);
-    for (const char separator : {'\t', ';', ',', ' '})
-      if (test(separator)) return true;
-    return false;
+    const std::string_view separators = common_separators(data_);
+    return std::any_of(separators.begin(), separators.end(), test);
   }
 
   bool has_names(const std::vector<std::string>& fields) const {

@@ -78,6 +78,10 @@ const std::vector<std::string>& common_units() {
   return kUnits;
 }
 
+std::string_view common_separators(const DataSpec& spec) {
+  return spec.numbers.decimal == ',' ? "\t;| ," : "\t;|, ";
+}
+
 char guess_separator(std::string_view text, const DataSpec& spec) {
   std::vector<std::string_view> lines;
   while (!text.empty() && lines.size() < kSampleLines) {
@@ -89,9 +93,7 @@ char guess_separator(std::string_view text, const DataSpec& spec) {
   }
   char best = ',';
   size_t best_agreement = 0;
-  std::string separators = "\t;|, ";
-  if (spec.numbers.decimal == ',') separators = "\t;| ,";
-  for (const char separator : separators) {
+  for (const char separator : common_separators(spec)) {
     std::map<size_t, size_t> counts;
     for (const std::string_view line : lines) ++counts[count_separators(line, separator)];
     size_t agreement = 0;

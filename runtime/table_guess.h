@@ -16,8 +16,11 @@ std::string_view trim(std::string_view text);
 // Units that are common beside the numbers of a table: currency signs, "%".
 const std::vector<std::string>& common_units();
 
-// The separator that cuts the first lines into equally many fields (more than one): tab, semicolon, bar, comma or
-// space, in this order where several do. Who has semicolons may have decimal commas, not the other way around.
+// The separators that are guessed, the likeliest first: a table with semicolons may have decimal commas, not the other way
+// around.
+std::string_view common_separators(const DataSpec& spec);
+
+// The separator that cuts the first lines into equally many fields (more than one); of several, the likeliest.
 char guess_separator(std::string_view text, const DataSpec& spec);
 
 // Whether the line is left out as data.comment says.
