@@ -1,5 +1,5 @@
-// The model itself says what an argument counts: it is built twice, with two numbers in the argument's place, and the columns
-// whose classes, or whose one-hot size, are the one and then the other are meant.
+// What an argument counts follows from the model: it is built twice, with two numbers for the argument, and the columns
+// whose classes, or whose one-hot size, are first the one and then the other number are those that it counts.
 #include "driver/auto_arguments.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 // Sizes that no model has by chance, so far apart that several arguments get different ones.
 constexpr std::array<int64_t, 2> kStandIns = {211, 307};
 
-// The model's columns with these stand-ins for its "auto" arguments, in their order; none if it cannot be built so.
+// The model's columns with first, first + 1, … for its "auto" arguments, in their order; empty if it cannot be built so.
 std::vector<runtime::ModelColumn> columns_with(const runtime::RunConfig& config, int64_t first) {
   Sources sources;
   Diagnostics ignored;
@@ -26,7 +26,10 @@ std::vector<runtime::ModelColumn> columns_with(const runtime::RunConfig& config,
   const FileId file = sources.add(config.model, std::string(bytes->begin(), bytes->end()));
   const Result<ast::File> tree = frontend::parse(sources, file, ignored);
   if (!tree) return {};
-  frontend::BuildOptions options = build_options(config, config.phases.front());
+  // The optimizer does not matter here, and places in the run file are not among these sources.
+  frontend::BuildOptions options;
+  options.arguments = config.arguments;
+  options.batch = config.batch;
   for (auto& [name, value] : options.arguments)
     if (value == "auto") value = std::to_string(first++);
   const Result<frontend::Model> model = frontend::build_model(*tree, sources, options, ignored);

@@ -104,11 +104,12 @@ Status check_picture_names(Session& session, const std::vector<std::string>& nam
     pictures = pictures || picture;
     if (picture || (pages && is(name, ".html"))) continue;
     session.diagnostics
-        .error_at(DiagnosticKind::wrong_file_kind, "-o " + name, "the name does not say what to draw")
+        .error_at(DiagnosticKind::wrong_file_kind, "-o " + name, "the name does not tell the kind of picture")
         .suggest(pages ? "a name that ends in .html, .svg or .png" : "a name that ends in .svg or .png");
   }
   if (pictures && !session.diagnostics.has_errors() && !has_cairo())
-    session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, "-o", "there is no Cairo to draw with")
+    session.diagnostics
+        .error_at(DiagnosticKind::wrong_file_kind, "-o", "drawing needs Cairo, which is not installed")
         .suggest(pages ? "the package libcairo2, or a page: a name that ends in .html"
                        : "the package libcairo2");
   if (session.diagnostics.has_errors()) return Failure();

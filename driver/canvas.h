@@ -14,7 +14,7 @@ struct Color {
   double r, g, b;
 };
 inline constexpr Color kWhite{1, 1, 1}, kInk{0.11, 0.12, 0.14}, kFaint{0.40, 0.44, 0.47};
-// That of a curve, as in the pages; from the ninth on they come again.
+// The color of curve `i`, as in the pages; they repeat from the ninth on.
 Color series_color(size_t i);
 
 class Canvas {
@@ -44,7 +44,7 @@ struct PictureSize {
 std::string picture_file(const std::string& name, PictureSize size,
                          const std::function<void(Canvas&)>& paint);
 
-// An error for each name that says no kind of picture, and where there is no Cairo; `pages`: .html is taken too.
+// An error for each name that does not tell the kind of picture, and one if Cairo is missing; `pages`: .html is accepted too.
 Status check_picture_names(Session& session, const std::vector<std::string>& names, bool pages);
 
 }  // namespace nnc::driver

@@ -282,8 +282,7 @@ constexpr CommandRow kCommands[] = {
      "nnc paths examples/surfaces/beale.nn --optimizer 'sgd(lr = 0.01)' --optimizer 'adagrad(lr = 0.3)' -o "
      "beale.html",
      "Draws the trajectories of optimizers (--optimizer) and of run files over a loss of two parameters, as "
-     "a page "
-     "with contours and moving points.",
+     "a page with contours and moving points.",
      kModel | kSeed | kBuild | kJson, paths, paths_flags},
     {"init", "digits | csv FILE | images DIR", 1, 2, "nnc init csv iris.csv",
      "Writes a model and a run file that train at once: for the digits that come with nnc, for a table, or "

@@ -32,7 +32,7 @@ int eval(const Options& options, Console& console) {
   Session session(options, console);
   if (options.arguments.size() > 1 && !options.part.empty())
     session.diagnostics.error_at(DiagnosticKind::bad_flag, "--part " + options.part,
-                                 "a file is evaluated whole: --part goes without one");
+                                 "a file is evaluated as a whole; --part cannot be used with one");
   if (session.diagnostics.has_errors()) return session.leave();
   const Result<Trained> trained = open_trained(session, options.arguments.front());
   if (!trained) return session.leave();

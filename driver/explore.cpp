@@ -4,38 +4,23 @@
 
 #include "driver/dense.h"
 #include "driver/programs.h"
+#include "runtime/element.h"
 #include "runtime/thread_pool.h"
 #include "runtime/trainer.h"
 
 namespace nnc::driver {
 namespace {
 
-template <class T>
-std::vector<unsigned char> narrowed(const std::vector<double>& values) {
-  std::vector<unsigned char> bytes(values.size() * sizeof(T));
-  for (size_t i = 0; i < values.size(); ++i) {
-    const T value = static_cast<T>(values[i]);
-    std::memcpy(bytes.data() + i * sizeof(T), &value, sizeof(T));
-  }
-  return bytes;
-}
-
-// Parameters are f32; what else a program keeps is of these types.
+// The values as elements of `type`, one after the other.
 std::vector<unsigned char> stored(ElementType type, const std::vector<double>& values) {
-  switch (type) {
-    case ElementType::f32:
-      return narrowed<float>(values);
-    case ElementType::f64:
-      return narrowed<double>(values);
-    case ElementType::i32:
-      return narrowed<int32_t>(values);
-    case ElementType::i64:
-      return narrowed<int64_t>(values);
-    case ElementType::boolean:
-    case ElementType::u8:
-      return narrowed<uint8_t>(values);
-  }
-  NNC_CHECK(false, "an element type without a size");
+  return runtime::with_element(type, [&](auto element) {
+    std::vector<unsigned char> bytes(values.size() * sizeof element);
+    for (size_t i = 0; i < values.size(); ++i) {
+      element = static_cast<decltype(element)>(values[i]);
+      std::memcpy(bytes.data() + i * sizeof element, &element, sizeof element);
+    }
+    return bytes;
+  });
 }
 
 class CompiledStepper : public Stepper {

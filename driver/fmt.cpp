@@ -50,7 +50,7 @@ int fmt_files(const Options& options, Console& console) {
   for (const std::string& path : options.arguments) {
     const Result<FileKind> kind = kind_of(session, path);
     if (kind && *kind != FileKind::model)
-      session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path, "only .nn files have a style");
+      session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, path, "only .nn files can be formatted");
     if (!kind || *kind != FileKind::model) continue;
     const Result<ast::File> tree = parse_model(session, path);
     if (!tree) continue;

@@ -1,6 +1,7 @@
 // nnc gradcheck FILE: each parameter's symbolic gradient against differences of the loss, both in double by the
-// reference interpreter: central ones where the loss is smooth; where it has a kink, the gradient is to lie between the
-// slopes of the two sides. How far apart the two places are depends on how much rounding hides of the loss. Data columns are drawn at random: unit variance, labels among the classes.
+// reference interpreter: central ones where the loss is smooth; where it has a kink, the gradient must be between the
+// slopes of the two sides. The step of the differences is larger where rounding hides more of the loss. Data columns are
+// drawn at random: unit variance, labels among the classes.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -250,7 +251,7 @@ bool is_good(const Checked& c, double tolerance) {
 std::string verdict(const Checked& c, double tolerance) {
   if (!c.finite)
     return fmt::format("WRONG at entry {}: the gradient is {}", c.worst, unusual_text(c.symbolic));
-  if (c.compared == 0) return "NOT CHECKED: no difference of the loss near any entry says how steep it is";
+  if (c.compared == 0) return "NOT CHECKED: no finite difference is precise enough at any entry";
   if (c.error <= tolerance) return "good";
   return fmt::format("WRONG at entry {}: {:.9g}, by differences {:.9g}", c.worst, c.symbolic, c.numeric);
 }
@@ -299,7 +300,7 @@ int gradcheck(const Options& options, Console& console) {
   if (!std::isfinite(checker.loss())) {
     session.diagnostics
         .error_at(DiagnosticKind::loss_not_finite, loaded->path,
-                  fmt::format("the loss is {} where the parameters start: it has no gradient to check",
+                  fmt::format("the loss is {} at the initial parameters: there is no gradient to check",
                               unusual_text(checker.loss())))
         .suggest("nnc run prints the values it is made of");
     return session.leave();

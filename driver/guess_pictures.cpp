@@ -57,7 +57,7 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
     diagnostics
         .error_at(is_folder(folder) ? DiagnosticKind::data_columns : DiagnosticKind::data_unreadable, train,
                   !is_folder(folder)   ? "no such folder"
-                  : classes.size() < 2 ? fmt::format("has {}; two classes with a folder each are the least",
+                  : classes.size() < 2 ? fmt::format("has {}; at least two are needed, one per class",
                                                      plural(static_cast<int64_t>(classes.size()), "folder"))
                                        : "has no picture (.png, .jpg or .jpeg) that can be read")
         .suggest("one folder per class, named as the class, and in it PNG or JPEG files");

@@ -1,4 +1,4 @@
-// How a table is read that nobody described: its encoding, what stands before it, how its numbers are written; see guess.h.
+// How an unknown table is read: its encoding, the lines before it, how its numbers are written; see guess.h.
 #include <algorithm>
 
 #include "driver/guess.h"
@@ -41,7 +41,7 @@ bool first_row_is_no_data(const runtime::Table& table) {
   return false;
 }
 
-// With lines of comment left out, or a first line that is none of the table's, where its rows are of unequal length otherwise.
+// Reads the table; if its rows are of unequal length, without comment lines or without a first line that is not part of it.
 Result<runtime::Table> read_rows(const std::string& path, DataSpec& spec, Diagnostics& diagnostics) {
   Diagnostics first;
   Result<runtime::Table> table = runtime::read_table(path, spec, first);
@@ -66,12 +66,6 @@ Result<runtime::Table> read_rows(const std::string& path, DataSpec& spec, Diagno
 
 // ---- how numbers are written ----
 
-// What stands beside a number and is no part of it.
-const std::vector<std::string>& known_units() {
-  static const std::vector<std::string> kUnits = {"$", "€", "£", "¥", "₩", "₹", "%"};
-  return kUnits;
-}
-
 // Columns that hold numbers and gaps only, in this format.
 std::vector<bool> number_columns(const runtime::Table& table, const NumberFormat& format) {
   std::vector<bool> out;
@@ -90,7 +84,7 @@ std::vector<bool> number_columns(const runtime::Table& table, const NumberFormat
 // The units that occur beside numbers.
 std::vector<std::string> units_in(const runtime::Table& table) {
   std::vector<std::string> units;
-  for (const std::string& unit : known_units())
+  for (const std::string& unit : runtime::common_units())
     for (int64_t c = 0; c < table.columns; ++c)
       if (table.field(0, c).find(unit) != std::string_view::npos) {
         units.push_back(unit);
@@ -190,7 +184,7 @@ Result<runtime::Table> read_unknown_table(const std::string& path, DataSpec& spe
   if (!table) return Failure{};
   const bool no_data = first_row_is_no_data(*table);
   const bool counts = no_data && starts_with_count(*table);
-  // What is guessed by more than the first line's look stands in the run file.
+  // What does not follow from the first line alone is written to the run file.
   bool text_only = true;
   for (int64_t c = 0; c < table->columns; ++c)
     text_only =

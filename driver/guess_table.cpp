@@ -272,50 +272,47 @@ class TableGuess {
   void write_model() {
     // How many numbers the kinds become depends on those that the training part has.
     const std::string width = kinds() > 0 ? "features_width" : std::to_string(input_size());
-    const std::string of_width = kinds() > 0 ? fmt::format("features_width: int = {}, ", input_size()) : "";
-    const std::string parameters = fmt::format("features: f32[batch, {}]", width), arguments = "features";
-    const auto outputs = classes() ? class_count() : 1;
+    std::string arguments = fmt::format("hidden: int = {}", hidden());
+    if (kinds() > 0) arguments = fmt::format("features_width: int = {}, {}", input_size(), arguments);
+    const int64_t outputs = classes() ? class_count() : 1;
     std::string& out = starter_.model;
     out = fmt::format("# {0}.nn — {1} from {2}, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n\n",
                       starter_.name, one_line(label().name),
                       one_line(std::filesystem::path(path_).filename().string()));
-    if (classes()) {
-      out += fmt::format("model {}_net({}hidden: int = {}) {{\n", starter_.name, of_width, hidden());
-    } else {
-      out += fmt::format(
-          "# The net works in units of its own: {} about the {} of\n# {}.\nmodel {}_net({}hidden: int = {}, "
-          "{}spread = {:.4g}) {{\n",
-          is_far() ? "`spread` is" : "`center` and `spread` are",
-          is_far() ? "standard deviation" : "mean and the standard deviation", one_line(label().name),
-          starter_.name, of_width, hidden(), is_far() ? "" : fmt::format("center = {}, ", center()), spread_);
+    if (!classes()) {
+      out += fmt::format("# The net works in units of its own: {} of\n# {}.\n",
+                         is_far() ? "`spread` is about the standard deviation"
+                                  : "`center` and `spread` are about the mean and the standard deviation",
+                         one_line(label().name));
+      if (!is_far()) arguments += fmt::format(", center = {}", center());
+      arguments += fmt::format(", spread = {:.4g}", spread_);
     }
-    out += fmt::format("  fc1 = linear({}, hidden)\n  fc2 = linear(hidden, {})\n\n", width, outputs);
-    out += fmt::format("  fn forward({}) -> f32[batch, {}] =\n    {} |> fc1 |> relu |> fc2\n", parameters,
-                       outputs, arguments);
-    if (classes()) {
-      out += fmt::format(
-          "\n  loss data({0}, label: i32[batch]) = cross_entropy(forward({0}), label)\n"
-          "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
-          "  metric accuracy({0}, label) = mean(argmax(forward({0})) == label)\n\n"
-          "  output probability({0}) = softmax(forward({0}))\n}}\n",
-          arguments);
-    } else {
-      const std::string target = is_far() ? "target / spread" : "(target - center) / spread";
-      out += fmt::format(
-          "  fn guess({0}) -> f32[batch] = forward({1})[:, 0]\n\n"
-          "  loss data({1}, target: f32[batch]) = mean((guess({1}) - {2})^2)\n"
-          "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
-          "  # The root of the mean squared error, in the units of {3}.\n"
-          "  metric error({1}, target) = spread * sqrt(mean((guess({1}) - {2})^2))\n\n",
-          parameters, arguments, target, one_line(label().name));
-      if (is_far())
-        out += fmt::format(
-            "  # What is to be added to {0}: the sum has more digits than f32 holds.\n"
-            "  output difference({1}) = spread * guess({1})\n}}\n",
-            center(), arguments);
-      else
-        out += fmt::format("  output prediction({0}) = center + spread * guess({0})\n}}\n", arguments);
-    }
+    out += fmt::format(
+        "model {0}_net({1}) {{\n  fc1 = linear({2}, hidden)\n  fc2 = linear(hidden, {3})\n\n"
+        "  fn forward(features: f32[batch, {2}]) -> f32[batch, {3}] =\n"
+        "    features |> fc1 |> relu |> fc2\n",
+        starter_.name, arguments, width, outputs);
+    out += classes() ? std::string(kClassifier) : regression(width);
+  }
+
+  static constexpr std::string_view kClassifier =
+      "\n  loss data(features, label: i32[batch]) = cross_entropy(forward(features), label)\n"
+      "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
+      "  metric accuracy(features, label) = mean(argmax(forward(features)) == label)\n\n"
+      "  output probability(features) = softmax(forward(features))\n}\n";
+
+  std::string regression(const std::string& width) {
+    return fmt::format(
+        "  fn guess(features: f32[batch, {0}]) -> f32[batch] = forward(features)[:, 0]\n\n"
+        "  loss data(features, target: f32[batch]) = mean((guess(features) - {1})^2)\n"
+        "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
+        "  # The root of the mean squared error, in the units of {2}.\n"
+        "  metric error(features, target) = spread * sqrt(mean((guess(features) - {1})^2))\n\n{3}}}\n",
+        width, is_far() ? "target / spread" : "(target - center) / spread", one_line(label().name),
+        is_far() ? fmt::format("  # What is to be added to {}: the sum has more digits than f32 holds.\n"
+                               "  output difference(features) = spread * guess(features)\n",
+                               center())
+                 : "  output prediction(features) = center + spread * guess(features)\n");
   }
 
   // ---- a target that is a number ----
@@ -427,7 +424,7 @@ class TableGuess {
                         : fmt::format("to predict: a number, {} to {}", rounded(label().lowest, range),
                                       rounded(label().highest, range))});
     const auto gaps = [](const ColumnFacts& c, const char* become) {
-      return c.missing > 0 ? fmt::format("; {} {} {}", plural(c.missing, "gap"),
+      return c.missing > 0 ? fmt::format("; {} {} {}", plural(c.missing, "missing value"),
                                          c.missing == 1 ? "becomes" : "become", become)
                            : "";
     };
@@ -438,7 +435,7 @@ class TableGuess {
       else if (c.is_number())
         rows.row({c.name, "number, standardized" + gaps(c, "the mean")});
       else
-        rows.row({c.name, fmt::format("one of {} kinds{}", kind_count(c), gaps(c, "a kind"))});
+        rows.row({c.name, fmt::format("{} categories{}", kind_count(c), gaps(c, "one of them"))});
     }
     out += columns_.size() <= 40 ? rows.text("  ") : brief();
     tell_odd(out);
@@ -462,7 +459,7 @@ class TableGuess {
   }
 
   std::string brief() {
-    return fmt::format("  {}: to predict, {}\n  {} of numbers, {} of kinds, {} left out\n", label().name,
+    return fmt::format("  {}: to predict, {}\n  {} of numbers, {} of categories, {} left out\n", label().name,
                        classes() ? plural(class_count(), "class") : "a number",
                        plural(static_cast<int64_t>(features_.size()) - kinds(), "column"), kinds(),
                        columns_.size() - 1 - features_.size());

@@ -122,8 +122,9 @@ Result<PictureShape> shape_of_rows(Session& session, const std::string& tensor,
     if (const auto guessed = picture_shape(axes.size() > 1 ? std::span(axes) : std::span(&length, 1)))
       return *guessed;
     session.diagnostics
-        .error_at(DiagnosticKind::bad_flag, "-o " + session.options.output,
-                  fmt::format("a row of {} has {} numbers, which is no square picture", tensor, length))
+        .error_at(
+            DiagnosticKind::bad_flag, "-o " + session.options.output,
+            fmt::format("a row of {} has {} numbers, which do not make a square picture", tensor, length))
         .suggest("--pictures HEIGHTxWIDTH, or CHANNELSxHEIGHTxWIDTH");
     return Failure();
   }
@@ -169,13 +170,12 @@ Result<std::vector<std::string>> names_of_rows(Session& session, const Source& s
 Status check_target(Session& session) {
   const Options& o = session.options;
   if (o.tensor.empty())
-    session.diagnostics
-        .error_at(DiagnosticKind::bad_flag, "nnc inspect", "nothing says which tensor is to be shown")
+    session.diagnostics.error_at(DiagnosticKind::bad_flag, "nnc inspect", "no tensor is named")
         .suggest("--tensor NAME; nnc inspect CHECKPOINT lists them");
   else if (o.output.empty() && (!o.pictures.empty() || !o.names.empty()))
     session.diagnostics
         .error_at(DiagnosticKind::bad_flag, o.pictures.empty() ? "--names" : "--pictures",
-                  "nothing says where to draw")
+                  "no file to draw into is named")
         .suggest("-o FILE.png");
   else if (!o.output.empty() && !o.output.ends_with(".png"))
     session.diagnostics
@@ -183,7 +183,8 @@ Status check_target(Session& session) {
         .suggest("a name that ends in .png");
   else if (!o.output.empty() && !has_cairo())
     session.diagnostics
-        .error_at(DiagnosticKind::wrong_file_kind, "-o " + o.output, "there is no Cairo to draw with")
+        .error_at(DiagnosticKind::wrong_file_kind, "-o " + o.output,
+                  "drawing needs Cairo, which is not installed")
         .suggest("the package libcairo2");
   if (session.diagnostics.has_errors()) return Failure();
   return Done();

@@ -232,8 +232,8 @@ class Explanation {
     if (step_.rows.empty()) return "";
     const std::optional<int64_t> row = batch_row();
     if (!row)
-      return fmt::format("not of one sample: of the {} rows of step {} of epoch {}", step_.rows.size(),
-                         step_.step_in_epoch, step_.epoch);
+      return fmt::format("no single sample: it depends on the {} rows of step {} of epoch {}",
+                         step_.rows.size(), step_.step_in_epoch, step_.epoch);
     const std::string& place = step_.places[static_cast<size_t>(*row)];
     std::string out =
         fmt::format("sample: {} (number {} of the {} of step {} of epoch {})",
@@ -271,7 +271,7 @@ class Explanation {
     else if (zero)
       d.suggest("keep it away from 0: maximum(…, 1e-6), or add a small number");
     else if (std::isnan(found_.number))
-      d.suggest("no number has this value: keep the operand where there is one, with maximum(…, 1e-6)");
+      d.suggest("the op has no value here: keep its operand in range, for example with maximum(…, 1e-6)");
     else
       d.suggest(smaller_steps(step_, clipped_, "inputs of a smaller scale"));
   }
@@ -322,9 +322,9 @@ void explain_not_finite(Session& session, const LoadedModel& loaded, const Bundl
     if (!graph) return report_step(step, clipped, "the model could not be built again", diagnostics);
     Result<std::optional<NonFinite>> probed =
         probe_step(session, *graph, bundle, step, targets(step), diagnostics);
-    if (!probed) return report_step(step, clipped, "its op is not looked for: see above", diagnostics);
+    if (!probed) return report_step(step, clipped, "its op was not searched for: see above", diagnostics);
     found = *std::move(probed);
-    if (!found) return report_step(step, clipped, "no single op could be found where it begins", diagnostics);
+    if (!found) return report_step(step, clipped, "no single op could be found as its origin", diagnostics);
   } else {
     found = find_nonfinite(*graph, inputs_of(*graph, bundle, step), targets(step));
     if (!found)

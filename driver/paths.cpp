@@ -103,12 +103,17 @@ std::string text_table(const Paths& paths) {
                   first.points.front()[1], first.losses.front(), table.text("  "), details);
   const auto lowest = std::count_if(paths.surface.minima.begin(), paths.surface.minima.end(),
                                     [](const Minimum& m) { return m.global; });
-  for (const Minimum& m : paths.surface.minima) {
+  const auto& minima = paths.surface.minima;
+  constexpr size_t kMostLines = 12;
+  if (paths.surface.level) out += "the loss is the same everywhere in the picture\n";
+  for (size_t i = 0; i < std::min(kMostLines, minima.size()); ++i) {
+    const Minimum& m = minima[i];
     const std::string which = !m.global     ? "local minimum"
                               : lowest == 1 ? "lowest minimum"
                                             : fmt::format("one of {} lowest minima", lowest);
     out += fmt::format("{} at ({:.5g}, {:.5g}), loss {:.5g}\n", which, m.at[0], m.at[1], m.loss);
   }
+  if (minima.size() > kMostLines) out += fmt::format("and {} more minima\n", minima.size() - kMostLines);
   return out;
 }
 
@@ -152,7 +157,7 @@ Status add_run(Session& session, const std::string& path, Given& given) {
         .error_at(DiagnosticKind::not_a_surface, path,
                   fmt::format("this is another surface: {}{}", config->model,
                               same_arguments ? "" : " with other arguments"))
-        .suggest("one nnc paths for each");
+        .suggest("run nnc paths once for each");
     return Failure();
   }
   given.runs.push_back(std::move(*config));

@@ -53,8 +53,8 @@ std::vector<runtime::ModelColumn> columns_of(const frontend::Model& model,
   return columns;
 }
 
-// The classes that the numbers of a row of this output stand for: of the model's first output with as many floats a row as
-// its label has classes. Their names, or their numbers; none of other outputs.
+// The classes that the numbers of a row of this output belong to: of the model's first output with as many floats a row as
+// its label has classes. Their names, or their numbers; empty for other outputs.
 std::vector<std::string> classes_of(const Trained& trained, const std::string& wanted) {
   for (const std::string& output : trained.model.outputs) {
     const Graph& graph = graph_of(trained.model, output);
@@ -140,9 +140,8 @@ int show_values(Session& session, Trained& trained) {
     session.diagnostics.error_at(DiagnosticKind::bad_flag, flag, std::move(message));
     return session.leave();
   };
-  if (!options.output.empty())
-    return refuse("--output " + options.output, "--values prints every output; one of the two is enough");
-  if (options.json) return refuse("--json", "--values is for people; without it each row is an object");
+  if (!options.output.empty()) return refuse("--output " + options.output, "--values prints every output");
+  if (options.json) return refuse("--json", "--values prints text; leave it out for JSON");
   if (!options.kept.empty()) return refuse("--keep " + options.kept[0], "--values prints tensors, not rows");
   if (!options.written.empty()) return refuse("-o " + options.written, "--values goes to standard output");
   const std::vector<std::string>& outputs = trained.model.outputs;
@@ -168,7 +167,7 @@ int show_values(Session& session, Trained& trained) {
   return session.leave();
 }
 
-// Into -o FILE, which is there whole or not at all; what is no file (a pipe, /dev/null) is written to as it is.
+// Writes -o FILE completely or not at all; a pipe or a device (/dev/null) is written to directly.
 int write_to_file(Session& session, runtime::Session& memory, const std::string& output,
                   const runtime::Dataset& data, const runtime::PredictionForm& form) {
   std::error_code error;

@@ -128,8 +128,9 @@ Status check_memory(Session& session, const Bundle& bundle, uint64_t more) {
   const uint64_t needed = peak_bytes(bundle) + more;
   if (available == 0 || needed <= available) return Done();
   session.diagnostics
-      .error_at(DiagnosticKind::out_of_memory, "nnc",
-                fmt::format("this needs {}, {} are free", bytes_text(needed), bytes_text(available)))
+      .error_at(
+          DiagnosticKind::out_of_memory, "nnc",
+          fmt::format("this needs {} of memory, {} are free", bytes_text(needed), bytes_text(available)))
       .suggest("a smaller batch, or nnc compile to see what needs it");
   return Failure();
 }

@@ -12,7 +12,7 @@ struct Rows {
   std::string part;  // "test", "validation", "training", or a file's path
 };
 
-// The part that is asked for: "train", "validation" or "test"; "" is the test part, of a run without one the validation
+// The requested part: "train", "validation" or "test"; "" is the test part, of a run without one the validation
 // part, of a run without either the training part. A part with a file of its own is read with what was fitted in
 // training; a split or generated set is made again as training made it. Fails if there is no such part.
 Result<Rows> rows_to_evaluate(Session& session, const Trained& trained, const std::string& part = "");

@@ -23,8 +23,10 @@ void show(Console& console, std::string_view name, const DenseTensor& tensor) {
 
 // `-e EXPR` is a file with one member.
 Result<ast::File> expression_file(Session& session) {
-  const FileId file = session.sources.add("-e", session.options.expression);
-  Result<ast::ExprPtr> expression = frontend::parse_expression(session.sources, file, session.diagnostics);
+  const std::string& text = session.options.expression;
+  const FileId file = session.sources.add("-e", text);
+  Result<ast::ExprPtr> expression = frontend::parse_expression(
+      session.sources, {file, 0, static_cast<uint32_t>(text.size())}, session.diagnostics);
   if (!expression) return Failure();
   const Span span = (*expression)->span;
   ast::MemberBinding member;
@@ -111,7 +113,7 @@ void show_parameters(Console& console, const frontend::Exploration& exploration,
       show(console, name, variables.at(name));
 }
 
-// The numbers of a run of steps, as lines while it goes on (--every) and as curves (-o).
+// The numbers of a run of steps, as lines during the run (--every) and as curves (-o).
 class Trace {
  public:
   Trace(Session& session, const frontend::Exploration& exploration, const TensorMap& first)
@@ -197,7 +199,7 @@ int show_steps(Session& session, const frontend::Exploration& exploration, Stepp
   return 0;
 }
 
-// Flags that are about steps, where none can be taken.
+// Refuses flags about steps if no step can be taken.
 bool steps_refused(Session& session, const frontend::Exploration& exploration, const TensorMap& values) {
   static constexpr std::string_view kFlags[] = {"--steps", "--optimizer", "--every", "-o"};
   const bool loss = values.contains("loss");

@@ -165,8 +165,10 @@ Result<runtime::RunConfig> load_run(Session& session, const std::string& path) {
 frontend::BuildOptions build_options(const runtime::RunConfig& config, const runtime::Phase& phase) {
   frontend::BuildOptions built;
   built.arguments = config.arguments;
+  built.argument_spans = config.argument_spans;
   built.batch = config.batch;
   built.optimizer = phase.optimizer;
+  built.optimizer_span = phase.span;
   built.clip_norm = phase.clip_norm;
   built.clip_span = phase.clip_span;
   for (const runtime::ParameterGroup& group : phase.groups) {
@@ -305,7 +307,7 @@ Result<std::vector<std::string>> disabled_passes(Session& session) {
     const auto near = suggest(name, names);
     session.diagnostics
         .error_at(DiagnosticKind::unknown_choice, "--disable-pass " + name,
-                  pass != nullptr ? "the code generator cannot do without this pass"
+                  pass != nullptr ? "the code generator needs this pass"
                                   : fmt::format("the optional passes are {}", fmt::join(names, ", ")))
         .suggest(pass == nullptr && near ? fmt::format("did you mean {}?", *near) : "");
     return Failure();

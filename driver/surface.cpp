@@ -63,7 +63,7 @@ std::vector<double> sample(Heights& heights, const View& view, int grid) {
 }
 
 // Newton's method with Levenberg's damping on differences of compiled gradients: each step falls or is not
-// taken.
+// taken. Near the ground, where the loss no longer says which of two points is lower, the smaller slope does.
 Minimum descend(Heights& heights, Point at, const View& view) {
   const Point size = size_of(view);
   Point slope{};
@@ -89,7 +89,9 @@ Minimum descend(Heights& heights, Point at, const View& view) {
                           at[1] - ((a + damping) * slope[1] - b * slope[0]) / det};
       Point next_slope{};
       const double next_loss = heights.loss(next, next_slope);
-      if (!(next_loss < loss)) continue;
+      const bool level = std::abs(next_loss - loss) <= 1e-6 * std::abs(loss) &&
+                         std::hypot(next_slope[0], next_slope[1]) < std::hypot(slope[0], slope[1]);
+      if (!(next_loss < loss) && !level) continue;
       moved = std::abs(next[0] - at[0]) > 1e-7 * size[0] || std::abs(next[1] - at[1]) > 1e-7 * size[1];
       at = next;
       slope = next_slope;
@@ -114,37 +116,52 @@ void mark_lowest(std::vector<Minimum>& minima, const std::vector<double>& height
   }
 }
 
-// From each grid point that none of its neighbors is below, downhill; those that end at one place are one.
-std::vector<Minimum> find_minima(Heights& heights, const std::vector<double>& grid_heights, int grid,
-                                 const View& view) {
-  const Point size = size_of(view);
-  std::vector<Minimum> found;
+// Grid points that none of their neighbors is below and one is above, the lowest first: on level ground there are none.
+std::vector<size_t> low_points(const std::vector<double>& heights, int grid) {
+  std::vector<size_t> low;
   for (int row = 0; row < grid; ++row)
     for (int column = 0; column < grid; ++column) {
-      const auto height = [&](int r, int c) { return grid_heights[static_cast<size_t>(r * grid + c)]; };
+      const auto height = [&](int r, int c) { return heights[static_cast<size_t>(r * grid + c)]; };
       const double here = height(row, column);
-      bool lowest = std::isfinite(here);
+      bool lowest = std::isfinite(here), higher = false;
       for (int r = std::max(0, row - 1); lowest && r <= std::min(grid - 1, row + 1); ++r)
-        for (int c = std::max(0, column - 1); c <= std::min(grid - 1, column + 1); ++c)
-          if (height(r, c) < here) lowest = false;
-      if (!lowest || found.size() > 64) continue;
-      Minimum minimum = descend(
-          heights, {view.low[0] + size[0] * column / (grid - 1), view.low[1] + size[1] * row / (grid - 1)},
-          view);
-      // On the way out of the picture there is no minimum to be marked.
-      if (!inside(minimum.at, view)) continue;
-      // Where a coordinate is 0 but for rounding, 0 is what people expect to read.
-      for (size_t k = 0; k < 2; ++k)
-        if (std::abs(minimum.at[k]) < 1e-5 * size[k]) minimum.at[k] = 0;
-      const auto same = std::find_if(found.begin(), found.end(), [&](const Minimum& other) {
-        return std::abs(other.at[0] - minimum.at[0]) < 0.02 * size[0] &&
-               std::abs(other.at[1] - minimum.at[1]) < 0.02 * size[1];
-      });
-      if (same == found.end())
-        found.push_back(minimum);
-      else if (minimum.loss < same->loss)
-        *same = minimum;
+        for (int c = std::max(0, column - 1); c <= std::min(grid - 1, column + 1); ++c) {
+          lowest = lowest && !(height(r, c) < here);
+          higher = higher || height(r, c) > here;
+        }
+      if (lowest && higher) low.push_back(static_cast<size_t>(row * grid + column));
     }
+  std::stable_sort(low.begin(), low.end(), [&](size_t a, size_t b) { return heights[a] < heights[b]; });
+  return low;
+}
+
+// From the low points of the grid downhill; those that end at one place are one.
+std::vector<Minimum> find_minima(Heights& heights, const std::vector<double>& grid_heights, int grid,
+                                 const View& view) {
+  constexpr size_t kMostMinima = 256;
+  const Point size = size_of(view);
+  std::vector<Minimum> found;
+  for (const size_t low : low_points(grid_heights, grid)) {
+    if (found.size() == kMostMinima) break;
+    const auto row = static_cast<double>(low / static_cast<size_t>(grid));
+    const auto column = static_cast<double>(low % static_cast<size_t>(grid));
+    Minimum minimum = descend(
+        heights, {view.low[0] + size[0] * column / (grid - 1), view.low[1] + size[1] * row / (grid - 1)},
+        view);
+    // On the way out of the picture there is no minimum to be marked.
+    if (!inside(minimum.at, view)) continue;
+    // Where a coordinate is 0 but for rounding, 0 is what people expect to read.
+    for (size_t k = 0; k < 2; ++k)
+      if (std::abs(minimum.at[k]) < 1e-5 * size[k]) minimum.at[k] = 0;
+    const auto same = std::find_if(found.begin(), found.end(), [&](const Minimum& other) {
+      return std::abs(other.at[0] - minimum.at[0]) < 0.02 * size[0] &&
+             std::abs(other.at[1] - minimum.at[1]) < 0.02 * size[1];
+    });
+    if (same == found.end())
+      found.push_back(minimum);
+    else if (minimum.loss < same->loss)
+      *same = minimum;
+  }
   mark_lowest(found, grid_heights);
   return found;
 }
@@ -226,7 +243,7 @@ View view_of(Stepper& stepper, const Plane& plane, const std::vector<Trajectory>
 }
 
 Surface survey(Stepper& stepper, const Plane& plane, const View& view) {
-  Surface surface{view, kGrid, {}, {}, {}, {}};
+  Surface surface{view, kGrid, {}, {}, {}, {}, false};
   Heights heights(stepper, plane);
   surface.heights = sample(heights, view, kGrid);
   surface.minima = find_minima(heights, surface.heights, kGrid, view);
@@ -235,7 +252,8 @@ Surface survey(Stepper& stepper, const Plane& plane, const View& view) {
     if (std::isfinite(height)) sorted.push_back(height);
   std::sort(sorted.begin(), sorted.end());
   surface.shade.assign(surface.heights.size(), 255);
-  if (sorted.empty() || sorted.front() == sorted.back()) return surface;
+  surface.level = !sorted.empty() && sorted.front() == sorted.back();
+  if (sorted.empty() || surface.level) return surface;
   // Levels lie as powers of equal steps, so that half of them are below the median: a bowl gets evenly spaced
   // rings, a canyon many lines at its ground.
   const double low =

@@ -23,8 +23,8 @@ struct View {
 // Where the height is written on a contour: in tenths of a grid cell, and the direction of the line there.
 struct ContourLabel {
   double x = 0, y = 0;
-  double angle =
-      0;  // counter-clockwise from the x axis, in radians, from -pi/2 to pi/2: nothing stands on its head
+  // Counter-clockwise from the x axis, in radians, from -pi/2 to pi/2: no text is upside down.
+  double angle = 0;
 };
 
 struct Contour {
@@ -37,7 +37,7 @@ struct Contour {
 struct Minimum {
   Point at{};
   double loss = 0;
-  bool global = false;  // none that was found is lower; several may be, where they are equal but for rounding
+  bool global = false;  // no found one is lower; several may be global if they differ by rounding only
 };
 
 // Which entries of the parameters are the two that the picture is about: w[0] and w[1], or x and y.
@@ -66,7 +66,8 @@ struct Surface {
   std::vector<double> heights;       // [grid, grid], rows from the bottom; may hold what is not finite
   std::vector<unsigned char> shade;  // the same, from 0 at the lowest to 255, as contours are spaced
   std::vector<Contour> contours;
-  std::vector<Minimum> minima;  // within the view, the lowest first
+  std::vector<Minimum> minima;  // within the view, the lowest first; at most 256
+  bool level = false;           // all heights are equal
 };
 
 // What shows all trajectories but where they leave: points no higher than twice the start's loss, the minima around

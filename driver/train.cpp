@@ -82,7 +82,7 @@ Status check_watched(Session& session, const runtime::RunConfig& config, const f
   return runtime::check_watches(config, measured, session.diagnostics);
 }
 
-// Where something is chosen by the test part, its numbers are no longer those of rows that nobody has looked at.
+// A note if something is chosen by the test part, whose results are then no longer for unseen rows; else empty.
 std::string chosen_by_test(const runtime::RunConfig& config, const runtime::LoadedData& data) {
   if (data.watched_name() != "test") return {};
   std::vector<std::string> choices;
@@ -96,7 +96,7 @@ std::string chosen_by_test(const runtime::RunConfig& config, const runtime::Load
     choices.emplace_back("the plateau schedule");
   if (choices.empty()) return {};
   return fmt::format(
-      "{} {} by the test part, so its numbers come out a little too good; data.validation, or "
+      "{} {} by the test part, so its results are a little too optimistic; data.validation, or "
       "split = {{ validation = …, test = … }}, gives a part to choose by\n",
       fmt::join(choices, " and "), choices.size() == 1 ? "chooses" : "choose");
 }
@@ -156,7 +156,7 @@ std::string plan_table(const runtime::RunConfig& config, const Plan& plan, int64
 std::string step_times(const runtime::TrainOutcome& outcome) {
   if (outcome.steps_here <= 0 || outcome.step_seconds <= 0) return {};
   const auto steps = static_cast<double>(outcome.steps_here);
-  return fmt::format("{} steps of {:.4g} ms, of it {:.2g} ms for data ({:.1f} %)\n",
+  return fmt::format("{} steps of {:.4g} ms, of which {:.2g} ms for data ({:.1f} %)\n",
                      count_text(outcome.steps_here), 1e3 * outcome.step_seconds / steps,
                      1e3 * outcome.data_seconds / steps, 100 * outcome.data_seconds / outcome.step_seconds);
 }
@@ -178,7 +178,7 @@ void show_outcome(Console& console, const runtime::TrainOutcome& outcome) {
 void explain_divergence(Session& session, const runtime::RunConfig& config, const Plan& plan,
                         std::span<const runtime::PhaseProgram> programs, const runtime::LoadedData& data,
                         runtime::RunFolder& folder, runtime::ThreadPool& pool) {
-  session.console.say("going back to {} and taking the steps from there again, with a look at each\n",
+  session.console.say("taking the steps from {} again to find where it starts\n",
                       folder.resume_from.empty() ? "the beginning" : folder.resume_from);
   Diagnostics found;
   const std::optional<runtime::FailingStep> step =

@@ -49,7 +49,7 @@ Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, 
   if (kind == FileKind::folder) {
     if (sets.empty()) return runtime::open_trained_run(path, session.sources, session.diagnostics);
     session.diagnostics.error_at(DiagnosticKind::bad_definition, "--set " + sets.front(),
-                                 "a run folder has its settings; --set goes with the run file");
+                                 "the settings of a run folder are fixed; --set works with a run file");
     return Failure();
   }
   const auto [others, test_file] = without_test_file(sets);
@@ -117,15 +117,14 @@ Result<Trained> open_trained(Session& session, const std::string& path, ChangedM
   if (!model) return Failure();
   trained.model = std::move(*model);
   if (is_as_trained(session, trained.run)) return trained;
-  const std::string what =
-      fmt::format("is another model than the one that {} was trained with", trained.run.path);
+  const std::string what = fmt::format("differs from the model that {} was trained with", trained.run.path);
   if (changed == ChangedModel::warned || names_a_file(session.options.checkpoint)) {
     session.diagnostics.warning_at(DiagnosticKind::checkpoint_mismatch, trained.loaded.path, what)
-        .note("what is computed is this one, with the weights that the other learned");
+        .note("it is computed with the weights that the trained model learned");
     return trained;
   }
   session.diagnostics.error_at(DiagnosticKind::checkpoint_mismatch, trained.loaded.path, what)
-      .note("the weights of that one would be used in this one")
+      .note("it would be computed with the weights that the trained model learned")
       .suggest(
           "nnc train RUN.toml trains it as it is now; or undo the change; or --checkpoint FILE uses the "
           "weights all the same");

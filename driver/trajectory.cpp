@@ -4,19 +4,11 @@
 #include <limits>
 
 #include "runtime/schedule.h"
-#include "runtime/splitmix.h"
 
 namespace nnc::driver {
 namespace {
 
-// "sgd" of "sgd(lr = 0.1)".
-std::string optimizer_name(const std::string& call) {
-  std::string name = call.substr(0, call.find('('));
-  std::erase(name, ' ');
-  return name;
-}
-
-// Notes where the stepper stands and takes step `t`; false where something is not finite.
+// Notes the stepper's position and takes step `t`; false if something is not finite.
 bool take(Stepper& stepper, const Plane& plane, int64_t t, Trajectory& to, TensorMap& values) {
   const Point at = plane.read(stepper.variables());
   values = stepper.step(t);
@@ -27,7 +19,7 @@ bool take(Stepper& stepper, const Plane& plane, int64_t t, Trajectory& to, Tenso
   return true;
 }
 
-// The mean of the loss, or of a part of it, over the steps since the last cut of the rate was possible.
+// The mean of the loss, or of a part of it, over the steps since the schedule last looked at it.
 class Watched {
  public:
   explicit Watched(const std::string& metric)
@@ -58,7 +50,7 @@ Status check_phases(Session& session, const runtime::RunConfig& config) {
     error.suggest(help);
   };
   if (!config.init_from.empty())
-    refuse(config.init_span, "nnc paths starts where the model says", "param w: f32[2] = [1.0, 1.5]");
+    refuse(config.init_span, "nnc paths starts from the values in the model", "param w: f32[2] = [1.0, 1.5]");
   for (const runtime::Phase& phase : config.phases)
     if (phase.steps == 0)
       refuse(phase.span, "without data there are no epochs: a phase counts steps", "steps = 200");
@@ -95,18 +87,15 @@ Result<Trajectory> walk_phases(Session& session, const ast::File& model, const r
   int64_t taken = 0, t = 0;  // steps in all, and with this optimizer's state
   for (size_t i = 0; i < config.phases.size(); ++i) {
     const runtime::Phase& phase = config.phases[i];
-    const bool same =
-        i > 0 && optimizer_name(phase.optimizer) == optimizer_name(config.phases[i - 1].optimizer);
+    const bool same = i > 0 && runtime::keeps_optimizer(config.phases[i - 1], phase);
     if (!same) t = 0;
     const auto exploration = frontend::build_exploration(model, session.sources, build_options(config, phase),
                                                          session.diagnostics);
     if (!exploration) return Failure();
     plane = Plane::of(session, *exploration, Span{model.file, 0, 0});
     if (!plane) return Failure();
-    const int64_t restart = taken - t;
-    std::unique_ptr<Stepper> next = compiled_stepper(
-        session, *exploration,
-        restart == 0 ? config.seed : runtime::splitmix_word(config.seed, static_cast<uint64_t>(restart)));
+    std::unique_ptr<Stepper> next =
+        compiled_stepper(session, *exploration, runtime::draw_seed(config.seed, taken - t));
     if (next == nullptr) return Failure();
     if (stepper != nullptr) {
       TensorMap kept = stepper->variables();

@@ -8,7 +8,7 @@
 
 namespace nnc::driver {
 
-// Where it stood, and the loss there, before each step and after the last. It ends early where a number is not
+// The position and the loss there before each step and after the last. It ends early where a number is not
 // finite.
 struct Trajectory {
   std::string name;    // the optimizer's call, or the run file
@@ -18,7 +18,7 @@ struct Trajectory {
   std::vector<double> losses;
 };
 
-// Takes `steps` steps from where the stepper stands.
+// Takes `steps` steps from the stepper's position.
 Trajectory walk(Stepper& stepper, const Plane& plane, std::string name, int64_t steps);
 
 // The phases of a run file, as nnc train takes them: rates by their schedules, the optimizer's state handed on between

@@ -1,4 +1,4 @@
-// The table of what a flag depends on: in a case that a row describes, its flags would be ignored.
+// The table of flags that would be ignored: those of each row if its command and its condition apply.
 #include "driver/unused_flags.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ bool is_graph(const Options& o) {
 bool is_kernel(const Options& o) {
   return names(o, ".nnk");
 }
-// A model in text, where a checkpoint and a run folder are tensors and nothing else.
+// A checkpoint or a run folder: tensors, and no model in text.
 bool is_stored(const Options& o) {
   return !names(o, ".nn") && !names(o, ".toml") && !names(o, "-") && !is_graph(o) && !is_kernel(o);
 }
@@ -40,8 +40,8 @@ struct Row {
 
 const std::vector<Row>& rows() {
   static const std::vector<Row> kRows = {
-      {"check", is_graph, "a graph has its sizes and its optimizer", {"-D", "--set", "--optimizer"}},
-      {"opt", is_graph, "a graph has its sizes and its optimizer", {"-D", "--set", "--optimizer"}},
+      {"check", is_graph, "a graph has fixed sizes and a fixed optimizer", {"-D", "--set", "--optimizer"}},
+      {"opt", is_graph, "a graph has fixed sizes and a fixed optimizer", {"-D", "--set", "--optimizer"}},
       {"opt",
        [](const Options& o) { return o.gave("--passes"); },
        "--passes names exactly what runs",
@@ -55,14 +55,14 @@ const std::vector<Row>& rows() {
        [](const Options& o) { return is_kernel(o) && is_before_kernels(o); },
        "a kernel has the stages kernels, llvm and asm",
        {"--stage"}},
-      {"inspect", is_graph, "a graph has its sizes and its optimizer", {"-D", "--set", "--optimizer"}},
+      {"inspect", is_graph, "a graph has fixed sizes and a fixed optimizer", {"-D", "--set", "--optimizer"}},
       {"inspect",
        is_kernel,
        "a kernel is read as it is, after all passes",
        {"-D", "--set", "--optimizer", "--graph", "--disable-pass"}},
       {"inspect",
        is_stored,
-       "this lists tensors that are stored",
+       "this lists stored tensors",
        {"-D", "--set", "--optimizer", "--stage", "--graph", "--threads", "--schedule", "--isa",
         "--vector-units", "--disable-pass"}},
       {"inspect",
@@ -89,7 +89,7 @@ const std::vector<Row>& rows() {
        {"--threads", "--schedule", "--isa", "--vector-units", "--disable-pass"}},
       {"inspect",
        [](const Options& o) { return is_stage(o, "fused"); },
-       "the stage fused comes before any machine",
+       "the stage fused does not depend on the machine",
        {"--threads", "--schedule", "--isa"}},
 
       {"run",
@@ -111,13 +111,13 @@ const std::vector<Row>& rows() {
                 std::any_of(o.arguments.begin(), o.arguments.end(),
                             [](const std::string& file) { return file.ends_with(".toml"); });
        },
-       "the phases of a run file have their steps",
+       "the phases of a run file have their own numbers of steps",
        {"--steps"}},
-      {"report", [](const Options& o) { return !o.live; }, "only --live listens", {"--port"}},
+      {"report", [](const Options& o) { return !o.live; }, "only --live uses a port", {"--port"}},
       {"report", [](const Options& o) { return o.live; }, "--live serves the page and writes none", {"-o"}},
       {"init",
        [](const Options& o) { return o.arguments.front() == "digits"; },
-       "the digits have their names and labels",
+       "the names and labels of the digits are fixed",
        {"-o", "--label"}},
       {"init",
        [](const Options& o) { return o.arguments.front() == "images"; },

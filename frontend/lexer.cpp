@@ -111,15 +111,17 @@ bool is_letter(uint32_t c) {
 
 class Scanner {
  public:
-  Scanner(const Sources& sources, FileId file, std::vector<ast::Comment>& comments, Diagnostics& diagnostics)
-      : text_(sources[file].text()),
-        file_(file),
+  Scanner(const Sources& sources, Span part, std::vector<ast::Comment>& comments, Diagnostics& diagnostics)
+      : text_(std::string_view(sources[part.file].text()).substr(0, part.end)),
+        at_(part.begin),
+        file_(part.file),
         comments_(comments),
         diagnostics_(diagnostics),
         errors_(diagnostics.error_count()) {}
 
   std::vector<Token> run() {
-    if (text_.substr(0, 3) == "\xEF\xBB\xBF") at_ = 3;  // a byte order mark is no mistake of the user's
+    if (at_ == 0 && text_.substr(0, 3) == "\xEF\xBB\xBF")
+      at_ = 3;  // a byte order mark is no mistake of the user's
     // Past the limit errors are no longer shown: nobody reads on, and a file of nothing but errors ends soon.
     while (at_ < text_.size() && diagnostics_.error_count() <= Diagnostics::kLimit) step();
     return std::move(tokens_);
@@ -210,12 +212,12 @@ class Scanner {
   void strange();
 
   std::string_view text_;
+  size_t at_;
   FileId file_;
   std::vector<ast::Comment>& comments_;
   Diagnostics& diagnostics_;
   size_t errors_;  // when the last token was made
   std::vector<Token> tokens_;
-  size_t at_ = 0;
   bool line_start_ = true;
 };
 
@@ -410,15 +412,16 @@ bool closes(TokenKind kind) {
   return kind == TokenKind::right_paren || kind == TokenKind::right_bracket || kind == TokenKind::right_brace;
 }
 
-std::vector<Token> scan_tokens(const Sources& sources, FileId file, std::vector<ast::Comment>& comments,
+std::vector<Token> scan_tokens(const Sources& sources, Span part, std::vector<ast::Comment>& comments,
                                Diagnostics& diagnostics) {
-  return Scanner(sources, file, comments, diagnostics).run();
+  return Scanner(sources, part, comments, diagnostics).run();
 }
 
-Result<Lexed> lex(const Sources& sources, FileId file, Diagnostics& diagnostics) {
+Result<Lexed> lex(const Sources& sources, Span part, Diagnostics& diagnostics) {
+  const FileId file = part.file;
   if (!check_text(sources, file, diagnostics)) return Failure{};
   Lexed lexed;
-  const std::vector<Token> raw = scan_tokens(sources, file, lexed.comments, diagnostics);
+  const std::vector<Token> raw = scan_tokens(sources, part, lexed.comments, diagnostics);
   if (raw.size() > kMostTokens) {
     diagnostics.error_at(
         DiagnosticKind::file_too_large, sources[file].path(),
@@ -427,6 +430,10 @@ Result<Lexed> lex(const Sources& sources, FileId file, Diagnostics& diagnostics)
   }
   lexed.tokens = lay_out(raw, sources, file, diagnostics);
   return lexed;
+}
+
+Result<Lexed> lex(const Sources& sources, FileId file, Diagnostics& diagnostics) {
+  return lex(sources, Span{file, 0, static_cast<uint32_t>(sources[file].text().size())}, diagnostics);
 }
 
 }  // namespace nnc::frontend

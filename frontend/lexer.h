@@ -44,8 +44,9 @@ struct Lexed {
 inline constexpr uint32_t kLargestFile = 16u << 20;  // bytes
 inline constexpr uint32_t kMostTokens = 2u << 20;    // a syntax tree takes some hundred bytes for each
 
-// Fails only if the file is no text at all (too large, NUL bytes, not UTF-8). Other errors are reported and
+// Of a part of a file. Fails only if the file is no text at all (too large, NUL bytes, not UTF-8). Other errors are reported and
 // lexing goes on with what was probably meant.
+Result<Lexed> lex(const Sources& sources, Span part, Diagnostics& diagnostics);
 Result<Lexed> lex(const Sources& sources, FileId file, Diagnostics& diagnostics);
 
 // How the token is written; empty for names, numbers and strings.
@@ -60,7 +61,7 @@ bool closes(TokenKind kind);  // ) ] }
 // The steps of `lex`, in order. `scan_tokens` marks lines and drops comments into `comments`; `lay_out`
 // checks brackets and turns newlines and semicolons into `end` tokens.
 bool check_text(const Sources& sources, FileId file, Diagnostics& diagnostics);
-std::vector<Token> scan_tokens(const Sources& sources, FileId file, std::vector<ast::Comment>& comments,
+std::vector<Token> scan_tokens(const Sources& sources, Span part, std::vector<ast::Comment>& comments,
                                Diagnostics& diagnostics);
 std::vector<Token> lay_out(const std::vector<Token>& raw, const Sources& sources, FileId file,
                            Diagnostics& diagnostics);

@@ -89,6 +89,15 @@ struct Loader {
   }
 };
 
+// Where `text` is written: at `span` of a run file, as it is or in quotes; else it is a source of its own.
+Span place_of(const std::string& text, Span span, const std::string& name, Sources& sources) {
+  const std::string_view written = span.valid() ? sources.text(span) : std::string_view();
+  if (written == text) return span;
+  if (written.size() == text.size() + 2 && written.substr(1, text.size()) == text)
+    return {span.file, span.begin + 1, span.end - 1};
+  return {sources.add(name, text), 0, static_cast<uint32_t>(text.size())};
+}
+
 }  // namespace
 
 Status load_library(Library& library, const ast::File& main, Sources& sources, const BuildOptions& options,
@@ -110,20 +119,22 @@ Status load_library(Library& library, const ast::File& main, Sources& sources, c
   library.standard = &standard;
   library.main_scope = loader.open(main, sources[main.file].path());
   for (const auto& [name, text] : options.arguments) {
-    const FileId id = sources.add("-D " + name, text);
-    Result<ast::ExprPtr> expr = parse_expression(sources, id, diagnostics);
+    const auto found = options.argument_spans.find(name);
+    const Span span = found == options.argument_spans.end() ? Span() : found->second;
+    Result<ast::ExprPtr> expr =
+        parse_expression(sources, place_of(text, span, "-D " + name, sources), diagnostics);
     if (expr) library.arguments.emplace(name, std::move(*expr));
   }
   if (!options.optimizer.empty()) {
-    const FileId id = sources.add("optimizer", options.optimizer);
-    Result<ast::ExprPtr> expr = parse_expression(sources, id, diagnostics);
+    const Span place = place_of(options.optimizer, options.optimizer_span, "optimizer", sources);
+    Result<ast::ExprPtr> expr = parse_expression(sources, place, diagnostics);
     if (expr) library.optimizer = std::move(*expr);
   }
   for (const OptimizerGroup& group : options.groups) {
     std::vector<ast::ExprPtr>& values = library.groups.emplace_back();
     for (const OptimizerGroup::Argument& argument : group.arguments) {
-      const FileId id = sources.add("groups: " + argument.name, argument.value);
-      Result<ast::ExprPtr> expr = parse_expression(sources, id, diagnostics);
+      const Span place = place_of(argument.value, argument.value_span, "groups: " + argument.name, sources);
+      Result<ast::ExprPtr> expr = parse_expression(sources, place, diagnostics);
       if (expr) values.push_back(std::move(*expr));
     }
   }

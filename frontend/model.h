@@ -31,9 +31,11 @@ struct OptimizerGroup {
 struct BuildOptions {
   // -D name=value: model arguments as expressions in .nn syntax ("64", "[64, 32, 10]", "true").
   std::map<std::string, std::string> arguments;
+  std::map<std::string, Span> argument_spans;  // where a run file gives them
   int64_t batch = 32;
   // An optimizer call in .nn syntax, "adam(lr = 0.01)"; empty: the training graph stops at the gradients.
   std::string optimizer;
+  Span optimizer_span;  // where a run file gives it; may be invalid
   // The norm of all gradients together is at most this: where it is larger, they are scaled down. 0: no clipping.
   double clip_norm = 0;
   Span clip_span;

@@ -180,11 +180,11 @@ Result<ast::File> parse(const Sources& sources, FileId file, Diagnostics& diagno
   return tree;
 }
 
-Result<ast::ExprPtr> parse_expression(const Sources& sources, FileId file, Diagnostics& diagnostics) {
+Result<ast::ExprPtr> parse_expression(const Sources& sources, Span part, Diagnostics& diagnostics) {
   const size_t errors = diagnostics.error_count();
-  Result<Lexed> lexed = lex(sources, file, diagnostics);
+  Result<Lexed> lexed = lex(sources, part, diagnostics);
   if (!lexed) return Failure{};
-  ast::ExprPtr value = Parser(sources, file, std::move(*lexed), diagnostics).single_expression();
+  ast::ExprPtr value = Parser(sources, part.file, std::move(*lexed), diagnostics).single_expression();
   if (value == nullptr || diagnostics.error_count() != errors) return Failure{};
   return value;
 }

@@ -13,8 +13,8 @@ namespace nnc::frontend {
 // 200 is an error, so that no input overflows the stack. On failure the reasons are in `diagnostics`.
 Result<ast::File> parse(const Sources& sources, FileId file, Diagnostics& diagnostics);
 
-// One expression (nnc run -e EXPR, an optimizer in a run file).
-Result<ast::ExprPtr> parse_expression(const Sources& sources, FileId file, Diagnostics& diagnostics);
+// One expression, which is a whole text (nnc run -e EXPR) or part of one (an optimizer in a run file).
+Result<ast::ExprPtr> parse_expression(const Sources& sources, Span part, Diagnostics& diagnostics);
 
 // The file in canonical style, comments kept. format(parse(format(f))) == format(f).
 std::string format(const ast::File& tree, const Sources& sources);

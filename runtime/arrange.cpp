@@ -1,4 +1,4 @@
-// How the rows of a bound field lie beside what the model's column asks for: the same axes, or turned between channels
+// How the axes of a bound field's rows relate to those of the model's column: the same, or transposed between channels
 // first and last; where the channels are; which bytes are brightness. See arrays.h.
 #include <algorithm>
 #include <cstring>
@@ -22,8 +22,8 @@ bool same_axes(const Sizes& a, const Sizes& b) {
   return without_ones(a) == without_ones(b);
 }
 
-// The colors of a picture, told by the sizes of its first and last axis: one of them has 1 or 3 channels, or, failing that,
-// 2 or 4, and the other has not.
+// The axis of a picture's channels by the sizes of its first and last axis: one of them has 1 or 3, or, failing that,
+// 2 or 4, and the other does not.
 ChannelAxis channel_axis(const Sizes& shape) {
   if (shape.size() != 3) return ChannelAxis::none;
   const auto likely = [](int64_t size) { return size == 1 || size == 3 ? 2 : size <= 4 ? 1 : 0; };
@@ -44,7 +44,7 @@ Sizes turned_sizes(const Sizes& shape, ChannelAxis axis) {
                                     : Sizes{shape[2], shape[0], shape[1]};
 }
 
-// The pictures with their channels at the other end, in memory.
+// The pictures transposed, with their channels at the other end, in memory.
 Field turned(const Field& field) {
   const bool first = field.axis == ChannelAxis::first;
   const auto pixels = static_cast<size_t>(element_count(field.shape) / field.channels());
@@ -67,7 +67,7 @@ Field turned(const Field& field) {
   return out;
 }
 
-// Arranges one field; holds what its faults have in common.
+// Arranges one field; holds what its errors have in common.
 class Arranger {
  public:
   Arranger(const Field& field, const ModelColumn& column, const InputSpec& spec, const FittedInput* trained,
@@ -91,7 +91,7 @@ class Arranger {
     return diagnostics_.error_at(kind, field_.path, std::move(message));
   }
 
-  // Rows of another file are the training rows' like: of their sizes, and bytes where these were bytes.
+  // Rows of another file must be like the training rows: of the same sizes, and bytes where those were bytes.
   bool as_trained() {
     const Sizes& shape = *trained_->shape;
     if (!same_rows(field_.shape, shape)) {
@@ -107,11 +107,12 @@ class Arranger {
     return !trained_->scaled || field_.scaled || is_from_0_to_1();
   }
 
-  // What bytes read as 0..1 were trained with may also come as such floats.
+  // Where the run was trained with bytes read as 0..1, floats from 0 to 1 are accepted too.
   bool is_from_0_to_1() {
     if (is_whole(field_.type)) {
-      fail(fmt::format("{}: the run was trained with bytes, read as 0 to 1; these are other whole numbers",
-                       column_.name))
+      fail(fmt::format(
+               "{}: the run was trained with bytes, read as 0 to 1; these are integers of another type",
+               column_.name))
           .suggest("save them as uint8");
       return false;
     }
@@ -130,7 +131,7 @@ class Arranger {
     return true;
   }
 
-  // From the run file, where it says it.
+  // The axis of the channels from the run file, if given there.
   bool take_channels() {
     const std::string key = fmt::format("input.{}.channels", column_.name);
     const bool three = field_.role == FieldRole::pictures && field_.shape.size() == 3;

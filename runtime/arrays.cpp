@@ -117,12 +117,12 @@ class Converter {
       const double x = field_.element(bad_row_, bad_element_);
       Diagnostic& d = diagnostics_.error_at(
           DiagnosticKind::data_not_a_number, field_.location(bad_row_),
-          fmt::format("{}{} is not a value for {}", x,
+          fmt::format("{}{} is not a valid value for {}", x,
                       per_row_ > 1 ? fmt::format(" (number {} of the row)", bad_element_) : "",
                       describe_column(column_)));
-      if (bad_ > 1) d.note(fmt::format("{} values of {} are not", bad_, column_.name));
+      if (bad_ > 1) d.note(fmt::format("{} values of {} are not valid", bad_, column_.name));
       if (std::isnan(x) && !trained_)
-        d.suggest(fmt::format("input.{}.missing = a number takes its place", column_.name));
+        d.suggest(fmt::format("input.{}.missing = NUMBER replaces it", column_.name));
       return false;
     }
     if (labels_.good()) return true;
@@ -252,7 +252,7 @@ void warn_of_scale(const Field& field, const ModelColumn& column, const InputSpe
   if (!(range < 1.0 / 32) || spec.standardize) return;
   const bool by_scale = std::fabs(spec.scale) < 1;
   std::string message = fmt::format(
-      "the pixels of {} would all lie within {:.2g}: they are read as 0..1 already, and {} = {:.4g} divides "
+      "the pixels of {} would all be within {:.2g}: they are read as 0..1 already, and {} = {:.4g} divides "
       "them again",
       column.name, range, by_scale ? "scale" : "std", by_scale ? spec.scale : spec.std);
   Diagnostic& d =
@@ -284,7 +284,7 @@ bool is_finite(const Field& field, std::span<const uint32_t> rows, const ModelCo
       const double x = field.element(row, e);
       if (std::isfinite(x)) continue;
       diagnostics.error_at(DiagnosticKind::data_not_a_number, field.location(row),
-                           fmt::format("{} is not a value for {}", x, describe_column(column)));
+                           fmt::format("{} is not a valid value for {}", x, describe_column(column)));
       return false;
     }
   return true;

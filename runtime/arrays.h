@@ -37,7 +37,7 @@ struct Field {
   ChannelAxis axis = ChannelAxis::none;  // of pictures
   bool axis_given = false;               // by the format or the run file, so that the axes may be turned
   bool scaled = false;                   // bytes of pictures, which are read as 0..1 by columns of floats
-  std::vector<std::string> classes;      // of labels: what 0, 1, … stand for; may be empty
+  std::vector<std::string> classes;      // of labels: the names of 0, 1, …; may be empty
   std::vector<std::string> files;        // of pictures that are files: one per row
 
   double element(int64_t row, int64_t index) const;
@@ -67,7 +67,7 @@ Result<std::vector<Binding>> bind_arrays(const RunConfig& config, std::span<cons
                                          Diagnostics& diagnostics);
 
 // What training bound, in another file: by name, those of IDX and pictures may have any name there; columns of the only
-// array. The columns of inputs that are not asked for may be missing.
+// array. The columns of inputs that are not needed may be missing.
 Result<std::vector<Binding>> rebind_arrays(std::span<const Field> fields, const Fitted& fitted,
                                            const std::string& path, std::span<const ModelColumn> columns,
                                            Diagnostics& diagnostics);

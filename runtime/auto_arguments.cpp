@@ -12,13 +12,13 @@ namespace {
 
 using Count = std::pair<std::string, int64_t>;  // input, its classes
 
-// Counts the classes of inputs that a table fills; reads the table once, when it is first asked for.
+// Counts the classes of inputs that a table fills; reads the table once, at the first call.
 class TableCounter {
  public:
   TableCounter(const RunConfig& config, Diagnostics& diagnostics)
       : config_(config), diagnostics_(diagnostics) {}
 
-  // Of an input with categories; nothing if it has none. Of several columns, all numbers that they become.
+  // The categories of an input; nothing for an input without. Of several columns, the numbers that they become.
   std::optional<int64_t> categories(const std::string& name) {
     const InputSpec& spec = input_spec(config_, name);
     if (!spec.categories.empty()) return static_cast<int64_t>(spec.categories.size());
@@ -29,7 +29,7 @@ class TableCounter {
     return input.blocks.empty() ? static_cast<int64_t>(input.categories.size()) : input.width();
   }
 
-  // Of an input of one column of whole numbers, in the whole file; nothing if it is none.
+  // The classes of an input of one column of whole numbers, in the whole file; nothing for any other input.
   std::optional<int64_t> whole_numbers(const std::string& name) {
     const InputSpec& spec = input_spec(config_, name);
     FittedInput input;
@@ -116,7 +116,7 @@ Status resolve_auto_arguments(RunConfig& config, const CountedInputs& counted, D
         known.push_back(fmt::format("{} has {}", candidate.first, candidate.second));
       Diagnostic& d = diagnostics.error_at(
           DiagnosticKind::bad_value, config.path,
-          fmt::format("args.{} = \"auto\": no input with categories gives its value", argument));
+          fmt::format("args.{} = \"auto\": no input with categories determines its value", argument));
       if (!known.empty()) d.note(fmt::format("{}", fmt::join(known, ", ")));
       d.suggest("write the number, or input.NAME.categories = \"auto\"");
       return Failure{};

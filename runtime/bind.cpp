@@ -2,12 +2,12 @@
 #include "runtime/bind.h"
 
 #include <algorithm>
-#include <charconv>
 #include <span>
 #include <unordered_map>
 
 #include "fmt/format.h"
 #include "runtime/settings.h"
+#include "support/number_text.h"
 #include "support/plural.h"
 #include "support/suggest.h"
 
@@ -32,7 +32,7 @@ std::string as_written(const FieldRef& item) {
   return item.number ? fmt::format("column {}", *item.number) : item.name;
 }
 
-// Where each name of a table stands. Tables may have very many columns.
+// The positions of each name of a table, hashed: tables may have very many columns.
 class FieldIndex {
  public:
   explicit FieldIndex(const Table& table) : columns_(table.columns) {
@@ -49,6 +49,14 @@ class FieldIndex {
     if (!item.number) return named(item.name).empty() ? -1 : named(item.name)[0];
     const int64_t position = *item.number < 0 ? *item.number + columns_ : *item.number;
     return position >= 0 && position < columns_ ? position : -1;
+  }
+  // The positions of an entry of `from`, which may be a range; none if it is not there.
+  std::vector<int64_t> find_all(const FieldRef& item) const {
+    int64_t begin = find(item), end = begin + 1;
+    if (begin < 0 && !(read_range(item.name, begin, end) && begin >= 0 && end <= columns_)) return {};
+    std::vector<int64_t> positions;
+    for (; begin < end; ++begin) positions.push_back(begin);
+    return positions;
   }
 
  private:
@@ -100,16 +108,14 @@ class Binder {
     Diagnostic& d =
         input_error(DiagnosticKind::data_columns, spec, table_.path, std::move(message), diagnostics_);
     if (item.number) return;
-    int64_t number = 0;
-    const char* end = item.name.data() + item.name.size();
-    const auto [stop, error] = std::from_chars(item.name.data(), end, number);
-    if (error == std::errc() && stop == end && index_.find({"", number}) >= 0)
-      d.suggest(fmt::format("a column by its number, without quotes: {}", number));
+    const std::optional<int64_t> number = read_whole_number(item.name);
+    if (number && index_.find({"", number}) >= 0)
+      d.suggest(fmt::format("a column by its number, without quotes: {}", *number));
     else if (const auto near = suggest(item.name, table_.names))
       d.suggest(fmt::format("did you mean {}?", *near));
   }
 
-  // Whether several columns have this name, which says so.
+  // Whether several columns have this name; if so, it is an error.
   bool is_ambiguous(const FieldRef& item, const InputSpec& spec, const std::string& key) {
     const std::span<const int64_t> places = index_.named(item.name);
     if (item.number || places.size() < 2) return false;
@@ -142,13 +148,9 @@ class Binder {
     inputs_[column].name = name;
     for (const FieldRef& item : spec(column).from) {
       if (is_ambiguous(item, spec(column), fmt::format("input.{}.from", name))) continue;
-      int64_t position = index_.find(item);
-      int64_t end = position + 1;
-      if (position < 0 && !(read_range(item.name, position, end) && position >= 0 && end <= table_.columns)) {
-        no_field(item, spec(column), fmt::format("input.{}.from", name));
-        continue;
-      }
-      for (; position < end; ++position) take(column, position);
+      const std::vector<int64_t> positions = index_.find_all(item);
+      if (positions.empty()) no_field(item, spec(column), fmt::format("input.{}.from", name));
+      for (const int64_t position : positions) take(column, position);
     }
   }
 
@@ -174,7 +176,7 @@ class Binder {
     const bool header = !table_.names.empty();
     diagnostics_
         .error_at(DiagnosticKind::data_columns, table_.path,
-                  fmt::format("no columns for {}: only one input can take what the others leave",
+                  fmt::format("no columns for {}: only one input can take the columns that are left",
                               list_names(names)))
         .note(header ? "the file has " + list_names(table_.names)
                      : fmt::format("the file has columns 0..{} and no header", table_.columns - 1))
@@ -197,12 +199,11 @@ class Binder {
     FittedInput& input = inputs_[column];
     for (const int64_t p : input.positions) input.fields.push_back(table_.column_name(p));
     const auto fields = static_cast<int64_t>(input.positions.size());
-    // How wide several columns with categories are is known when these have been found.
-    const bool blocks =
-        (spec(column).auto_categories && fields > 1) || !spec(column).column_categories.empty();
+    const bool blocks = spreads_categories(spec(column), input.positions.size());
     for (const auto& [name, names] : spec(column).column_categories)
       if (std::find(input.fields.begin(), input.fields.end(), name) == input.fields.end())
         not_taken(name, wants.name, input);
+    // Its width is known, and checked, once the categories are found.
     if (blocks && fields > 0 && wants.dtype == ElementType::f32) return;
     const bool categorical = spec(column).categorical();
     const int64_t wanted = categorical ? 1 : element_count(wants.shape);
@@ -239,10 +240,13 @@ class Binder {
 bool read_range(const std::string& item, int64_t& begin, int64_t& end) {
   const size_t dots = item.find("..");
   if (dots == std::string::npos) return false;
-  const char* text = item.data();
-  const auto [a, first] = std::from_chars(text, text + dots, begin);
-  const auto [b, second] = std::from_chars(text + dots + 2, text + item.size(), end);
-  return first == std::errc() && second == std::errc() && a == text + dots && b == text + item.size();
+  const std::string_view text = item;
+  const auto first = read_whole_number(text.substr(0, dots)),
+             second = read_whole_number(text.substr(dots + 2));
+  if (!first || !second) return false;
+  begin = *first;
+  end = *second;
+  return true;
 }
 
 Diagnostic& input_error(DiagnosticKind kind, const InputSpec& spec, const std::string& path,
@@ -279,7 +283,7 @@ bool check_input_names(const RunConfig& config, std::span<const ModelColumn> col
     good = false;
     Diagnostic& d = input_error(
         DiagnosticKind::unknown_input, spec, config.path,
-        fmt::format("the model has no data column {}; it asks for {}", name, list_names(names)), diagnostics);
+        fmt::format("the model has no data column {}; it has {}", name, list_names(names)), diagnostics);
     if (const auto near = suggest(name, names)) d.suggest(fmt::format("did you mean input.{}?", *near));
   }
   return good;
@@ -293,10 +297,9 @@ std::vector<int64_t> find_fields(const Table& table, const std::vector<FieldRef>
   const FieldIndex index(table);
   std::vector<int64_t> positions;
   for (const FieldRef& item : from) {
-    int64_t position = index.find(item), end = position + 1;
-    if (position < 0 && !(read_range(item.name, position, end) && position >= 0 && end <= table.columns))
-      return {};
-    for (; position < end; ++position) positions.push_back(position);
+    const std::vector<int64_t> found = index.find_all(item);
+    if (found.empty()) return {};
+    positions.insert(positions.end(), found.begin(), found.end());
   }
   return positions;
 }

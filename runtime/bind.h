@@ -18,7 +18,7 @@ inline double scaled(double x, const InputSpec& spec) {
   return (x * spec.scale - spec.mean) / spec.std;
 }
 int64_t element_count(const std::vector<int64_t>& shape);
-// Where an error about an input stands: in the run file if it has a place there, else at the data file.
+// The place of an error about an input: in the run file if it is written there, else at the data file.
 Diagnostic& input_error(DiagnosticKind kind, const InputSpec& spec, const std::string& path,
                         std::string message, Diagnostics& diagnostics);
 // "0..64": the half-open range of positions; false if the text is something else.
@@ -53,8 +53,9 @@ std::vector<std::string> merge_equal(const std::vector<std::string>& names, cons
 // A gap's value as given in the run file, which config.h has checked to be a number.
 double gap_number(const std::string& text);
 
-// Whether `missing` says what a gap in a column of numbers becomes: it may name a category.
-bool fills_numbers(const InputSpec& spec);
+// Whether an input of so many columns is a row of numbers in which each category of a column has a place of its own, not
+// one number that counts the categories of a single column.
+bool spreads_categories(const InputSpec& spec, size_t columns);
 
 // What a gap in a column of categories becomes. Beside columns of numbers `missing` may be theirs, and a gap of the
 // others is a category of its own.

@@ -1,12 +1,12 @@
 // Which field of a set of arrays goes to which column of the model, and which columns of an array [rows, columns]; see
 // arrays.h.
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 
 #include "fmt/format.h"
 #include "runtime/arrays.h"
 #include "runtime/bind.h"
+#include "support/number_text.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -47,8 +47,7 @@ bool read_item(const FieldRef& ref, std::string& name, std::string& item) {
   if (text.ends_with(']') && open != std::string::npos && open > 0) {
     name = text.substr(0, open);
     item = text.substr(open + 1, text.size() - open - 2);
-    const auto [stop, error] = std::from_chars(item.data(), item.data() + item.size(), begin);
-    return read_range(item, begin, end) || (error == std::errc() && stop == item.data() + item.size());
+    return read_range(item, begin, end) || read_whole_number(item).has_value();
   }
   name.clear();
   item = text;
@@ -83,20 +82,21 @@ Cut find_columns(std::span<const Field> fields, const std::vector<FieldRef>& fro
                       ? fmt::format("{} is a column of an array [rows, columns], and there is none", item)
                       : fmt::format("there is no array [rows, columns] named {}", name));
     if (name.empty() && arrays > 1)
-      return fail(fmt::format("{} is a column of which array?", item),
+      return fail(fmt::format("{} does not say which array it is a column of", item),
                   fmt::format("{}[{}]", fields[field].name, item));
     if (binding.field != fields.size() && binding.field != field)
-      return fail("columns of one array are taken together, not of several");
+      return fail("all columns of an input must be of one array");
     binding.field = field;
     const int64_t width = fields[field].shape[0];
     int64_t begin = 0, end = 0;
     if (!read_range(item, begin, end)) {
-      std::from_chars(item.data(), item.data() + item.size(), begin);
+      begin = read_whole_number(item).value_or(width);
       if (begin < 0) begin += width;
       end = begin + 1;
     }
     if (begin < 0 || end > width || begin >= end)
-      return fail(fmt::format("{} is none of the columns 0..{} of {}", item, width - 1, fields[field].name));
+      return fail(
+          fmt::format("{} is not one of the columns 0..{} of {}", item, width - 1, fields[field].name));
     for (; begin < end; ++begin) binding.positions.push_back(begin);
   }
   return {true, std::move(binding), "", ""};
@@ -136,7 +136,7 @@ int64_t trained_width(const Fitted& fitted, const FittedInput& input) {
   return width;
 }
 
-// The positions in an array that may lack the columns of inputs which are not asked for. False if it has another number
+// The positions in an array that may lack the columns of inputs that are not needed. False if it has another number
 // of columns, or if it may as well lack columns that feed nothing.
 bool shift_positions(const Fitted& fitted, const FittedInput& input, std::span<const ModelColumn> columns,
                      int64_t width, Binding& binding) {
@@ -216,7 +216,7 @@ class ArrayBinder {
     good_ = false;
     Diagnostic& d = input_error(
         DiagnosticKind::data_columns, spec, config_.path,
-        fmt::format("input.{}.from: {}{} offers the fields {}", name, cut.error, kind_, list_fields(fields_)),
+        fmt::format("input.{}.from: {}{} has the fields {}", name, cut.error, kind_, list_fields(fields_)),
         diagnostics_);
     if (!cut.help.empty()) {
       d.suggest(fmt::format("input.{}.from = \"{}\"", name, cut.help));

@@ -141,7 +141,7 @@ Status load_state(const Checkpoint& checkpoint, const Bundle& bundle, unsigned c
              pair.second->dtype == stored.dtype && bytes_of(*pair.second) == bytes_of(stored);
     });
     if (!second_name)
-      differs(fmt::format("{} ({}) is no tensor of the model", stored.name,
+      differs(fmt::format("{} ({}) is not a tensor of the model", stored.name,
                           describe_shape(stored.dtype, stored.shape)));
   }
   if (!good) return Failure{};

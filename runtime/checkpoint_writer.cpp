@@ -83,7 +83,7 @@ bool CheckpointWriter::fail(const Diagnostics& problems, Diagnostics& diagnostic
     Diagnostic& said = diagnostics.error_at(d.kind, d.location, d.message);
     for (const std::string& note : d.notes) said.note(note);
     if (newest_.empty())
-      said.note("no checkpoint was made before")
+      said.note("no checkpoint was written before")
           .suggest(fmt::format("{}, the same command starts again", mended));
     else
       said.note(fmt::format("the newest checkpoint is {}", newest_))

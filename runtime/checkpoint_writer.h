@@ -41,15 +41,15 @@ class CheckpointWriter {
             Diagnostics& diagnostics);
   // Makes a checkpoint ckpt/best.safetensors as well.
   bool keep_as_best(const std::string& from, Diagnostics& diagnostics);
-  // The best epoch's end where none is due: held in memory until the next save(), which puts it in its place first, so that
-  // what a checkpoint says was best before it is on the disk.
+  // The state at the best epoch's end if no checkpoint is due then: kept in memory until the next save(), which writes it
+  // first, so that the best epoch that a checkpoint names is always on the disk.
   void hold_best(const Position& at, const Bundle& bundle, const unsigned char* state);
   bool write_held_best(Diagnostics& diagnostics);
   void drop_held_best() { held_.bundle = nullptr; }
   // Removes what `train.keep` does not ask for.
   void prune();
 
-  // Reports what ended the run and where it stands on the disk; `mended`, half a sentence, says when it can go on.
+  // Reports what ended the run and its newest checkpoint; `mended`, half a sentence, says when the run can continue.
   bool fail(const Diagnostics& problems, Diagnostics& diagnostics,
             std::string_view mended = "once it can be written") const;
 

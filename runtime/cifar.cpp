@@ -63,7 +63,7 @@ Result<SharedBytes> read_records(const std::string& path, DataPlace place, size_
       .error_at(DiagnosticKind::data_label_range, fmt::format("{}: row {}", path, bad),
                 fmt::format("label {} is outside 0..{}",
                             (*bytes)->data()[static_cast<size_t>(bad) * record + labels - 1], classes - 1))
-      .note("records that do not start where they should look like this: is a part of the file missing?");
+      .note("a file that is not whole looks like this: is a part of it missing?");
   return Failure{};
 }
 

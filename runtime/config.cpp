@@ -33,7 +33,7 @@ class ConfigReader {
       config_.model = resolve_path(model->string, model, config_.path);
       top.record("model", quote(config_.model), false);
     } else if (!top.has("model")) {
-      diagnostics_.error_at(DiagnosticKind::missing_key, config_.path, "names no model")
+      diagnostics_.error_at(DiagnosticKind::missing_key, config_.path, "does not name a model")
           .suggest("model = \"net.nn\"");
     }
     const Setting* data = top.typed("data", {Kind::table}, "a table");
@@ -59,6 +59,7 @@ class ConfigReader {
                            fmt::format("args.{} cannot be {}", item.key, describe_kind(item.kind)));
         continue;
       }
+      config_.argument_spans[item.key] = item.span;
       config_.arguments[item.key] = item.kind == Kind::string ? item.string : item.text();
       config_.values["args." + item.key] = item.text();
       config_.origins["args." + item.key] = item.origin;
@@ -119,12 +120,12 @@ class ConfigReader {
       if (const Setting* s = reader.find(key))
         diagnostics_
             .error(DiagnosticKind::conflicting_keys, s->key_span,
-                   fmt::format("train.{} has no meaning beside [[phase]]: each phase has its own", key))
+                   fmt::format("train.{} cannot be used with [[phase]]: each phase has its own", key))
             .label(phases->items.empty() ? phases->span : phases->items[0].span, "the first phase");
     }
     reader.finish();
     if (phases->items.empty())
-      diagnostics_.error(DiagnosticKind::bad_value, phases->span, "there is no phase in the list");
+      diagnostics_.error(DiagnosticKind::bad_value, phases->span, "the list of phases is empty");
     for (size_t i = 0; i < phases->items.size(); ++i) {
       const Setting& item = phases->items[i];
       if (item.kind != Kind::table) {

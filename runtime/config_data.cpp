@@ -2,7 +2,6 @@
 #include "runtime/config_data.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -97,7 +96,7 @@ class DataKeys {
       if (const Setting* s = reader.typed("unknown", {Kind::string}, "\"error\", \"ignore\" or a category")) {
         if (s->string != "error") spec.unknown = s->string;
         if (!spec.categorical())
-          reader.bad(*s, fmt::format("input.{}.unknown is about categories, and it has none", item.key))
+          reader.bad(*s, fmt::format("input.{}.unknown needs categories, and this input has none", item.key))
               .suggest("categories = \"auto\" finds them in the training part");
         reader.record("unknown", s->text(), false);
       }
@@ -161,12 +160,13 @@ class DataKeys {
       data.format = s->string;
       if (data.format == "tsv") data.format = "csv";
       if (data.format == "text") {
-        diagnostics_.error(DiagnosticKind::not_built, s->span, "the reader for text is not built yet")
-            .note("csv, tsv, idx, npy, cifar and images are read");
+        diagnostics_.error(DiagnosticKind::not_built, s->span, "data.format = \"text\" is not supported yet")
+            .note("use csv, tsv, idx, npy, cifar or images");
       } else if (std::find(kFormats.begin(), kFormats.end(), data.format) == kFormats.end()) {
         Diagnostic& d = reader.bad(
-            *s, fmt::format("no reader for {}; there are csv, tsv, idx, npy, cifar, images and splitmix",
-                            quote(s->string)));
+            *s,
+            fmt::format("unknown format {}; the formats are csv, tsv, idx, npy, cifar, images and splitmix",
+                        quote(s->string)));
         if (const auto near = suggest(s->string, kFormats))
           d.suggest(fmt::format("did you mean {}?", quote(*near)));
       }
@@ -228,7 +228,7 @@ class DataKeys {
     if (text.size() == 1 && text[0] != '"' && text[0] != '\n' && text[0] != '\r')
       data.separator = text[0];
     else
-      reader.bad(*s, fmt::format("data.separator must be one character, such as \",\" or \"\\t\"; this is {}",
+      reader.bad(*s, fmt::format("data.separator must be one character, such as \",\" or \"\\t\", not {}",
                                  quote(text)));
     reader.record("separator", quote(text), false);
   }
@@ -237,7 +237,8 @@ class DataKeys {
     const Setting* s = reader.typed(key, {Kind::string}, "a string");
     if (s == nullptr) return;
     if (s->string.empty() || s->string.find_first_of("\n\r0123456789") != std::string::npos)
-      reader.bad(*s, fmt::format("data.{} cannot be {}", key, quote(s->string)));
+      reader.bad(*s, fmt::format("data.{} must be a non-empty text without digits and line breaks, not {}",
+                                 key, quote(s->string)));
     else
       to = s->string;
     reader.record(key, quote(to), false);
@@ -258,7 +259,8 @@ class DataKeys {
     reader.read("units", numbers.units);
     for (const std::string& unit : numbers.units)
       if (unit.empty() || unit.find_first_of("0123456789+-.,") != std::string::npos)
-        reader.bad(*reader.find("units"), fmt::format("{} in data.units is part of a number", quote(unit)));
+        reader.bad(*reader.find("units"),
+                   fmt::format("data.units cannot have {}: it may be part of a number", quote(unit)));
   }
 
   static void read_encoding(TableReader& reader, DataSpec& data) {
@@ -270,8 +272,8 @@ class DataKeys {
         text = "latin1";
       if (text == "utf8") text = "utf-8";
       if (text != "utf-8" && text != "cp949" && text != "latin1")
-        reader.bad(
-            *s, fmt::format("data.encoding {} is not read; utf-8, cp949 and latin1 are", quote(s->string)));
+        reader.bad(*s, fmt::format("data.encoding must be \"utf-8\", \"cp949\" or \"latin1\", not {}",
+                                   quote(s->string)));
       else
         data.encoding = text;
     }
@@ -321,17 +323,16 @@ class DataKeys {
     if (s == nullptr) return;
     for (const Setting& item : s->items) {
       const std::string& text = item.string;
-      const char* end = text.data() + text.size() - 1;
       if (item.kind == Kind::string && text == "flip") {
         spec.flip = true;
         continue;
       }
       if (item.kind == Kind::string && text.starts_with("crop(") && text.ends_with(")")) {
-        const auto [stop, error] = std::from_chars(text.data() + 5, end, spec.crop);
-        if (error == std::errc() && stop == end && spec.crop >= 1 && spec.crop <= 4096) continue;
+        spec.crop = read_whole_number(std::string_view(text).substr(5, text.size() - 6)).value_or(0);
+        if (spec.crop >= 1 && spec.crop <= 4096) continue;
         spec.crop = 0;
       }
-      reader.bad(item, fmt::format("{}: there are \"flip\" and \"crop(N)\" with N from 1 to 4096, not {}",
+      reader.bad(item, fmt::format("{} takes \"flip\" and \"crop(N)\" with N from 1 to 4096, not {}",
                                    reader.name("augment"), item.text()));
     }
     reader.record("augment", s->text(), false);
@@ -362,7 +363,7 @@ class DataKeys {
     if (data.format == "cifar" && !data.directory.empty() && named != nullptr)
       diagnostics_.error(
           DiagnosticKind::conflicting_keys, at(named),
-          fmt::format("data.dir names the folder of all files: data.{} has no meaning beside it", named));
+          fmt::format("data.dir names the folder of all files: data.{} cannot be used with it", named));
     if (data.format == "idx" && data.directory.empty())
       diagnostics_.error(DiagnosticKind::missing_key, data.span,
                          "data.dir is missing: the folder of the IDX files");
@@ -382,7 +383,7 @@ class DataKeys {
                     : "");
     if (data.split.any() && data.format == "splitmix")
       diagnostics_.error(DiagnosticKind::conflicting_keys, at("split"),
-                         fmt::format("data.split does not go with {}", data.format));
+                         fmt::format("data.split cannot be used with data.format = \"{}\"", data.format));
   }
 
   void check_categories(const Setting& s, const std::string& key, const std::vector<std::string>& names) {

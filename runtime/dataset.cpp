@@ -9,6 +9,7 @@
 #include "fmt/format.h"
 #include "runtime/augment.h"
 #include "runtime/checkpoint.h"
+#include "runtime/element.h"
 #include "runtime/file.h"
 #include "runtime/splitmix.h"
 
@@ -43,18 +44,7 @@ void copy_row(const ColumnData& column, int64_t row, unsigned char* to) {
 }  // namespace
 
 size_t element_size(ElementType type) {
-  switch (type) {
-    case ElementType::f32:
-    case ElementType::i32:
-      return 4;
-    case ElementType::f64:
-    case ElementType::i64:
-      return 8;
-    case ElementType::boolean:
-    case ElementType::u8:
-      return 1;
-  }
-  return 0;
+  return with_element(type, [](auto zero) { return sizeof zero; });
 }
 
 std::string_view element_name(ElementType type) {

@@ -66,10 +66,10 @@ struct ColumnData {
   uint64_t memory() const;  // bytes held; a mapped file's do not count
 };
 
-// Where a part's rows stand in their file. They count from 0 there, a table's header not among them, wherever a row has a
+// Where a part's rows are in their file. They count from 0 there, without a table's header, wherever a row has a
 // number: here, in messages, in what nnc predict prints and in the report.
 struct RowOrigin {
-  std::string path;                // of the file; empty for rows that are in none
+  std::string path;                // of the file; empty for rows without a file
   std::vector<uint32_t> rows;      // of the file, in the part's order
   std::vector<uint32_t> lines;     // of a text file, from 1
   std::vector<std::string> files;  // where each row is a file
@@ -129,11 +129,10 @@ struct FittedInput {
 };
 
 struct Fitted {
-  bool header = false;  // the training file had names
-  std::vector<std::string>
-      file_columns;  // names of the training file's columns, in order; "" where there is none
+  bool header = false;                    // the training file had names
+  std::vector<std::string> file_columns;  // of the training file: names in order, "" for a column without one
   std::vector<FittedInput> inputs;
-  std::map<std::string, std::string> arguments;  // what those that the run file gives as "auto" came to be
+  std::map<std::string, std::string> arguments;  // the values of those that are "auto" in the run file
 
   const FittedInput* find(const std::string& name) const;
   std::string to_json() const;

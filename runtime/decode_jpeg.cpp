@@ -95,7 +95,8 @@ Result<Picture> decode_jpeg(const std::string& path, std::span<const unsigned ch
     diagnostics.error_at(DiagnosticKind::data_format, path,
                          fmt::format("is a damaged JPEG: {}", errors.message));
   if (end == End::for_print)
-    diagnostics.error_at(DiagnosticKind::data_format, path, "is a JPEG for print (CMYK), which is not read")
+    diagnostics
+        .error_at(DiagnosticKind::data_format, path, "is a JPEG for print (CMYK), which is not supported")
         .suggest("save it as RGB");
   return Failure{};
 }

@@ -125,7 +125,7 @@ bool picture_size_is_good(const std::string& path, int64_t width, int64_t height
   if (width > 0 && height > 0 && width * height <= kMostPixels) return true;
   diagnostics.error_at(
       DiagnosticKind::data_format, path,
-      fmt::format("says it is {} x {} pixels; at most {} are read", width, height, kMostPixels));
+      fmt::format("claims to have {} x {} pixels; at most {} are supported", width, height, kMostPixels));
   return false;
 }
 
@@ -138,7 +138,7 @@ Result<Picture> decode_picture(const std::string& path, std::span<const unsigned
   if (starts(kPng)) return decode_png(path, bytes, diagnostics);
   if (starts(kJpeg)) return decode_jpeg(path, bytes, diagnostics);
   if (bytes.empty()) return damaged(path, "is empty", diagnostics);
-  return damaged(path, "is neither PNG nor JPEG, whatever its name says", diagnostics);
+  return damaged(path, "is neither PNG nor JPEG, despite its name", diagnostics);
 }
 
 Picture resize_picture(const Picture& picture, int64_t height, int64_t width) {

@@ -100,7 +100,7 @@ size_t find_invalid_utf8(std::string_view text) {
 Result<std::string> decode_text(const std::string& path, std::vector<unsigned char> bytes,
                                 const std::string& encoding, Diagnostics& diagnostics, bool later) {
   if (starts_with(bytes, {0xFF, 0xFE}) || starts_with(bytes, {0xFE, 0xFF})) {
-    diagnostics.error_at(DiagnosticKind::data_encoding, path, "is UTF-16, which is not read")
+    diagnostics.error_at(DiagnosticKind::data_encoding, path, "is UTF-16, which is not supported")
         .suggest("save it as UTF-8");
     return Failure{};
   }
@@ -116,8 +116,8 @@ Result<std::string> decode_text(const std::string& path, std::vector<unsigned ch
   if (encoding == "cp949") {
     if (std::optional<std::string> text = from_cp949(bytes, available)) return *std::move(text);
     diagnostics.error_at(DiagnosticKind::data_encoding, path,
-                         available ? "does not read as CP949, which data.encoding says it is"
-                                   : "this system has no table for CP949");
+                         available ? "is not valid CP949, the encoding that data.encoding names"
+                                   : "this system cannot convert CP949");
     return Failure{};
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -133,8 +133,7 @@ Result<std::string> decode_text(const std::string& path, std::vector<unsigned ch
   std::string message = fmt::format("not UTF-8 (byte 0x{:02X} at column {})", bytes[wrong], column);
   const std::string where = fmt::format("{}:{}", path, line);
   const bool korean = likely_encoding(bytes) == "cp949";
-  diagnostics
-      .error_at(DiagnosticKind::data_encoding, where, message + (korean ? "; it reads well as CP949" : ""))
+  diagnostics.error_at(DiagnosticKind::data_encoding, where, message + (korean ? "; it is valid CP949" : ""))
       .suggest(later
                    ? "save it as UTF-8"
                    : fmt::format("save it as UTF-8, or data.encoding = \"{}\"", korean ? "cp949" : "latin1"));

@@ -122,7 +122,7 @@ bool Trainer::state_is_finite() {
 bool Trainer::data_is_unchanged() {
   Diagnostics problems;
   if (check_unchanged({&data_.train, &data_.validation, &data_.test}, problems)) return true;
-  return checkpoints_.fail(problems, diagnostics_, "with the file as it was");
+  return checkpoints_.fail(problems, diagnostics_, "with the original file back");
 }
 
 bool Trainer::diverged(const std::string& parameter) {
@@ -139,7 +139,7 @@ bool Trainer::diverged(const std::string& parameter) {
       parameter.empty() ? fmt::format("{} is not finite at step {} (epoch {}, step {} of it)", what, at_.step,
                                       at_.epoch + 1, at_.step_in_epoch)
                         : fmt::format("{} is not finite after step {}", what, at_.step));
-  d.note(checkpoints_.newest().empty() ? "no checkpoint was made before"
+  d.note(checkpoints_.newest().empty() ? "no checkpoint was written before"
                                        : "the last good checkpoint is " + checkpoints_.newest());
   outcome_.exit_code = 5;
   static_cast<void>(checkpoints_.write_held_best(diagnostics_));

@@ -138,7 +138,7 @@ Status write_file(const std::string& path, std::span<const unsigned char> bytes,
   const auto fail = [&](const char* what) {
     diagnostics
         .error_at(DiagnosticKind::write_failed, path, fmt::format("cannot be {}: {}", what, system_reason()))
-        .note(file_exists(path) ? "the file as it was before is kept" : "nothing was left behind");
+        .note(file_exists(path) ? "the previous file is kept" : "nothing was left behind");
     ::unlink(temporary.c_str());
     return Failure{};
   };
@@ -168,8 +168,9 @@ Status make_folder(const std::string& path, Diagnostics& diagnostics) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (!error && std::filesystem::is_directory(path, error)) return Done{};
-  diagnostics.error_at(DiagnosticKind::write_failed, path,
-                       error ? "the folder cannot be made: " + error.message() : "exists and is no folder");
+  diagnostics.error_at(
+      DiagnosticKind::write_failed, path,
+      error ? "the folder cannot be made: " + error.message() : "exists and is not a folder");
   return Failure{};
 }
 

@@ -56,7 +56,7 @@ template <size_t size>
 void compose(char (&to)[size], const std::string& path, std::string_view what) {
   *fmt::format_to_n(to, size - 1,
                     "{:.400}: error: {}\n  note: the checkpoints of a run are kept\n"
-                    "  help: with the file as it was, the same command continues\n",
+                    "  help: with the original file back, the same command continues\n",
                     path, what)
        .out = '\0';
 }
@@ -77,8 +77,7 @@ bool remember(const unsigned char* begin, size_t size, const std::string& path, 
     mapping.descriptor = descriptor;
     compose(mapping.cut, path,
             fmt::format("was cut short while it was in use: it had {} bytes [data_changed]", size));
-    compose(mapping.unreadable, path,
-            "cannot be read any more: the disk fails, or is full [data_unreadable]");
+    compose(mapping.unreadable, path, "can no longer be read: the disk fails, or is full [data_unreadable]");
     mapping.begin.store(begin);
     return true;
   }
@@ -112,10 +111,11 @@ Status FileBytes::check_unchanged(Diagnostics& diagnostics) const {
   struct stat info {};
   const bool there = ::fstat(descriptor_, &info) == 0;
   if (there && static_cast<size_t>(info.st_size) == size_ && written_ns(info) == written_ns_) return Done{};
-  Diagnostic& said = diagnostics.error_at(DiagnosticKind::data_changed, path_,
-                                          "was changed while it was in use: what came of it is not kept");
+  Diagnostic& said =
+      diagnostics.error_at(DiagnosticKind::data_changed, path_,
+                           "was changed while it was in use: what was computed from it is discarded");
   if (!there)
-    said.note("it cannot be asked for any more");
+    said.note("it is no longer accessible");
   else if (static_cast<size_t>(info.st_size) != size_)
     said.note(fmt::format("it had {} bytes, now it has {}", size_, info.st_size));
   else

@@ -17,7 +17,7 @@ namespace nnc::runtime {
 namespace {
 
 constexpr int64_t kShownErrors = 3;
-constexpr const char* kFirstLine = "if the first line is not data, data.skip = 1 leaves it out";
+constexpr const char* kFirstLine = "if the first line is not data, data.skip = 1 skips it";
 
 std::string shorten(std::string_view text) {
   if (text.size() <= 40) return std::string(text);
@@ -50,14 +50,14 @@ std::string describe_change(std::string_view text, const NumberFormat& is, const
                      fmt::join(left_out, " and "), number);
 }
 
-// The keys that would read such a text as a number, empty if none would: it may be a decimal comma, or stand between
+// The keys that would read such a text as a number; empty if there are none. A comma may be the decimal sign, or separate
 // thousands, or both.
 std::string find_notation(std::string_view text, const NumberFormat& is) {
   std::vector<std::string> units = is.units;
-  for (const char* unit : {"$", "€", "£", "¥", "₩", "₹", "%"})
+  for (const std::string& unit : common_units())
     if (text.find(unit) != std::string_view::npos &&
         std::find(units.begin(), units.end(), unit) == units.end())
-      units.emplace_back(unit);
+      units.push_back(unit);
   std::string found;
   const auto reads = [&](char decimal, const char* thousands) {
     const NumberFormat format{decimal, thousands, units};
@@ -72,7 +72,7 @@ std::string find_notation(std::string_view text, const NumberFormat& is) {
   return found;
 }
 
-// What may stand for a gap in a column of numbers: signs, or a word for it.
+// Whether a text in a column of numbers may mark a missing value: punctuation, or a word for it.
 bool is_mark(std::string_view text) {
   text = trim(text);
   if (std::none_of(text.begin(), text.end(),
@@ -182,14 +182,14 @@ class Filler {
                               table_.numbers.decimal == ',' ? "comma" : "point",
                               table_.numbers.units.empty() ? " and no unit" : ""));
       else if (is_mark(text) && !input_.missing.empty())
-        d.suggest("if it stands for a gap: leave the field empty");
+        d.suggest("if it marks a missing value: leave the field empty");
     } else if (!notation.empty()) {
       d.suggest(notation);
     } else if (row == 0 && !table_.header) {
       d.suggest(kFirstLine);
     } else if (is_mark(text)) {
       d.suggest(
-          fmt::format("if it stands for a gap: data.missing_values = [{}]", missing_values(trim(text))));
+          fmt::format("if it marks a missing value: data.missing_values = [{}]", missing_values(trim(text))));
     } else if (input_.positions.size() == 1) {
       d.suggest(fmt::format("input.{}.categories = \"auto\" numbers its values", column_.name));
     } else {
@@ -218,7 +218,7 @@ class Filler {
     FieldValue value = table_.value(row, input_.positions[k]);
     if (value.kind == FieldKind::text) return bad_number(row, k, "is not a number");
     if (value.kind == FieldKind::missing) {
-      if (input_.missing.empty() || !fills_numbers(spec_)) return missing(row, k);
+      if (input_.missing.empty()) return missing(row, k);
       value.number = input_.missing[k];
     }
     double x = value.number;
@@ -268,7 +268,7 @@ class Filler {
     }
   }
 
-  // The category of this name, else the one of an equal number; -1 if there is none. Every text is looked for once.
+  // The category of this name, else the one of an equal number; -1 if there is none. Each text is searched for once.
   int64_t find_category(std::string_view text, size_t k, const std::vector<std::string>& all) {
     auto& known = category_of_[k];
     if (const auto place = known.find(text); place != known.end()) return place->second;
@@ -294,10 +294,10 @@ class Filler {
       d.suggest(fmt::format("did you mean {}?", *near));
     else if (column_.dtype == ElementType::f32)
       d.suggest(way_out(fmt::format("input.{}.unknown = \"ignore\"", column_.name),
-                        " feeds zeros for it, or the name of a category"));
+                        " turns it into zeros, or the name of a category"));
     else
       d.suggest(way_out(fmt::format("input.{}.unknown = \"other\"", column_.name),
-                        " makes a category of all that is unknown"));
+                        " puts unknown values into a category of their own"));
   }
 
   // What a key of the run file would do; where the run is trained already, that is another run.
@@ -317,7 +317,7 @@ class Filler {
     if (categories_of(first_missing_field_) != nullptr)
       d.suggest(first + way_out(key + "\"unknown\"", " makes it a category"));
     else if (column_.dtype != ElementType::f32 && column_.dtype != ElementType::f64)
-      d.suggest(trained_ ? "leave the row out" : "leave the row out, or " + key + "a number");
+      d.suggest(trained_ ? "leave the row out" : "leave the row out, or " + key + "NUMBER");
     else
       d.suggest(first + way_out(key + "\"mean\", or a number", trained_ ? ", takes it" : ""));
   }
@@ -368,8 +368,8 @@ Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> row
         std::count_if(input.blocks.begin(), input.blocks.end(), [](const auto& b) { return !b.empty(); });
     Diagnostic& d = diagnostics.error_at(
         DiagnosticKind::data_columns, table.path,
-        fmt::format("{} is given {} a row, and takes {}: {} of its {} {} categories", column.name,
-                    plural(input.width(), "number"), element_count(column.shape), with_categories,
+        fmt::format("{} takes {} a row, but is given {}: {} of its {} {} categories", column.name,
+                    plural(element_count(column.shape), "number"), input.width(), with_categories,
                     plural(fields, "column"), with_categories == 1 ? "holds" : "hold"));
     if (column.span.valid()) d.label(column.span, "its type is given here");
     d.note(fmt::format("they are {}", shorten_list(input.names())));

@@ -22,6 +22,11 @@ std::vector<std::string> find_categories(const Table& table, std::span<const uin
   return merge_equal({seen.begin(), seen.end()}, table.numbers);
 }
 
+// Whether `missing` says what a gap in a column of numbers becomes: it may name a category.
+bool fills_numbers(const InputSpec& spec) {
+  return spec.missing == "mean" || read_number(spec.missing).has_value();
+}
+
 void add(const std::string& name, std::vector<std::string>& names) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
 }
@@ -71,8 +76,8 @@ double gap_number(const std::string& text) {
   return read_number(text).value_or(0);
 }
 
-bool fills_numbers(const InputSpec& spec) {
-  return spec.missing == "mean" || read_number(spec.missing).has_value();
+bool spreads_categories(const InputSpec& spec, size_t columns) {
+  return !spec.column_categories.empty() || (spec.auto_categories && columns > 1);
 }
 
 std::string gap_category(const InputSpec& spec, bool beside_numbers) {
@@ -81,7 +86,7 @@ std::string gap_category(const InputSpec& spec, bool beside_numbers) {
 
 void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSpec& spec,
                FittedInput& input) {
-  const bool blocks = !spec.column_categories.empty() || (spec.auto_categories && input.positions.size() > 1);
+  const bool blocks = spreads_categories(spec, input.positions.size());
   if (spec.categorical() && !blocks) {
     input.categories =
         spec.auto_categories ? find_categories(table, rows, input.positions[0]) : spec.categories;

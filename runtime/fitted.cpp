@@ -89,7 +89,7 @@ Result<Fitted> Fitted::from_json(const std::string& text, const std::string& pat
         .error_at(
             DiagnosticKind::checkpoint_damaged, path,
             "is damaged: what was fitted on the training data (columns, scales, categories) cannot be read")
-        .suggest("the nnc train command of this run makes it again");
+        .suggest("the nnc train command of this run writes it again");
     return Failure{};
   }
 }

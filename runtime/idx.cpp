@@ -51,7 +51,7 @@ Result<Field> parse_idx(const std::string& path, const std::string& name, Shared
     return fail(
         fmt::format("is not an IDX file: it starts with 0x{:02X}{:02X}, not 0x0000", data[0], data[1]));
   const std::optional<NumberType> type = number_type(data[2]);
-  if (!type) return fail(fmt::format("has element type 0x{:02X}, which IDX does not know", data[2]));
+  if (!type) return fail(fmt::format("has element type 0x{:02X}, which is not a type of IDX", data[2]));
   const size_t rank = data[3];
   if (rank == 0 || rank > 8) return fail(fmt::format("has {} dimensions; 1 to 8 are possible", rank));
   const uint64_t header = 4 + 4 * uint64_t{rank};
@@ -62,7 +62,7 @@ Result<Field> parse_idx(const std::string& path, const std::string& name, Shared
     const uint64_t dim = big_endian(data + 4 + 4 * i);
     shape.push_back(static_cast<int64_t>(dim));
     if (__builtin_mul_overflow(expected, dim, &expected))
-      return fail(fmt::format("says it is {} elements, more than can be counted", join_sizes(shape)));
+      return fail(fmt::format("claims to have {} elements, more than can be addressed", join_sizes(shape)));
   }
   const uint64_t found = size - header;
   if (found < expected)

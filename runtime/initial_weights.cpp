@@ -64,7 +64,7 @@ Result<InitialWeights> read_initial_weights(const RunConfig& config,
       if (stored->shape == parameter.shape)
         d.suggest(fmt::format("save the tensors as {}", parameter.dtype));
       else
-        d.note("to let it begin as the model says, leave it out of the file");
+        d.note("to initialize it as the model says, leave it out of the file");
     }
   }
   for (const StoredTensor& stored : weights.file.tensors)
@@ -89,11 +89,11 @@ void begin_with(const InitialWeights& weights, const Bundle& bundle, unsigned ch
 
 std::string describe(const InitialWeights& weights) {
   const size_t all = weights.taken.size() + weights.drawn.size();
-  std::string out = fmt::format("begins with {}: ", weights.file.path);
+  std::string out = fmt::format("starts from {}: ", weights.file.path);
   if (weights.drawn.empty())
     out += all == 1 ? "the one parameter" : fmt::format("all {} parameters", all);
   else
-    out += fmt::format("{} of {} parameters, {} as the model says", weights.taken.size(), all,
+    out += fmt::format("{} of {} parameters, {} initialized by the model", weights.taken.size(), all,
                        listed(weights.drawn));
   if (!weights.unused.empty()) out += fmt::format("; not used: {}", listed(weights.unused));
   return out;

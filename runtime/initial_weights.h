@@ -13,10 +13,9 @@ namespace nnc::runtime {
 
 struct InitialWeights {
   Checkpoint file;
-  std::vector<std::string> taken;  // the parameters that the file has
-  std::vector<std::string> drawn;  // those that it has not: they begin as the model says
-  std::vector<std::string>
-      unused;  // tensors of the file that are none of the model's, an optimizer's state left out
+  std::vector<std::string> taken;   // the parameters that the file has
+  std::vector<std::string> drawn;   // those that it lacks: the model initializes them
+  std::vector<std::string> unused;  // tensors of the file that the model lacks, an optimizer's state left out
 };
 
 // What the model has: names, dtypes (as in the file: "F32") and shapes.
@@ -26,9 +25,8 @@ struct ParameterType {
   std::vector<int64_t> shape;
 };
 
-// Reads config.init_from, and reports every tensor that has a parameter's name but not its dtype and shape, or a value that is
-// not finite. A file
-// without any of the parameters is an error.
+// Reads config.init_from, and reports every tensor that has a parameter's name but not its dtype and shape, or a value that
+// is not finite. A file without any of the parameters is an error.
 Result<InitialWeights> read_initial_weights(const RunConfig& config,
                                             std::span<const ParameterType> parameters,
                                             Diagnostics& diagnostics);
@@ -36,7 +34,7 @@ Result<InitialWeights> read_initial_weights(const RunConfig& config,
 // Writes those that are taken into a state that has been initialized.
 void begin_with(const InitialWeights& weights, const Bundle& bundle, unsigned char* state);
 
-// "begins with w.safetensors: 4 of 6 parameters, fc3.weight and fc3.bias as the model says".
+// "starts from w.safetensors: 4 of 6 parameters, fc3.weight and fc3.bias initialized by the model".
 std::string describe(const InitialWeights& weights);
 
 // Of names, types and values that are taken: part of a run's identity.

@@ -81,7 +81,7 @@ bool has_files(const RunConfig& config, Part part) {
   return data.format == "cifar" && !data.directory.empty() && !find_cifar(data.directory, true).empty();
 }
 
-// Of rows that are files, those; of others, where they stand in their file.
+// The files of rows that are files; of other rows, their numbers in their file.
 void note_origin(const Field& field, std::span<const uint32_t> rows, RowOrigin& origin) {
   if (origin.path.empty()) origin.path = field.path, origin.rows.assign(rows.begin(), rows.end());
   if (!origin.files.empty() || field.files.empty()) return;
@@ -137,6 +137,24 @@ bool same_rows(const FieldSet& set, std::span<const Binding> bound, Diagnostics&
         fmt::format("has {}, but {} has {}", plural(field.rows, "row"), first.path, first.rows));
   }
   return good;
+}
+
+// What the training part's `rows` say about each column, and how its fields are arranged.
+void fit_columns(const RunConfig& config, std::span<const ModelColumn> columns, std::span<const Field> fields,
+                 std::span<const Binding> bound, std::span<const Field> arranged,
+                 std::span<const uint32_t> rows, LoadedData& loaded) {
+  loaded.fitted.file_columns = cut_columns(fields, bound);
+  for (size_t i = 0; i < columns.size(); ++i) {
+    Field cut;
+    const Field& whole = bound_field(fields, bound[i], cut);
+    const InputSpec& spec = input_spec(config, columns[i].name);
+    FittedInput input{columns[i].name, {whole.name},      bound[i].positions, {}, {}, {}, {},
+                      whole.shape,     arranged[i].scaled};
+    fit_field(arranged[i], rows, spec, input);
+    loaded.fitted.inputs.push_back(std::move(input));
+    if (std::string note = describe_arrangement(whole, arranged[i], columns[i], spec); !note.empty())
+      loaded.notes.push_back(std::move(note));
+  }
 }
 
 }  // namespace
@@ -209,18 +227,7 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
   if (!rows) return Failure{};
   const Result<std::vector<Field>> arranged = arrange(config, *train, *bound, columns, nullptr, diagnostics);
   if (!arranged) return Failure{};
-  loaded.fitted.file_columns = cut_columns(train->fields, *bound);
-  for (size_t i = 0; i < columns.size(); ++i) {
-    Field cut;
-    const Field &field = (*arranged)[i], &whole = bound_field(train->fields, (*bound)[i], cut);
-    const InputSpec& spec = input_spec(config, columns[i].name);
-    FittedInput input{columns[i].name, {field.name}, (*bound)[i].positions, {}, {}, {}, {},
-                      whole.shape,     field.scaled};
-    fit_field(field, rows->train, spec, input);
-    loaded.fitted.inputs.push_back(std::move(input));
-    if (std::string note = describe_arrangement(whole, field, columns[i], spec); !note.empty())
-      loaded.notes.push_back(std::move(note));
-  }
+  fit_columns(config, columns, train->fields, *bound, *arranged, rows->train, loaded);
   bool good = true;
   const auto fill = [&](std::span<const Field> fields, std::span<const uint32_t> which, Rows part,
                         Dataset& to) {

@@ -1,7 +1,6 @@
 // From a run file's [data] and [input] to arrays: reads the files, cuts off what is held back, fits on the
 // training part, binds. Reports everything that is wrong in one go.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -11,6 +10,7 @@
 #include "runtime/load_arrays.h"
 #include "runtime/other_table.h"
 #include "runtime/splitmix.h"
+#include "support/number_text.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -93,14 +93,12 @@ Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelCol
   return loaded;
 }
 
-// The columns of a table that --keep names, as they stand in the file.
+// The columns of a table that --keep names, with the text of the file.
 Status keep_columns(const Table& table, std::span<const std::string> keep, Dataset& to,
                     Diagnostics& diagnostics) {
   for (const std::string& name : keep) {
     int64_t position = find_field(table, {name});
-    int64_t number = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (position < 0 && error == std::errc() && end == name.data() + name.size())
+    if (const auto number = read_whole_number(name); number && position < 0)
       position = find_field(table, {"", number});
     if (position < 0) {
       Diagnostic& d = diagnostics.error_at(DiagnosticKind::data_columns, table.path,
@@ -193,14 +191,14 @@ Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColum
   if (columns.empty()) {
     if (config.data.present())
       diagnostics.warning_at(DiagnosticKind::data_columns, config.path,
-                             "the model has no data columns: [data] is not read");
+                             "the model has no data columns: [data] is ignored");
     if (!names_good) return Failure{};
     return LoadedData{};
   }
   if (!config.data.present()) {
     diagnostics
         .error_at(DiagnosticKind::missing_key, config.path,
-                  fmt::format("the model asks for data ({}: {}), but there is no [data]", columns[0].name,
+                  fmt::format("the model needs data ({}: {}), but there is no [data]", columns[0].name,
                               describe_column(columns[0])))
         .suggest("data = { train = \"train.csv\" }");
     return Failure{};

@@ -1,5 +1,5 @@
-// Mean and standard deviation of numbers of any size: neither their sum nor their squares overflow or vanish, and numbers
-// that are all equal have a deviation of nothing, whatever rounding makes of their mean.
+// Mean and standard deviation of numbers of any size: neither their sum nor their squares overflow or underflow, and numbers
+// that are all equal do not seem to vary because their mean is rounded.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ class Moments {
     squares_ += distance * distance;
   }
 
-  // 0 of none.
+  // Finite if the numbers are; 0 without any.
   double mean() const {
     if (count_ == 0 || lowest_ == highest_) return count_ == 0 ? 0 : lowest_;
     const auto count = static_cast<double>(count_);

@@ -160,7 +160,8 @@ Result<Header> read_header(const unsigned char* data, size_t size, size_t& start
     return fail("is not an NPY file: it does not start with \\x93NUMPY");
   const size_t prefix = size > 6 && data[6] == 1 ? 10 : 12;
   if (size < prefix) return fail("is cut short within its header");
-  if (data[6] < 1 || data[6] > 3) return fail(fmt::format("is NPY of version {}; 1 to 3 are read", data[6]));
+  if (data[6] < 1 || data[6] > 3)
+    return fail(fmt::format("is NPY of version {}; 1 to 3 are supported", data[6]));
   uint64_t length = data[8] | uint64_t{data[9]} << 8;
   if (prefix == 12) length |= uint64_t{data[10]} << 16 | uint64_t{data[11]} << 24;
   if (size - prefix < length) return fail("is cut short within its header");
@@ -191,19 +192,19 @@ Result<std::vector<int64_t>> shape_of(const Header& header, NumberType type, uin
                                       const Failing& fail) {
   if (header.shape.empty()) return fail("holds a single number: an array of rows is expected");
   if (header.shape.size() > 16)
-    return fail(fmt::format("has {} axes; at most 16 are read", header.shape.size()));
+    return fail(fmt::format("has {} axes; at most 16 are supported", header.shape.size()));
   uint64_t expected = number_size(type);
   std::vector<int64_t> shape;
   for (const uint64_t dim : header.shape) {
     shape.push_back(static_cast<int64_t>(dim));
     if (dim > (uint64_t{1} << 62) || __builtin_mul_overflow(expected, dim, &expected))
-      return fail("says it has more elements than can be counted");
+      return fail("claims to have more elements than can be addressed");
   }
   if (found != expected)
     return fail(fmt::format("{}: {} of '{}' need {} bytes after the header, it has {}",
                             found < expected ? "is cut short" : "is longer than its header says",
                             join_sizes(shape), header.type, expected, found));
-  if (expected == 0) return fail("has no rows, or rows of nothing", DiagnosticKind::data_empty);
+  if (expected == 0) return fail("has no rows, or empty rows", DiagnosticKind::data_empty);
   if (shape[0] > int64_t{0xFFFFFFFF}) return fail("has more than 4294967295 rows");
   return shape;
 }

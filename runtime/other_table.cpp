@@ -37,9 +37,7 @@ std::vector<std::string> fields_of(std::string_view line, char separator) {
   const Result<Table> table = parse_table("", std::string(line), spec, ignored);
   std::vector<std::string> fields;
   if (!table) return fields;
-  for (int64_t i = 0; i < table->columns; ++i) {
-    fields.emplace_back(trim(table->field(0, i)));
-  }
+  for (int64_t i = 0; i < table->columns; ++i) fields.emplace_back(trim(table->field(0, i)));
   return fields;
 }
 
@@ -69,7 +67,9 @@ class Beginning {
     if (std::none_of(names_.begin(), names_.end(), [](const std::string& name) { return is_text(name, {}); }))
       names_.clear();  // 0,1,2 may as well be a row
     for (const FittedInput& input : fitted.inputs)
-      if (input.categories.empty()) numbers_.insert(input.positions.begin(), input.positions.end());
+      for (size_t k = 0; k < input.positions.size(); ++k)
+        if (input.categories.empty() && (input.blocks.empty() || input.blocks[k].empty()))
+          numbers_.insert(input.positions[k]);
     for (const FittedInput& input : fitted.inputs)
       if (std::none_of(columns.begin(), columns.end(),
                        [&](const ModelColumn& column) { return column.name == input.name; }))
@@ -103,9 +103,8 @@ class Beginning {
   template <class Test>
   bool any_separator(Test test) const {
     if (data_.separator != 0) return test(data_.separator);
-    for (const char separator : {'\t', ';', ',', ' '})
-      if (test(separator)) return true;
-    return false;
+    const std::string_view separators = common_separators(data_);
+    return std::any_of(separators.begin(), separators.end(), test);
   }
 
   bool has_names(const std::vector<std::string>& fields) const {
@@ -119,7 +118,7 @@ class Beginning {
     return fields.size() == trained || fields.size() == trained - absent_.size();
   }
 
-  // As many fields as the training file has, or without those of inputs that are not asked for; and no text where the
+  // As many fields as the training file has, or without those of inputs that are not needed; and no text where the
   // model takes numbers.
   bool is_row(const std::vector<std::string>& fields) const {
     const size_t trained = fitted_.file_columns.size();
@@ -135,9 +134,9 @@ class Beginning {
 
   const DataSpec& data_;
   const Fitted& fitted_;
-  std::set<std::string> names_;  // of the fields that are needed; none if these could be a row's numbers
-  std::set<int64_t> numbers_;    // where those stand in the training file that are numbers
-  std::set<int64_t> absent_;     // where those stand that are not needed and may be missing
+  std::set<std::string> names_;  // of the fields that are needed; empty if they could be a row's numbers
+  std::set<int64_t> numbers_;    // positions in the training file of fields that are numbers
+  std::set<int64_t> absent_;     // positions of those that are not needed and may be missing
 };
 
 Result<std::vector<unsigned char>> read_standard_input(Diagnostics& diagnostics) {
@@ -178,7 +177,8 @@ Result<Table> read_other_table(const std::string& path, const RunConfig& config,
     if (spec.skip < config.data.skip)
       diagnostics.warning_at(
           DiagnosticKind::data_columns, fmt::format("{}:{}", shown, spec.skip + 1),
-          fmt::format("is of the table: data.skip = {} counts lines of the training file", config.data.skip));
+          fmt::format("is read as a row of the table: data.skip = {} applies to the training file",
+                      config.data.skip));
   }
   return parse_table(shown, *std::move(text), spec, diagnostics, true);
 }

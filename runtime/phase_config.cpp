@@ -117,7 +117,7 @@ class PhaseReader {
         if (schedule.every == 0 && options.member("every") == nullptr)
           diagnostics_
               .error(DiagnosticKind::missing_key, kind.span,
-                     fmt::format("a step schedule says after how many {} the rate is cut",
+                     fmt::format("a step schedule must say after how many {} the rate is cut",
                                  schedule.in_epochs ? "epochs" : "steps"))
               .suggest("schedule = { kind = \"step\", every = 10, factor = 0.1 }");
         read_factor(table, options);
@@ -125,7 +125,8 @@ class PhaseReader {
       case Schedule::Kind::cosine:
       case Schedule::Kind::linear:
         table.read("to", schedule.to, false);
-        if (schedule.to < 0) reader_.bad(*options.member("to"), "the rate a schedule goes to is not below 0");
+        if (schedule.to < 0)
+          reader_.bad(*options.member("to"), "the rate at the end of a schedule must be at least 0");
         break;
       case Schedule::Kind::plateau:
         read_plateau(table, options, kind.span);
@@ -137,7 +138,8 @@ class PhaseReader {
   void read_factor(TableReader& table, const Setting& options) {
     table.read("factor", phase_.schedule.factor, true);
     if (phase_.schedule.factor >= 1)
-      reader_.bad(*options.member("factor"), "a cut's factor is below 1: the rate is multiplied by it");
+      reader_.bad(*options.member("factor"),
+                  "the factor of a cut must be below 1: the rate is multiplied by it");
   }
 
   void read_plateau(TableReader& table, const Setting& options, Span kind_span) {
@@ -156,7 +158,7 @@ class PhaseReader {
     const Setting* s = reader_.find("warmup");
     if (s == nullptr) return;
     const double warmup = phase_.schedule.warmup;
-    if (warmup < 0) reader_.bad(*s, fmt::format("warmup is at least 0, not {}", s->text()));
+    if (warmup < 0) reader_.bad(*s, fmt::format("warmup must be at least 0, not {}", s->text()));
     if (warmup > length)
       reader_.bad(*s, fmt::format("a warm-up of {} {} does not fit into {}", s->text(),
                                   counts_steps ? "steps" : "epochs", length));
@@ -173,7 +175,7 @@ class PhaseReader {
     for (const Setting& entry : item.items) {
       if (entry.key == "match") {
         if (entry.kind != Kind::string || entry.string.empty())
-          reader_.bad(entry, "match is a name's pattern, as \"*.bias\"");
+          reader_.bad(entry, "match must be a pattern of names, such as \"*.bias\"");
         group.match = entry.string;
       } else if (entry.key == "rank") {
         if (entry.kind != Kind::integer || entry.integer < 0 || entry.integer > 8)
@@ -188,11 +190,13 @@ class PhaseReader {
       }
     }
     if (group.match.empty() && group.rank < 0)
-      diagnostics_.error(DiagnosticKind::missing_key, item.span, "a group says which parameters it means")
+      diagnostics_
+          .error(DiagnosticKind::missing_key, item.span, "a group must say which parameters it is for")
           .suggest("match = \"*.bias\", or rank = 1");
     if (group.arguments.empty())
       diagnostics_
-          .error(DiagnosticKind::missing_key, item.span, "a group says what is different for its parameters")
+          .error(DiagnosticKind::missing_key, item.span,
+                 "a group must say what is different for its parameters")
           .suggest("weight_decay = 0");
     phase_.groups.push_back(std::move(group));
   }

@@ -1,5 +1,5 @@
 // The keys of a run file that say how long a phase is, which optimizer it has, how its rate changes and which
-// parameters have settings of their own. They stand in [train], or in each [[phase]].
+// parameters have settings of their own. They are in [train], or in each [[phase]].
 #pragma once
 
 #include <span>

@@ -1,4 +1,4 @@
-// Where a run stands: together with the state buffer all that a resumed run needs to end in the same bits.
+// The position of a run: together with the state buffer all that a resumed run needs to end in the same bits.
 // Kept in each checkpoint's metadata; doubles in the shortest form that reads back equal.
 #pragma once
 

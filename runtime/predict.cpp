@@ -5,6 +5,7 @@
 
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
+#include "runtime/element.h"
 #include "runtime/trainer.h"
 
 namespace nnc::runtime {
@@ -41,24 +42,10 @@ class RowWriter {
     std::string text;
   };
   static Number number(const unsigned char* from, ElementType type) {
-    const auto as = [&](auto value) {
+    return with_element(type, [&](auto value) {
       std::memcpy(&value, from, sizeof value);
       return Number{static_cast<double>(value), fmt::format("{}", value)};
-    };
-    switch (type) {
-      case ElementType::f32:
-        return as(float{});
-      case ElementType::f64:
-        return as(double{});
-      case ElementType::i32:
-        return as(int32_t{});
-      case ElementType::i64:
-        return as(int64_t{});
-      case ElementType::boolean:
-      case ElementType::u8:
-        return as(static_cast<unsigned char>(0));
-    }
-    return {};
+    });
   }
 
   void put(std::string_view text) { text_.append(text); }

@@ -70,7 +70,7 @@ Result<Listed> list_pictures(const std::string& path, const PictureOptions& opti
     if (!listed.files.empty()) return listed;
   } else if (!is_folder(path)) {
     fail(DiagnosticKind::data_columns,
-         "is a file: pictures with classes are a folder with one folder per class");
+         "is a file; pictures with classes need a folder with one folder per class");
     return Failure{};
   }
   const std::vector<std::string> folders = picture_classes(path);

@@ -28,7 +28,7 @@ struct FailingStep {
   };
   std::vector<Input> inputs;         // the batch
   std::vector<int64_t> rows;         // of the training part, in the batch's order; empty without data
-  std::vector<std::string> places;   // where they stand in their file, as RowOrigin::place
+  std::vector<std::string> places;   // of each, as RowOrigin::place says it
   std::vector<unsigned char> state;  // the bundle's state before the step; the scalars are these:
   double lr = 0;
   int64_t t = 0, seed = 0;

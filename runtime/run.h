@@ -17,7 +17,7 @@ namespace nnc::runtime {
 struct Watch {
   std::string metric;    // "loss", "accuracy"; "train.loss" and "validation.loss" of a part; "": none
   bool higher = false;   // which way is better …
-  bool assumed = false;  // … for want of a name that tells it, and of a word in the run file
+  bool assumed = false;  // … because neither its name nor the run file says it
   Span span;             // of the name in the run file; may be invalid
 };
 
@@ -61,7 +61,7 @@ struct Phase {
 // A column of a table, or a field of arrays, as the run file refers to it. What it is called has no bearing on whether it
 // is meant by name: a column may be called "#", "3" or "-1".
 struct FieldRef {
-  std::string name;                    // may be a range of columns, "0..64", where none has this name
+  std::string name;                    // may be a range of columns, "0..64", unless a column has this name
   std::optional<int64_t> number = {};  // from 0, or from the end, -1; the name is empty then
 
   bool operator==(const FieldRef&) const = default;
@@ -76,15 +76,15 @@ struct InputSpec {
   bool standardize = false;  // fitted on the training part
   std::string missing;       // "", "mean", or a number: what an empty field becomes
   int64_t first = 0;         // label of the first class
-  std::string
-      unknown;  // "": a category that is not known is an error; "ignore": zeros; else the category it becomes
+  // "": a category that is not known is an error; "ignore": zeros; else the category it becomes.
+  std::string unknown;
   // Names in order; empty with `auto_categories`: found in the training part.
   std::vector<std::string> categories;
   bool auto_categories = false;
   // The same for single columns of several, by their names; an empty list is found in the training part.
   std::map<std::string, std::vector<std::string>> column_categories;
   std::vector<int64_t> resize;  // of pictures: height and width; empty: as they are
-  std::string channels;         // of pictures in arrays: "first" or "last"; empty: told by their sizes
+  std::string channels;         // of pictures in arrays: "first" or "last"; empty: by their sizes
   bool flip = false;            // augmentation, in training only: mirrored left to right, half of the time
   int64_t crop = 0;             // moved by up to this many pixels each way, the border black
   Span span;                    // of the table or its `from`; may be invalid
@@ -117,8 +117,8 @@ struct DataSpec {
   DataPlace place = DataPlace::automatic;
   Split split;
   std::vector<FieldRef> ignore;
-  std::vector<std::string> columns;  // names given by the user; empty: from the header, or none
-  char separator = 0;                // 0: guessed; ' ' stands for any run of spaces
+  std::vector<std::string> columns;  // names given by the user; empty: those of the header, if any
+  char separator = 0;                // 0: guessed; ' ' is any run of spaces
   std::optional<bool> header;        // absent: guessed
   int64_t skip = 0;                  // lines before the header
   std::string comment;               // lines that begin with it are left out; empty: none
@@ -138,6 +138,7 @@ struct RunConfig {
   std::string path;                              // of the file; its folder is where relative paths start
   std::string name;                              // file name without .toml
   std::string model;                             // path of the .nn, as opened
+  std::map<std::string, Span> argument_spans;    // of their values in the run file
   std::map<std::string, std::string> arguments;  // .nn syntax; "auto" stands for itself (config.h)
   std::map<std::string, InputSpec> inputs;
   DataSpec data;
@@ -155,7 +156,7 @@ struct RunConfig {
   // A safetensors file of weights that a new run begins with; empty: what the model's initializers draw.
   std::string init_from;
   Span init_span;              // of its path in the run file; may be invalid
-  Watch best;                  // what the best checkpoint is judged by; metric "" stands for the loss
+  Watch best;                  // what the best checkpoint is judged by; metric "" is the loss
   Watch stop;                  // early stopping, if its metric is not empty …
   int64_t patience = 0;        // … after so many epochs without a better value
   bool train_metrics = false;  // the metrics are measured on the training part too, after each epoch

@@ -80,7 +80,7 @@ Result<Checkpoint> newest_good(const std::string& folder, std::string_view mend,
       diagnostics.error_at(d.kind, d.location, d.message).suggest("nnc train RUN.toml --fresh starts over");
     else
       diagnostics.warning_at(d.kind, d.location, d.message)
-          .note("the checkpoint before it is used: " + newest.path)
+          .note("the one before it is used: " + newest.path)
           .suggest(std::string(mend));
   }
   if (newest.path.empty() && !problems.empty()) return Failure{};

@@ -177,9 +177,9 @@ Look look_at(const std::string& path, const RunConfig& config, const Keys& keys)
   }
   const std::string foreign = foreign_file(path), valuable = something_of_value(path);
   if (!foreign.empty())
-    look.what = fmt::format("is no run folder: it holds {}, which no run makes", foreign);
+    look.what = fmt::format("is not a run folder: it contains {}, which no run writes", foreign);
   else if (!valuable.empty())
-    look.what = fmt::format("holds {}, and {}: nothing tells which run it is of", valuable,
+    look.what = fmt::format("contains {} and {}: the run it belongs to is not known", valuable,
                             file_exists(path + "/run.json") ? "a damaged run.json" : "no run.json");
   look.kind = look.what.empty() ? Look::Kind::free : Look::Kind::unknown;
   return look;
@@ -268,7 +268,7 @@ Result<FolderLock> enter_folder(const Look& look, bool fresh, Diagnostics& diagn
   if (!lock) return Failure{};
   if (!fresh && read_identity(look.path) != look.was) {
     diagnostics.error_at(DiagnosticKind::run_folder_busy, look.path, "another process has just trained here")
-        .suggest("give the command again");
+        .suggest("run the command again");
     return Failure{};
   }
   remove_unfinished(look.path);
@@ -324,13 +324,14 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
   folder.lock = *std::move(lock);
   folder.model_hash = hash_text(identity.model_text);
 
-  const Result<Checkpoint> newest = newest_good(folder.path, "what it had is computed again", diagnostics);
+  const Result<Checkpoint> newest =
+      newest_good(folder.path, "the steps after it are computed again", diagnostics);
   if (!newest) return Failure{};
   folder.resume_from = newest->path;
   if (const std::string left = left_without_checkpoints(folder.path); !left.empty()) {
     diagnostics
         .error_at(DiagnosticKind::checkpoint_unreadable, folder.path + "/ckpt",
-                  fmt::format("the checkpoints of this run are gone; there is {}", left))
+                  fmt::format("the checkpoints of this run are gone; what is left: {}", left))
         .suggest("put them back; --fresh starts over, another train.out keeps what is there");
     return Failure{};
   }

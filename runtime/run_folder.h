@@ -39,10 +39,10 @@ class FolderLock {
 struct RunFolder {
   std::string path;
   FolderLock lock;
-  bool finished = false;           // nothing to do: already complete, or longer than what is asked for
+  bool finished = false;           // nothing to do: already complete, or longer than requested
   std::string resume_from;         // path of the newest good checkpoint; empty: from the start
   std::vector<std::string> notes;  // to be shown: "resumes runs/digits at step 120"
-  // Epochs or steps that the last phase was to have, if this run goes on past them; and its steps so far, 0 if it has not
+  // Epochs or steps that the last phase was to have, if this run extends them; and its steps so far, 0 if it has not
   // begun.
   int64_t extended_from = 0, steps_of_phase = 0;
   std::string model_hash;

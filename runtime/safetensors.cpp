@@ -62,7 +62,7 @@ struct KeyWatch {
 
 // One entry of the header. Returns what is wrong with it, or an empty text.
 std::string read_entry(const json& entry, StoredTensor& tensor) {
-  if (!entry.is_object()) return "is no object";
+  if (!entry.is_object()) return "is not an object";
   for (const auto& [key, value] : entry.items())
     if (key != "dtype" && key != "shape" && key != "data_offsets")
       return fmt::format("has an unknown field {}", key);
@@ -77,13 +77,13 @@ std::string read_entry(const json& entry, StoredTensor& tensor) {
   if (shape->size() > 32) return fmt::format("has {} dimensions", shape->size());
   for (const json& dim : *shape) {
     if (!dim.is_number_unsigned() || dim.get<uint64_t>() > INT64_MAX)
-      return "has a size that is no whole number from 0";
+      return "has a size that is not a whole number from 0";
     tensor.shape.push_back(dim.get<int64_t>());
     if (__builtin_mul_overflow(size, dim.get<uint64_t>(), &size))
-      return "has more elements than can be counted";
+      return "has more elements than can be addressed";
   }
   for (const json& offset : *offsets)
-    if (!offset.is_number_unsigned()) return "has a data offset that is no whole number from 0";
+    if (!offset.is_number_unsigned()) return "has a data offset that is not a whole number from 0";
   tensor.begin = (*offsets)[0].get<uint64_t>();
   tensor.end = (*offsets)[1].get<uint64_t>();
   if (tensor.end < tensor.begin) return "ends before it begins";
@@ -105,9 +105,9 @@ std::string read_header(std::string_view header, Checkpoint& checkpoint) {
   if (root.size() > kTensorLimit) return fmt::format("lists {} tensors", root.size());
   for (const auto& [name, entry] : root.items()) {
     if (name == "__metadata__") {
-      if (!entry.is_object()) return "has metadata that is no object";
+      if (!entry.is_object()) return "has metadata that is not an object";
       for (const auto& [key, value] : entry.items()) {
-        if (!value.is_string()) return fmt::format("has metadata {} that is no string", key);
+        if (!value.is_string()) return fmt::format("has metadata {} that is not a string", key);
         checkpoint.metadata[key] = value.get<std::string>();
       }
       continue;

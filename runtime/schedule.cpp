@@ -2,11 +2,13 @@
 #include "runtime/schedule.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <iterator>
 #include <numbers>
 
 #include "fmt/format.h"
+#include "runtime/splitmix.h"
 
 namespace nnc::runtime {
 namespace {
@@ -41,6 +43,19 @@ std::string count(double number, bool epochs) {
 }
 
 }  // namespace
+
+bool keeps_optimizer(const Phase& before, const Phase& phase) {
+  const auto name = [](const Phase& p) {
+    std::string text = p.optimizer.substr(0, p.optimizer.find('('));
+    std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
+    return text;
+  };
+  return name(before) == name(phase);
+}
+
+uint64_t draw_seed(uint64_t seed, int64_t steps_before) {
+  return steps_before == 0 ? seed : splitmix_word(seed, static_cast<uint64_t>(steps_before));
+}
 
 PhaseLength phase_length(const Phase& phase, int64_t batches) {
   if (batches > 0) return {phase.steps > 0 ? phase.steps : phase.epochs * batches, batches};

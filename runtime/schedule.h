@@ -1,5 +1,5 @@
-// The rate of every step of a phase, and how long a phase is. Pure functions of the phase and of where it stands, so
-// that a resumed run goes on with the rates it would have had.
+// The rate of every step of a phase, how long a phase is, and what it takes over from the phase before. Pure functions of
+// the phase and of the position in it, so that a resumed run continues with the rates it would have had.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,13 @@ struct PhaseLength {
 // `batches` are those of one epoch; 0 without data.
 PhaseLength phase_length(const Phase& phase, int64_t batches);
 
+// Whether a phase takes over the optimizer's state of the phase before it: the same optimizer, whatever its arguments.
+bool keeps_optimizer(const Phase& before, const Phase& phase);
+
+// What the random draws of an optimizer's steps are keyed by, besides its own count of steps, which starts after
+// `steps_before` steps of the run: the run's seed, or else a number made of both, so that no draw occurs twice.
+uint64_t draw_seed(uint64_t seed, int64_t steps_before);
+
 // Whether an epoch's value is better than the best so far. A value that is not a number is worse than any, so that the
 // first number after such ones is better.
 bool is_better(const Watch& watch, double value, double best);
@@ -28,7 +35,7 @@ struct Plateau {
   int64_t bad = 0;   // epochs since the best one or the last cut
   int64_t cuts = 0;
 };
-// Takes in an epoch's value: after `patience` epochs none of which was better, one cut more.
+// Takes an epoch's value: after `patience` epochs without a better one, the rate is cut once more.
 void see(const Schedule& schedule, double value, Plateau& plateau);
 
 // The rate of step `step` of the phase, from 0. With W steps of warm-up and N in all:

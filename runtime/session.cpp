@@ -7,6 +7,7 @@
 
 #include "fmt/format.h"
 #include "runtime/batches.h"
+#include "runtime/element.h"
 #include "runtime/memory.h"
 #include "runtime/trainer.h"
 
@@ -30,28 +31,6 @@ void clear(unsigned char* memory, uint64_t bytes, ThreadPool& pool) {
         std::memset(w.memory + at(thread), 0, end - at(thread));
       },
       &work);
-}
-
-double read_element(const TensorInfo& tensor, const unsigned char* state) {
-  const unsigned char* from = state + tensor.offset;
-  const auto load = [&](auto value) {
-    std::memcpy(&value, from, sizeof value);
-    return static_cast<double>(value);
-  };
-  switch (tensor.dtype) {
-    case ElementType::f32:
-      return load(float{});
-    case ElementType::f64:
-      return load(double{});
-    case ElementType::i32:
-      return load(int32_t{});
-    case ElementType::i64:
-      return load(int64_t{});
-    case ElementType::boolean:
-    case ElementType::u8:
-      return load(static_cast<unsigned char>(0));
-  }
-  return 0;
 }
 
 }  // namespace
@@ -133,7 +112,8 @@ void Session::set_scalar(const std::string& name, int64_t value) {
 
 double Session::read_scalar(const std::string& name) const {
   const TensorInfo* tensor = bundle_.find_tensor(name);
-  return tensor == nullptr ? std::numeric_limits<double>::quiet_NaN() : read_element(*tensor, state_);
+  if (tensor == nullptr) return std::numeric_limits<double>::quiet_NaN();
+  return read_element(tensor->dtype, state_ + tensor->offset);
 }
 
 void initialize(Session& session, uint64_t seed) {
@@ -162,7 +142,7 @@ Result<std::vector<NamedValue>> evaluate(Session& session, const Dataset& data, 
   std::vector<NamedValue> values;
   for (const TensorInfo& t : bundle.tensors)
     if (t.role == TensorRole::output && t.shape.empty())
-      values.push_back({t.name, read_element(t, session.state())});
+      values.push_back({t.name, read_element(t.dtype, session.state() + t.offset)});
   return values;
 }
 

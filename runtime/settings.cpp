@@ -187,7 +187,7 @@ Result<Setting> parse_toml(const std::string& text, const std::string& origin, c
   if (span.valid() && scan_brackets(text, span.begin).within_broken_braces)
     d.suggest("TOML allows no line break inside { }: write it on one line, or as a [table]");
   else if (d.message.find("bare key") != std::string::npos)
-    d.suggest("TOML wants quotes around a key that is not plain ASCII");
+    d.suggest("TOML requires quotes around a key that is not plain ASCII");
   return Failure{};
 }
 
@@ -374,10 +374,10 @@ Status apply_override(Setting& root, const std::string& assignment, Sources& sou
     Setting* next = item_of(*at, part, key_span);
     if (next == nullptr && at->kind == Setting::Kind::list)
       return fail(
-          fmt::format("'{}' is no position in a list of {} (they count from 0)", part, at->items.size()));
+          fmt::format("'{}' is not an index of a list of {} (indices start at 0)", part, at->items.size()));
     if (next == nullptr)
       return fail(
-          fmt::format("'{}' is no table, so it has no '{}'", key.substr(0, end - part.size() - 1), part));
+          fmt::format("'{}' is not a table, so it has no '{}'", key.substr(0, end - part.size() - 1), part));
     at = next;
   }
   setting.key = at->key;

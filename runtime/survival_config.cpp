@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "support/suggest.h"
@@ -14,27 +14,23 @@ namespace {
 
 using Kind = Setting::Kind;
 
-// "30 s", "10 min", "2 h" as seconds; 0 if it is none of these.
-double parse_duration(std::string_view text) {
+// "10 min" as 10 and "min"; 0 if it does not start with a number above 0.
+std::pair<double, std::string_view> parse_quantity(std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || !(number > 0) || number > 1e9) return 0;
+  if (error != std::errc() || !(number > 0) || number > 1e9) return {0, text};
   text.remove_prefix(static_cast<size_t>(end - text.data()));
   while (text.starts_with(' ')) text.remove_prefix(1);
-  if (text == "s") return number;
-  if (text == "min") return number * 60;
-  if (text == "h") return number * 3600;
-  return 0;
+  return {number, text};
 }
 
-// "5 epochs" as a number; 0 if it is none.
-int64_t parse_epochs(std::string_view text) {
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number < 1 || number > kMost) return 0;
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  return text == "epoch" || text == "epochs" ? number : 0;
+// "30 s", "10 min", "2 h", "5 epochs" or "1 epoch". False if it is something else.
+bool parse_interval(std::string_view text, RunConfig& config) {
+  const auto [number, unit] = parse_quantity(text);
+  const bool epochs = (unit == "epoch" || unit == "epochs") && number == std::floor(number);
+  config.checkpoint_epochs = epochs ? static_cast<int64_t>(number) : 0;
+  config.checkpoint_seconds = number * (unit == "s" ? 1 : unit == "min" ? 60 : unit == "h" ? 3600 : 0);
+  return config.checkpoint_epochs > 0 || config.checkpoint_seconds > 0;
 }
 
 void read_checkpoint_every(TableReader& train, RunConfig& config) {
@@ -48,9 +44,7 @@ void read_checkpoint_every(TableReader& train, RunConfig& config) {
     config.checkpoint_seconds = 0;
     shown = s->text();
   } else if (s != nullptr) {
-    config.checkpoint_epochs = parse_epochs(s->string);
-    config.checkpoint_seconds = parse_duration(s->string);
-    if (config.checkpoint_epochs == 0 && config.checkpoint_seconds == 0)
+    if (!parse_interval(s->string, config))
       train
           .bad(*s, fmt::format("train.checkpoint_every is a number of steps or epochs, or a time, not {}",
                                s->text()))
@@ -63,65 +57,16 @@ void read_checkpoint_every(TableReader& train, RunConfig& config) {
   train.record("checkpoint_every", shown, false);
 }
 
-constexpr const char* kLower[] = {"mse",
-                                  "msle",
-                                  "rmse",
-                                  "rmsle",
-                                  "mae",
-                                  "mape",
-                                  "smape",
-                                  "wape",
-                                  "mase",
-                                  "nll",
-                                  "xent",
-                                  "bce",
-                                  "brier",
-                                  "crps",
-                                  "ece",
-                                  "mce",
-                                  "fid",
-                                  "kid",
-                                  "lpips",
-                                  "wer",
-                                  "cer",
-                                  "ter",
-                                  "eer",
-                                  "fpr",
-                                  "fnr",
-                                  "ppl",
-                                  "bpc",
-                                  "bpd",
-                                  "kl",
-                                  "kld",
-                                  "jsd",
-                                  "emd",
-                                  "chamfer",
-                                  "cost",
-                                  "risk",
-                                  "regret",
-                                  "bias",
-                                  "hinge",
-                                  "l1",
-                                  "l2",
-                                  "penalty",
-                                  "residual",
-                                  "hamming",
-                                  "wasserstein",
-                                  "neg",
-                                  "negative",
-                                  "misclassification",
-                                  "aic",
-                                  "bic",
-                                  "miss"};
-constexpr const char* kHigher[] = {
-    "accuracy",    "acc",         "auc",        "auroc",   "auprc",  "aucpr",       "roc",
-    "ap",          "map",         "f1",         "f2",      "fbeta",  "precision",   "recall",
-    "sensitivity", "specificity", "tpr",        "tnr",     "ppv",    "npv",         "r2",
-    "rsquared",    "iou",         "miou",       "jaccard", "dice",   "kappa",       "mcc",
-    "ndcg",        "mrr",         "hit",        "hits",    "bleu",   "rouge",       "meteor",
-    "psnr",        "ssim",        "likelihood", "elbo",    "reward", "correlation", "pearson",
-    "spearman",    "kendall",     "gini",       "lift",    "top1",   "top3",        "top5",
-    "top10",       "correct",     "similarity", "purity",  "nmi",    "ari",         "silhouette"};
+// Words in the names of metrics, each with a space before and after it.
+constexpr std::string_view kLower =
+    " mse msle rmse rmsle mae mape smape wape mase nll xent bce brier crps ece mce fid kid lpips wer cer "
+    "ter eer fpr fnr ppl bpc bpd kl kld jsd emd chamfer cost risk regret bias hinge l1 l2 penalty "
+    "residual hamming wasserstein neg negative misclassification aic bic miss ";
+constexpr std::string_view kHigher =
+    " accuracy acc auc auroc auprc aucpr roc ap map f1 f2 fbeta precision recall sensitivity specificity "
+    "tpr tnr ppv npv r2 rsquared iou miou jaccard dice kappa mcc ndcg mrr hit hits bleu rouge meteor psnr "
+    "ssim likelihood elbo reward correlation pearson spearman kendall gini lift top1 top3 top5 top10 "
+    "correct similarity purity nmi ari silhouette ";
 
 void guess_direction(Watch& watch) {
   const std::optional<bool> known = higher_is_better(watch.metric);
@@ -138,17 +83,23 @@ std::optional<bool> higher_is_better(const std::string& metric) {
   for (const char* part : {"loss", "error", "perplexity", "entropy", "divergence", "distance", "deviance"})
     if (name.find(part) != std::string::npos) return false;
   // "mean_error@5" in words: mean, error, 5.
-  std::set<std::string> words = {""};
+  std::vector<std::string> words;
   std::string word;
   for (const char c : name + "_") {
     const bool ends = std::isalnum(static_cast<unsigned char>(c)) == 0;
-    if (ends) words.insert(std::exchange(word, ""));
-    if (!ends) word += c;
+    if (!ends)
+      word += c;
+    else if (!word.empty())
+      words.push_back(std::exchange(word, ""));
   }
-  const auto has = [&](const char* known) { return words.contains(known); };
+  const auto has_one_of = [&](std::string_view known) {
+    return std::any_of(words.begin(), words.end(), [&](const std::string& w) {
+      return known.find(" " + w + " ") != std::string_view::npos;
+    });
+  };
   // A name that has both is lower: brier_score, negative_log_likelihood.
-  if (std::any_of(std::begin(kLower), std::end(kLower), has)) return false;
-  if (std::any_of(std::begin(kHigher), std::end(kHigher), has)) return true;
+  if (has_one_of(kLower)) return false;
+  if (has_one_of(kHigher)) return true;
   return std::nullopt;
 }
 
@@ -161,7 +112,8 @@ void read_watch(TableReader& table, const Setting& owner, Watch& watch) {
     watch.higher = s->string == "higher";
     watch.assumed = false;
     if (!watch.higher && s->string != "lower")
-      table.bad(*s, fmt::format("{} is \"higher\" or \"lower\", not {}", table.name("better"), s->text()));
+      table.bad(*s,
+                fmt::format("{} must be \"higher\" or \"lower\", not {}", table.name("better"), s->text()));
     table.record("better", s->text(), false);
   }
 }
@@ -251,10 +203,10 @@ Status check_watches(const RunConfig& config, const Measured& measured, Diagnost
     if (const auto near = suggest(watch->metric, known))
       d.suggest(fmt::format("did you mean {}?", quote(*near)));
     else
-      d.note(fmt::format("there are {}", fmt::join(known, ", ")));
+      d.note(fmt::format("this run measures {}", fmt::join(known, ", ")));
     if (measured.part == "validation" && watch->metric.starts_with("test."))
-      d.note("there is a validation part to choose by; the test part is evaluated once, at the end");
-    if (measured.part.empty()) d.note("there is no validation part, so only the training part is measured");
+      d.note("the run chooses by its validation part; the test part is evaluated once, at the end");
+    if (measured.part.empty()) d.note("there is no validation part, so only the training part is evaluated");
   }
   if (!good) return Failure{};
   return Done{};

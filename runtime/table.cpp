@@ -191,8 +191,8 @@ Result<int64_t> common_width(const std::string& path, const RawRows& rows, const
       d.suggest(later ? "leave out lines that begin with #"
                       : "data.comment = \"#\" leaves out lines that begin with it");
     else if (row == 0)
-      d.suggest(later ? "leave out what stands before the table"
-                      : fmt::format("data.skip = {} leaves out what stands before the table", rows.lines[0]));
+      d.suggest(later ? "leave out the lines before the table"
+                      : fmt::format("data.skip = {} leaves out the lines before the table", rows.lines[0]));
     if (shown == kShownErrors && odd > shown)
       d.note(fmt::format("and {}", plural(static_cast<int64_t>(odd - shown), "more such line")));
   }

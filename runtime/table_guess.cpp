@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <string>
-#include <vector>
 
 namespace nnc::runtime {
 namespace {
@@ -26,7 +24,7 @@ size_t count_separators(std::string_view line, char separator) {
   return count;
 }
 
-// Whether what stands before the line's first tab is a list of numbers with spaces between.
+// Whether the text before the line's first tab is a list of numbers with spaces between.
 bool begins_with_list(std::string_view line) {
   line = trim(line.substr(0, line.find('\t')));
   size_t numbers = 0;
@@ -43,7 +41,7 @@ bool begins_with_list(std::string_view line) {
 // number the rows.
 bool counts_columns(const Table& table) {
   const int64_t first = trim(table.field(0, 0)).empty() ? 1 : 0;
-  if (table.columns - first < 3 - first || table.rows < 2) return false;
+  if (table.columns < 3 || table.rows < 2) return false;
   for (int64_t c = first; c < table.columns; ++c)
     if (trim(table.field(0, c)) != std::to_string(c - first)) return false;
   return true;
@@ -75,6 +73,15 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
+const std::vector<std::string>& common_units() {
+  static const std::vector<std::string> kUnits = {"$", "€", "£", "¥", "₩", "₹", "%"};
+  return kUnits;
+}
+
+std::string_view common_separators(const DataSpec& spec) {
+  return spec.numbers.decimal == ',' ? "\t;| ," : "\t;|, ";
+}
+
 char guess_separator(std::string_view text, const DataSpec& spec) {
   std::vector<std::string_view> lines;
   while (!text.empty() && lines.size() < kSampleLines) {
@@ -86,9 +93,7 @@ char guess_separator(std::string_view text, const DataSpec& spec) {
   }
   char best = ',';
   size_t best_agreement = 0;
-  std::string separators = "\t;|, ";
-  if (spec.numbers.decimal == ',') separators = "\t;| ,";
-  for (const char separator : separators) {
+  for (const char separator : common_separators(spec)) {
     std::map<size_t, size_t> counts;
     for (const std::string_view line : lines) ++counts[count_separators(line, separator)];
     size_t agreement = 0;

@@ -1,7 +1,9 @@
-// What is guessed of a table where the run file does not say it. Used by table.cpp only.
+// What is guessed of a table where the run file does not say it.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/table.h"
 
@@ -11,8 +13,14 @@ namespace nnc::runtime {
 bool is_space(char c);
 std::string_view trim(std::string_view text);
 
-// The separator that cuts the first lines into equally many fields (more than one): tab, semicolon, bar, comma or
-// space, in this order where several do. Who has semicolons may have decimal commas, not the other way round.
+// Units that are common beside the numbers of a table: currency signs, "%".
+const std::vector<std::string>& common_units();
+
+// The separators that are guessed, the likeliest first: a table with semicolons may have decimal commas, not the other way
+// around.
+std::string_view common_separators(const DataSpec& spec);
+
+// The separator that cuts the first lines into equally many fields (more than one); of several, the likeliest.
 char guess_separator(std::string_view text, const DataSpec& spec);
 
 // Whether the line is left out as data.comment says.

@@ -75,8 +75,8 @@ class TableReader {
         if (item.kind == Kind::string)
           to.push_back(item.string);
         else
-          bad(item,
-              fmt::format("{} takes a list of strings, this is {}", name(key), describe_kind(item.kind)));
+          bad(item, fmt::format("{} must be a list of strings, but contains {}", name(key),
+                                describe_kind(item.kind)));
       }
     }
     record_list(key, to);
@@ -91,8 +91,8 @@ class TableReader {
         else if (item.kind == Kind::integer)
           to.push_back({"", item.integer});
         else
-          bad(item, fmt::format("{} takes names or numbers of columns, this is {}", name(key),
-                                item.kind == Kind::string ? "empty" : describe_kind(item.kind)));
+          bad(item, fmt::format("{} must hold names or numbers of columns, not {}", name(key),
+                                item.kind == Kind::string ? "an empty string" : describe_kind(item.kind)));
       };
       if (s->kind == Kind::list)
         for (const Setting& item : s->items) one(item);

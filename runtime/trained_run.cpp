@@ -9,7 +9,7 @@
 namespace nnc::runtime {
 namespace {
 
-constexpr const char* kMend = "the nnc train command of this run makes it again";
+constexpr const char* kMend = "the nnc train command of this run writes it again";
 
 Result<Fitted> read_fitted(const std::string& folder, Diagnostics& diagnostics) {
   const std::string path = folder + "/fitted.json";
@@ -85,10 +85,10 @@ Result<std::vector<std::string>> folders_of(const RunConfig& config, Diagnostics
   const Candidate& first = candidates.front();
   Diagnostic& d = diagnostics.error_at(
       DiagnosticKind::run_folder_differs, first.path,
-      fmt::format("holds another run than {} asks for: {}", config.path, join(first.changed)));
+      fmt::format("holds another run than the one {} describes: {}", config.path, join(first.changed)));
   for (size_t i = 1; i < candidates.size(); ++i)
     d.note(fmt::format("{}: {}", candidates[i].path, join(candidates[i].changed)));
-  d.suggest(fmt::format("nnc train trains the run that is requested; to use this one, give its folder: {}",
+  d.suggest(fmt::format("nnc train trains the run of {}; to use this one, give its folder: {}", config.path,
                         first.path));
   return Failure{};
 }
@@ -116,7 +116,7 @@ Result<TrainedRun> open_trained_run(const std::string& folder, Sources& sources,
   } else {
     diagnostics.warning_at(
         DiagnosticKind::checkpoint_damaged, folder + "/run.json",
-        "is damaged or gone, so nothing tells whether the model is still the one that was trained");
+        "is damaged or missing, so it is not known whether the model is still the one that was trained");
   }
   Result<Fitted> fitted = read_fitted(folder, diagnostics);
   if (!fitted) return Failure{};
@@ -136,7 +136,7 @@ Result<Checkpoint> newest_checkpoint(const TrainedRun& run, Diagnostics& diagnos
     else
       diagnostics
           .error_at(DiagnosticKind::checkpoint_unreadable, run.path + "/ckpt",
-                    fmt::format("the checkpoints of this run are gone; there is {}", left))
+                    fmt::format("the checkpoints of this run are gone; what is left: {}", left))
           .suggest(run.best.empty() ? "nnc train RUN.toml --fresh trains again"
                                     : "--checkpoint best uses that one");
     return Failure{};
@@ -147,7 +147,7 @@ Result<Checkpoint> newest_checkpoint(const TrainedRun& run, Diagnostics& diagnos
     diagnostics
         .warning_at(DiagnosticKind::checkpoint_unreadable, run.path,
                     fmt::format("the last checkpoint of this run, of step {}, is gone", mark->steps))
-        .note("the newest that there is is used: " + newest->path)
+        .note("the newest one left is used: " + newest->path)
         .suggest(kMend);
   return newest;
 }

@@ -2,7 +2,6 @@
 #include "runtime/trainer.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -10,22 +9,9 @@
 #include "fmt/format.h"
 #include "runtime/file.h"
 #include "runtime/norms.h"
-#include "runtime/splitmix.h"
 #include "runtime/training_loop.h"
 
 namespace nnc::runtime {
-namespace {
-
-// "sgd" of "sgd(lr = 0.01)": phases with the same optimizer hand its state over.
-std::string optimizer_name(const std::string& text) {
-  const size_t end = text.find('(');
-  std::string name = text.substr(0, end);
-  std::erase_if(name, [](unsigned char c) { return std::isspace(c) != 0; });
-  return name;
-}
-
-}  // namespace
-
 Trainer::Trainer(const RunConfig& config, std::span<const PhaseProgram> programs, const LoadedData& data,
                  RunFolder& folder, ThreadPool& pool, const TrainOptions& options, Diagnostics& diagnostics)
     : config_(config),
@@ -119,8 +105,7 @@ bool Trainer::enter_phase() {
   auto session = std::make_unique<Session>(bundle(), pool_);
   if (!session->check_memory(diagnostics_)) return false;
   if (session_ != nullptr) {
-    const std::string before = config_.phases[static_cast<size_t>(at_.phase - 1)].optimizer;
-    const bool same = optimizer_name(before) == optimizer_name(phase().optimizer);
+    const bool same = keeps_optimizer(config_.phases[static_cast<size_t>(at_.phase - 1)], phase());
     initialize(*session, config_.seed);
     move_state(session_->bundle(), session_->state(), bundle(), session->state(), same);
     if (!same) at_.t = 0;
@@ -144,12 +129,6 @@ bool Trainer::enter_phase() {
   if (!batches_.bind(bundle(), "train", data_.train, diagnostics_)) return false;
   length_ = phase_length(phase(), data_.train.columns.empty() ? 0 : batches_.batches());
   return true;
-}
-
-int64_t Trainer::draw_seed() const {
-  const int64_t restart = at_.step - at_.t;
-  return static_cast<int64_t>(restart == 0 ? config_.seed
-                                           : splitmix_word(config_.seed, static_cast<uint64_t>(restart)));
 }
 
 bool Trainer::phase_done() const {

@@ -37,12 +37,13 @@ class Trainer {
 
   // ---- start ----
   bool prepare();
-  // The state at the beginning, or as the checkpoint to go on from has it. Writes nothing.
+  // The initial state, or that of the checkpoint to continue from. Writes nothing.
   bool begin();
   bool resume();
-  // What a step's random draws are keyed by, besides t: the run's seed, or where a new optimizer has let t start anew, a
-  // number made of the seed and the steps before that, so that no draw comes a second time.
-  int64_t draw_seed() const;
+  // Of the optimizer's steps from here on (schedule.h).
+  int64_t draw_seed() const {
+    return static_cast<int64_t>(runtime::draw_seed(config_.seed, at_.step - at_.t));
+  }
   // Makes the session of at_.phase; from an earlier phase it takes over what both know.
   bool enter_phase();
 

@@ -174,9 +174,11 @@ document.addEventListener("keydown", e => {
   if (to !== undefined) { stop(); show(to); e.preventDefault(); }
   else if (e.key === " " && e.target.tagName !== "BUTTON" && e.target.tagName !== "SUMMARY") { toggle(); e.preventDefault(); }
 });
+const kMostRows = 12;
 if (data.minima.length)
   document.getElementById("minima").append(make("h3", {}, "Minima in the picture"),
-    table(["minimum", "where", "loss"], data.minima.map(m =>
-      [`${m.global ? "★" : "✕"} ${kind_of(m)}`, place(m.at), number(m.loss)]), [2]));
+    table(["minimum", "where", "loss"], data.minima.slice(0, kMostRows).map(m =>
+      [`${m.global ? "★" : "✕"} ${kind_of(m)}`, place(m.at), number(m.loss)]), [2]),
+    ...data.minima.length > kMostRows ? [make("p", { class: "small faint" }, `and ${data.minima.length - kMostRows} more`)] : []);
 show(data.steps);
 mark_scrollers();

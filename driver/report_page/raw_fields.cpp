@@ -1,9 +1,8 @@
 #include "driver/report_page/raw_fields.h"
 
-#include <cstring>
-
 #include "nlohmann/json.hpp"
 #include "runtime/bind.h"
+#include "runtime/element.h"
 #include "runtime/other_table.h"
 
 namespace nnc::driver {
@@ -14,17 +13,10 @@ std::vector<float> numbers_of(const runtime::ColumnData& column, int64_t row) {
   std::vector<unsigned char> bytes(static_cast<size_t>(column.row_bytes()));
   runtime::copy_rows(column, row, 1, bytes.data());
   std::vector<float> values(static_cast<size_t>(column.row_elements));
-  for (size_t i = 0; i < values.size(); ++i) {
-    int32_t whole = 0;
-    if (column.column.dtype == ElementType::i32) {
-      std::memcpy(&whole, bytes.data() + 4 * i, 4);
-      values[i] = static_cast<float>(whole);
-    } else if (column.column.dtype == ElementType::f32) {
-      std::memcpy(&values[i], bytes.data() + 4 * i, 4);
-    } else {
-      values[i] = bytes[i];
-    }
-  }
+  const ElementType type = column.column.dtype;
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] =
+        static_cast<float>(runtime::read_element(type, bytes.data() + i * runtime::element_size(type)));
   return values;
 }
 
@@ -67,9 +59,9 @@ Json RawFields::row(int64_t row, size_t most, size_t& left) const {
       for (const int64_t position : shown.bound.positions)
         put([&] { return table_->column_name(position); },
             [&]() -> Json {
-              const std::string_view text = table_->field(data_->origin.row(row), position);
-              if (runtime::read_field(text).kind == runtime::FieldKind::missing) return nullptr;
-              return std::string(text);
+              const int64_t at = data_->origin.row(row);
+              if (table_->value(at, position).kind == runtime::FieldKind::missing) return nullptr;
+              return std::string(table_->field(at, position));
             });
       continue;
     }

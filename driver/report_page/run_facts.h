@@ -15,7 +15,7 @@ namespace nnc::driver {
 // is left out.
 nlohmann::ordered_json curves_of(const std::string& folder);
 
-// What a run with a validation part came to on the test part at its end, as {"test.accuracy": …}; else an empty object.
+// The final results on the test part of a run with a validation part, as {"test.accuracy": …}; else an empty object.
 nlohmann::ordered_json final_test_of(const std::string& folder);
 
 // environment.json; an empty object where there is none.

@@ -51,7 +51,8 @@ class Mutator {
     std::vector<ast::Comment> comments;
     const FileId file = sources.add("m", text);
     if (!check_text(sources, file, silent)) return;
-    const std::vector<Token> tokens = scan_tokens(sources, file, comments, silent);
+    const std::vector<Token> tokens =
+        scan_tokens(sources, {file, 0, static_cast<uint32_t>(sources[file].text().size())}, comments, silent);
     if (tokens.size() < 2) return;
     const Token& one = tokens[below(tokens.size())];
     const Token& two = tokens[below(tokens.size())];

@@ -143,7 +143,8 @@ TEST_CASE("one expression alone") {
   const auto one = [](const std::string& text) {
     Sources sources;
     Diagnostics diagnostics;
-    return parse_expression(sources, sources.add("-e", text), diagnostics).ok();
+    const Span whole{sources.add("-e", text), 0, static_cast<uint32_t>(text.size())};
+    return parse_expression(sources, whole, diagnostics).ok();
   };
   CHECK(one("adam(lr = 0.01)"));
   CHECK(one("\n softmax([3.2, 5.1, -1.7])\n"));

@@ -88,8 +88,8 @@ TEST_CASE("files that must be refused") {
           R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})",
           ""),
       "both empty");
-  expect(file_of(R"({"__metadata__":{"k":1}})", ""), "no string");
-  expect(file_of(R"({"__metadata__":[]})", ""), "no object");
+  expect(file_of(R"({"__metadata__":{"k":1}})", ""), "not a string");
+  expect(file_of(R"({"__metadata__":[]})", ""), "not an object");
   expect(file_of("{\"a\":" + std::string(50000, '[') + std::string(50000, ']') + "}", ""), "nests deeper");
 }
 

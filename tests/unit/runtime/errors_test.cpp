@@ -134,6 +134,12 @@ epochs = 5
 steps = 10
 )");
        }},
+      {"conflicting_keys-parts",
+       [] {
+         return of_config(R"(model = "digits.nn"
+data = { train = "a.csv", validation = "b.csv", test = "c.csv", split = { validation = 0.1, test = 0.2 } }
+)");
+       }},
       {"conflicting_keys-phases",
        [] {
          return of_config(R"(model = "digits.nn"
@@ -213,6 +219,18 @@ schedule = { kind = "linear", to = -1 }
          return of_table(
              "age,hight,label\n1,2,3\n",
              "data = { train = \"train.csv\", ignore = [\"nmae\"] }\ninput.x.from = [\"age\", \"height\"]\n");
+       }},
+      {"data_columns-width",
+       [] {
+         return of_data({{"train.csv", "age,color\n1,red\n2,blue\n"}},
+                        "data.train = \"train.csv\"\ninput.x.categories = \"auto\"\n",
+                        {{"x", ElementType::f32, {2}, 0, {}}});
+       }},
+      {"data_columns-categories",
+       [] {
+         return of_data({{"train.csv", "age,color\n1,red\n2,blue\n"}},
+                        "data.train = \"train.csv\"\ninput.x.categories = { colour = \"auto\" }\n",
+                        {{"x", ElementType::f32, {3}, 0, {}}});
        }},
       {"data_not_a_number",
        [] {

@@ -124,5 +124,5 @@ TEST_CASE("a page of a mapped file that is gone ends the process with a message"
   CHECK(slurp(said) == file.path +
                            ": error: was cut short while it was in use: it had 163840 bytes [data_changed]\n"
                            "  note: the checkpoints of a run are kept\n"
-                           "  help: with the file as it was, the same command continues\n");
+                           "  help: with the original file back, the same command continues\n");
 }

@@ -87,7 +87,7 @@ TEST_CASE("NPY: what cannot be rows of numbers is refused with the reason") {
   CHECK(refused(npy(dictionary("<f4", "()"), "abcd")).find("a single number") != std::string::npos);
   CHECK(refused(npy(dictionary("<f4", "(0, 3)"), "")).find("has no rows") != std::string::npos);
   CHECK(refused(npy(dictionary("<f8", "(4611686018427387904, 8)"), ""))
-            .find("more elements than can be counted") != std::string::npos);
+            .find("more elements than can be addressed") != std::string::npos);
   CHECK(refused(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "abcd"))
             .find("has a header that is not") != std::string::npos);
 }
@@ -155,13 +155,13 @@ TEST_CASE("one array of rows and columns serves several inputs, as the columns o
     return text;
   };
   CHECK(said("[1, 5]") ==
-        "input.u.from: 5 is none of the columns 0..4 of t; an NPY file offers the fields t");
+        "input.u.from: 5 is not one of the columns 0..4 of t; an NPY file has the fields t");
   CHECK(said("'2..9'") ==
-        "input.u.from: 2..9 is none of the columns 0..4 of t; an NPY file offers the fields t");
+        "input.u.from: 2..9 is not one of the columns 0..4 of t; an NPY file has the fields t");
   CHECK(said("'s[1]'") ==
-        "input.u.from: there is no array [rows, columns] named s; an NPY file offers the fields t");
-  CHECK(said("'tt'") == "input.u.from: an NPY file offers the fields t");
-  CHECK(said("[1, 't']") == "input.u.from: t names no columns of an array; an NPY file offers the fields t");
+        "input.u.from: there is no array [rows, columns] named s; an NPY file has the fields t");
+  CHECK(said("'tt'") == "input.u.from: an NPY file has the fields t");
+  CHECK(said("[1, 't']") == "input.u.from: t names no columns of an array; an NPY file has the fields t");
 }
 
 TEST_CASE("NPZ: columns of one of several arrays are named with it") {
