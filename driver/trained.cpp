@@ -1,10 +1,12 @@
 #include "driver/trained.h"
 
+#include <algorithm>
 #include <set>
 
 #include "driver/plan.h"
 #include "runtime/config.h"
 #include "runtime/settings.h"
+#include "runtime/table_guess.h"
 
 namespace nnc::driver {
 
@@ -20,23 +22,20 @@ bool names_a_file(const std::string& checkpoint) {
   return checkpoint != "" && checkpoint != "best" && checkpoint != "latest";
 }
 
-// A test file of its own is evaluated whatever the parts of the training were: of a run whose test part was cut from its
-// training file too. What --set data.test says apart from what the others do; empty if there is none.
+// A test file can be evaluated whatever the parts of the training were, even if the test part was cut from the training
+// file. The overrides without --set data.test, and its path; empty if it is not given.
 std::pair<std::vector<std::string>, std::string> without_test_file(const std::vector<std::string>& sets) {
-  constexpr std::string_view kKey = "data.test=";
   std::vector<std::string> others;
   std::string file;
   for (const std::string& set : sets) {
-    if (!set.starts_with(kKey)) {
-      others.push_back(set);
-      continue;
-    }
-    const std::string value = set.substr(kKey.size());
+    const size_t equals = std::min(set.find('='), set.size());
+    const std::string value(runtime::trim(std::string_view(set).substr(std::min(equals + 1, set.size()))));
     const auto parsed = runtime::parse_value(value);
-    if (parsed && parsed->kind != runtime::Setting::Kind::string)
-      others.push_back(set);  // no path: the run file's reader says so
-    else
+    const bool is_path = !value.empty() && (!parsed || parsed->kind == runtime::Setting::Kind::string);
+    if (is_path && runtime::trim(std::string_view(set).substr(0, equals)) == "data.test")
       file = parsed ? parsed->string : value;
+    else
+      others.push_back(set);  // whatever is wrong with it is reported with the run file
   }
   return {others, file};
 }
