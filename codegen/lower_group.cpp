@@ -265,14 +265,21 @@ class GroupLowering {
   }
 
   bool is_expensive(NodeId id) const {
-    const Node& node = g_.nodes[id];
-    if (op_def(node.op).has(kExpensive)) return true;
-    return std::any_of(node.operands.begin(), node.operands.end(), [&](Value v) {
-      const Node& from = g_.node(v);
-      const bool here = from.group == c_.group && !local_of_.count(v) && !written_.count(v);
-      return (here || is_inlined(g_, v)) && !is_given(from) &&
-             std::holds_alternative<ElementRule>(op_def(from.op).lower) && is_expensive(v.node);
-    });
+    std::vector<NodeId> pending{id};
+    std::set<NodeId> seen;
+    while (!pending.empty()) {
+      const Node& node = g_.nodes[pending.back()];
+      pending.pop_back();
+      if (op_def(node.op).has(kExpensive)) return true;
+      for (Value v : node.operands) {
+        const Node& from = g_.node(v);
+        const bool here = from.group == c_.group && !local_of_.count(v) && !written_.count(v);
+        if ((here || is_inlined(g_, v)) && !is_given(from) &&
+            std::holds_alternative<ElementRule>(op_def(from.op).lower) && seen.insert(v.node).second)
+          pending.push_back(v.node);
+      }
+    }
+    return false;
   }
 
   // Stores a value that others need, keeps one that is expensive and read more than once; other values are

@@ -62,7 +62,6 @@ class Verifier {
 
  private:
   using Axes = std::vector<AxisId>;
-  static constexpr size_t kMostStores = 1000;
 
   void found(const std::string& message) { findings_.push_back({span_, statement_ + ": " + message}); }
   bool broken(const std::optional<std::string>& problem) {

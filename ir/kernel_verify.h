@@ -10,6 +10,10 @@
 
 namespace nnc::kernel {
 
+// What a kernel may have at most (K2, K10): whoever makes kernels keeps to it.
+constexpr size_t kMostAxes = 1000;
+constexpr size_t kMostStores = 1000;
+
 struct Finding {
   Span span;  // of the statement; invalid when the kernel as a whole is meant
   std::string message;

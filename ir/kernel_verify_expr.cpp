@@ -11,7 +11,6 @@ namespace nnc::kernel {
 namespace {
 
 constexpr int64_t kLargest = int64_t{1} << 40;
-constexpr size_t kMostAxes = 1000;
 constexpr size_t kMostDimensions = 64;
 
 class TableChecker {

@@ -6,14 +6,18 @@
 //    one task can compute a row of everything without another task's results.
 // Broadcasts, slices and other views, and values that depend on inputs and constants only, belong to no
 // group unless they have to lie in memory: each reader computes them again. The same holds for cheap values that
-// only other groups read (a mask h > 0), if they read one stored value.
+// only other groups read (a mask h > 0), if they read one stored value. What a group computes is limited, by the
+// verifier of kernels and because the machine code of a block of code takes more than linear time: a long chain becomes
+// several groups.
 //   %0 = matmul x, w {transpose_b} : f32[128, 10]          in 0
 //   %1 = broadcast b {shape=[128, 10], axes=[1]} : f32[128, 10]
 //   %2 = add %0, %1 : f32[128, 10]                         in 0
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 
 #include "ir/element_expr.h"
+#include "ir/kernel_verify.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
 #include "support/check.h"
@@ -27,11 +31,26 @@ using kernel::Index;
 // Up to this many elements a group runs as a single task, so that a reduction over its rows can join it.
 constexpr int64_t kSingleTask = 4096;
 
+// How much code a group may be, and how much of it a value that belongs to no group may be where it is read.
+constexpr size_t kMostCode = 600;
+constexpr size_t kMostInlinedCode = 100;
+static_assert(kMostCode <= kernel::kMostStores);  // each result, which is at most one store, counts one
+
+// About how much code a node is.
+size_t code_of(const Node& node) {
+  return op_def(node.op).has(kExpensive) ? 8 : std::max<size_t>(1, node.types.size());
+}
+
 struct Group {
+  using AxisPlace = std::pair<size_t, int64_t>;  // the position of an axis in a shape, and its extent
+
   bool contraction = false;
   Shape domain;               // the axes tasks may be cut along: the leading ones of every node
   int64_t work = 0;           // elements of all its nodes
   std::set<uint32_t> before;  // groups it reads from
+  size_t code = 0;            // of its nodes and what they inline
+  std::set<AxisPlace>
+      axes;  // what its statements run over: each at most as one axis of results and one of sums
 };
 
 bool is_prefix(const Shape& prefix, const Shape& shape) {
@@ -101,10 +120,54 @@ class Grouping {
         groups_[group].before.insert(from);
     g_.nodes[id].group = group;
     for (const TensorType& type : g_.nodes[id].types) groups_[group].work += type.elements();
+    groups_[group].code += code_of(g_.nodes[id]) + inlined_code(id, kMostCode);
+    for (const Group::AxisPlace& axis : axes_of(id)) groups_[group].axes.insert(axis);
+  }
+
+  // The code that the node inlines, each value once; no more than just beyond `most`.
+  size_t inlined_code(NodeId id, size_t most) const {
+    size_t code = 0;
+    std::vector<NodeId> pending{id};
+    std::unordered_set<NodeId> seen;
+    while (!pending.empty() && code <= most) {
+      const NodeId at = pending.back();
+      pending.pop_back();
+      for (Value operand : g_.nodes[at].operands) {
+        if (!is_inlined(g_, operand) || !seen.insert(operand.node).second) continue;
+        code += code_of(g_.node(operand));
+        pending.push_back(operand.node);
+      }
+    }
+    return code;
+  }
+
+  // Free nodes may be longer, so that it is not they that are stored, which is seldom worth its memory.
+  bool is_short_enough_to_inline(NodeId id) const {
+    const size_t most = is_free(g_.nodes[id]) ? 2 * kMostInlinedCode : kMostInlinedCode;
+    return code_of(g_.nodes[id]) + inlined_code(id, most) <= most;
+  }
+
+  std::set<Group::AxisPlace> axes_of(NodeId id) const {
+    std::set<Group::AxisPlace> axes;
+    const auto insert = [&](const Shape& shape) {
+      for (size_t d = 0; d < shape.size(); ++d) axes.emplace(d, shape[d]);
+    };
+    for (const TensorType& type : g_.nodes[id].types) insert(type.shape);
+    for (Value operand : g_.nodes[id].operands) insert(g_.type(operand).shape);
+    return axes;
+  }
+
+  // Whether the group stays as short as kernels have to be.
+  bool has_room_for_code(NodeId id, uint32_t group) const {
+    const Group& g = groups_[group];
+    if (g.code + code_of(g_.nodes[id]) + inlined_code(id, kMostCode) > kMostCode) return false;
+    size_t axes = g.axes.size();
+    for (const Group::AxisPlace& axis : axes_of(id)) axes += g.axes.count(axis) ? 0 : 1;
+    return 2 * axes <= kernel::kMostAxes;
   }
 
   void start(NodeId id, bool contraction) {
-    groups_.push_back({contraction, g_.nodes[id].types[0].shape, 0, {}});
+    groups_.push_back({contraction, g_.nodes[id].types[0].shape, 0, {}, 0, {}});
     add(id, static_cast<uint32_t>(groups_.size() - 1));
   }
 
@@ -114,6 +177,7 @@ class Grouping {
     const Shape& shape = g_.nodes[id].types[0].shape;
     if (!is_prefix(domain, shape)) return false;
     if (groups_[group].contraction && domain != shape) return false;
+    if (!has_room_for_code(id, group)) return false;
     for (const Read& read : what) {
       const uint32_t from = g_.node(read.value).group;
       if (from == kNoGroup) continue;
@@ -154,14 +218,14 @@ class Grouping {
               std::string(op_def(node.op).name) + " must be rewritten before kernels are formed");
     if (std::holds_alternative<ContractRule>(lower)) return start(id, true);
     if (node.op == Op::relayout) return start(id, false);
-    if (is_free(node) && !in_memory_[id.index]) return;
+    if (is_free(node) && !in_memory_[id.index] && is_short_enough_to_inline(id)) return;
     const std::vector<Read> what = reads(id);
     const std::vector<uint32_t> from = candidates(what);
     if (std::holds_alternative<ReduceRule>(lower)) return place_reduction(id, what, from);
     if (from.empty()) {
       // A scalar worth computing once (1 - beta^t) gets a place; everything else is computed where it is read.
       if (node.types[0].rank() == 0 && op_def(node.op).has(kExpensive)) return place_scalar(id, what);
-      if (!in_memory_[id.index]) return;
+      if (!in_memory_[id.index] && is_short_enough_to_inline(id)) return;
     }
     for (uint32_t group : from)
       if (has_room(group, node.types[0].elements()) && fits(id, what, group, groups_[group].domain))
@@ -199,18 +263,27 @@ class Grouping {
     std::vector<std::vector<NodeId>> users(g_.nodes.size());
     for (NodeId id : node_ids(g_))
       for (Value operand : g_.nodes[id].operands) users[operand.node.index].push_back(id);
-    const std::function<bool(NodeId, uint32_t)> read_within = [&](NodeId id, uint32_t group) {
-      return std::any_of(users[id.index].begin(), users[id.index].end(), [&](NodeId user) {
-        const uint32_t in = g_.nodes[user].group;
-        return in == group || (in == kNoGroup && read_within(user, group));
-      });
+    // Whether the group reads the value, itself or in what it inlines.
+    const auto read_within = [&](NodeId id, uint32_t group) {
+      std::vector<NodeId> pending{id};
+      std::unordered_set<NodeId> seen;
+      while (!pending.empty()) {
+        const NodeId at = pending.back();
+        pending.pop_back();
+        for (NodeId user : users[at.index]) {
+          const uint32_t in = g_.nodes[user].group;
+          if (in == group) return true;
+          if (in == kNoGroup && seen.insert(user).second) pending.push_back(user);
+        }
+      }
+      return false;
     };
     for (uint32_t i = static_cast<uint32_t>(g_.nodes.size()); i-- > 0;) {
       const NodeId id{i};
       Node& node = g_.nodes[id];
       const OpDef& def = op_def(node.op);
       if (node.group == kNoGroup || in_memory_[i] || !def.has(kElementwise) || def.has(kExpensive)) continue;
-      if (users[i].empty() || read_within(id, node.group)) continue;
+      if (users[i].empty() || !is_short_enough_to_inline(id) || read_within(id, node.group)) continue;
       std::set<Value> stored;
       for (const Read& read : reads(id))
         if (g_.node(read.value).group != kNoGroup) stored.insert(read.value);
