@@ -46,7 +46,12 @@ Result<std::vector<std::string>> default_passes(Session& session) {
 
 Result<Graph> run_one(Session& session, const std::string& name, const Graph& graph) {
   if (name == passes::kDifferentiate) return passes::differentiate(graph, session.diagnostics);
-  return passes::run_pass(*passes::find_pass(name), graph);
+  const passes::Pass& pass = *passes::find_pass(name);
+  if (const std::optional<std::string> need = passes::unmet_need(pass, graph)) {
+    session.diagnostics.error_at(DiagnosticKind::bad_flag, "--passes", *need);
+    return Failure();
+  }
+  return passes::run_pass(pass, graph);
 }
 
 }  // namespace

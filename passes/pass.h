@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,20 +24,28 @@ enum class Stage { grad, fused, kernels };
 constexpr std::string_view kDifferentiate = "differentiate";
 constexpr std::string_view kDifferentiateDoc = "writes each gradient as ordinary graph";
 
+// Which graphs a pass takes: any, or those of ops that kernels are made of only.
+enum class Takes { any, lowered };
+
 struct Pass {
   std::string_view name;  // "fuse_linear": the file's name, --passes, --disable-pass
   std::string_view doc;
-  Stage stage;                       // the first stage it belongs to
-  bool required;                     // the code generator cannot do without it
+  Stage stage;    // the first stage it belongs to
+  bool required;  // the code generator cannot do without it
+  Takes takes;
   Graph (*run)(const Graph& graph);  // by run_pass() only
 };
 
-#define NNC_PASS(name, stage, required, doc) Graph name(const Graph& graph);
+#define NNC_PASS(name, stage, required, takes, doc) Graph name(const Graph& graph);
 #include "passes/passes.def"
 
 // In the order of passes.def.
 std::span<const Pass> all_passes();
 const Pass* find_pass(std::string_view name);
+
+// What must be done to the graph before the pass can be given it, "group_kernels needs differentiate first"; nothing if
+// it takes it.
+std::optional<std::string> unmet_need(const Pass& pass, const Graph& graph);
 
 struct PipelineOptions {
   Stage until = Stage::kernels;

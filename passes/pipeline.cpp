@@ -11,7 +11,7 @@ namespace nnc::passes {
 namespace {
 
 constexpr Pass kPasses[] = {
-#define NNC_PASS(name, stage, required, doc) {#name, doc, Stage::stage, required, &name},
+#define NNC_PASS(name, stage, required, takes, doc) {#name, doc, Stage::stage, required, Takes::takes, &name},
 #include "passes/passes.def"
 };
 
@@ -46,6 +46,19 @@ const Pass* find_pass(std::string_view name) {
     if (pass.name == name) return &pass;
   }
   return nullptr;
+}
+
+std::optional<std::string> unmet_need(const Pass& pass, const Graph& graph) {
+  if (pass.takes == Takes::any) return std::nullopt;
+  std::string_view first;
+  for (const Node& node : graph.nodes) {
+    const LowerRule& lower = op_def(node.op).lower;
+    if (std::holds_alternative<ExpandRule>(lower) && first.empty()) first = "expand_fused";
+    if (const auto* rewritten = std::get_if<RewrittenRule>(&lower); rewritten && node.op != Op::input)
+      first = rewritten->by;  // comes before the passes
+  }
+  if (first.empty()) return std::nullopt;
+  return std::string(pass.name) + " needs " + std::string(first) + " first";
 }
 
 Graph run_pass(const Pass& pass, const Graph& graph) {

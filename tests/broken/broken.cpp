@@ -34,9 +34,9 @@ Graph recursion(const Graph& graph) {
   return depth_of(&start, 0) == 0 ? Graph() : graph;
 }
 
-constexpr Pass kBroken[] = {{"unsound", "", Stage::fused, false, unsound},
-                            {"crash", "", Stage::fused, false, crash},
-                            {"recursion", "", Stage::fused, false, recursion}};
+constexpr Pass kBroken[] = {{"unsound", "", Stage::fused, false, Takes::any, unsound},
+                            {"crash", "", Stage::fused, false, Takes::any, crash},
+                            {"recursion", "", Stage::fused, false, Takes::any, recursion}};
 
 }  // namespace
 }  // namespace nnc::passes
