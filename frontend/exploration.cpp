@@ -10,6 +10,7 @@
 #include "frontend/init_graph.h"
 #include "frontend/lint.h"
 #include "frontend/optimizer.h"
+#include "support/suggest.h"
 
 namespace nnc::frontend {
 namespace {
@@ -26,14 +27,22 @@ std::optional<Tensor> shown(Elaborator& e, const Datum& value, const Site& site)
   const ListPtr* list = value.as<ListPtr>();
   if (list == nullptr || (*list)->empty()) return std::nullopt;
   if (all_flags(value)) return e.as_tensor(Operand{value, site.span}, DType::boolean, "a value", site);
-  const Tensor* first = (**list)[0].as<Tensor>();
+  std::optional<Shape> shape;
+  std::optional<DType> dtype;
+  bool fits = true, whole = true, constants = false;
   for (const Datum& item : **list) {
     const Tensor* tensor = item.as<Tensor>();
-    if (first == nullptr || tensor == nullptr || tensor->dtype != first->dtype ||
-        shape_of(tensor->dims) != shape_of(first->dims)) {
-      return std::nullopt;
-    }
+    const std::optional<Constant> constant = tensor ? std::nullopt : constant_of(item);
+    if (!tensor && !constant) return std::nullopt;
+    const Shape own = shape_of(tensor ? tensor->dims : constant->dims);
+    fits = fits && own == shape.value_or(own) && (!tensor || tensor->dtype == dtype.value_or(tensor->dtype));
+    shape = own;
+    if (tensor) dtype = tensor->dtype;
+    if (constant) whole = whole && constant->whole;
+    constants = constants || constant;
   }
+  const bool meet = !constants || dtype == DType::f32 || (dtype == DType::i32 && whole);
+  if (!fits || !meet) return std::nullopt;
   return e.as_tensor(Operand{value, site.span}, std::nullopt, "a value", site);
 }
 
@@ -47,6 +56,9 @@ std::string shape_text(const Datum& value) {
 // Why `shown` shows nothing.
 std::string not_shown_reason(const Datum& value) {
   const ListPtr* list = value.as<ListPtr>();
+  if (Instance* const* layer = value.as<Instance*>())
+    return fmt::format("this is a layer ({}), not a tensor; name it, x = …, and x(…) calls it",
+                       (*layer)->kind);
   if (list == nullptr) return fmt::format("this is {}: no tensor that could be printed", describe(value));
   if ((*list)->empty()) return "this list is empty: a tensor has at least one element";
   const Datum& first = (**list)[0];
@@ -71,6 +83,18 @@ std::string no_gradient_reason(const Datum& value, const Tensor& tensor, const s
   if (tensor.dtype == DType::i32) return "whole numbers do not move smoothly";
   if (tensor.dtype == DType::boolean) return "true and false do not move smoothly";
   return "";
+}
+
+// Why a parameter has none in a program without a loss, which may be misspelled.
+std::string no_loss_reason(const Elaborator& e) {
+  std::vector<std::string> names;
+  for (const std::string& name : e.root->order) {
+    const Tensor* tensor = e.root->slots.find(name)->second.value.as<Tensor>();
+    if (tensor != nullptr && tensor->parameter == nullptr && tensor->dims.empty()) names.push_back(name);
+  }
+  const std::optional<std::string> near = suggest("loss", names);
+  return near ? fmt::format("there is no loss; did you mean `loss` by {}?", *near)
+              : "there is no loss; `loss = …` says what learning makes small";
 }
 
 // The metrics and outputs, as they are outside of training.
@@ -111,6 +135,7 @@ Result<Exploration> build_exploration(const ast::File& file, Sources& sources, c
   const Elaborator::Loss loss = e.run_losses();
   const std::vector<Parameter*> all = e.all_parameters();
   Exploration out;
+  std::vector<std::string> empty;
   for (const std::string& name : e.root->order) {
     const Slot& slot = e.root->slots.find(name)->second;
     if (!std::holds_alternative<ast::MemberBinding>(slot.item->node) || slot.value.poisoned()) continue;
@@ -119,11 +144,15 @@ Result<Exploration> build_exploration(const ast::File& file, Sources& sources, c
     const std::optional<Tensor> tensor = shown(e, slot.value, Site{frame, slot.span});
     if (!tensor) {
       out.not_shown[name] = not_shown_reason(slot.value);
+      if (const ListPtr* list = slot.value.as<ListPtr>(); list != nullptr && (*list)->empty())
+        empty.push_back(name + " is an empty list");
       continue;
     }
     out.values.push_back(name);
     e.builder.output("value." + name, tensor->value);
-    if (std::string reason = no_gradient_reason(slot.value, *tensor, name); !reason.empty()) {
+    std::string reason = no_gradient_reason(slot.value, *tensor, name);
+    if (reason.empty() && !loss.total && tensor->parameter != nullptr) reason = no_loss_reason(e);
+    if (!reason.empty()) {
       out.no_gradient[name] = std::move(reason);
     }
   }
@@ -153,6 +182,7 @@ Result<Exploration> build_exploration(const ast::File& file, Sources& sources, c
   out.graph = cleaned(e.graph, "explore");
   out.init = init_graph(all, states);
   out.explanations = e.explanations;
+  out.explanations.insert(out.explanations.end(), empty.begin(), empty.end());
   return out;
 }
 
