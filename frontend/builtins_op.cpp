@@ -77,7 +77,9 @@ Datum Elaborator::call_op(Op op, BuiltinArguments arguments, const Site& site) {
   if (!dtype) return Poison{};
   std::vector<Value> values;
   for (const Tensor& tensor : *tensors) values.push_back(tensor.value);
-  return emit(op, std::move(values), def.attrs, (*tensors)[0].dims, *dtype, site);
+  Datum result = emit(op, std::move(values), def.attrs, (*tensors)[0].dims, *dtype, site);
+  if (Tensor* made = std::get_if<Tensor>(&result.is)) made->is_sigmoid = op == Op::sigmoid;
+  return result;
 }
 
 }  // namespace nnc::frontend

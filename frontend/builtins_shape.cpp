@@ -138,15 +138,21 @@ Datum run_split(Elaborator& e, BuiltinArguments a, const Site& site) {
 }
 
 Datum run_concat(Elaborator& e, BuiltinArguments a, const Site& site) {
-  const ListPtr* list = a[0]->value.as<ListPtr>();
-  if (list == nullptr || (*list)->empty()) {
+  // A tensor is the list of its entries along axis 0.
+  const Datum& given = a[0]->value;
+  const ListPtr* list = given.as<ListPtr>();
+  const Tensor* stacked = given.as<Tensor>();
+  const bool listed = list != nullptr && !(*list)->empty();
+  if (!listed && !given.as<Constant>() && (stacked == nullptr || stacked->dims.empty())) {
     e.error(DiagnosticKind::wrong_kind, Site{site.frame, a[0]->span},
-            fmt::format("concat takes a list of tensors, not {}", describe(a[0]->value)))
+            fmt::format("concat takes a list of tensors, not {}", describe(given)))
         .suggest("concat([a, b], axis = -1)");
     return Poison{};
   }
+  const std::optional<std::vector<Datum>> items = e.turns_of(*a[0], Site{site.frame, a[0]->span});
+  if (!items) return Poison{};
   std::vector<Tensor> tensors;
-  for (const Datum& item : **list) {
+  for (const Datum& item : *items) {
     const std::optional<Tensor> tensor = e.as_tensor(Operand{item, a[0]->span}, std::nullopt, "concat", site);
     if (!tensor) return Poison{};
     tensors.push_back(*tensor);
@@ -192,52 +198,75 @@ Datum run_len(Elaborator& e, BuiltinArguments a, const Site& site) {
   return Poison{};
 }
 
-Datum run_rank(Elaborator& e, BuiltinArguments a, const Site& site) {
-  if (a[0]->value.as<Number>()) return whole_number(0);
-  if (const Tensor* tensor = a[0]->value.as<Tensor>()) return whole_number(tensor->rank());
-  if (const std::optional<Constant> constant = constant_of(a[0]->value)) {
-    return whole_number(static_cast<int64_t>(constant->dims.size()));
+namespace {
+
+// The axes of a tensor, or of a list as the tensor it would make.
+std::optional<Dims> dims_of(Elaborator& e, const Operand& operand, const std::string& who, const Site& site) {
+  if (const Tensor* tensor = operand.value.as<Tensor>()) return tensor->dims;
+  if (const std::optional<Constant> constant = constant_of(operand.value)) return constant->dims;
+  if (const ListPtr* list = operand.value.as<ListPtr>(); list != nullptr && !is_layer_list(**list)) {
+    const std::optional<Tensor> tensor = e.as_tensor(operand, std::nullopt, who, site);
+    return tensor ? std::optional<Dims>(tensor->dims) : std::nullopt;
   }
   e.error(DiagnosticKind::wrong_kind, site,
-          fmt::format("rank takes a tensor, not {}", describe(a[0]->value)));
-  return Poison{};
+          fmt::format("{} takes a tensor, not {}", who, describe(operand.value)));
+  return std::nullopt;
+}
+
+}  // namespace
+
+Datum run_rank(Elaborator& e, BuiltinArguments a, const Site& site) {
+  const std::optional<Dims> dims = dims_of(e, *a[0], "rank", site);
+  return dims ? Datum(whole_number(static_cast<int64_t>(dims->size()))) : Datum(Poison{});
 }
 
 Datum run_shape(Elaborator& e, BuiltinArguments a, const Site& site) {
-  Dims dims;
-  if (const Tensor* tensor = a[0]->value.as<Tensor>()) {
-    dims = tensor->dims;
-  } else if (const std::optional<Constant> constant = constant_of(a[0]->value)) {
-    dims = constant->dims;
-  } else {
-    e.error(DiagnosticKind::wrong_kind, site,
-            fmt::format("shape takes a tensor, not {}", describe(a[0]->value)));
-    return Poison{};
-  }
+  const std::optional<Dims> dims = dims_of(e, *a[0], "shape", site);
+  if (!dims) return Poison{};
   std::vector<Datum> sizes;
-  for (const Dim& dim : dims) sizes.emplace_back(number_of(dim));
+  for (const Dim& dim : *dims) sizes.emplace_back(number_of(dim));
   return e.list(std::move(sizes), site);
 }
 
-Datum run_params(Elaborator& e, BuiltinArguments a, const Site& site) {
-  const Datum& w = a[0]->value;
+namespace {
+
+// Appends the tensors in `w` to `out`: those it is or lists, numbers too, and the parameters of its layers. A parameter
+// counts once, wherever it stands. False when it holds anything else.
+bool collect_tensors(Elaborator& e, const Datum& w, std::set<const void*>& seen, std::vector<Datum>& out,
+                     const Site& site) {
   if (const Tensor* tensor = w.as<Tensor>()) {
-    std::vector<Datum> one{Datum(*tensor)};
-    return e.list(std::move(one), site);
+    if (tensor->parameter == nullptr || seen.insert(tensor->parameter).second) out.push_back(w);
+    return true;
   }
-  if (!w.as<Instance*>() && !w.as<ListPtr>()) {
-    e.error(DiagnosticKind::wrong_kind, site,
-            fmt::format("params takes a parameter, a layer or a list of layers, not {}", describe(w)));
-    return Poison{};
+  if (w.as<Number>() || constant_of(w)) {
+    out.push_back(w);
+    return true;
   }
+  if (const ListPtr* list = w.as<ListPtr>()) {
+    return std::all_of((*list)->begin(), (*list)->end(), [&](const Datum& item) {
+      const bool plain_function = is_applicable(item) && !item.as<Instance*>() && !item.as<ListPtr>();
+      return plain_function || collect_tensors(e, item, seen, out, site);
+    });
+  }
+  if (!w.as<Instance*>()) return false;
   std::vector<Parameter*> found;
-  std::set<const void*> seen;
   e.collect_parameters(w, found, seen, false, nullptr);
-  std::vector<Datum> out;
   for (Parameter* parameter : found) {
     if (parameter->role == Role::param) out.push_back(e.read_parameter(*parameter, site));
   }
-  return e.list(std::move(out), site);
+  return true;
+}
+
+}  // namespace
+
+Datum run_params(Elaborator& e, BuiltinArguments a, const Site& site) {
+  const Datum& w = a[0]->value;
+  std::vector<Datum> out;
+  std::set<const void*> seen;
+  if (collect_tensors(e, w, seen, out, site)) return e.list(std::move(out), site);
+  e.error(DiagnosticKind::wrong_kind, site,
+          fmt::format("params takes a tensor, a layer or a list of these, not {}", describe(w)));
+  return Poison{};
 }
 
 }  // namespace nnc::frontend

@@ -184,7 +184,7 @@ struct ExprVisitor {
 }  // namespace
 
 Datum Elaborator::list(std::vector<Datum> items, const Site& site) {
-  ListPtr made = make_list(std::move(items));
+  ListPtr made = make_list(std::move(items), site.span);
   if (made->total > kMostListed) {
     error(DiagnosticKind::too_large, site, "this list holds more than 1,000,000 values");
     stopped = true;

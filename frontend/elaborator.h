@@ -124,6 +124,8 @@ struct Elaborator {
                       const Site& site);
   Datum call_goal(const GoalRef& ref, std::vector<Actual> actuals, const Operand& callee, const Site& site);
   // Marks the axes a layer brought in as its output, for messages.
+  // Warns where a loss that takes scores is given what its own softmax or sigmoid makes of them.
+  void warn_of_scores(const Local& first, const std::string& loss, const Site& site);
   void note_origin(Tensor& result, const std::vector<Datum>& arguments, const std::string& layer);
   Datum call_builtin(const BuiltinRef& ref, std::vector<Actual> actuals, const Site& site);
   // Each layer on what the one before it gives.

@@ -269,11 +269,17 @@ Datum Elaborator::stack(const List& items, std::optional<DType> wanted, const Si
         as_tensor(Operand{item, site.span}, dtype, "a list used as a tensor", site);
     if (tensor && tensor->dtype == DType::f64) tensor = cast_to(*tensor, *dtype, site);
     if (!tensor) return Poison{};
-    if (tensor->dtype != *dtype ||
-        shape_of(tensor->dims) != (tensors.empty() ? shape_of(tensor->dims) : shape_of(tensors[0].dims))) {
-      error(DiagnosticKind::shape_mismatch, site,
-            fmt::format("the entries of a list used as a tensor are equal, these are {} and {}",
-                        text_of(tensors.empty() ? *tensor : tensors[0]), text_of(*tensor)));
+    const bool same_type = tensor->dtype == *dtype;
+    if (!same_type || (!tensors.empty() && shape_of(tensor->dims) != shape_of(tensors[0].dims))) {
+      // Where the list was made, unless that is the standard library's business.
+      const bool own = items.origin.valid() && !site.frame.user_span.valid();
+      Diagnostic& diagnostic =
+          error(DiagnosticKind::shape_mismatch, own ? Site{site.frame, items.origin} : site,
+                fmt::format("the entries of a list used as a tensor must have equal {}, these are {} and {}",
+                            same_type ? "shapes" : "types",
+                            tensors.empty() ? std::string(dtype_name(*dtype)) : text_of(tensors[0]),
+                            text_of(*tensor)));
+      if (own && items.origin != site.span) diagnostic.label(site.span, "used as a tensor here");
       return Poison{};
     }
     tensors.push_back(*tensor);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "frontend/elaborator.h"
+#include "support/plural.h"
 
 namespace nnc::frontend {
 
@@ -86,12 +87,13 @@ std::string text_of(const Tensor& tensor) {
   return std::string(dtype_name(tensor.dtype)) + text_of(tensor.dims);
 }
 
-ListPtr make_list(std::vector<Datum> items) {
-  List list{std::move(items), 1};
+ListPtr make_list(std::vector<Datum> items, Span origin) {
+  List list{std::move(items), 0, origin};
   for (const Datum& item : list.items) {
     const ListPtr* inner = item.as<ListPtr>();
     list.total += inner ? (*inner)->total : 1;
   }
+  list.total = std::max<size_t>(list.total, 1);
   return std::make_shared<const List>(std::move(list));
 }
 
@@ -105,7 +107,10 @@ std::string describe(const Datum& datum) {
       return "the number " + text + (looks_whole ? ".0" : "");
     }
     std::string operator()(const Flag& f) const { return f.value ? "true" : "false"; }
-    std::string operator()(const Constant& c) const { return "the numbers " + text_of(c.dims); }
+    std::string operator()(const Constant& c) const {
+      if (c.dims.size() != 1) return "a list of numbers of shape " + text_of(c.dims);
+      return "a list of " + (c.values->size() == 1 ? "one number" : plural(c.values->size(), "number"));
+    }
     std::string operator()(const Draws&) const { return "a distribution"; }
     std::string operator()(const FunctionRef& f) const { return "the function " + f.function->name.text; }
     std::string operator()(const GoalRef& g) const { return "the function " + goal_name(*g.goal); }

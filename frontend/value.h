@@ -77,6 +77,7 @@ struct Tensor {
   Dims dims;
   Parameter* parameter = nullptr;  // set while it is a parameter itself
   bool is_softmax = false;         // straight from softmax
+  bool is_sigmoid = false;         // straight from sigmoid
   bool is_position = false;        // straight from argmax
 
   int64_t rank() const { return static_cast<int64_t>(dims.size()); }
@@ -142,10 +143,11 @@ struct Datum {
   bool poisoned() const { return std::holds_alternative<Poison>(is); }
 };
 
-// `total` counts the values of this list and of the lists in it, each as often as it occurs.
+// `total` counts the values in this list and in the lists in it, each as often as it occurs; an empty list is one.
 struct List {
   std::vector<Datum> items;
   size_t total = 1;
+  Span origin;  // where it was made
 
   auto begin() const { return items.begin(); }
   auto end() const { return items.end(); }
@@ -171,7 +173,7 @@ struct Partial {
   Span span;
 };
 
-ListPtr make_list(std::vector<Datum> items);  // with `total` counted
+ListPtr make_list(std::vector<Datum> items, Span origin);  // with `total` counted
 // "a number", "f32[batch, 10]", "the layer linear": for messages.
 std::string describe(const Datum& datum);
 // Deep equality, for evaluating a function once for the same arguments. Never true of poison.
