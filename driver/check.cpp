@@ -4,6 +4,7 @@
 #include "driver/programs.h"
 #include "driver/report.h"
 #include "driver/session.h"
+#include "support/plural.h"
 
 namespace nnc::driver {
 namespace {
@@ -15,7 +16,7 @@ std::string check_model(Session& session, const std::string& path) {
   if (only_values(loaded->tree)) {
     const auto values =
         frontend::build_exploration(loaded->tree, session.sources, loaded->options, session.diagnostics);
-    return values ? fmt::format("{}: {} values: no errors\n", path, values->values.size()) : "";
+    return values ? fmt::format("{}: {}: no errors\n", path, plural(values->values.size(), "value")) : "";
   }
   const Result<frontend::Model> model = build(session, *loaded);
   if (!model) return {};
@@ -25,8 +26,9 @@ std::string check_model(Session& session, const std::string& path) {
   if (loaded->run && !read_data(session, *loaded->run, *model)) return {};
   int64_t count = 0;
   for (const frontend::ParameterInfo& parameter : model->parameters) count += parameter.type.elements();
-  return fmt::format("{}: {} parameters in {} tensors, batch {}: no errors\n", path, count_text(count),
-                     model->parameters.size(), loaded->options.batch);
+  return fmt::format("{}: {} parameter{} in {}, batch {}: no errors\n", path, count_text(count),
+                     count == 1 ? "" : "s", plural(model->parameters.size(), "tensor"),
+                     loaded->options.batch);
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ int check(const Options& options, Console& console) {
   std::string summary;
   if (kind && *kind == FileKind::graph_text) {
     if (const Result<Module> module = load_module(session, path))
-      summary = fmt::format("{}: {} graphs: no errors\n", path, module->graphs.size());
+      summary = fmt::format("{}: {}: no errors\n", path, plural(module->graphs.size(), "graph"));
   } else if (kind) {
     summary = check_model(session, path);
   }

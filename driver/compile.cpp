@@ -5,6 +5,7 @@
 #include "driver/report.h"
 #include "driver/session.h"
 #include "nlohmann/json.hpp"
+#include "support/plural.h"
 
 namespace nnc::driver {
 namespace {
@@ -22,8 +23,8 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   std::string out = fmt::format("{} (batch {}, {}, {} thread{})\n\n", c.model.name, c.loaded.options.batch,
                                 c.loaded.options.optimizer, threads, threads == 1 ? "" : "s");
   Table facts("lrl");
-  facts.row({"parameters", count_text(c.parameter_count()),
-             fmt::format("in {} tensors", c.model.parameters.size())});
+  facts.row(
+      {"parameters", count_text(c.parameter_count()), "in " + plural(c.model.parameters.size(), "tensor")});
   facts.row({"FLOPs per step", flops_text(step.flops), "of matrix products"});
   facts.row(
       {"kernels", fmt::format("{}", step.kernels.size()), fmt::format("with {} barriers", step.barriers)});

@@ -285,14 +285,7 @@ Datum Elaborator::call_function(const FunctionRef& ref, std::vector<Actual> actu
   if (memory != nullptr) {
     if (const Datum* known = recall(*memory, entry)) return *known;
   }
-  if (ref.scope->is_standard && name == "cross_entropy" && !entry.arguments.empty()) {
-    const Tensor* z = entry.arguments[0].as<Tensor>();
-    if (z != nullptr && z->is_softmax) {
-      warning(DiagnosticKind::double_softmax, Site{site.frame, order[0].second.span},
-              "softmax before cross_entropy: it is applied twice and learning will be slow")
-          .suggest("give cross_entropy the scores before softmax");
-    }
-  }
+  if (ref.scope->is_standard && !order.empty()) warn_of_scores(order[0].second, name, site);
   if (!match_arguments(function.parameters, frame, callee, name, site)) return Poison{};
   active_calls.emplace_back(&function, ref.self);
   Datum result = eval_body(function.body, frame, name);
@@ -307,6 +300,18 @@ Datum Elaborator::call_function(const FunctionRef& ref, std::vector<Actual> actu
     memory->push_back(std::move(entry));
   }
   return result;
+}
+
+void Elaborator::warn_of_scores(const Local& first, const std::string& loss, const Site& site) {
+  const Tensor* z = first.value.as<Tensor>();
+  if (z == nullptr) return;
+  std::string_view applied;
+  if (loss == "cross_entropy" && z->is_softmax) applied = "softmax";
+  if (loss == "binary_cross_entropy" && z->is_sigmoid) applied = "sigmoid";
+  if (applied.empty()) return;
+  warning(DiagnosticKind::double_softmax, Site{site.frame, first.span},
+          fmt::format("{} before {}: it is applied twice and learning will be slow", applied, loss))
+      .suggest(fmt::format("give {} the scores before {}", loss, applied));
 }
 
 void Elaborator::note_origin(Tensor& result, const std::vector<Datum>& arguments, const std::string& layer) {

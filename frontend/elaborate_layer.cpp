@@ -34,8 +34,14 @@ void Elaborator::add_slots(Instance& instance) {
       instance.order.push_back(name);
       return;
     }
-    diagnostics.error(DiagnosticKind::duplicate_name, span, fmt::format("{} is already defined", name))
-        .label(at->second.span, "first here");
+    Diagnostic& diagnostic =
+        diagnostics.error(DiagnosticKind::duplicate_name, span, fmt::format("{} is already defined", name))
+            .label(at->second.span, "first here");
+    if (std::holds_alternative<ast::Goal>(item->node) &&
+        std::holds_alternative<ast::Goal>(at->second.item->node))
+      diagnostic.suggest(name == "loss" || name == "metric" || name == "output"
+                             ? fmt::format("to have several, name each: {0} a = …, {0} b = …", name)
+                             : "");
   };
   for (const ast::MemberItem* item : instance.items) {
     if (const auto* member = std::get_if<ast::MemberBinding>(&item->node)) {

@@ -372,7 +372,11 @@ class GraphReader {
     }
     if (!is_operand()) return r.syntax(r.peek(), "a value"), false;
     const std::optional<Value> value = operand();
-    if (!value) return good_ = false, true;
+    if (!value) {
+      good_ = false;
+      if (!r.peek().is(",")) r.skip_line();  // what follows on the line belongs to the slip
+      return true;
+    }
     output.value = *value;
     graph_.outputs.push_back(std::move(output));
     return true;
@@ -435,6 +439,8 @@ Result<Module> parse_module(const Sources& sources, FileId file, Diagnostics& di
       reader.error(DiagnosticKind::graph_name, at, fmt::format("two graphs are named `@{}`", graph->name));
     module.graphs.push_back(std::move(*graph));
   }
+  if (module.graphs.empty() && diagnostics.error_count() == errors)
+    reader.syntax(reader.peek(), "a graph").suggest("graph @train(…) { … }");
   if (diagnostics.error_count() != errors) return Failure{};
   return module;
 }

@@ -10,6 +10,7 @@
 #include "runtime/dataset.h"
 #include "runtime/file.h"
 #include "runtime/safetensors.h"
+#include "support/plural.h"
 
 namespace nnc::runtime {
 namespace {
@@ -186,8 +187,9 @@ std::string describe_checkpoint(const Checkpoint& checkpoint) {
                        std::string(name_width - display_width(t.name), ' '), describe_shape(t.dtype, t.shape),
                        type_width, t.end - t.begin);
   }
-  out += fmt::format("{} tensors, {} numbers outside the optimizer, {} bytes\n", checkpoint.tensors.size(),
-                     parameters, checkpoint.data.size());
+  out +=
+      fmt::format("{}, {} outside the optimizer, {}\n", plural(checkpoint.tensors.size(), "tensor"),
+                  plural(static_cast<int64_t>(parameters), "number"), plural(checkpoint.data.size(), "byte"));
   return out;
 }
 

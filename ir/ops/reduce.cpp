@@ -16,9 +16,7 @@ Inferred infer_reduce(std::span<const TensorType> operands, const Attrs& attrs) 
   const TensorType& x = operands[0];
   if (Inferred number = infer_number(operands, attrs); !number.error.empty()) return number;
   if (axes.empty()) return failed("no axes to reduce");
-  for (size_t i = 0; i < axes.size(); ++i)
-    if (axes[i] < 0 || axes[i] >= x.rank() || (i > 0 && axes[i] <= axes[i - 1]))
-      return failed(fmt::format("axes {} are not ascending axes of {}", list(axes), to_string(x)));
+  if (std::string error = axes_error(axes, x.shape); !error.empty()) return failed(std::move(error));
   return typed({x.dtype, without(x.shape, axes)});
 }
 

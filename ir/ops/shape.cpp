@@ -19,9 +19,8 @@ Inferred infer_broadcast(std::span<const TensorType> operands, const Attrs& attr
   if (axes.size() != x.shape.size())
     return failed(
         fmt::format("axes {} do not name one axis of the result for each of {}", list(axes), to_string(x)));
+  if (std::string error = axes_error(axes, shape); !error.empty()) return failed(std::move(error));
   for (size_t i = 0; i < axes.size(); ++i) {
-    if (axes[i] < 0 || axes[i] >= static_cast<int64_t>(shape.size()) || (i > 0 && axes[i] <= axes[i - 1]))
-      return failed(fmt::format("axes {} are not ascending axes of {}", list(axes), to_string(shape)));
     if (x.shape[i] != 1 && x.shape[i] != shape[at(axes[i])])
       return failed(fmt::format("axis {} of {} does not fit axis {} of {}", i, to_string(x), axes[i],
                                 to_string(shape)));

@@ -73,6 +73,16 @@ std::string shape_error(const Shape& shape) {
   return {};
 }
 
+std::string axes_error(const std::vector<int64_t>& axes, const Shape& shape) {
+  const auto rank = static_cast<int64_t>(shape.size());
+  for (size_t i = 0; i < axes.size(); ++i) {
+    if (axes[i] < 0 || axes[i] >= rank) return fmt::format("{} has no axis {}", to_string(shape), axes[i]);
+    if (i > 0 && axes[i] <= axes[i - 1])
+      return fmt::format("axes {} are not ascending axes of {}", list(axes), to_string(shape));
+  }
+  return {};
+}
+
 // ---- derivatives ------------------------------------------------------------------------------------------
 
 Vjp::Vjp(const VjpContext& context) : b(context.builder), y{context.node, 0} {

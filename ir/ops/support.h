@@ -54,6 +54,8 @@ Inferred infer_identity(std::span<const TensorType> operands, const Attrs& attrs
 // What is wrong with a shape that an attribute gives; empty when nothing is: rank at most 8, extents from 1
 // to 2^31, at most 2^40 elements.
 std::string shape_error(const Shape& shape);
+// What is wrong with axes that should be some of the shape's, ascending; empty if nothing is.
+std::string axes_error(const std::vector<int64_t>& axes, const Shape& shape);
 inline constexpr int64_t kMaxRank = 8;
 
 // ---- derivatives ------------------------------------------------------------------------------------------
