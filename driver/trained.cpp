@@ -5,6 +5,7 @@
 
 #include "driver/plan.h"
 #include "runtime/config.h"
+#include "runtime/file.h"
 #include "runtime/settings.h"
 #include "runtime/table_guess.h"
 
@@ -57,20 +58,25 @@ Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, 
   if (!config) return Failure();
   const Result<std::vector<std::string>> folders = runtime::folders_of(*config, session.diagnostics);
   if (!folders) return Failure();
+  // The run file says where its files are now, and --set which data is meant.
+  const auto open = [&](const std::string& folder, Diagnostics& diagnostics) {
+    Result<runtime::TrainedRun> run = runtime::open_trained_run(folder, session.sources, diagnostics);
+    if (!run) return run;
+    run->config.model = config->model;
+    run->config.data = config->data;
+    if (!test_file.empty()) run->config.data.test = test_file;
+    return run;
+  };
   // Where the model was edited between two runs, the one of the model as it is now; of several, the last.
   std::string chosen = folders->back();
   for (size_t i = folders->size(); folders->size() > 1 && i-- > 0;) {
     Diagnostics ignored;
-    const Result<runtime::TrainedRun> run =
-        runtime::open_trained_run((*folders)[i], session.sources, ignored);
+    const Result<runtime::TrainedRun> run = open((*folders)[i], ignored);
     if (!run || !is_as_trained(session, *run)) continue;
     chosen = run->path;
     break;
   }
-  Result<runtime::TrainedRun> run = runtime::open_trained_run(chosen, session.sources, session.diagnostics);
-  if (run && !sets.empty()) run->config.data = std::move(config->data);
-  if (run && !test_file.empty()) run->config.data.test = test_file;
-  return run;
+  return open(chosen, session.diagnostics);
 }
 
 Result<runtime::Checkpoint> choose_checkpoint(Session& session, const runtime::TrainedRun& run) {
@@ -108,6 +114,13 @@ Result<Trained> open_trained(Session& session, const std::string& path, ChangedM
   trained.checkpoint = *std::move(checkpoint);
   for (const auto& [name, value] : trained.run.fitted.arguments) trained.run.config.arguments[name] = value;
   trained.loaded.path = trained.run.config.model;
+  if (!runtime::file_exists(trained.loaded.path)) {
+    Diagnostic& d = session.diagnostics.error_at(DiagnosticKind::file_not_found, trained.loaded.path,
+                                                 fmt::format("the model of {} is gone", trained.run.path));
+    if (*kind == FileKind::folder)
+      d.suggest("if it was moved with its run file, give that in place of the folder");
+    return Failure();
+  }
   trained.loaded.options = build_options(session, trained.run.config);
   Result<ast::File> tree = parse_model(session, trained.loaded.path);
   if (!tree) return Failure();
