@@ -109,7 +109,8 @@ class Filler {
         diagnostics_(diagnostics),
         trained_(trained),
         labels_(column, spec.first),
-        category_of_(input.positions.size()) {}
+        category_of_(input.positions.size()),
+        unexpected_(input.positions.size()) {}
 
   Result<ColumnData> run(std::span<const uint32_t> rows) {
     ColumnData data;
@@ -122,6 +123,7 @@ class Filler {
       to += data.row_bytes();
     }
     finish();
+    for (size_t k = 0; k < unexpected_.size(); ++k) warn_of_unexpected(k, rows.size());
     if (!good_) return Failure{};
     return data;
   }
@@ -256,6 +258,7 @@ class Filler {
       index = find_category(gap_category(spec_, !input_.blocks.empty()), k, categories);
     }
     if (index < 0 && !spec_.unknown.empty()) {
+      if (unexpected_[k].count++ == 0) unexpected_[k].first = table_.field(row, input_.positions[k]);
       if (spec_.unknown == "ignore" && column_.dtype == ElementType::f32) return;  // zeros
       index = find_category(spec_.unknown, k, categories);
     }
@@ -298,6 +301,20 @@ class Filler {
     else
       d.suggest(way_out(fmt::format("input.{}.unknown = \"other\"", column_.name),
                         " puts unknown values into a category of their own"));
+  }
+
+  // Some unknown values are what input.NAME.unknown is for; many say that this is another kind of column.
+  void warn_of_unexpected(size_t k, size_t rows) {
+    constexpr int64_t kShare = 10;  // one row of so many
+    if (unexpected_[k].count == 0 || kShare * unexpected_[k].count < static_cast<int64_t>(rows)) return;
+    const std::vector<std::string>& categories = *categories_of(k);
+    diagnostics_
+        .warning_at(DiagnosticKind::data_unknown_category, table_.path,
+                    fmt::format("{}: {} of {} values are not among its {}, the first is '{}'",
+                                table_.column_name(input_.positions[k]), unexpected_[k].count, rows,
+                                plural(static_cast<int64_t>(categories.size()), "category"),
+                                shorten(unexpected_[k].first)))
+        .note(fmt::format("the categories are {}", shorten_list(categories)));
   }
 
   // What a key of the run file would do; where the run is trained already, that is another run.
@@ -348,6 +365,11 @@ class Filler {
   LabelCheck labels_;
   Faults not_numbers_, missing_, unknown_;
   std::vector<std::map<std::string, int64_t, std::less<>>> category_of_;  // per field
+  struct Unexpected {
+    int64_t count = 0;
+    std::string first;
+  };
+  std::vector<Unexpected> unexpected_;  // per field: values that input.NAME.unknown stands in for
   uint32_t first_missing_row_ = 0;
   size_t first_missing_field_ = 0;
   bool good_ = true;
