@@ -60,10 +60,11 @@ int eval(const Options& options, Console& console) {
     if (trained->model.columns.empty())
       console.say("{}\n", trained->checkpoint.path);
     else if (options.arguments.size() > 1)
-      console.say("over {} rows of {}, {}\n", count_text(rows->data.rows), rows->part,
+      console.say("over {} of {}, {}\n", count_text(rows->data.rows, "row"), rows->part,
                   trained->checkpoint.path);
     else
-      console.say("over {} {} rows, {}\n", count_text(rows->data.rows), rows->part, trained->checkpoint.path);
+      console.say("over {}, {}\n", count_text(rows->data.rows, rows->part + " row"),
+                  trained->checkpoint.path);
   }
   return session.leave();
 }

@@ -413,8 +413,8 @@ class TableGuess {
 
   void tell() {
     std::string& out = starter_.told;
-    out = fmt::format("{}: {} rows, {} columns{}\n", path_, count_text(table_.rows), table_.columns,
-                      table_.names.empty() ? " without names" : "");
+    out = fmt::format("{}: {}, {}{}\n", path_, count_text(table_.rows, "row"),
+                      plural(table_.columns, "column"), table_.names.empty() ? " without names" : "");
     out += told_reading(spec_, table_, unclear_);
     for (const std::string& column : passed_over_) out += fmt::format("  {}: not taken to predict\n", column);
     Table rows("ll");

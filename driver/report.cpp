@@ -4,6 +4,7 @@
 
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
+#include "support/plural.h"
 
 namespace nnc::driver {
 
@@ -11,6 +12,11 @@ std::string count_text(int64_t count) {
   std::string digits = fmt::format("{}", count);
   for (size_t at = digits.size(); at > 3 + (count < 0 ? 1u : 0u);) digits.insert(at -= 3, ",");
   return digits;
+}
+
+std::string count_text(int64_t count, std::string_view noun) {
+  const std::string text = plural(count, noun);
+  return count_text(count) + text.substr(text.find(' '));
 }
 
 std::string bytes_text(uint64_t bytes) {

@@ -14,9 +14,10 @@
 
 namespace nnc::driver {
 
-std::string count_text(int64_t count);   // "2,410"
-std::string bytes_text(uint64_t bytes);  // "9.4 KiB"
-std::string flops_text(double flops);    // "324.3 k", "36.5 G"
+std::string count_text(int64_t count);                         // "2,410"
+std::string count_text(int64_t count, std::string_view noun);  // "2,410 rows", "1 row"
+std::string bytes_text(uint64_t bytes);                        // "9.4 KiB"
+std::string flops_text(double flops);                          // "324.3 k", "36.5 G"
 
 // A JSON array with one object per diagnostic: severity, kind, message, file, line, column, help, notes.
 std::string diagnostics_json(const Diagnostics& diagnostics, const Sources& sources);

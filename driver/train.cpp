@@ -105,10 +105,10 @@ std::string summary(const runtime::RunConfig& config, const frontend::Model& mod
                     const runtime::LoadedData& data, int threads) {
   int64_t parameters = 0;
   for (const frontend::ParameterInfo& parameter : model.parameters) parameters += parameter.type.elements();
-  std::string out = fmt::format("{}: {} parameters", config.name, count_text(parameters));
-  if (data.train.rows > 0) out += fmt::format(", {} training rows", count_text(data.train.rows));
-  if (data.validation.rows > 0) out += fmt::format(", {} validation rows", count_text(data.validation.rows));
-  if (data.test.rows > 0) out += fmt::format(", {} test rows", count_text(data.test.rows));
+  std::string out = fmt::format("{}: {}", config.name, count_text(parameters, "parameter"));
+  if (data.train.rows > 0) out += ", " + count_text(data.train.rows, "training row");
+  if (data.validation.rows > 0) out += ", " + count_text(data.validation.rows, "validation row");
+  if (data.test.rows > 0) out += ", " + count_text(data.test.rows, "test row");
   return out + fmt::format(", batch {}, seed {}, {} thread{}\n", config.batch, config.seed, threads,
                            threads == 1 ? "" : "s");
 }
@@ -156,8 +156,8 @@ std::string plan_table(const runtime::RunConfig& config, const Plan& plan, int64
 std::string step_times(const runtime::TrainOutcome& outcome) {
   if (outcome.steps_here <= 0 || outcome.step_seconds <= 0) return {};
   const auto steps = static_cast<double>(outcome.steps_here);
-  return fmt::format("{} steps of {:.4g} ms, of which {:.2g} ms for data ({:.1f} %)\n",
-                     count_text(outcome.steps_here), 1e3 * outcome.step_seconds / steps,
+  return fmt::format("{} of {:.4g} ms, of which {:.2g} ms for data ({:.1f} %)\n",
+                     count_text(outcome.steps_here, "step"), 1e3 * outcome.step_seconds / steps,
                      1e3 * outcome.data_seconds / steps, 100 * outcome.data_seconds / outcome.step_seconds);
 }
 
