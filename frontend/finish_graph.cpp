@@ -126,7 +126,8 @@ Cut find_cut(const Graph& graph, std::span<const MetricGoal> goals, Diagnostics&
     if (node.op != Op::accumulate) continue;
     if (has_sum[i]) {
       blame(node, "this sum over the batch needs another one first, over the whole set: two passes",
-            "mean(x^2) - mean(x)^2 takes one pass where mean((x - mean(x))^2) takes two");
+            "mean((x - c)^2) - mean(x - c)^2 takes one pass; with a number c near the mean it keeps its "
+            "digits");
     }
     per_batch[i] = false;
     has_sum[i] = true;
