@@ -229,7 +229,7 @@ schedule = { kind = "linear", to = -1 }
       {"data_columns-categories",
        [] {
          return of_data({{"train.csv", "age,color\n1,red\n2,blue\n"}},
-                        "data.train = \"train.csv\"\ninput.x.categories = { colour = \"auto\" }\n",
+                        "data.train = \"train.csv\"\ninput.x.categories = { colr = \"auto\" }\n",
                         {{"x", ElementType::f32, {3}, 0, {}}});
        }},
       {"data_not_a_number",
