@@ -11,8 +11,8 @@
 
 #include "codegen/host_target.h"
 #include "codegen/jit.h"
+#include "codegen/lower/strides.h"
 #include "codegen/object_cache.h"
-#include "codegen/strides.h"
 #include "support/check.h"
 #include "support/clock.h"
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "codegen/program.h"
-#include "ir/graph.h"
-#include "ir/kernel.h"
+#include "ir/graph/graph.h"
+#include "ir/kernel/kernel.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
 

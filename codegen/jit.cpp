@@ -17,8 +17,8 @@
 #include <fstream>
 #include <mutex>
 
-#include "codegen/emit_kernel.h"
-#include "codegen/emit_step.h"
+#include "codegen/emit/kernel.h"
+#include "codegen/emit/step.h"
 #include "codegen_sources_hash.h"
 
 namespace nnc::codegen {

@@ -8,7 +8,7 @@
 
 #include "codegen/plan_memory.h"
 #include "codegen/target.h"
-#include "ir/kernel.h"
+#include "ir/kernel/kernel.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "codegen/program.h"
-#include "ir/kernel.h"
+#include "ir/kernel/kernel.h"
 
 namespace nnc::codegen {
 

@@ -1,7 +1,7 @@
 // argv → Options and the command to run.
 #pragma once
 
-#include "driver/commands.h"
+#include "driver/commands/commands.h"
 
 namespace nnc::driver {
 

@@ -21,7 +21,7 @@ struct Compiled {
   int64_t parameter_count() const;
   // What is allocated at most.
   uint64_t peak_bytes() const;
-  // What the program that measures gradients at an epoch's end (runtime/norms.h) needs beyond the step.
+  // What the program that measures gradients at an epoch's end (runtime/training/norms.h) needs beyond the step.
   uint64_t epoch_end_bytes() const;
 };
 

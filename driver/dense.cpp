@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "runtime/checkpoint.h"
-#include "runtime/dataset.h"
+#include "runtime/data/dataset.h"
+#include "runtime/store/checkpoint.h"
 #include "support/check.h"
 
 namespace nnc::driver {

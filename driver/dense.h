@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "codegen/program.h"
-#include "ir/op.h"
+#include "ir/ops/op.h"
 
 namespace nnc::driver {
 

@@ -6,8 +6,8 @@
 
 #include "driver/session.h"
 #include "frontend/model.h"
-#include "runtime/dataset.h"
-#include "runtime/run.h"
+#include "runtime/data/dataset.h"
+#include "runtime/run_file/run.h"
 
 namespace nnc::driver {
 

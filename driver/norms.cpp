@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "ir/builder.h"
+#include "ir/graph/builder.h"
 
 namespace nnc::driver {
 

@@ -1,4 +1,4 @@
-// The program that measures weights and gradients at the end of an epoch (runtime/norms.h).
+// The program that measures weights and gradients at the end of an epoch (runtime/training/norms.h).
 #pragma once
 
 #include "frontend/model.h"

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "driver/report.h"
-#include "runtime/checkpoint.h"
+#include "runtime/store/checkpoint.h"
 
 namespace nnc::driver {
 namespace {

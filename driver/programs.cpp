@@ -6,7 +6,7 @@
 #include "codegen/plan_memory.h"
 #include "driver/norms.h"
 #include "driver/report.h"
-#include "runtime/batches.h"
+#include "runtime/training/batches.h"
 
 namespace nnc::driver {
 namespace {
@@ -34,7 +34,7 @@ Status add_batched(Session& session, const LoadedModel& loaded, const frontend::
   return Done();
 }
 
-// Adds the program of runtime/norms.h for steps that have a gradient anyway, on a batch that the data can fill.
+// Adds the program of runtime/training/norms.h for steps that have a gradient anyway, on a batch that the data can fill.
 Status add_norms(Session& session, const LoadedModel& loaded, const frontend::Model& model, int64_t rows,
                  std::vector<Graph>& graphs) {
   const Graph* step = model.module.find("train");

@@ -1,4 +1,4 @@
-// Which graphs a run compiles: what runtime/trainer.h asks of a bundle, from a model and the rows of its data.
+// Which graphs a run compiles: what runtime/training/trainer.h asks of a bundle, from a model and the rows of its data.
 #pragma once
 
 #include <span>
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "driver/session.h"
-#include "runtime/dataset.h"
+#include "runtime/data/dataset.h"
 
 namespace nnc::driver {
 
@@ -22,7 +22,7 @@ std::vector<const runtime::Dataset*> evaluated_parts(const runtime::RunConfig& c
                                                      const runtime::LoadedData& data);
 std::vector<int64_t> row_counts(std::span<const runtime::Dataset* const> parts);
 
-// train, init, norms (runtime/norms.h), eval and finish, and the remainder batches' own programs: "train.rest" for
+// train, init, norms (runtime/training/norms.h), eval and finish, and the remainder batches' own programs: "train.rest" for
 // train_rows % batch rows, "eval.rest" for those that a part with so many `evaluated` rows leaves over. The model is
 // built anew where a batch has another size.
 Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& loaded,

@@ -10,12 +10,12 @@
 #include <cstdio>
 #include <cstring>
 
-#include "driver/auto_arguments.h"
 #include "driver/programs.h"
-#include "ir/verify.h"
-#include "runtime/config.h"
-#include "runtime/dataset.h"
+#include "driver/starter/auto_arguments.h"
+#include "ir/graph/verify.h"
+#include "runtime/data/dataset.h"
 #include "runtime/file.h"
+#include "runtime/run_file/config.h"
 #include "runtime/thread_pool.h"
 #include "support/suggest.h"
 

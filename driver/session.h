@@ -10,9 +10,9 @@
 #include "driver/console.h"
 #include "driver/options.h"
 #include "frontend/model.h"
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 #include "passes/pass.h"
-#include "runtime/run.h"
+#include "runtime/run_file/run.h"
 
 namespace nnc::driver {
 

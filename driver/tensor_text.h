@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "ir/op.h"
+#include "ir/ops/op.h"
 
 namespace nnc::driver {
 

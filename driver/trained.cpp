@@ -4,10 +4,10 @@
 #include <set>
 
 #include "driver/plan.h"
-#include "runtime/config.h"
 #include "runtime/file.h"
-#include "runtime/settings.h"
-#include "runtime/table_guess.h"
+#include "runtime/formats/table_guess.h"
+#include "runtime/run_file/config.h"
+#include "runtime/run_file/settings.h"
 
 namespace nnc::driver {
 

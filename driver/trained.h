@@ -4,8 +4,8 @@
 
 #include "driver/programs.h"
 #include "driver/session.h"
-#include "runtime/trained_run.h"
-#include "runtime/trainer.h"
+#include "runtime/store/trained_run.h"
+#include "runtime/training/trainer.h"
 
 namespace nnc::driver {
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "driver/commands.h"
+#include "driver/commands/commands.h"
 #include "support/diagnostic.h"
 
 namespace nnc::driver {

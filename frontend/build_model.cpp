@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <memory>
 
-#include "frontend/elaborator.h"
+#include "frontend/elaborate/elaborator.h"
 #include "frontend/finish_graph.h"
 #include "frontend/init_graph.h"
-#include "frontend/lint.h"
-#include "frontend/optimizer.h"
+#include "frontend/optimizer/optimizer.h"
+#include "frontend/syntax/lint.h"
 
 namespace nnc::frontend {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "frontend/elaborator.h"
+#include "frontend/elaborate/elaborator.h"
 
 namespace nnc::frontend {
 namespace {

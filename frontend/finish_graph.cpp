@@ -9,7 +9,7 @@
 #include <algorithm>
 
 #include "frontend/finish_graph.h"
-#include "ir/builder.h"
+#include "ir/graph/builder.h"
 
 namespace nnc::frontend {
 namespace {

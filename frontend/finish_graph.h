@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "ir/graph.h"
+#include "ir/graph/graph.h"
 #include "support/diagnostic.h"
 
 namespace nnc::frontend {

@@ -1,7 +1,7 @@
 // The graph that starts a run.
 #pragma once
 
-#include "frontend/optimizer.h"
+#include "frontend/optimizer/optimizer.h"
 
 namespace nnc::frontend {
 

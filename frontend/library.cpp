@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "frontend/library.h"
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 
 namespace nnc::frontend {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "frontend/ast.h"
-#include "ir/graph.h"
+#include "frontend/syntax/ast.h"
+#include "ir/graph/graph.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
 

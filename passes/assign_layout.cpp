@@ -12,7 +12,7 @@
 //      %2 = matmul %1, w {transpose_b} : f32[128, 512] layout [1, 0] pitch 144
 #include <map>
 
-#include "ir/kernel.h"
+#include "ir/kernel/kernel.h"
 #include "ir/layout.h"
 #include "ir/order.h"
 #include "passes/pass.h"

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "ir/builder.h"
+#include "ir/graph/builder.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
 #include "support/check.h"

@@ -10,7 +10,7 @@
 //
 // What changes in the bits: the loss and p are computed as ops/fused.cpp writes them (shifted by the largest
 // logit, p = e / Σe, the mean by one division at the end), the derivative as (p - one_hot) * (s * rows /
-// rows). Declines: labels that may lie outside the classes (ir/bounds.h), other labels per row, soft or smoothed
+// rows). Declines: labels that may lie outside the classes (ir/graph/bounds.h), other labels per row, soft or smoothed
 // labels, weights per row or class, masks.
 #include <algorithm>
 #include <cmath>

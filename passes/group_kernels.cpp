@@ -16,8 +16,8 @@
 #include <set>
 #include <unordered_set>
 
-#include "ir/element_expr.h"
-#include "ir/kernel_verify.h"
+#include "ir/kernel/element_expr.h"
+#include "ir/kernel/verify.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
 #include "support/check.h"

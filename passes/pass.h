@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ir/builder.h"
-#include "ir/graph.h"
+#include "ir/graph/builder.h"
+#include "ir/graph/graph.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <unordered_set>
 
-#include "ir/verify.h"
+#include "ir/graph/verify.h"
 
 namespace nnc::passes {
 

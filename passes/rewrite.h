@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "ir/builder.h"
-#include "ir/graph.h"
+#include "ir/graph/builder.h"
+#include "ir/graph/graph.h"
 #include "support/check.h"
 
 namespace nnc::passes {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "ir/builder.h"
+#include "ir/graph/builder.h"
 #include "passes/rewrite.h"
 
 namespace nnc::passes {

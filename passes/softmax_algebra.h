@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "ir/graph.h"
+#include "ir/graph/graph.h"
 
 namespace nnc::passes {
 
@@ -46,7 +46,7 @@ using Form = std::vector<Term>;
 // The forms of all values of a graph with respect to one z and one label.
 class SoftmaxAlgebra {
  public:
-  // z: f32[rows…, classes]; label: an integer tensor [rows…] that lies within the classes (ir/bounds.h).
+  // z: f32[rows…, classes]; label: an integer tensor [rows…] that lies within the classes (ir/graph/bounds.h).
   SoftmaxAlgebra(const Graph& graph, Value z, Value label);
 
   const std::optional<Form>& form(Value value) const { return forms_[value.node][value.result]; }

@@ -3,7 +3,7 @@
 
 #include <mutex>
 
-#include "driver/commands.h"
+#include "driver/commands/commands.h"
 #include "driver/compiled.h"
 #include "driver/pages/pages.h"
 #include "driver/report.h"

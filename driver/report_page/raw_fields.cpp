@@ -1,9 +1,9 @@
 #include "driver/report_page/raw_fields.h"
 
 #include "nlohmann/json.hpp"
-#include "runtime/bind.h"
+#include "runtime/data/bind.h"
+#include "runtime/data/other_table.h"
 #include "runtime/element.h"
-#include "runtime/other_table.h"
 
 namespace nnc::driver {
 

@@ -5,7 +5,7 @@
 
 #include "driver/trained.h"
 #include "nlohmann/json_fwd.hpp"
-#include "runtime/table.h"
+#include "runtime/formats/table.h"
 
 namespace nnc::driver {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "nlohmann/json_fwd.hpp"
-#include "runtime/trained_run.h"
+#include "runtime/store/trained_run.h"
 #include "support/diagnostic.h"
 
 namespace nnc::driver {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "driver/cairo.h"
+#include "driver/draw/cairo.h"
 
 namespace nnc::driver {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "driver/cairo.h"
+#include "driver/draw/cairo.h"
 
 namespace nnc::driver {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "driver/template_sheet.h"
+#include "driver/draw/template_sheet.h"
 #include "nlohmann/json.hpp"
 
 namespace nnc::driver {

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "ir/ops/support.h"
-#include "ir/scalar_math.h"
+#include "ir/scalar/math.h"
 
 namespace nnc {
 namespace ops {

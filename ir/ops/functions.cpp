@@ -4,7 +4,7 @@
 #include <numbers>
 
 #include "ir/ops/support.h"
-#include "ir/scalar_math.h"
+#include "ir/scalar/math.h"
 
 namespace nnc {
 namespace ops {

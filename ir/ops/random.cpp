@@ -15,7 +15,7 @@
 #include <fmt/format.h>
 
 #include "ir/ops/support.h"
-#include "ir/scalar_compute.h"
+#include "ir/scalar/compute.h"
 #include "support/philox.h"
 
 namespace nnc {

@@ -15,15 +15,15 @@
 #include <string>
 #include <vector>
 
-#include "ir/builder.h"
-#include "ir/graph.h"
-#include "ir/kernel.h"
-#include "ir/op.h"
+#include "ir/graph/builder.h"
+#include "ir/graph/graph.h"
+#include "ir/kernel/kernel.h"
+#include "ir/ops/op.h"
 
 namespace nnc {
 
 #define NNC_OP(name) extern const OpDef k_op_##name;
-#include "ir/ops.def"
+#include "ir/ops/ops.def"
 
 namespace ops {
 

@@ -1,5 +1,5 @@
 // Elementwise ops of one operand. Their scalar rules are primitive operations or a sequence of
-// ir/scalar_math.h; their reference semantics are the C++ library's, in double.
+// ir/scalar/math.h; their reference semantics are the C++ library's, in double.
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "ir/ops/support.h"
-#include "ir/scalar_math.h"
+#include "ir/scalar/math.h"
 
 namespace nnc {
 namespace ops {

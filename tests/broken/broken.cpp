@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <string_view>
 
-#include "ir/builder.h"
+#include "ir/graph/builder.h"
 #include "passes/pass.h"
 #include "support/check.h"
 

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "harness.h"
-#include "ir/verify.h"
+#include "ir/graph/verify.h"
 #include "passes/pass.h"
 
 namespace nnc::test {

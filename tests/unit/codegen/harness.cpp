@@ -7,9 +7,9 @@
 #include <random>
 #include <thread>
 
-#include "ir/kernel_eval.h"
-#include "ir/kernel_text.h"
-#include "ir/verify.h"
+#include "ir/graph/verify.h"
+#include "ir/kernel/eval.h"
+#include "ir/kernel/text.h"
 #include "passes/pass.h"
 
 namespace nnc::test {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "codegen/compile.h"
-#include "ir/eval.h"
-#include "ir/graph.h"
+#include "ir/graph/eval.h"
+#include "ir/graph/graph.h"
 
 namespace nnc::test {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "harness.h"
-#include "ir/builder.h"
+#include "ir/graph/builder.h"
 #include "passes/pass.h"
 
 namespace nnc::test {

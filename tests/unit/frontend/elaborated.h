@@ -6,9 +6,9 @@
 #include <optional>
 
 #include "frontend/model.h"
-#include "frontend/parser.h"
-#include "ir/eval.h"
-#include "ir/verify.h"
+#include "frontend/syntax/parser.h"
+#include "ir/graph/eval.h"
+#include "ir/graph/verify.h"
 
 namespace nnc::test {
 

@@ -6,7 +6,7 @@
 
 #include "corpus.h"
 #include "frontend/model.h"
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 
 namespace nnc {
 namespace {

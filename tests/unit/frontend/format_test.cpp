@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "corpus.h"
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 
 namespace nnc::frontend {
 namespace {

@@ -1,4 +1,4 @@
-#include "frontend/lexer.h"
+#include "frontend/syntax/lexer.h"
 
 #include <catch2/catch.hpp>
 

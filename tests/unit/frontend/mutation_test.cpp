@@ -4,8 +4,8 @@
 #include <random>
 
 #include "corpus.h"
-#include "frontend/lexer.h"
-#include "frontend/parser.h"
+#include "frontend/syntax/lexer.h"
+#include "frontend/syntax/parser.h"
 
 namespace nnc::frontend {
 namespace {

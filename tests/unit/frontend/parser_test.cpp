@@ -1,4 +1,4 @@
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 
 #include <catch2/catch.hpp>
 

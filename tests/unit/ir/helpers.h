@@ -8,10 +8,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "ir/builder.h"
-#include "ir/eval.h"
-#include "ir/graph.h"
-#include "ir/verify.h"
+#include "ir/graph/builder.h"
+#include "ir/graph/eval.h"
+#include "ir/graph/graph.h"
+#include "ir/graph/verify.h"
 
 namespace nnc::test {
 

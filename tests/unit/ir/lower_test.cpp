@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include "helpers.h"
-#include "ir/kernel.h"
-#include "ir/kernel_eval.h"
-#include "ir/scalar_compute.h"
+#include "ir/kernel/eval.h"
+#include "ir/kernel/kernel.h"
+#include "ir/scalar/compute.h"
 
 namespace nnc::test {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "catch2/catch.hpp"
 #include "helpers.h"
-#include "ir/graph_text.h"
-#include "ir/nonfinite.h"
+#include "ir/graph/nonfinite.h"
+#include "ir/graph/text.h"
 
 using namespace nnc;
 

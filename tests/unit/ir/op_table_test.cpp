@@ -43,7 +43,7 @@ void for_each_sample(F f) {
 TEST_CASE("every row of the op table is complete") {
   constexpr std::string_view kNames[] = {
 #define NNC_OP(name) #name,
-#include "ir/ops.def"
+#include "ir/ops/ops.def"
   };
   const auto table = all_ops();
   REQUIRE(table.size() == std::size(kNames));

@@ -1,6 +1,6 @@
 // Random numbers: the generator against its authors' test vectors, and what is drawn from it.
 #include "helpers.h"
-#include "ir/scalar_compute.h"
+#include "ir/scalar/compute.h"
 #include "support/philox.h"
 
 namespace nnc::test {

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "catch2/catch.hpp"
-#include "ir/kernel_eval.h"
-#include "ir/kernel_text.h"
-#include "ir/scalar_compute.h"
+#include "ir/kernel/eval.h"
+#include "ir/kernel/text.h"
+#include "ir/scalar/compute.h"
 
 namespace nnc::kernel {
 

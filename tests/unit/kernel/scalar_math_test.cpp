@@ -9,8 +9,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "ir/scalar_compute.h"
-#include "ir/scalar_math.h"
+#include "ir/scalar/compute.h"
+#include "ir/scalar/math.h"
 
 namespace nnc {
 namespace {

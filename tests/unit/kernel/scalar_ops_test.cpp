@@ -8,9 +8,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "ir/builder.h"
-#include "ir/eval.h"
-#include "ir/scalar_compute.h"
+#include "ir/graph/builder.h"
+#include "ir/graph/eval.h"
+#include "ir/scalar/compute.h"
 
 namespace nnc {
 namespace {

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "graphs.h"
-#include "ir/verify.h"
+#include "ir/graph/verify.h"
 #include "passes/pass.h"
 
 using namespace nnc;

@@ -10,7 +10,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "ir/verify.h"
+#include "ir/graph/verify.h"
 #include "passes/pass.h"
 
 namespace nnc::passes::test {

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ir/eval.h"
-#include "ir/graph.h"
+#include "ir/graph/eval.h"
+#include "ir/graph/graph.h"
 
 namespace nnc::passes::test {
 

@@ -5,8 +5,8 @@
 
 #include "fmt/format.h"
 #include "frontend/model.h"
-#include "frontend/parser.h"
-#include "ir/verify.h"
+#include "frontend/syntax/parser.h"
+#include "ir/graph/verify.h"
 #include "passes/pass.h"
 #include "reference.h"
 

@@ -5,7 +5,7 @@
 
 #include "fmt/format.h"
 #include "frontend/model.h"
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 #include "passes/pass.h"
 #include "reference.h"
 

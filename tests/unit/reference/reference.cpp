@@ -9,7 +9,7 @@
 #include "codegen/compile.h"
 #include "fmt/format.h"
 #include "passes/pass.h"
-#include "runtime/splitmix.h"
+#include "runtime/data/splitmix.h"
 
 namespace nnc::test {
 namespace {

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "codegen/program.h"
-#include "ir/eval.h"
-#include "ir/graph.h"
+#include "ir/graph/eval.h"
+#include "ir/graph/graph.h"
 #include "nlohmann/json.hpp"
 #include "runtime/thread_pool.h"
-#include "runtime/trainer.h"
+#include "runtime/training/trainer.h"
 
 namespace nnc::test {
 

@@ -3,7 +3,7 @@
 #include "data_support.h"
 #include "npy_support.h"
 #include "picture_support.h"
-#include "runtime/augment.h"
+#include "runtime/data/augment.h"
 
 using namespace nnc;
 using namespace nnc::runtime;

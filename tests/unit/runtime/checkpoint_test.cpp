@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "catch2/catch.hpp"
-#include "runtime/checkpoint.h"
+#include "runtime/store/checkpoint.h"
 #include "support.h"
 #include "toy_bundle.h"
 

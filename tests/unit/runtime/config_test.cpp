@@ -1,6 +1,6 @@
 // Run files: defaults, overrides, origins, and that a saved configuration reads back as itself. What is said
 // about wrong ones: errors_test.cpp.
-#include "runtime/config.h"
+#include "runtime/run_file/config.h"
 #include "catch2/catch.hpp"
 #include "support.h"
 

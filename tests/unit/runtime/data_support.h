@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "catch2/catch.hpp"
-#include "runtime/dataset.h"
+#include "runtime/data/dataset.h"
 #include "support.h"
 
 namespace nnc::runtime::test {

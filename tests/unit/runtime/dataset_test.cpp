@@ -7,9 +7,9 @@
 #include "catch2/catch.hpp"
 #include "data_support.h"
 #include "fmt/format.h"
-#include "runtime/dataset.h"
-#include "runtime/idx.h"
-#include "runtime/splitmix.h"
+#include "runtime/data/dataset.h"
+#include "runtime/data/splitmix.h"
+#include "runtime/formats/idx.h"
 
 using namespace nnc;
 using namespace nnc::runtime;

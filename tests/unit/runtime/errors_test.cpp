@@ -7,10 +7,10 @@
 
 #include "catch2/catch.hpp"
 #include "npy_support.h"
-#include "runtime/dataset.h"
-#include "runtime/idx.h"
-#include "runtime/run_folder.h"
-#include "runtime/trainer.h"
+#include "runtime/data/dataset.h"
+#include "runtime/formats/idx.h"
+#include "runtime/store/run_folder.h"
+#include "runtime/training/trainer.h"
 #include "support.h"
 #include "toy_bundle.h"
 

@@ -7,7 +7,7 @@
 #include <csignal>
 
 #include "catch2/catch.hpp"
-#include "runtime/trainer.h"
+#include "runtime/training/trainer.h"
 #include "support.h"
 #include "toy_bundle.h"
 

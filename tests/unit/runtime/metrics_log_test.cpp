@@ -1,6 +1,6 @@
 // The log of a run where one of its files cannot be written any more: which one is said, and nothing of what was
 // written in part is left once the run goes on.
-#include "runtime/metrics_log.h"
+#include "runtime/store/metrics_log.h"
 
 #include <sys/resource.h>
 

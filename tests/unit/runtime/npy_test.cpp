@@ -7,7 +7,7 @@
 #include "catch2/catch.hpp"
 #include "data_support.h"
 #include "npy_support.h"
-#include "runtime/npy.h"
+#include "runtime/formats/npy.h"
 
 using namespace nnc;
 using namespace nnc::runtime;

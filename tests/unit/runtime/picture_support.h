@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "catch2/catch.hpp"
-#include "runtime/pictures.h"
+#include "runtime/formats/pictures.h"
 
 namespace nnc::runtime::test {
 

@@ -6,8 +6,8 @@
 #include "catch2/catch.hpp"
 #include "data_support.h"
 #include "picture_support.h"
-#include "runtime/augment.h"
-#include "runtime/pictures.h"
+#include "runtime/data/augment.h"
+#include "runtime/formats/pictures.h"
 
 using namespace nnc;
 using namespace nnc::runtime;

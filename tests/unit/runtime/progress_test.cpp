@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/progress.h"
+#include "runtime/training/progress.h"
 
 namespace nnc::runtime {
 namespace {

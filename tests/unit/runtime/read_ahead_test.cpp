@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "catch2/catch.hpp"
-#include "runtime/read_ahead.h"
+#include "runtime/data/read_ahead.h"
 #include "support.h"
 
 using namespace nnc;

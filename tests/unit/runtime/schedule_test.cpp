@@ -1,6 +1,6 @@
 // The rates of a phase: each schedule against its formula computed here another way, at its ends, and what a plateau
 // remembers.
-#include "runtime/schedule.h"
+#include "runtime/training/schedule.h"
 
 #include <cmath>
 #include <limits>

@@ -9,8 +9,8 @@
 #include <map>
 #include <string>
 
-#include "runtime/config.h"
 #include "runtime/file.h"
+#include "runtime/run_file/config.h"
 #include "support/diagnostic.h"
 
 namespace nnc::runtime::test {

@@ -1,11 +1,11 @@
 // What a run keeps, when it ends early, and how it is told: train.keep, train.checkpoint_every, train.best,
 // train.stop; checksums of checkpoints; which files are removed.
 #include "catch2/catch.hpp"
-#include "runtime/checkpoint.h"
-#include "runtime/run_checkpoints.h"
-#include "runtime/run_folder.h"
-#include "runtime/safetensors.h"
-#include "runtime/survival_config.h"
+#include "runtime/formats/safetensors.h"
+#include "runtime/run_file/survival_config.h"
+#include "runtime/store/checkpoint.h"
+#include "runtime/store/run_checkpoints.h"
+#include "runtime/store/run_folder.h"
 #include "support.h"
 
 using namespace nnc;

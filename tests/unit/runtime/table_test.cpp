@@ -1,10 +1,10 @@
 // CSV as people have it: quotes, line ends, separators, headers, encodings.
-#include "runtime/table.h"
+#include "runtime/formats/table.h"
 #include <cmath>
 
 #include "catch2/catch.hpp"
-#include "runtime/encoding.h"
 #include "runtime/file.h"
+#include "runtime/formats/encoding.h"
 #include "support.h"
 
 using namespace nnc;

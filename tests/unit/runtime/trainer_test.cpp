@@ -9,10 +9,10 @@
 #include <new>
 
 #include "catch2/catch.hpp"
-#include "runtime/checkpoint_writer.h"
-#include "runtime/survival_config.h"
-#include "runtime/trained_run.h"
-#include "runtime/trainer.h"
+#include "runtime/run_file/survival_config.h"
+#include "runtime/store/checkpoint_writer.h"
+#include "runtime/store/trained_run.h"
+#include "runtime/training/trainer.h"
 #include "support.h"
 #include "toy_bundle.h"
 

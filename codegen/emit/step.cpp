@@ -1,0 +1,383 @@
+#include "codegen/emit/step.h"
+
+#include <llvm/IR/InlineAsm.h>
+#include <llvm/IR/IntrinsicsX86.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include <cstddef>
+#include <map>
+#include <optional>
+
+#include "codegen/emit/debug_lines.h"
+#include "codegen/emit/scalars.h"
+#include "codegen/program.h"
+#include "support/check.h"
+
+namespace nnc::codegen {
+namespace {
+
+// Flush-to-zero and denormals-are-zero, in the control word of vector arithmetic.
+constexpr uint32_t kFlushBits = 0x8040;
+// Turns of the waiting loop before the processor is offered to others: about 50 µs.
+constexpr uint64_t kSpins = 2000;
+// A thread's counters of claimed tasks fill one cache line, so that claiming from the own share is cheap.
+constexpr uint64_t kClaimsPerThread = 16;
+static_assert(kClaimsPerThread * sizeof(uint32_t) == NNC_CLAIM_BYTES);
+constexpr uint64_t kSchedYield = 24;  // system call number on x86-64 Linux
+
+// Where the share of `thread` begins.
+llvm::Value* share(IrBuilder& b, llvm::Value* thread, llvm::Value* tasks, llvm::Value* threads) {
+  return b.CreateUDiv(b.CreateMul(thread, tasks), threads);
+}
+
+// How far a thread's counters of claims lie behind the first thread's, in bytes.
+llvm::Value* claim_line(IrBuilder& b, llvm::Value* thread) {
+  return b.CreateMul(thread, b.getInt64(NNC_CLAIM_BYTES));
+}
+
+class StepEmitter {
+ public:
+  StepEmitter(llvm::Module& module, const std::string& name, const Target& target)
+      : module_(module), b_(module.getContext()) {
+    auto* pointer = llvm::PointerType::get(module.getContext(), 0);
+    auto* type = llvm::FunctionType::get(b_.getVoidTy(), {pointer, b_.getInt32Ty(), b_.getInt32Ty()}, false);
+    function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module);
+    function_->addFnAttr("target-cpu", target.cpu);
+    function_->addFnAttr("target-features", target.features);
+    function_->addFnAttr(llvm::Attribute::NoUnwind);
+    b_.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "entry", function_));
+    context_ = function_->getArg(0);
+    thread_ = b_.CreateZExt(function_->getArg(1), b_.getInt64Ty(), "thread");
+    threads_ = b_.CreateZExt(function_->getArg(2), b_.getInt64Ty(), "threads");
+    state_ = field(offsetof(nnc_context, state));
+    arena_ = field(offsetof(nnc_context, arena));
+    inputs_ = field(offsetof(nnc_context, inputs));
+    claims_ = field(offsetof(nnc_context, claims));
+    helped_ = b_.CreateAlloca(b_.getInt64Ty(), nullptr, "helped");
+  }
+
+  void flush_to_zero() {
+    saved_ = b_.CreateAlloca(b_.getInt32Ty());
+    changed_ = b_.CreateAlloca(b_.getInt32Ty());
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_stmxcsr, {}, {saved_});
+    b_.CreateStore(b_.CreateOr(b_.CreateLoad(b_.getInt32Ty(), saved_), b_.getInt32(kFlushBits)), changed_);
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {changed_});
+  }
+
+  // The step is attributed to the file of its first kernel; each call where its kernel comes from.
+  void enter(const SourceLine& at) { lines_.emplace(module_, at.file).enter(*function_, at.line, b_); }
+  void move(const SourceLine& at) { lines_->move(at, b_); }
+
+  void finish() {
+    leave();
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {saved_});
+    b_.CreateRetVoid();
+    if (lines_) lines_->finish();
+    std::string message;
+    llvm::raw_string_ostream stream(message);
+    NNC_CHECK(!llvm::verifyFunction(*function_, &stream), "the emitted step is malformed: " + message);
+  }
+
+  void launch(const kernel::Program& program, const kernel::Launch& item, const MemoryPlan::PerProgram& plan,
+              const std::string& symbol, uint64_t rotation) {
+    const kernel::Kernel& k = program.kernels[item.kernel];
+    std::vector<llvm::Value*> arguments;
+    for (kernel::SlotId slot : item.arguments) arguments.push_back(place(plan.places[slot.index], program));
+    // This thread's scratch lies behind the arena.
+    llvm::Value* scratch = b_.CreateMul(thread_, i64(plan.scratch_bytes));
+    scratch = b_.CreateAdd(scratch, i64(plan.arena_bytes));
+    arguments.push_back(b_.CreateGEP(b_.getInt8Ty(), arena_, scratch));
+    const auto tasks = static_cast<uint64_t>(k.task_count());
+    // Threads take turns at being the first one, so that launches of a single task do not all fall to one
+    // thread.
+    llvm::Value* turn = thread_;
+    if (rotation != 0) turn = b_.CreateURem(b_.CreateAdd(thread_, i64(rotation)), threads_);
+    if (claimed_launches_ < kClaimsPerThread) {
+      claim_all(symbol, arguments, turn, tasks, claimed_launches_++);
+    } else {
+      emit(symbol, arguments, share(b_, turn, i64(tasks), threads_),
+           share(b_, b_.CreateAdd(turn, i64(1)), i64(tasks), threads_));
+    }
+  }
+
+  void barrier() {
+    if (!barrier_) barrier_ = emit_barrier();
+    b_.CreateCall(barrier_, {context_, function_->getArg(2)});
+    claimed_launches_ = 0;
+  }
+
+ private:
+  llvm::BasicBlock* block(const char* name) { return block(name, function_); }
+  llvm::BasicBlock* block(const char* name, llvm::Function* of) {
+    return llvm::BasicBlock::Create(module_.getContext(), name, of);
+  }
+
+  void emit(const std::string& symbol, std::vector<llvm::Value*> arguments, llvm::Value* begin,
+            llvm::Value* end) {
+    arguments.push_back(begin);
+    arguments.push_back(end);
+    std::vector<llvm::Type*> types;
+    for (llvm::Value* v : arguments) types.push_back(v->getType());
+    b_.CreateCall(module_.getOrInsertFunction(symbol, llvm::FunctionType::get(b_.getVoidTy(), types, false)),
+                  arguments);
+  }
+
+  // Calls the kernel with one range of tasks after the other, until the helper has no more.
+  void claim_all(const std::string& symbol, const std::vector<llvm::Value*>& arguments, llvm::Value* turn,
+                 uint64_t tasks, uint64_t launch) {
+    if (!claim_) claim_ = emit_claim();
+    auto* next = block("next");
+    auto* work = block("work");
+    auto* done = block("done");
+    b_.CreateStore(i64(0), helped_);
+    llvm::Value* counts = b_.CreateConstGEP1_64(b_.getInt8Ty(), claims_, 4 * launch);
+    b_.CreateBr(next);
+    b_.SetInsertPoint(next);
+    llvm::Value* range = b_.CreateCall(claim_, {counts, turn, i64(tasks), threads_, helped_});
+    llvm::Value* begin = b_.CreateExtractValue(range, 0);
+    b_.CreateCondBr(b_.CreateICmpSGE(begin, i64(0)), work, done);
+    b_.SetInsertPoint(work);
+    emit(symbol, arguments, begin, b_.CreateExtractValue(range, 1));
+    b_.CreateBr(next);
+    b_.SetInsertPoint(done);
+  }
+
+  // A function of this module's own that the step calls from many places; being emitted once keeps the step
+  // small, and so quick to compile.
+  llvm::Function* helper(const char* name, llvm::Type* result, llvm::ArrayRef<llvm::Type*> parameters) {
+    auto* type = llvm::FunctionType::get(result, parameters, false);
+    auto* f = llvm::Function::Create(type, llvm::Function::InternalLinkage, name, module_);
+    for (const char* key : {"target-cpu", "target-features"})
+      f->addFnAttr(key, function_->getFnAttribute(key).getValueAsString());
+    f->addFnAttr(llvm::Attribute::NoUnwind);
+    f->addFnAttr(llvm::Attribute::NoInline);
+    return f;
+  }
+
+  llvm::Function* emit_barrier();
+  llvm::Function* emit_claim();
+
+  // The last thread to leave puts the claims back to zero, for whatever entry comes next.
+  void leave() {
+    if (claimed_launches_ == 0) return;
+    auto* several = block("several");
+    auto* last = block("last");
+    auto* done = block("done");
+    b_.CreateCondBr(b_.CreateICmpUGT(threads_, i64(1)), several, done);
+    b_.SetInsertPoint(several);
+    llvm::Value* left = at(offsetof(nnc_context, left));
+    llvm::Value* count = b_.CreateAtomicRMW(llvm::AtomicRMWInst::Add, left, b_.getInt32(1), llvm::Align(4),
+                                            llvm::AtomicOrdering::AcquireRelease);
+    b_.CreateCondBr(b_.CreateICmpEQ(b_.CreateAdd(count, b_.getInt32(1)), function_->getArg(2)), last, done);
+    b_.SetInsertPoint(last);
+    b_.CreateMemSet(claims_, b_.getInt8(0), claim_line(b_, threads_), llvm::MaybeAlign(64));
+    b_.CreateAlignedStore(b_.getInt32(0), left, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
+    b_.CreateBr(done);
+    b_.SetInsertPoint(done);
+  }
+
+  llvm::Value* i64(uint64_t value) { return b_.getInt64(value); }
+  llvm::Value* at(uint64_t offset) { return b_.CreateConstGEP1_64(b_.getInt8Ty(), context_, offset); }
+  llvm::Value* field(uint64_t offset) { return b_.CreateLoad(context_->getType(), at(offset)); }
+  llvm::Value* place(const Place& place, const kernel::Program& program) {
+    switch (place.base) {
+      case Place::Base::state:
+        return b_.CreateConstGEP1_64(b_.getInt8Ty(), state_, place.offset);
+      case Place::Base::arena:
+        return b_.CreateConstGEP1_64(b_.getInt8Ty(), arena_, place.offset);
+      case Place::Base::constant:
+        return constant(program.slots[kernel::SlotId{static_cast<uint32_t>(place.offset)}]);
+      case Place::Base::input:
+        break;
+    }
+    llvm::Value* where = b_.CreateConstGEP1_64(context_->getType(), inputs_, place.offset);
+    return b_.CreateLoad(context_->getType(), where);
+  }
+
+  llvm::Value* constant(const kernel::Slot& slot) {
+    llvm::GlobalVariable*& data = constants_[&slot];
+    if (!data) {
+      const std::vector<std::byte> bytes = kernel::constant_bytes(slot);
+      auto* numbers = llvm::ConstantDataArray::getRaw(
+          {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, bytes.size(), b_.getInt8Ty());
+      data = new llvm::GlobalVariable(module_, numbers->getType(), /*isConstant=*/true,
+                                      llvm::GlobalValue::PrivateLinkage, numbers, "constant");
+      data->setAlignment(llvm::Align(kAlignment));
+    }
+    return data;
+  }
+
+  llvm::Module& module_;
+  IrBuilder b_;
+  llvm::Function* function_ = nullptr;
+  llvm::Value* context_ = nullptr;
+  llvm::Value* thread_ = nullptr;
+  llvm::Value* threads_ = nullptr;
+  std::map<const kernel::Slot*, llvm::GlobalVariable*> constants_;
+  llvm::Value* state_ = nullptr;
+  llvm::Value* arena_ = nullptr;
+  llvm::Value* inputs_ = nullptr;
+  llvm::Value* claims_ = nullptr;
+  llvm::Value* helped_ = nullptr;  // how far the current launch's claims have come round the threads
+  llvm::Function* barrier_ = nullptr;
+  llvm::Function* claim_ = nullptr;
+  uint64_t claimed_launches_ = 0;  // since the last barrier
+  llvm::Value* saved_ = nullptr;
+  llvm::Value* changed_ = nullptr;
+  std::optional<DebugLines> lines_;
+};
+
+// A central barrier, void barrier(context, threads): the last to arrive opens the next generation, the others
+// wait for it. Waiting spins for a while, then yields the processor, so that more threads than processors
+// still get on.
+llvm::Function* StepEmitter::emit_barrier() {
+  IrBuilder b(module_.getContext());
+  llvm::Function* f = helper("barrier", b.getVoidTy(), {context_->getType(), b.getInt32Ty()});
+  llvm::Value* context = f->getArg(0);
+  llvm::Value* threads = f->getArg(1);
+  auto* entry = block("entry", f);
+  auto* several = block("several", f);
+  auto* last = block("last", f);
+  auto* wait = block("wait", f);
+  auto* again = block("again", f);
+  auto* yield = block("yield", f);
+  auto* done = block("done", f);
+  const auto at = [&](uint64_t offset) { return b.CreateConstGEP1_64(b.getInt8Ty(), context, offset); };
+
+  b.SetInsertPoint(entry);
+  llvm::Value* arrived = at(offsetof(nnc_context, arrived));
+  llvm::Value* generation = at(offsetof(nnc_context, generation));
+  b.CreateCondBr(b.CreateICmpUGT(threads, b.getInt32(1)), several, done);
+
+  b.SetInsertPoint(several);
+  const auto load_generation = [&] {
+    llvm::LoadInst* load = b.CreateAlignedLoad(b.getInt32Ty(), generation, llvm::Align(4));
+    load->setAtomic(llvm::AtomicOrdering::Acquire);
+    return load;
+  };
+  llvm::Value* before = load_generation();
+  llvm::Value* count = b.CreateAtomicRMW(llvm::AtomicRMWInst::Add, arrived, b.getInt32(1), llvm::Align(4),
+                                         llvm::AtomicOrdering::AcquireRelease);
+  b.CreateCondBr(b.CreateICmpEQ(b.CreateAdd(count, b.getInt32(1)), threads), last, wait);
+
+  b.SetInsertPoint(last);
+  // The next launches start with every task unclaimed; nobody claims now.
+  llvm::Value* claims = b.CreateLoad(context->getType(), at(offsetof(nnc_context, claims)));
+  b.CreateMemSet(claims, b.getInt8(0), claim_line(b, b.CreateZExt(threads, b.getInt64Ty())),
+                 llvm::MaybeAlign(64));
+  b.CreateAlignedStore(b.getInt32(0), arrived, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
+  b.CreateAlignedStore(b.CreateAdd(before, b.getInt32(1)), generation, llvm::Align(4))
+      ->setAtomic(llvm::AtomicOrdering::Release);
+  b.CreateBr(done);
+
+  b.SetInsertPoint(wait);
+  llvm::PHINode* spins = b.CreatePHI(b.getInt64Ty(), 3);
+  spins->addIncoming(b.getInt64(0), several);
+  b.CreateCondBr(b.CreateICmpEQ(load_generation(), before), again, done);
+  b.SetInsertPoint(again);
+  b.CreateIntrinsic(llvm::Intrinsic::x86_sse2_pause, llvm::ArrayRef<llvm::Type*>(),
+                    llvm::ArrayRef<llvm::Value*>());
+  llvm::Value* more = b.CreateAdd(spins, b.getInt64(1));
+  spins->addIncoming(more, again);
+  b.CreateCondBr(b.CreateICmpULT(more, b.getInt64(kSpins)), wait, yield);
+  b.SetInsertPoint(yield);
+  auto* call_type = llvm::FunctionType::get(b.getInt64Ty(), {b.getInt64Ty()}, false);
+  auto* system_call = llvm::InlineAsm::get(call_type, "syscall", "={rax},{rax},~{rcx},~{r11},~{memory}",
+                                           /*hasSideEffects=*/true);
+  b.CreateCall(call_type, system_call, {b.getInt64(kSchedYield)});
+  spins->addIncoming(more, yield);
+  b.CreateBr(wait);
+
+  b.SetInsertPoint(done);
+  b.CreateRetVoid();
+  return f;
+}
+
+// The next tasks of a launch for this thread, {begin, end} = claim(counts, turn, tasks, threads, helped), or a
+// negative begin when none is left. A thread alone gets them all at once. Of several, every one has a share of
+// the tasks, the same in every step, so that its part of the weights stays in its cache; it claims them one by
+// one, then helps the others with what is left of theirs: a thread that the system disturbs holds up one task,
+// not its whole share. `helped` (zero at first) says whose share is being claimed.
+llvm::Function* StepEmitter::emit_claim() {
+  IrBuilder b(module_.getContext());
+  llvm::Type* i64_type = b.getInt64Ty();
+  llvm::Type* pointer_type = context_->getType();
+  llvm::StructType* range_type = llvm::StructType::get(i64_type, i64_type);
+  llvm::Function* f = helper("claim", range_type, {pointer_type, i64_type, i64_type, i64_type, pointer_type});
+  llvm::Value* counts = f->getArg(0);
+  llvm::Value* turn = f->getArg(1);
+  llvm::Value* tasks = f->getArg(2);
+  llvm::Value* threads = f->getArg(3);
+  llvm::Value* helped = f->getArg(4);
+  auto* entry = block("entry", f);
+  auto* alone = block("alone", f);
+  auto* owners = block("owners", f);
+  auto* claim = block("claim", f);
+  auto* found = block("found", f);
+  auto* next = block("next", f);
+  auto* none = block("none", f);
+  const auto give = [&](llvm::Value* begin, llvm::Value* end) {
+    llvm::Value* range = b.CreateInsertValue(llvm::PoisonValue::get(range_type), begin, 0);
+    b.CreateRet(b.CreateInsertValue(range, end, 1));
+  };
+
+  b.SetInsertPoint(entry);
+  llvm::Value* first_helped = b.CreateLoad(i64_type, helped);
+  b.CreateCondBr(b.CreateICmpUGT(threads, b.getInt64(1)), owners, alone);
+
+  b.SetInsertPoint(alone);
+  b.CreateStore(b.getInt64(1), helped);
+  llvm::Value* is_new = b.CreateICmpEQ(first_helped, b.getInt64(0));
+  give(b.CreateSelect(is_new, b.getInt64(0), llvm::ConstantInt::getSigned(i64_type, -1)), tasks);
+
+  b.SetInsertPoint(owners);
+  llvm::PHINode* whose = b.CreatePHI(i64_type, 2);
+  whose->addIncoming(first_helped, entry);
+  b.CreateCondBr(b.CreateICmpULT(whose, threads), claim, none);
+
+  b.SetInsertPoint(claim);
+  llvm::Value* owner = b.CreateURem(b.CreateAdd(turn, whose), threads);
+  llvm::Value* first = share(b, owner, tasks, threads);
+  llvm::Value* end = share(b, b.CreateAdd(owner, b.getInt64(1)), tasks, threads);
+  llvm::Value* count = b.CreateGEP(b.getInt8Ty(), counts, claim_line(b, owner));
+  llvm::Value* taken = b.CreateAtomicRMW(llvm::AtomicRMWInst::Add, count, b.getInt32(1), llvm::Align(4),
+                                         llvm::AtomicOrdering::Monotonic);
+  llvm::Value* task = b.CreateAdd(first, b.CreateZExt(taken, i64_type));
+  b.CreateCondBr(b.CreateICmpULT(task, end), found, next);
+
+  b.SetInsertPoint(found);
+  b.CreateStore(whose, helped);
+  give(task, b.CreateAdd(task, b.getInt64(1)));
+
+  b.SetInsertPoint(next);
+  whose->addIncoming(b.CreateAdd(whose, b.getInt64(1)), next);
+  b.CreateBr(owners);
+
+  b.SetInsertPoint(none);
+  give(llvm::ConstantInt::getSigned(i64_type, -1), b.getInt64(0));
+  return f;
+}
+
+}  // namespace
+
+void emit_step(llvm::Module& module, const kernel::Program& program, const MemoryPlan::PerProgram& plan,
+               const std::vector<std::string>& symbols, const std::string& name, const Target& target,
+               const std::vector<SourceLine>& lines) {
+  StepEmitter emitter(module, name, target);
+  if (!lines.empty()) emitter.enter(lines.front());
+  emitter.flush_to_zero();
+  uint64_t rotation = 0;
+  for (const kernel::Item& item : program.items) {
+    if (const auto* launch = std::get_if<kernel::Launch>(&item)) {
+      if (!lines.empty()) emitter.move(lines[launch->kernel.index]);
+      const bool single = program.kernels[launch->kernel].task_count() == 1;
+      emitter.launch(program, *launch, plan, symbols[launch->kernel.index], single ? rotation++ : 0);
+    } else {
+      emitter.barrier();
+    }
+  }
+  emitter.finish();
+}
+
+}  // namespace nnc::codegen

@@ -1,0 +1,346 @@
+// One group → one kernel. A contraction becomes one statement with the rest of its group as stores; rows
+// become a sequence of reductions and maps over the domain, with what later statements read kept in locals.
+#include <algorithm>
+#include <set>
+
+#include "codegen/lower/lower.h"
+#include "ir/kernel/element_expr.h"
+#include "ir/order.h"
+#include "support/check.h"
+
+namespace nnc::codegen {
+namespace {
+
+using kernel::AxisId;
+using kernel::BufferId;
+using kernel::ExprId;
+using kernel::Index;
+using kernel::SlotId;
+using kernel::Space;
+
+class GroupLowering {
+ public:
+  explicit GroupLowering(const GroupContext& context)
+      : c_(context),
+        g_(context.graph),
+        k_(out_.kernel),
+        elements_(g_, k_, [this](Value v, std::span<const Index> index) { return leaf(v, index); }) {}
+
+  LoweredGroup run() {
+    name();
+    parameters();
+    const auto contraction = std::find_if(c_.nodes.begin(), c_.nodes.end(), [&](NodeId id) {
+      return std::holds_alternative<ContractRule>(op_def(g_.nodes[id].op).lower);
+    });
+    if (contraction != c_.nodes.end())
+      contract(*contraction);
+    else
+      rows();
+    return std::move(out_);
+  }
+
+ private:
+  void name() {
+    std::set<std::string> seen;
+    for (NodeId id : c_.nodes) {
+      const std::string op(op_def(g_.nodes[id].op).name);
+      if (seen.size() == 4 || !seen.insert(op).second) continue;
+      k_.name += (k_.name.empty() ? "" : "_") + op;
+    }
+    k_.name += "_" + std::to_string(c_.group);
+  }
+
+  // Every slot the group reads or writes is a parameter, each once.
+  void parameters() {
+    std::map<SlotId, std::pair<bool, bool>> use;  // read, written
+    std::vector<SlotId> order;
+    const auto touch = [&](SlotId slot) -> std::pair<bool, bool>& {
+      const auto [at, is_new] = use.try_emplace(slot);
+      if (is_new) order.push_back(slot);
+      return at->second;
+    };
+    for (NodeId id : c_.nodes)
+      for (const Read& read : reads_of(g_, id))
+        if (g_.node(read.value).group != c_.group) touch(c_.slots.at(read.value)).first = true;
+    for (Value value : c_.stored) touch(c_.slots.at(value)).second = true;
+    for (SlotId id : order) {
+      const kernel::Slot& slot = c_.slot_table[id];
+      const auto [read, written] = use.at(id);
+      const bool replaces = slot.in_place_of.valid();
+      buffer_of_[id] = k_.buffers.push_back({replaces ? c_.slot_table[slot.in_place_of].name : slot.name,
+                                             slot.type,
+                                             slot.layout,
+                                             !written ? Space::in
+                                             : read   ? Space::inout
+                                                      : Space::out,
+                                             {}});
+      out_.arguments.push_back(id);
+    }
+  }
+
+  std::optional<ExprId> leaf(Value value, std::span<const Index> index) {
+    const std::vector<Index> at(index.begin(), index.end());
+    if (const auto local = local_of_.find(value); local != local_of_.end()) return k_.load(local->second, at);
+    if (value == result_of_) return k_.result(g_.type(value).dtype);
+    const Node& node = g_.node(value);
+    if (!is_given(node) && node.group == c_.group) {
+      // Written by an earlier statement, or else computed in place.
+      if (!written_.count(value)) return std::nullopt;
+      return k_.load(buffer_of_.at(c_.slots.at(value)), at);
+    }
+    if (!is_inlined(g_, value)) return k_.load(buffer_of_.at(c_.slots.at(value)), at);
+    return std::nullopt;
+  }
+
+  AxisId axis(const std::string& prefix, size_t position, int64_t extent) {
+    const std::string key = prefix + std::to_string(position) + ":" + std::to_string(extent);
+    const auto [at, is_new] = axes_.try_emplace(key);
+    if (is_new) {
+      const std::string base = prefix + std::to_string(position);
+      const bool taken =
+          std::any_of(k_.axes.begin(), k_.axes.end(), [&](const auto& a) { return a.name == base; });
+      at->second = k_.axes.push_back({taken ? base + "_" + std::to_string(extent) : base, extent});
+    }
+    return at->second;
+  }
+
+  std::vector<AxisId> axes_of(const Shape& shape) {
+    std::vector<AxisId> axes;
+    for (size_t d = 0; d < shape.size(); ++d) axes.push_back(axis("i", d, shape[d]));
+    return axes;
+  }
+
+  static std::vector<Index> indices(const std::vector<AxisId>& axes) {
+    std::vector<Index> out;
+    for (AxisId a : axes) out.push_back(Index::of(a));
+    return out;
+  }
+
+  std::vector<Span> spans() const {
+    SpanSet all;
+    for (NodeId id : c_.nodes) all = join(all, g_.nodes[id].spans);
+    return all;
+  }
+
+  bool is_stored(Value value) const {
+    return std::find(c_.stored.begin(), c_.stored.end(), value) != c_.stored.end();
+  }
+
+  // ---- contraction
+
+  void contract(NodeId id) {
+    const Node& node = g_.nodes[id];
+    std::vector<TensorType> types;
+    for (Value v : node.operands) types.push_back(g_.type(v));
+    const ContractSpec spec = std::get<ContractRule>(op_def(node.op).lower).spec(node, types);
+    kernel::Contract statement;
+    int64_t depth = 1;
+    for (size_t d = 0; d < spec.output.size(); ++d) {
+      statement.axes.push_back(axis("i", d, spec.output[d]));
+      k_.grid.push_back({statement.axes.back(), spec.output[d]});
+    }
+    for (size_t d = 0; d < spec.over.size(); ++d) {
+      statement.over.push_back(axis("k", d, spec.over[d]));
+      depth *= spec.over[d];
+    }
+    statement.order = contraction_order(spec.output, depth);
+    statement.a = elements_.at(node.operands[0], spec.a);
+    statement.b = elements_.at(node.operands[1], spec.b);
+    result_of_ = Value{id, 0};
+    elements_.forget();
+    const std::vector<Index> index = indices(statement.axes);
+    for (Value value : c_.stored)
+      statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), index, elements_.at(value, index)});
+    k_.body.push_back({std::move(statement), spans()});
+  }
+
+  // ---- rows
+
+  // The leading axes that every node leaves alone (as passes/group_kernels found them): the longest common
+  // prefix of the shapes along which everything is read in place.
+  Shape domain() const {
+    Shape prefix = g_.nodes[c_.nodes[0]].types[0].shape;
+    for (NodeId id : c_.nodes) {
+      const Shape& shape = g_.nodes[id].types[0].shape;
+      size_t n = 0;
+      while (n < prefix.size() && n < shape.size() && prefix[n] == shape[n]) ++n;
+      for (const Read& read : reads_of(g_, id)) {
+        if (g_.node(read.value).group != c_.group) continue;
+        for (size_t d = 0; d < n; ++d)
+          if (d >= read.index.size() || !(read.index[d] == Index::of(AxisId{static_cast<uint32_t>(d)})))
+            n = d;
+      }
+      prefix.resize(n);
+    }
+    return prefix;
+  }
+
+  void rows() {
+    domain_ = domain();
+    for (AxisId a : axes_of(domain_)) k_.grid.push_back({a, k_.axes[a].extent});
+    count_uses();
+    std::vector<Value> in_place;
+    for (NodeId id : c_.nodes) {
+      if (std::holds_alternative<ReduceRule>(op_def(g_.nodes[id].op).lower)) {
+        flush();
+        reduce(id);
+        if (overwrites({id, 0})) in_place.push_back({id, 0});
+      } else {
+        for (uint32_t r = 0; r < g_.nodes[id].types.size(); ++r) {
+          const Value value{id, r};
+          if (overwrites(value))
+            in_place.push_back(value);
+          else
+            element(value);
+        }
+      }
+    }
+    // What overwrites an old value comes when nobody needs the old one any more.
+    for (Value value : in_place) element(value);
+    flush();
+  }
+
+  // Whether the value is written where the group also reads what was there before.
+  bool overwrites(Value value) const {
+    return is_stored(value) && k_.buffers[buffer_of_.at(c_.slots.at(value))].space == Space::inout;
+  }
+
+  // How many statements would compute each value of the group, were it inlined: worth knowing for expensive
+  // ones.
+  void count_uses() {
+    for (NodeId id : c_.nodes)
+      for (const Read& read : reads_of(g_, id))
+        if (g_.node(read.value).group == c_.group) ++uses_[read.value];
+  }
+
+  // A local laid out like the value, following the grid along the domain.
+  BufferId add_local(Value value) {
+    const TensorType& type = g_.type(value);
+    std::vector<AxisId> follows(type.shape.size());
+    const std::vector<AxisId> axes = axes_of(domain_);
+    std::copy(axes.begin(), axes.end(), follows.begin());
+    if (type.shape.empty()) follows.clear();
+    return k_.buffers.push_back({"t" + std::to_string(local_count_++), type, {}, Space::local, follows});
+  }
+
+  void reduce(NodeId id) {
+    const Node& node = g_.nodes[id];
+    const auto& rule = std::get<ReduceRule>(op_def(node.op).lower);
+    std::vector<TensorType> types;
+    for (Value v : node.operands) types.push_back(g_.type(v));
+    const std::vector<int64_t> over = rule.axes(node, types);
+    kernel::Reduce statement;
+    statement.axes = axes_of(node.types[0].shape);
+    statement.combine = rule.combine;
+    std::vector<Index> index;
+    size_t next_out = 0;
+    size_t next_over = 0;
+    int64_t count = 1;
+    for (size_t d = 0; d < types[0].shape.size(); ++d) {
+      if (next_over < over.size() && over[next_over] == static_cast<int64_t>(d)) {
+        statement.over.push_back(axis("r", d, types[0].shape[d]));
+        count *= types[0].shape[d];
+        index.push_back(Index::of(statement.over.back()));
+        ++next_over;
+      } else {
+        index.push_back(Index::of(statement.axes[next_out++]));
+      }
+    }
+    const bool has_index = kernel::components(rule.combine) == 2;
+    statement.order = has_index ? Order{} : reduction_order(count);
+    statement.value = elements_.at(node.operands[0], index);
+    const Value value{id, 0};
+    const ExprId result = k_.result(node.types[0].dtype, has_index ? 1 : 0);
+    const std::vector<Index> out = indices(statement.axes);
+    if (is_stored(value) && !overwrites(value)) {
+      statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), out, result});
+      written_.insert(value);
+    } else if (uses_[value] > 0 || is_stored(value)) {
+      const BufferId local = add_local(value);
+      statement.stores.push_back({local, out, result});
+      local_of_[value] = local;
+    }
+    k_.body.push_back({std::move(statement), spans()});
+    elements_.forget();
+  }
+
+  bool is_expensive(NodeId id) const {
+    std::vector<NodeId> pending{id};
+    std::set<NodeId> seen;
+    while (!pending.empty()) {
+      const Node& node = g_.nodes[pending.back()];
+      pending.pop_back();
+      if (op_def(node.op).has(kExpensive)) return true;
+      for (Value v : node.operands) {
+        const Node& from = g_.node(v);
+        const bool here = from.group == c_.group && !local_of_.count(v) && !written_.count(v);
+        if ((here || is_inlined(g_, v)) && !is_given(from) &&
+            std::holds_alternative<ElementRule>(op_def(from.op).lower) && seen.insert(v.node).second)
+          pending.push_back(v.node);
+      }
+    }
+    return false;
+  }
+
+  // Stores a value that others need, keeps one that is expensive and read more than once; other values are
+  // inlined.
+  void element(Value value) {
+    const bool keep = uses_[value] > 1 && !is_stored(value) && is_expensive(value.node);
+    if (!is_stored(value) && !keep) return;
+    const std::vector<AxisId> axes = axes_of(g_.type(value).shape);
+    if (axes != pending_axes_) flush();
+    pending_axes_ = axes;
+    const std::vector<Index> index = indices(axes);
+    // Its readers in the same statement use the expression; later statements load.
+    const ExprId expr = elements_.at(value, index);
+    if (is_stored(value)) {
+      pending_.push_back({buffer_of_.at(c_.slots.at(value)), index, expr});
+      pending_written_.push_back(value);
+    } else {
+      const BufferId local = add_local(value);
+      pending_.push_back({local, index, expr});
+      pending_local_.push_back({value, local});
+    }
+  }
+
+  void flush() {
+    if (pending_.empty()) return;
+    kernel::Map map;
+    map.axes = pending_axes_;
+    map.stores = std::move(pending_);
+    k_.body.push_back({std::move(map), spans()});
+    for (Value v : pending_written_) written_.insert(v);
+    for (const auto& [v, local] : pending_local_) local_of_[v] = local;
+    pending_.clear();
+    pending_written_.clear();
+    pending_local_.clear();
+    pending_axes_.clear();
+    elements_.forget();
+  }
+
+  const GroupContext& c_;
+  const Graph& g_;
+  LoweredGroup out_;
+  kernel::Kernel& k_;
+  ElementExpr elements_;
+  std::map<SlotId, BufferId> buffer_of_;
+  std::map<Value, BufferId> local_of_;
+  std::set<Value> written_;
+  std::map<Value, int> uses_;
+  Value result_of_;
+  std::map<std::string, AxisId> axes_;
+  Shape domain_;
+  std::vector<kernel::Store> pending_;
+  std::vector<AxisId> pending_axes_;
+  std::vector<Value> pending_written_;
+  std::vector<std::pair<Value, BufferId>> pending_local_;
+  int local_count_ = 0;
+};
+
+}  // namespace
+
+LoweredGroup lower_group(const GroupContext& context) {
+  return GroupLowering(context).run();
+}
+
+}  // namespace nnc::codegen

@@ -1,0 +1,416 @@
+#include "codegen/lower/schedule.h"
+
+#include <algorithm>
+#include <optional>
+#include <random>
+
+#include "codegen/lower/strides.h"
+#include "support/check.h"
+
+namespace nnc::codegen {
+
+using kernel::AxisId;
+using kernel::Contract;
+using kernel::ExprId;
+using kernel::ExprKind;
+using kernel::Kernel;
+using kernel::Map;
+using kernel::Reduce;
+
+namespace {
+
+// Tasks per thread: enough that an uneven one does not leave the others waiting long.
+constexpr int64_t kTasksPerThread = 4;
+// Below this many elements, waking other threads costs more than it brings.
+constexpr int64_t kWorthSplitting = 4096;
+
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// How often the statement's body runs; contractions are counted in multiply-adds elsewhere.
+int64_t points(const Kernel& k, const kernel::Statement& statement) {
+  int64_t count = 1;
+  const auto times = [&](const std::vector<AxisId>& axes) {
+    for (AxisId axis : axes) count *= k.axes[axis].extent;
+  };
+  if (const auto* map = std::get_if<Map>(&statement.body)) times(map->axes);
+  if (const auto* reduce = std::get_if<Reduce>(&statement.body)) times(reduce->axes), times(reduce->over);
+  return count;
+}
+
+// A register tile: rows x vectors accumulators.
+struct TileShape {
+  int64_t rows = 1;
+  int64_t vectors = 1;
+};
+
+// The most rows and columns a task may have; 0: no limit.
+struct TaskLimits {
+  int64_t rows = 0;
+  int64_t columns = 0;
+};
+
+class Scheduler {
+ public:
+  Scheduler(Kernel& kernel, const Target& target, const ScheduleOptions& options)
+      : k_(kernel), target_(target), options_(options), random_(options.seed) {}
+
+  void run() {
+    for (kernel::Statement& statement : k_.body) schedule(statement);
+    if (!tiled_) cut_rows();
+  }
+
+ private:
+  bool random() const { return options_.seed != 0; }
+  int64_t pick(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random_);
+  }
+  int64_t extent(AxisId axis) const { return k_.axes[axis].extent; }
+
+  void schedule(kernel::Statement& statement) {
+    if (auto* map = std::get_if<Map>(&statement.body)) schedule(*map);
+    if (auto* reduce = std::get_if<Reduce>(&statement.body)) schedule(*reduce);
+    if (auto* contract = std::get_if<Contract>(&statement.body)) schedule(*contract);
+    if (auto* loop = std::get_if<kernel::For>(&statement.body))
+      for (kernel::Statement& inner : loop->body) schedule(inner);
+  }
+
+  // ---- lanes of maps and reductions
+
+  // How well vectors along `axis` suit an expression's loads: unit strides are good, gathers are not.
+  double suits(ExprId id, AxisId axis, std::vector<ExprId>& seen) const {
+    if (std::find(seen.begin(), seen.end(), id) != seen.end()) return 0;
+    seen.push_back(id);
+    const kernel::Expr& e = k_.exprs[id];
+    double score = 0;
+    if (e.kind == ExprKind::load) {
+      const std::optional<int64_t> stride = stride_along(k_, e.buffer, e.subscripts, axis);
+      score += !stride ? -2 : *stride == 1 ? 1 : *stride == 0 ? 0 : -2;
+    }
+    for (ExprId operand : e.operands) score += suits(operand, axis, seen);
+    for (const kernel::Index& index : e.subscripts)
+      if (index.computed.valid()) score += suits(index.computed, axis, seen);
+    return score;
+  }
+
+  // The best of `axes` for vectors; invalid if none serves. Along an output axis every store must move.
+  AxisId best_lanes(const std::vector<AxisId>& axes, const std::vector<kernel::Store>& stores,
+                    const std::vector<ExprId>& values, AxisId along_sum) {
+    AxisId best;
+    double best_score = 0;
+    std::vector<AxisId> legal;
+    const auto consider = [&](AxisId axis, bool stores_move) {
+      double score = 0.5;
+      if (stores_move)
+        for (const kernel::Store& s : stores) {
+          const std::optional<int64_t> stride = stride_along(k_, s.buffer, s.index, axis);
+          if (!stride || *stride == 0) return;
+          score += *stride == 1 ? 2 : -3;
+        }
+      std::vector<ExprId> seen;
+      for (ExprId value : values) score += suits(value, axis, seen);
+      if (extent(axis) < kLanes) score *= score > 0 ? static_cast<double>(extent(axis)) / kLanes : 1;
+      legal.push_back(axis);
+      if (!best.valid() || score > best_score) {
+        best = axis;
+        best_score = score;
+      }
+    };
+    for (AxisId axis : axes) consider(axis, true);
+    if (along_sum.valid()) consider(along_sum, false);
+    if (random() && !legal.empty()) {
+      const int64_t choice = pick(0, static_cast<int64_t>(legal.size()));
+      return choice < static_cast<int64_t>(legal.size()) ? legal[static_cast<size_t>(choice)] : AxisId{};
+    }
+    // A lone element gains nothing from vectors.
+    if (best.valid() && extent(best) == 1) return {};
+    return best;
+  }
+
+  void schedule(Map& map) {
+    std::vector<ExprId> values;
+    for (const kernel::Store& s : map.stores) values.push_back(s.value);
+    map.schedule.lanes = best_lanes(map.axes, map.stores, values, {});
+  }
+
+  void schedule(Reduce& reduce) {
+    AxisId along_sum;
+    if (reduce.order.kind == OrderKind::lanes16 && kernel::components(reduce.combine) == 1 &&
+        (reduce.over.size() == 1 || extent(reduce.over.back()) % kLanes == 0))
+      along_sum = reduce.over.back();
+    std::vector<ExprId> values{reduce.value};
+    for (const kernel::Store& s : reduce.stores) values.push_back(s.value);
+    reduce.schedule.lanes = best_lanes(reduce.axes, reduce.stores, values, along_sum);
+  }
+
+  // ---- contractions
+
+  bool is_plain_load(ExprId id) const {
+    const kernel::Expr& e = k_.exprs[id];
+    return e.kind == ExprKind::load && e.dtype == DType::f32 &&
+           std::none_of(e.subscripts.begin(), e.subscripts.end(),
+                        [](const kernel::Index& i) { return i.checked || i.computed.valid(); });
+  }
+
+  std::optional<int64_t> stride(ExprId id, AxisId axis) const {
+    return stride_along(k_, k_.exprs[id].buffer, k_.exprs[id].subscripts, axis);
+  }
+
+  void schedule(Contract& contract) {
+    if (!is_plain_load(contract.a) || !is_plain_load(contract.b)) return;
+    const AxisId depth = contract.over.back();
+    if (contract.order.kind == OrderKind::lanes16 && contract.over.size() == 1 &&
+        stride(contract.a, depth) == 1 && stride(contract.b, depth) == 1)
+      return schedule_dots(contract, depth);
+
+    // Vectors along an output axis that one operand holds innermost and the other lacks.
+    AxisId lanes;
+    for (AxisId axis : contract.axes) {
+      const bool a_moves = stride(contract.a, axis) == 1 && stride(contract.b, axis) == 0;
+      const bool b_moves = stride(contract.b, axis) == 1 && stride(contract.a, axis) == 0;
+      if (!a_moves && !b_moves) continue;
+      const bool stored_so = std::all_of(contract.stores.begin(), contract.stores.end(), [&](const auto& s) {
+        return stride_along(k_, s.buffer, s.index, axis) == 1;
+      });
+      if (!lanes.valid() || stored_so) lanes = axis;
+    }
+    if (!lanes.valid() || (contract.order.kind == OrderKind::lanes16 && contract.over.size() != 1)) return;
+    const ExprId vector_operand = stride(contract.a, lanes) == 1 ? contract.a : contract.b;
+    const ExprId broadcast_operand = vector_operand == contract.a ? contract.b : contract.a;
+    AxisId row;
+    for (AxisId axis : contract.axes)
+      if (axis != lanes && !row.valid() && stride(broadcast_operand, axis) != 0 &&
+          stride(vector_operand, axis) == 0)
+        row = axis;
+
+    TileShape tile;
+    const bool partials = contract.order.kind == OrderKind::lanes16;
+    if (!partials) tile = best_tile(row.valid() ? extent(row) : 1, extent(lanes));
+    contract.schedule.lanes = lanes;
+    contract.schedule.rows = tile.rows;
+    contract.schedule.cols = tile.vectors * kLanes;
+    int64_t depth_count = 1;
+    for (AxisId axis : contract.over) depth_count *= extent(axis);
+    TaskLimits limits;
+    if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
+      limits = cut_sum(contract, row, lanes);
+    cut_tiles(row, tile.rows, lanes, tile.vectors * kLanes, depth_count, limits);
+  }
+
+  // Passes over the sum, for operands and results that do not stay in the second cache level.
+  TaskLimits cut_sum(Contract& contract, AxisId row, AxisId lanes) {
+    constexpr int64_t kAccumulators = 64 << 10;  // bytes that wait between passes
+    const int64_t depth = extent(contract.over.back());
+    const int64_t float_bytes = 4;
+    if (random()) {
+      if (pick(0, 2) == 0) return {};
+      contract.schedule.block = pick(1, depth);
+      return {};
+    }
+    const auto clamp_columns = [&](int64_t columns) {
+      const int64_t tile = contract.schedule.cols;
+      return std::max<int64_t>(1, columns / tile) * tile;
+    };
+    // A deep sum: of the operand along the lanes, a pass reads what fills a quarter of the cache, for several
+    // tiles of rows.
+    if (depth * extent(lanes) * float_bytes > target_.l2_bytes / 2) {
+      const int64_t columns = std::min(extent(lanes), clamp_columns(128));
+      const int64_t most = std::max<int64_t>(256, target_.l2_bytes / 4 / (columns * float_bytes));
+      if (most < depth) {
+        const int64_t passes = ceil_div(depth, most);
+        contract.schedule.block = ceil_div(ceil_div(depth, passes), 4) * 4;
+        const int64_t rows = kAccumulators / (ceil_div(columns, kLanes) * kLanes * float_bytes);
+        return {rows, columns};
+      }
+    }
+    // A sum so shallow that a tile's operands fit the first level, with large results, as of a weight's gradient
+    // with its optimizer: all terms in one pass, so that the results are gone through row by row.
+    if (extent(row) * extent(lanes) * float_bytes > target_.l2_bytes &&
+        depth * (contract.schedule.rows + contract.schedule.cols) * float_bytes <= target_.l1_bytes) {
+      const int64_t columns = clamp_columns(target_.l2_bytes / 4 / (depth * float_bytes));
+      if (columns < 4 * contract.schedule.cols) return {};
+      contract.schedule.block = depth;
+      return {0, columns};
+    }
+    return {};
+  }
+
+  void schedule_dots(Contract& contract, AxisId depth) {
+    AxisId row, column;
+    for (AxisId axis : contract.axes) {
+      if (stride(contract.a, axis) != 0 && stride(contract.b, axis) == 0 && !row.valid()) row = axis;
+      if (stride(contract.b, axis) != 0 && stride(contract.a, axis) == 0 && !column.valid()) column = axis;
+    }
+    contract.schedule.lanes = depth;
+    // Rows and columns of dot products: each needs an accumulator, each column a register for its operand.
+    const int64_t registers = target_.vector_registers / target_.registers_per_value();
+    const auto side = [&](AxisId axis, int64_t most) {
+      if (!axis.valid()) return int64_t{1};
+      if (random()) return pick(1, most);
+      int64_t best = 1;
+      double best_use = 0;
+      for (int64_t size = 1; size <= most; ++size) {
+        const double use =
+            static_cast<double>(extent(axis)) / static_cast<double>(ceil_div(extent(axis), size));
+        if (use > best_use + 1e-9) best = size, best_use = use;
+      }
+      return best;
+    };
+    const int64_t columns = side(column, registers >= 32 ? 5 : 2);
+    const int64_t rows = side(row, std::max<int64_t>(1, (registers - columns - 2) / columns));
+    contract.schedule.rows = rows;
+    contract.schedule.cols = columns;
+    cut_tiles(row, rows, column, columns, extent(depth));
+  }
+
+  // The tile with the fewest cycles for rows x columns outputs: per term of the sum a tile takes one cycle
+  // per accumulator, and at least as long as its loads and the latency of a multiply-add allow.
+  TileShape best_tile(int64_t rows, int64_t columns) {
+    const int64_t per_value = target_.registers_per_value();
+    const double broadcast = target_.broadcast_price();
+    TileShape best;
+    double best_cycles = 0;
+    std::vector<TileShape> legal;
+    for (int64_t vectors = 1; vectors <= 4; ++vectors) {
+      for (int64_t r = 1; (r * vectors + vectors) * per_value + 1 <= target_.vector_registers; ++r) {
+        const auto cycles = [&](int64_t tile_rows, int64_t tile_vectors) {
+          const double multiply = static_cast<double>(tile_rows * tile_vectors);
+          const double loads = static_cast<double>(tile_vectors) + broadcast * static_cast<double>(tile_rows);
+          constexpr double kLatency = 8;  // of a multiply-add, in units of its throughput
+          // The loop itself, its pointers and the tile's prologue and epilogue.
+          constexpr double kOverhead = 1;
+          return std::max({multiply, loads, kLatency}) + kOverhead;
+        };
+        const int64_t total_vectors = ceil_div(columns, kLanes);
+        double total = 0;
+        for (const auto& [tile_vectors, column_tiles] :
+             {std::pair{vectors, total_vectors / vectors}, std::pair{total_vectors % vectors, int64_t{1}}})
+          if (tile_vectors > 0)
+            total +=
+                static_cast<double>(column_tiles) * (static_cast<double>(rows / r) * cycles(r, tile_vectors) +
+                                                     (rows % r != 0 ? cycles(rows % r, tile_vectors) : 0));
+        legal.push_back({r, vectors});
+        if (best_cycles == 0 || total < best_cycles - 1e-9) {
+          best = {r, vectors};
+          best_cycles = total;
+        }
+      }
+    }
+    return random() ? legal[static_cast<size_t>(pick(0, static_cast<int64_t>(legal.size()) - 1))] : best;
+  }
+
+  kernel::GridAxis* grid(AxisId axis) {
+    for (kernel::GridAxis& g : k_.grid)
+      if (g.axis == axis) return &g;
+    return nullptr;
+  }
+
+  // Tasks of whole tiles. A task covers as many rows as keep their part of the broadcast operand in the
+  // second cache level, and all columns, unless there are too few rows to go round.
+  void cut_tiles(AxisId row, int64_t tile_rows, AxisId column, int64_t tile_columns, int64_t depth,
+                 TaskLimits limits = {}) {
+    tiled_ = true;
+    const int64_t wanted = options_.threads > 1 ? options_.threads * kTasksPerThread : 1;
+    int64_t row_tasks = 1;
+    kernel::GridAxis* row_grid = row.valid() ? grid(row) : nullptr;
+    kernel::GridAxis* column_grid = column.valid() ? grid(column) : nullptr;
+    if (row_grid) {
+      const int64_t tiles = ceil_div(extent(row), tile_rows);
+      const int64_t fitting = target_.l2_bytes / 4 / std::max<int64_t>(1, depth * 4 * tile_rows);
+      int64_t per_task = std::clamp<int64_t>(fitting, 1, 16);
+      if (limits.rows > 0) per_task = std::max<int64_t>(1, limits.rows / tile_rows);
+      if (random()) per_task = pick(1, tiles);
+      // Even shares: as many tasks as that needs, and a multiple of the threads if it can be.
+      int64_t tasks = ceil_div(tiles, per_task);
+      if (tasks < wanted) tasks = std::min(tiles, wanted);
+      per_task = ceil_div(tiles, tasks);
+      row_grid->step = std::min(extent(row), per_task * tile_rows);
+      row_tasks = ceil_div(tiles, per_task);
+    }
+    if (column_grid && (row_tasks < wanted || limits.columns > 0 || random())) {
+      const int64_t tiles = ceil_div(extent(column), tile_columns);
+      int64_t tasks = std::min(tiles, ceil_div(wanted, row_tasks));
+      if (limits.columns > 0) tasks = std::max(tasks, ceil_div(extent(column), limits.columns));
+      const int64_t per_task = random() ? pick(1, tiles) : ceil_div(tiles, tasks);
+      column_grid->step = std::min(extent(column), per_task * tile_columns);
+    }
+  }
+
+  // ---- rows
+
+  // Cuts the domain along its first axis of some length: for the threads, and so that locals stay in the
+  // cache.
+  void cut_rows() {
+    if (k_.grid.empty()) return;
+    int64_t work = 0;
+    for (const kernel::Statement& statement : k_.body) work += points(k_, statement);
+    const bool has_locals = std::any_of(k_.buffers.begin(), k_.buffers.end(), [](const kernel::Buffer& b) {
+      return b.space == kernel::Space::local;
+    });
+    int64_t tasks = work >= kWorthSplitting && options_.threads > 1 ? options_.threads * kTasksPerThread : 1;
+    if (has_locals) tasks = std::max(tasks, ceil_div(work, target_.l1_bytes / 4));
+    // The longest axis gives the most freedom; steps are whole vectors, for the case that vectors run along
+    // it.
+    auto longest = std::max_element(k_.grid.begin(), k_.grid.end(), [&](const auto& a, const auto& b) {
+      return extent(a.axis) < extent(b.axis);
+    });
+    auto chosen = extent(k_.grid.front().axis) >= tasks * 2 ? k_.grid.begin() : longest;
+    if (random()) {
+      chosen = k_.grid.begin() + pick(0, static_cast<int64_t>(k_.grid.size()) - 1);
+      tasks = pick(1, std::max<int64_t>(1, extent(chosen->axis) / kLanes));
+    }
+    if (tasks <= 1) return;
+    int64_t step = ceil_div(extent(chosen->axis), tasks);
+    if (runs_along(chosen->axis)) step = ceil_div(step, kLanes) * kLanes;
+    chosen->step = std::clamp<int64_t>(step, 1, extent(chosen->axis));
+  }
+
+  bool runs_along(AxisId axis) const {
+    const auto lanes_of = [](const kernel::Statement& s) {
+      if (const auto* map = std::get_if<Map>(&s.body)) return map->schedule.lanes;
+      if (const auto* reduce = std::get_if<Reduce>(&s.body)) return reduce->schedule.lanes;
+      return AxisId{};
+    };
+    return std::any_of(k_.body.begin(), k_.body.end(),
+                       [&](const kernel::Statement& s) { return lanes_of(s) == axis; });
+  }
+
+  Kernel& k_;
+  const Target& target_;
+  const ScheduleOptions& options_;
+  std::mt19937_64 random_;
+  bool tiled_ = false;
+};
+
+}  // namespace
+
+bool worth_sharing(const kernel::Program& program, int threads) {
+  constexpr double kFlopsPerMicrosecond = 100e3;
+  constexpr double kPointsPerMicrosecond = 2e3;  // of maps and reductions
+  constexpr double kMeeting = 0.5;               // microseconds a barrier costs with the unevenness before it
+  double saved = 0;                              // microseconds
+  double meetings = 2;                           // waking and joining
+  for (const kernel::Item& item : program.items) {
+    const auto* launch = std::get_if<kernel::Launch>(&item);
+    if (!launch) {
+      meetings += 1;
+      continue;
+    }
+    const Kernel& k = program.kernels[launch->kernel];
+    double work = flops(k) / kFlopsPerMicrosecond;
+    for (const kernel::Statement& s : k.body)
+      work += static_cast<double>(points(k, s)) / kPointsPerMicrosecond;
+    saved += work * (1 - 1.0 / static_cast<double>(std::min<int64_t>(threads, k.task_count())));
+  }
+  return saved > meetings * kMeeting;
+}
+
+void schedule_kernel(Kernel& kernel, const Target& target, const ScheduleOptions& options) {
+  // The same seed gives every kernel its own choices.
+  ScheduleOptions own = options;
+  if (own.seed != 0) own.seed ^= std::hash<std::string>()(kernel.name) | 1;
+  Scheduler(kernel, target, own).run();
+}
+
+}  // namespace nnc::codegen

@@ -1,0 +1,54 @@
+#include "codegen/lower/strides.h"
+
+#include <algorithm>
+
+namespace nnc::codegen {
+
+using kernel::AxisId;
+using kernel::ExprId;
+using kernel::Kernel;
+
+std::optional<int64_t> stride_along(const Kernel& kernel, kernel::BufferId id,
+                                    const std::vector<kernel::Index>& subscripts, AxisId axis) {
+  const kernel::Buffer& buffer = kernel.buffers[id];
+  const bool local = buffer.space == kernel::Space::local;
+  const std::vector<int64_t> strides =
+      local ? strides_of(kernel.local_shape(id), {}) : strides_of(buffer.type.shape, buffer.layout);
+  int64_t total = 0;
+  for (size_t d = 0; d < subscripts.size(); ++d) {
+    const kernel::Index& index = subscripts[d];
+    if (index.computed.valid() && uses_axis(kernel, index.computed, axis)) return std::nullopt;
+    for (const kernel::Term& term : index.terms) {
+      if (term.axis != axis) continue;
+      if (index.checked || index.computed.valid()) return std::nullopt;
+      total += term.coefficient * strides[d];
+    }
+  }
+  return total;
+}
+
+bool uses_axis(const Kernel& kernel, ExprId id, AxisId axis) {
+  const kernel::Expr& e = kernel.exprs[id];
+  for (const kernel::Index& index : e.subscripts) {
+    for (const kernel::Term& term : index.terms)
+      if (term.axis == axis) return true;
+    if (index.computed.valid() && uses_axis(kernel, index.computed, axis)) return true;
+  }
+  return std::any_of(e.operands.begin(), e.operands.end(),
+                     [&](ExprId operand) { return uses_axis(kernel, operand, axis); });
+}
+
+double flops(const Kernel& kernel) {
+  double total = 0;
+  for (const kernel::Statement& statement : kernel.body) {
+    const auto* contract = std::get_if<kernel::Contract>(&statement.body);
+    if (!contract) continue;
+    double terms = 2;
+    for (AxisId axis : contract->axes) terms *= static_cast<double>(kernel.axes[axis].extent);
+    for (AxisId axis : contract->over) terms *= static_cast<double>(kernel.axes[axis].extent);
+    total += terms;
+  }
+  return total;
+}
+
+}  // namespace nnc::codegen

@@ -1,0 +1,261 @@
+// nnc run FILE | -e EXPR: every named value, the loss, each gradient, then what steps of the optimizer make of
+// them; on the way a line every so many steps, and the loss as a picture.
+#include <algorithm>
+#include <cmath>
+
+#include "driver/commands/commands.h"
+#include "driver/draw/canvas.h"
+#include "driver/draw/curve.h"
+#include "driver/explore/explore.h"
+#include "driver/tensor_text.h"
+#include "driver/unused_flags.h"
+#include "frontend/syntax/parser.h"
+#include "runtime/file.h"
+
+namespace nnc::driver {
+namespace {
+
+constexpr std::string_view kExpressionName = "value";
+
+void show(Console& console, std::string_view name, const DenseTensor& tensor) {
+  console.write(named_tensor_text(name, tensor));
+}
+
+// `-e EXPR` is a file with one member.
+Result<ast::File> expression_file(Session& session) {
+  const std::string& text = session.options.expression;
+  const FileId file = session.sources.add("-e", text);
+  Result<ast::ExprPtr> expression = frontend::parse_expression(
+      session.sources, {file, 0, static_cast<uint32_t>(text.size())}, session.diagnostics);
+  if (!expression) return Failure();
+  const Span span = (*expression)->span;
+  ast::MemberBinding member;
+  member.binding.names.push_back({std::string(kExpressionName), span});
+  member.binding.value = std::move(*expression);
+  ast::File tree;
+  tree.file = file;
+  tree.items.push_back({ast::MemberItem{std::move(member), span}, span});
+  return tree;
+}
+
+// The parts of the loss and their sum, each with its number.
+void show_losses(Console& console, const TensorMap& values, const std::string& title) {
+  const auto loss = values.find("loss");
+  if (loss == values.end()) return;
+  std::vector<std::string> names, numbers;
+  for (const auto& [name, tensor] : values) {
+    if (!name.starts_with("loss.")) continue;
+    names.push_back(name.substr(5));
+    numbers.push_back(number_text(tensor.data.at(0), tensor.type.dtype));
+  }
+  const std::string total = number_text(loss->second.data.at(0), loss->second.type.dtype);
+  if (names.size() < 2)
+    console.print("{} = {}\n", title, total);
+  else
+    console.print("{} = {} = {} = {}\n", title, fmt::join(names, " + "), fmt::join(numbers, " + "), total);
+}
+
+std::vector<std::string> parameter_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const NodeId id : graph.inputs)
+    if (const auto& attrs = std::get<InputAttrs>(graph.nodes[id].attrs); attrs.role == Role::param)
+      names.push_back(attrs.name);
+  return names;
+}
+
+// Outputs whose names begin with `prefix`, in the order of the graph: with the name behind it, as far as computed.
+std::vector<std::pair<std::string, const DenseTensor*>> outputs_of(const frontend::Exploration& exploration,
+                                                                   const TensorMap& values,
+                                                                   std::string_view prefix) {
+  std::vector<std::pair<std::string, const DenseTensor*>> found;
+  for (const Output& output : exploration.graph.outputs)
+    if (const auto at = values.find(output.name); output.name.starts_with(prefix) && at != values.end())
+      found.emplace_back(output.name.substr(prefix.size()), &at->second);
+  return found;
+}
+
+// The loss, and then each metric.
+void show_numbers(Console& console, const frontend::Exploration& exploration, const TensorMap& values) {
+  show_losses(console, values, "loss");
+  for (const auto& [name, tensor] : outputs_of(exploration, values, "metric."))
+    console.print("{} = {}\n", name, number_text(tensor->data.at(0), tensor->type.dtype));
+}
+
+void show_values(Console& console, const frontend::Exploration& exploration, const TensorMap& values) {
+  for (const auto& [name, tensor] : outputs_of(exploration, values, "value.")) show(console, name, *tensor);
+  for (const auto& [name, tensor] : outputs_of(exploration, values, "output.")) show(console, name, *tensor);
+  for (const std::string& line : exploration.explanations) console.print("# {}\n", line);
+}
+
+// Those that a step has changed; parameters with a name of their own are shown as such.
+void show_changed_values(Console& console, const frontend::Exploration& exploration, const TensorMap& before,
+                         const TensorMap& after) {
+  const std::vector<std::string> parameters = parameter_names(exploration.graph);
+  for (const std::string prefix : {"value.", "output."})
+    for (const auto& [name, tensor] : outputs_of(exploration, after, prefix))
+      if (before.at(prefix + name).data != tensor->data &&
+          (prefix != "value." || std::find(parameters.begin(), parameters.end(), name) == parameters.end()))
+        show(console, name, *tensor);
+}
+
+void show_gradients(Console& console, const frontend::Exploration& exploration, const TensorMap& values) {
+  for (const auto& [name, tensor] : outputs_of(exploration, values, "grad."))
+    show(console, "gradient of " + name, *tensor);
+  for (const std::string& name : exploration.values)
+    if (const auto why = exploration.no_gradient.find(name); why != exploration.no_gradient.end())
+      console.print("gradient of {}: none ({})\n", name, why->second);
+}
+
+// Those of layers; a parameter with a name of its own is among the values.
+void show_parameters(Console& console, const frontend::Exploration& exploration, const TensorMap& variables) {
+  for (const std::string& name : parameter_names(exploration.graph))
+    if (std::find(exploration.values.begin(), exploration.values.end(), name) == exploration.values.end())
+      show(console, name, variables.at(name));
+}
+
+// The numbers of a run of steps, as lines during the run (--every) and as curves (-o).
+class Trace {
+ public:
+  Trace(Session& session, const frontend::Exploration& exploration, const TensorMap& first)
+      : console_(session.console), options_(session.options) {
+    if (first.contains("loss")) add("loss");
+    const std::string_view loss = "loss.", metric = "metric.";
+    size_t parts = 0;
+    for (const Output& output : exploration.graph.outputs) parts += output.name.starts_with(loss) ? 1 : 0;
+    for (const std::string_view kind : {loss, metric})
+      for (const Output& output : exploration.graph.outputs)
+        if (output.name.starts_with(kind) && (kind == metric || parts > 1)) add(output.name);
+    // Of a long run every so many steps are enough for a picture.
+    spacing_ = std::max<int64_t>(1, options_.steps / 4000);
+    if (options_.every == 0) return;
+    std::string head = fmt::format("\n{:>7}", "step");
+    for (const Series& series : curves_) head += fmt::format("  {:>12}", series.name);
+    console_.print("{}\n", head);
+  }
+
+  // The values after `step` steps.
+  void take(int64_t step, const TensorMap& values) {
+    const bool last = step == options_.steps;
+    if (options_.every > 0 && (step % options_.every == 0 || last)) {
+      std::string line = fmt::format("{:>7}", step);
+      for (const std::string& name : outputs_)
+        line += fmt::format("  {:>12}", number_text(values.at(name).data.at(0), DType::f32));
+      console_.print("{}\n", line);
+    }
+    if (!options_.output.empty() && (step % spacing_ == 0 || last))
+      for (size_t i = 0; i < outputs_.size(); ++i)
+        curves_[i].points.emplace_back(step, values.at(outputs_[i]).data.at(0));
+  }
+
+  // Loss and parts; a metric has a scale of its own.
+  Status draw(Session& session, const std::string& title) const {
+    std::vector<Series> losses;
+    for (size_t i = 0; i < curves_.size(); ++i)
+      if (outputs_[i].starts_with("loss")) losses.push_back(curves_[i]);
+    const std::string& name = options_.output;
+    if (!runtime::write_file(name, curve_file(name, title, losses), session.diagnostics)) return Failure();
+    console_.say("{}\n", name);
+    return Done();
+  }
+
+ private:
+  void add(const std::string& output) {
+    outputs_.push_back(output);
+    curves_.push_back({output.starts_with("metric.") ? output.substr(7) : output, {}});
+  }
+
+  Console& console_;
+  const Options& options_;
+  std::vector<std::string> outputs_;
+  std::vector<Series> curves_;
+  int64_t spacing_ = 1;
+};
+
+// Steps 1 … n, then everything that they have changed. Exit code 5 when the loss stops being finite.
+int show_steps(Session& session, const frontend::Exploration& exploration, Stepper& stepper,
+               const TensorMap& first) {
+  Console& console = session.console;
+  const int64_t steps = session.options.steps;
+  const std::string optimizer = session.options.optimizer.empty() ? "sgd" : session.options.optimizer;
+  Trace trace(session, exploration, first);
+  trace.take(0, first);
+  TensorMap after = first;
+  TensorMap variables;
+  for (int64_t t = 2; t <= steps + 1; ++t) {
+    if (!std::isfinite(after.at("loss").data.at(0))) {
+      console.message(fmt::format("nnc: error: loss is not finite at step {}\n", t - 1));
+      return 5;
+    }
+    if (t == steps + 1) variables = stepper.variables();
+    after = stepper.step(t);
+    trace.take(t - 1, after);
+  }
+  const std::string taken = fmt::format("{} step{} of {}", steps, steps == 1 ? "" : "s", optimizer);
+  console.print("\nafter {}\n", taken);
+  for (const std::string& name : parameter_names(exploration.graph)) show(console, name, variables.at(name));
+  show_changed_values(console, exploration, first, after);
+  show_numbers(console, exploration, after);
+  if (!session.options.output.empty()) static_cast<void>(trace.draw(session, taken));  // leave() reports it
+  return 0;
+}
+
+// Refuses flags about steps if no step can be taken.
+bool steps_refused(Session& session, const frontend::Exploration& exploration, const TensorMap& values) {
+  static constexpr std::string_view kFlags[] = {"--steps", "--optimizer", "--every", "-o"};
+  const bool loss = values.contains("loss");
+  if (session.options.steps == 0 || (loss && !parameter_names(exploration.graph).empty())) return false;
+  return refuse_flags(
+      session.options, kFlags,
+      loss ? "there is no parameter that a step could change" : "there is no loss, and so no step to take",
+      session.diagnostics);
+}
+
+}  // namespace
+
+int run(const Options& options, Console& console) {
+  Session session(options, console);
+  const bool expression = !options.expression.empty();
+  if (expression == !options.arguments.empty()) {
+    session.diagnostics.error_at(DiagnosticKind::bad_flag, "nnc run", "either a file or -e EXPR is expected")
+        .suggest("nnc run -e 'softmax([3.2, 5.1, -1.7])'");
+    return session.leave();
+  }
+  if (!options.output.empty() && !check_picture_names(session, {options.output}, false))
+    return session.leave();
+  const Result<ast::File> tree = expression
+                                     ? expression_file(session)
+                                     : parse_model_alone(session, options.arguments.front(), "nnc run");
+  const Result<frontend::BuildOptions> built = build_options(session);
+  if (!tree || !built) return session.leave();
+  const Result<frontend::Exploration> exploration =
+      frontend::build_exploration(*tree, session.sources, *built, session.diagnostics);
+  if (!exploration) return session.leave();
+  const uint64_t seed = options.seed.value_or(0);
+  const std::unique_ptr<Stepper> stepper = options.interpret
+                                               ? interpreting_stepper(session, *exploration, seed)
+                                               : compiled_stepper(session, *exploration, seed);
+  if (stepper == nullptr) return session.leave();
+
+  const TensorMap start = stepper->variables();
+  const TensorMap values = stepper->step(1);
+  if (expression) {
+    const auto result = values.find(fmt::format("value.{}", kExpressionName));
+    if (result != values.end())
+      console.print("{}\n", tensor_text(result->second));
+    else
+      session.diagnostics.error(DiagnosticKind::wrong_kind, tree->items.front().span,
+                                exploration->not_shown.at(std::string(kExpressionName)));
+    return session.leave();
+  }
+  if (steps_refused(session, *exploration, values)) return session.leave();
+  show_parameters(console, *exploration, start);
+  show_values(console, *exploration, values);
+  show_numbers(console, *exploration, values);
+  show_gradients(console, *exploration, values);
+  int code = 0;
+  if (options.steps > 0 && values.contains("loss") && !parameter_names(exploration->graph).empty())
+    code = show_steps(session, *exploration, *stepper, values);
+  return session.leave(code);
+}
+
+}  // namespace nnc::driver

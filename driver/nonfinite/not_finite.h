@@ -1,0 +1,15 @@
+// Why a run came to values that are not finite: the failing step is found by replaying (runtime/training/replay.h), and computed
+// once more op by op (ir/graph/nonfinite.h), to name step, sample, op, element, operands and the words of the model.
+#pragma once
+
+#include "driver/session.h"
+#include "runtime/training/replay.h"
+
+namespace nnc::driver {
+
+// Reports it as an error in `diagnostics`. `loaded` is the model as the failing phase trains it. A step that is too large
+// to be computed op by op is named without its op, and why is said.
+void explain_not_finite(Session& session, const LoadedModel& loaded, const Bundle& bundle,
+                        const runtime::FailingStep& step, Diagnostics& diagnostics);
+
+}  // namespace nnc::driver

@@ -1,0 +1,169 @@
+// Attributes: one struct per kind of op that needs some. Each lists its fields once in `fields`; printing, parsing,
+// equality and hashing follow from that list (ir/graph/print.cpp, ir/graph/parse.cpp, ir/graph/attrs.cpp).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "ir/type.h"
+
+namespace nnc {
+
+// What an input of a graph is to its user.
+enum class Role : uint8_t {
+  input,   // a data column, fresh for each batch
+  param,   // learned, saved under its name
+  state,   // kept from step to step and saved: optimizer moments, running statistics, metric sums
+  scalar,  // set by the runtime before a step: lr (f64), t, seed (i64)
+};
+
+enum class Activation : uint8_t { none, relu, tanh, sigmoid };
+enum class Distribution : uint8_t { uniform, normal, bernoulli };
+
+struct NoAttrs {
+  static void fields(auto&, auto&&) {}
+  bool operator==(const NoAttrs&) const = default;
+};
+
+// The name is that of the graph's signature. `classes` of a data column says that its integers are labels, which are
+// checked when they are read: each is one of 0, 1, … classes - 1. 0: nothing is checked.
+struct InputAttrs {
+  std::string name;
+  Role role = Role::input;
+  int64_t classes = 0;
+  static void fields(auto& self, auto&& f) {
+    f("name", self.name), f("role", self.role), f("classes", self.classes);
+  }
+  bool operator==(const InputAttrs&) const = default;
+};
+
+// The elements in row-major order, or a single one that fills the shape. Held in double: exact for every dtype but
+// i64 beyond 2^53, which no constant needs.
+struct ConstantAttrs {
+  std::vector<double> values;
+  static void fields(auto& self, auto&& f) { f("values", self.values); }
+  bool operator==(const ConstantAttrs&) const;  // bitwise, so that NaN equals itself and -0 differs from 0
+};
+
+struct CastAttrs {
+  DType dtype = DType::f32;
+  static void fields(auto& self, auto&& f) { f("dtype", self.dtype); }
+  bool operator==(const CastAttrs&) const = default;
+};
+
+// Reductions: `axes` ascending, from 0; the result lacks them (`keep` is written with reshape or broadcast).
+struct ReduceAttrs {
+  std::vector<int64_t> axes;
+  static void fields(auto& self, auto&& f) { f("axes", self.axes); }
+  bool operator==(const ReduceAttrs&) const = default;
+};
+
+// One axis: argmax, cumulative sums, concatenation.
+struct AxisAttrs {
+  int64_t axis = 0;
+  static void fields(auto& self, auto&& f) { f("axis", self.axis); }
+  bool operator==(const AxisAttrs&) const = default;
+};
+
+struct ReshapeAttrs {
+  Shape shape;
+  static void fields(auto& self, auto&& f) { f("shape", self.shape); }
+  bool operator==(const ReshapeAttrs&) const = default;
+};
+
+// Operand axis i becomes result axis axes[i] (ascending); other result axes repeat it, and so does an operand extent
+// of 1 against a larger one.
+struct BroadcastAttrs {
+  Shape shape;
+  std::vector<int64_t> axes;
+  static void fields(auto& self, auto&& f) { f("shape", self.shape), f("axes", self.axes); }
+  bool operator==(const BroadcastAttrs&) const = default;
+};
+
+// Result axis i is operand axis order[i].
+struct PermuteAttrs {
+  std::vector<int64_t> order;
+  static void fields(auto& self, auto&& f) { f("order", self.order); }
+  bool operator==(const PermuteAttrs&) const = default;
+};
+
+// Per axis: indices begin, begin + 1, … end - 1. `pad` uses them the other way round: the operand lands there.
+struct SliceAttrs {
+  std::vector<int64_t> begin;
+  std::vector<int64_t> end;
+  static void fields(auto& self, auto&& f) { f("begin", self.begin), f("end", self.end); }
+  bool operator==(const SliceAttrs&) const = default;
+};
+
+// The operand lands at `begin` of a zero tensor of `shape`.
+struct PadAttrs {
+  Shape shape;
+  std::vector<int64_t> begin;
+  static void fields(auto& self, auto&& f) { f("shape", self.shape), f("begin", self.begin); }
+  bool operator==(const PadAttrs&) const = default;
+};
+
+// [..., m, k] x [..., k, n], each read with its last two axes swapped where the flag says so.
+struct MatmulAttrs {
+  bool transpose_a = false;
+  bool transpose_b = false;
+  static void fields(auto& self, auto&& f) {
+    f("transpose_a", self.transpose_a), f("transpose_b", self.transpose_b);
+  }
+  bool operator==(const MatmulAttrs&) const = default;
+};
+
+// activation(x @ wᵀ + b)
+struct LinearAttrs {
+  Activation activation = Activation::none;
+  static void fields(auto& self, auto&& f) { f("activation", self.activation); }
+  bool operator==(const LinearAttrs&) const = default;
+};
+
+// The extent of the new last axis.
+struct ClassesAttrs {
+  int64_t classes = 0;
+  static void fields(auto& self, auto&& f) { f("classes", self.classes); }
+  bool operator==(const ClassesAttrs&) const = default;
+};
+
+// A tensor of that shape and dtype whose elements are their index along `axis`.
+struct IotaAttrs {
+  Shape shape;
+  int64_t axis = 0;
+  DType dtype = DType::i32;
+  static void fields(auto& self, auto&& f) {
+    f("shape", self.shape), f("axis", self.axis), f("dtype", self.dtype);
+  }
+  bool operator==(const IotaAttrs&) const = default;
+};
+
+// A draw: uniform in [a, b), normal with mean a and deviation b, or bernoulli with probability a. `stream` names the
+// parameter or the call, so that two draws never share numbers; the operands are seed and step (i64).
+struct RandomAttrs {
+  Distribution distribution = Distribution::uniform;
+  double a = 0;
+  double b = 1;
+  Shape shape;
+  std::string stream;
+  static void fields(auto& self, auto&& f) {
+    f("distribution", self.distribution), f("a", self.a), f("b", self.b), f("shape", self.shape),
+        f("stream", self.stream);
+  }
+  bool operator==(const RandomAttrs&) const = default;
+};
+
+using Attrs = std::variant<NoAttrs, InputAttrs, ConstantAttrs, CastAttrs, ReduceAttrs, AxisAttrs,
+                           ReshapeAttrs, BroadcastAttrs, PermuteAttrs, SliceAttrs, PadAttrs, MatmulAttrs,
+                           LinearAttrs, ClassesAttrs, IotaAttrs, RandomAttrs>;
+
+size_t hash_of(const Attrs& attrs);  // equal attributes have equal hashes
+// As graph text spells them.
+std::string_view name_of(Role role);
+std::string_view name_of(Activation activation);
+std::string_view name_of(Distribution distribution);
+
+}  // namespace nnc

@@ -1,0 +1,448 @@
+// Graph text to graphs: the inverse of ir/graph/print.cpp. A bad line is reported and skipped, and what it would
+// have named counts as known, so that one slip gives one error.
+#include <algorithm>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "ir/graph/builder.h"
+#include "ir/graph/reader.h"
+#include "ir/graph/text.h"
+#include "ir/graph/verify.h"
+#include "ir/ops/support.h"
+#include "support/suggest.h"
+
+namespace nnc {
+namespace {
+
+using graph_text::Reader;
+
+constexpr size_t kMaxNodes = 1'000'000;
+
+class GraphReader {
+ public:
+  explicit GraphReader(Reader& reader) : r(reader), builder_(graph_) {}
+
+  // From `graph` to its closing brace. Nothing after an error.
+  std::optional<Graph> run() {
+    header_ = r.peek().span;
+    if (!r.expect("graph")) return std::nullopt;
+    if (r.peek().kind != TokenKind::at)
+      return r.syntax(r.peek(), "the graph's name").suggest("graph @train(…) { … }"), std::nullopt;
+    graph_.name = r.take().text;
+    header_ = r.since(header_);
+    if (!signature() || !r.expect("{")) return std::nullopt;
+    while (r.peek().kind == TokenKind::value)
+      if (!line()) {
+        good_ = false;
+        r.skip_line();
+      }
+    if (!r.peek().is("return")) return r.syntax(r.peek(), "a value `%0 = …` or `return`"), std::nullopt;
+    if (!returns()) return std::nullopt;
+    while (r.peek().is("data"))
+      if (!data()) return std::nullopt;
+    if (!r.expect("}")) return std::nullopt;
+    if (!fill_constants() || !good_) return std::nullopt;
+    for (const Finding& finding : find_faults(graph_)) {
+      const bool placed = finding.node.valid() && !graph_.nodes[finding.node].spans.empty();
+      r.error(DiagnosticKind::graph_invalid, placed ? graph_.nodes[finding.node].spans.front() : header_,
+              finding.sentence);
+      good_ = false;
+    }
+    if (!good_) return std::nullopt;
+    return std::move(graph_);
+  }
+
+ private:
+  // ---- signature
+
+  bool signature() {
+    if (!r.expect("(")) return false;
+    if (r.accept(")")) return true;
+    do {
+      if (!input()) return false;
+    } while (r.accept(","));
+    return r.expect(")");
+  }
+
+  bool input() {
+    std::optional<Token> name = r.name("an input");
+    if (!name) return false;
+    Role role = Role::input;
+    if (name->kind == TokenKind::name && r.peek().is_name()) {
+      bool known = false;
+      for (const Role candidate : {Role::param, Role::state, Role::scalar})
+        if (name_of(candidate) == name->text) role = candidate, known = true;
+      if (!known) return r.syntax(*name, "`param`, `state`, `scalar` or a name and its type"), false;
+      name = r.take();
+    }
+    if (!r.expect(":")) return false;
+    const std::optional<TensorType> type = r.type();
+    if (!type) return false;
+    if (std::string error = ops::shape_error(type->shape); !error.empty())
+      return r.error(DiagnosticKind::graph_invalid, r.since(name->span), std::move(error)), false;
+    const std::optional<Layout> layout = r.layout();
+    if (!layout) return false;
+    if (inputs_.contains(name->text))
+      return r.error(DiagnosticKind::graph_name, name->span,
+                     fmt::format("two inputs are named `{}`", name->text)),
+             false;
+    builder_.set_spans({name->span});
+    const Value value = builder_.input(name->text, role, *type);
+    if (!layout->is_default()) graph_.nodes[value.node].layouts = {*layout};
+    inputs_.emplace(name->text, value.node);
+    return group(value.node) && classes(value.node);
+  }
+
+  // ` classes 10`
+  bool classes(NodeId node) {
+    if (!r.accept("classes")) return true;
+    const Token token = r.peek();
+    const std::optional<int64_t> number = r.integer("the number of classes");
+    if (!number) return false;
+    auto& attrs = std::get<InputAttrs>(graph_.nodes[node].attrs);
+    if (*number < 1 || *number > INT32_MAX || attrs.role != Role::input ||
+        !is_integer(graph_.nodes[node].types[0].dtype))
+      return r.syntax(token, "from 1 to 2^31 - 1 classes of a data column of integers"), false;
+    attrs.classes = *number;
+    return true;
+  }
+
+  // ` in 3`
+  bool group(NodeId node) {
+    if (!r.accept("in")) return true;
+    const Token token = r.peek();
+    const std::optional<int64_t> number = r.integer("the number of a group");
+    if (!number) return false;
+    if (*number < 0 || *number >= int64_t{kNoGroup})
+      return r.syntax(token, "a group from 0 to 2^32 - 2"), false;
+    graph_.nodes[node].group = static_cast<uint32_t>(*number);
+    return true;
+  }
+
+  // ---- nodes
+
+  bool line() {
+    const Token name = r.take();
+    if (graph_.nodes.size() >= kMaxNodes)
+      return r.error(DiagnosticKind::graph_invalid, name.span, "a graph has at most 10^6 nodes"), false;
+    const auto [slot, fresh] = values_.emplace(name.text, NodeId());
+    if (!fresh)
+      return r.error(DiagnosticKind::graph_name, name.span, fmt::format("`%{}` is defined twice", name.text)),
+             false;
+    std::optional<int64_t> results = 1;
+    if (r.accept(":") && !(results = r.integer("the number of results"))) return false;
+    if (!r.expect("=")) return false;
+    const Span op_span = r.peek().span;
+    const std::optional<Op> op = op_name();
+    if (!op) return false;
+    std::vector<Value> operands;
+    bool known = true;
+    while (op != Op::constant && is_operand()) {
+      const std::optional<Value> value = operand();
+      known = known && value.has_value();
+      operands.push_back(value.value_or(Value{}));
+      if (!r.accept(",")) break;
+    }
+    std::optional<Attrs> attrs = op == Op::constant ? constant_attrs() : r.attrs(*op, op_span);
+    if (!attrs || !known) return false;
+    std::vector<TensorType> types;
+    std::vector<Layout> layouts;
+    if (!results_of(types, layouts)) return false;
+    builder_.set_spans({r.since(name.span)});
+    const std::optional<NodeId> node = make(*op, std::move(operands), std::move(*attrs), types, op_span);
+    if (!node) return false;
+    slot->second = *node;
+    if (static_cast<int64_t>(graph_.nodes[*node].types.size()) != *results)
+      return r.error(DiagnosticKind::graph_syntax, name.span,
+                     fmt::format("{} gives {} results, the text says {}", op_def(*op).name,
+                                 graph_.nodes[*node].types.size(), *results)),
+             false;
+    if (std::ranges::any_of(layouts, [](const Layout& l) { return !l.is_default(); }))
+      graph_.nodes[*node].layouts = std::move(layouts);
+    return group(*node);
+  }
+
+  std::optional<Op> op_name() {
+    const std::optional<Token> word = r.name("an op");
+    if (!word) return std::nullopt;
+    const std::optional<Op> op = find_op(word->text);
+    if (op && op != Op::input) return op;
+    if (op == Op::input) {
+      r.error(DiagnosticKind::graph_syntax, word->span, "inputs belong in the graph's signature");
+      return std::nullopt;
+    }
+    Diagnostic& d =
+        r.error(DiagnosticKind::graph_name, word->span, fmt::format("unknown op `{}`", word->text));
+    std::vector<std::string> names;
+    for (const OpDef* def : all_ops()) names.emplace_back(def->name);
+    if (const auto near = suggest(word->text, names)) d.suggest(fmt::format("did you mean {}?", *near));
+    return std::nullopt;
+  }
+
+  bool is_operand() const { return r.peek().kind == TokenKind::value || r.peek().is_name(); }
+
+  // %3, %3.1 or an input's name. Nothing, without a word, for what a bad line would have defined.
+  std::optional<Value> operand() {
+    const Token token = r.take();
+    if (token.kind != TokenKind::value) {
+      if (const auto it = inputs_.find(token.text); it != inputs_.end()) return Value{it->second, 0};
+      unknown(token, fmt::format("unknown input `{}`", token.text), input_names());
+      return std::nullopt;
+    }
+    std::string name = token.text;
+    int64_t result = -1;
+    if (const size_t dot = name.find('.'); dot != std::string::npos) {
+      const std::string digits = name.substr(dot + 1);
+      name.resize(dot);
+      result = 0;
+      for (const char c : digits) {
+        if (c < '0' || c > '9' || result > 1000)
+          return r.syntax(token, "a result such as `%3.1`"), std::nullopt;
+        result = result * 10 + (c - '0');
+      }
+    }
+    const auto it = values_.find(name);
+    if (it == values_.end()) {
+      r.error(DiagnosticKind::graph_name, token.span,
+              fmt::format("`%{}` is not defined before this line", name));
+      return std::nullopt;
+    }
+    if (!it->second.valid()) return std::nullopt;
+    const size_t results = graph_.nodes[it->second].types.size();
+    if (result < 0 && results > 1) {
+      r.error(DiagnosticKind::graph_name, token.span, fmt::format("`%{}` has {} results", name, results))
+          .suggest(fmt::format("%{}.0 is the first", name));
+      return std::nullopt;
+    }
+    if (result >= static_cast<int64_t>(results)) {
+      r.error(DiagnosticKind::graph_name, token.span,
+              fmt::format("`%{}` has {} result{}, this is number {}", name, results, results == 1 ? "" : "s",
+                          result));
+      return std::nullopt;
+    }
+    return Value{it->second, static_cast<uint32_t>(std::max<int64_t>(result, 0))};
+  }
+
+  // `: f32[64,10] layout [1,0], f32`. May be left out where the types follow from the operands.
+  bool results_of(std::vector<TensorType>& types, std::vector<Layout>& layouts) {
+    if (!r.accept(":")) return true;
+    do {
+      std::optional<TensorType> type = r.type();
+      if (!type) return false;
+      std::optional<Layout> layout = r.layout();
+      if (!layout) return false;
+      types.push_back(std::move(*type));
+      layouts.push_back(std::move(*layout));
+    } while (r.accept(","));
+    return true;
+  }
+
+  std::optional<NodeId> make(Op op, std::vector<Value> operands, Attrs attrs,
+                             const std::vector<TensorType>& types, Span at) {
+    if (op == Op::constant) return constant(operands, std::move(attrs), types, at);
+    std::vector<TensorType> given;
+    for (const Value& operand : operands) given.push_back(graph_.type(operand));
+    auto made = builder_.try_make(op, std::move(operands), std::move(attrs));
+    if (auto* error = std::get_if<std::string>(&made)) {
+      r.error(DiagnosticKind::graph_invalid, at, std::move(*error));
+      return std::nullopt;
+    }
+    const NodeId node = std::get<Value>(made).node;
+    const auto& inferred = graph_.nodes[node].types;
+    if (types.empty() || types == inferred) return node;
+    const auto text = [](const std::vector<TensorType>& list) {
+      std::string joined;
+      for (const TensorType& type : list) joined += (joined.empty() ? "" : ", ") + type_text(type);
+      return joined;
+    };
+    r.error(DiagnosticKind::graph_invalid, at,
+            fmt::format("{} gives {}, the text says {}", op_def(op).name, text(inferred), text(types)));
+    return std::nullopt;
+  }
+
+  // ---- constants
+
+  // 0.5, [1, 2, 3] or @0, whose numbers are in the data section.
+  std::optional<Attrs> constant_attrs() {
+    ConstantAttrs attrs;
+    if (r.peek().kind == TokenKind::at) {
+      data_of_line_ = r.take();
+    } else if (r.peek().is("[")) {
+      std::optional<std::vector<double>> values = r.numbers("a number");
+      if (!values) return std::nullopt;
+      attrs.values = std::move(*values);
+    } else {
+      const std::optional<double> value = r.number("a number, `[…]` or `@0`");
+      if (!value) return std::nullopt;
+      attrs.values = {*value};
+    }
+    return attrs;
+  }
+
+  std::optional<NodeId> constant(const std::vector<Value>& operands, Attrs attrs,
+                                 const std::vector<TensorType>& types, Span at) {
+    const std::optional<Token> data = std::exchange(data_of_line_, std::nullopt);
+    if (!operands.empty() || types.size() != 1) {
+      r.error(DiagnosticKind::graph_syntax, at, "a constant has numbers and one type")
+          .suggest("constant 0.5 : f32[3]");
+      return std::nullopt;
+    }
+    if (std::string error = ops::shape_error(types[0].shape); !error.empty()) {
+      r.error(DiagnosticKind::graph_invalid, at, std::move(error));
+      return std::nullopt;
+    }
+    std::vector<double> values = std::move(std::get<ConstantAttrs>(attrs).values);
+    if (data) values = {0};  // until the data section is read
+    if (values.size() != 1 && static_cast<int64_t>(values.size()) != types[0].elements()) {
+      wrong_count(at, values.size(), types[0]);
+      return std::nullopt;
+    }
+    const NodeId node = builder_.constant(types[0], {0}).node;
+    std::get<ConstantAttrs>(graph_.nodes[node].attrs).values = std::move(values);  // as they were written
+    if (data) pending_.push_back({node, *data});
+    return node;
+  }
+
+  void wrong_count(Span at, size_t count, const TensorType& type) {
+    r.error(DiagnosticKind::graph_invalid, at,
+            fmt::format("{} values, {} takes 1 or {}", count, type_text(type), type.elements()));
+  }
+
+  // data @0 = [ … ]
+  bool data() {
+    r.take();
+    const Token name = r.peek();
+    if (name.kind != TokenKind::at) return r.syntax(name, "the name of the data, `@0`"), false;
+    r.take();
+    if (!r.expect("=")) return false;
+    std::optional<std::vector<double>> values = r.numbers("a number");
+    if (!values) return false;
+    if (!data_.emplace(name.text, std::move(*values)).second)
+      return r.error(DiagnosticKind::graph_name, name.span,
+                     fmt::format("two data are named `@{}`", name.text)),
+             false;
+    return true;
+  }
+
+  bool fill_constants() {
+    for (const auto& [node, name] : pending_) {
+      const auto it = data_.find(name.text);
+      if (it == data_.end())
+        return r.error(DiagnosticKind::graph_name, name.span,
+                       fmt::format("there is no data `@{}`", name.text))
+                   .suggest(fmt::format("data @{} = […] after return", name.text)),
+               false;
+      const TensorType& type = graph_.nodes[node].types[0];
+      if (it->second.size() != 1 && static_cast<int64_t>(it->second.size()) != type.elements())
+        return wrong_count(name.span, it->second.size(), type), false;
+      std::get<ConstantAttrs>(graph_.nodes[node].attrs).values = it->second;
+    }
+    return true;
+  }
+
+  // ---- outputs
+
+  bool returns() {
+    r.take();
+    if (r.peek().is("}") || (r.peek().is("data") && r.peek(1).kind == TokenKind::at)) return true;
+    do {
+      if (!output()) return false;
+    } while (r.accept(","));
+    return true;
+  }
+
+  // name = %3, w <- %3, or name = w <- %3
+  bool output() {
+    const std::optional<Token> name = r.name("an output");
+    if (!name) return false;
+    Output output = {name->text, {}, {}};
+    Token replaced = *name;
+    if (!r.peek().is("<-")) {
+      if (!r.expect("=")) return false;
+      if (r.peek().is_name() && r.peek(1).is("<-")) replaced = r.take();
+    }
+    if (r.accept("<-")) {
+      const auto it = inputs_.find(replaced.text);
+      if (it == inputs_.end()) {
+        unknown(replaced, fmt::format("unknown input `{}`", replaced.text), input_names());
+        return false;
+      }
+      output.replaces = it->second;
+    }
+    if (!is_operand()) return r.syntax(r.peek(), "a value"), false;
+    const std::optional<Value> value = operand();
+    if (!value) {
+      good_ = false;
+      if (!r.peek().is(",")) r.skip_line();  // what follows on the line belongs to the slip
+      return true;
+    }
+    output.value = *value;
+    graph_.outputs.push_back(std::move(output));
+    return true;
+  }
+
+  void unknown(const Token& token, std::string message, const std::vector<std::string>& names) {
+    Diagnostic& d = r.error(DiagnosticKind::graph_name, token.span, std::move(message));
+    if (const auto near = suggest(token.text, names))
+      d.suggest(fmt::format("did you mean {}?", name_text(*near)));
+  }
+
+  std::vector<std::string> input_names() const {
+    std::vector<std::string> names;
+    for (const NodeId id : graph_.inputs) names.push_back(std::get<InputAttrs>(graph_.nodes[id].attrs).name);
+    return names;
+  }
+
+  struct Pending {
+    NodeId node;
+    Token name;
+  };
+
+  Reader& r;
+  Graph graph_;
+  Builder builder_;
+  Span header_;
+  bool good_ = true;
+  std::unordered_map<std::string, NodeId> inputs_;
+  std::unordered_map<std::string, NodeId> values_;  // by text after `%`; invalid where the line was bad
+  std::optional<Token> data_of_line_;
+  std::vector<Pending> pending_;
+  std::unordered_map<std::string, std::vector<double>> data_;
+};
+
+}  // namespace
+
+Result<Graph> parse_graph(const Sources& sources, FileId file, Diagnostics& diagnostics) {
+  const size_t errors = diagnostics.error_count();
+  Reader reader(sources, file, diagnostics);
+  std::optional<Graph> graph = GraphReader(reader).run();
+  if (graph && !reader.at_end()) reader.syntax(reader.peek(), "the end of the text after one graph");
+  if (!graph || diagnostics.error_count() != errors) return Failure{};
+  return std::move(*graph);
+}
+
+Result<Module> parse_module(const Sources& sources, FileId file, Diagnostics& diagnostics) {
+  const size_t errors = diagnostics.error_count();
+  Reader reader(sources, file, diagnostics);
+  Module module;
+  if (reader.accept("module")) {
+    const std::optional<Token> name = reader.name("the module's name");
+    if (!name) return Failure{};
+    module.name = name->text;
+  }
+  while (!reader.at_end()) {
+    const Span at = reader.peek().span;
+    std::optional<Graph> graph = GraphReader(reader).run();
+    if (!graph) return Failure{};
+    if (module.find(graph->name) != nullptr)
+      reader.error(DiagnosticKind::graph_name, at, fmt::format("two graphs are named `@{}`", graph->name));
+    module.graphs.push_back(std::move(*graph));
+  }
+  if (module.graphs.empty() && diagnostics.error_count() == errors)
+    reader.syntax(reader.peek(), "a graph").suggest("graph @train(…) { … }");
+  if (diagnostics.error_count() != errors) return Failure{};
+  return module;
+}
+
+}  // namespace nnc

@@ -1,0 +1,234 @@
+// Graph text. What is printed here is what ir/graph/parse.cpp reads: change both, and docs/ir.md.
+#include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "ir/graph/graph.h"
+#include "ir/graph/text.h"
+
+namespace nnc {
+
+// ---- words -----------------------------------------------------------------------------------------------
+
+ValueNames::ValueNames(const Graph& graph) : graph_(graph) {
+  uint32_t next = 0;
+  for (const Node& node : graph.nodes) numbers_.push_back(node.op == Op::input ? 0 : next++);
+}
+
+std::string ValueNames::of(NodeId node) const {
+  if (!graph_.nodes.contains(node)) return "a node that does not exist";
+  const Node& n = graph_.nodes[node];
+  if (const auto* input = std::get_if<InputAttrs>(&n.attrs); input && n.op == Op::input)
+    return name_text(input->name);
+  return fmt::format("%{}", numbers_[node.index]);
+}
+
+std::string ValueNames::of(Value value) const {
+  if (!graph_.nodes.contains(value.node)) return "a node that does not exist";
+  const size_t results = graph_.nodes[value.node].types.size();
+  if (results == 1 && value.result == 0) return of(value.node);
+  return fmt::format("{}.{}", of(value.node), value.result);
+}
+
+std::string name_text(std::string_view name) {
+  return is_plain_name(name, kGraphDialect) ? std::string(name) : quoted(name);
+}
+
+std::string number_text(double value) {
+  return std::isnan(value) ? "nan" : fmt::format("{}", value);
+}
+
+std::string type_text(const TensorType& type) {
+  if (type.shape.empty()) return std::string(dtype_name(type.dtype));
+  return fmt::format("{}[{}]", dtype_name(type.dtype), fmt::join(type.shape, ","));
+}
+
+// ---- attributes ------------------------------------------------------------------------------------------
+
+namespace {
+
+// One overload per type a field may have; "" leaves the field out, which only fields with a natural default
+// do.
+std::string field_text(std::string_view name, bool value) {
+  return value ? std::string(name) : "";
+}
+std::string field_text(std::string_view name, Activation value) {
+  return value == Activation::none ? "" : fmt::format("{} = {}", name, name_of(value));
+}
+std::string field_text(std::string_view name, int64_t value) {
+  return fmt::format("{} = {}", name, value);
+}
+std::string field_text(std::string_view name, double value) {
+  return fmt::format("{} = {}", name, number_text(value));
+}
+std::string field_text(std::string_view name, const std::string& value) {
+  return fmt::format("{} = {}", name, quoted(value));
+}
+std::string field_text(std::string_view name, DType value) {
+  return fmt::format("{} = {}", name, dtype_name(value));
+}
+std::string field_text(std::string_view name, Role value) {
+  return fmt::format("{} = {}", name, name_of(value));
+}
+std::string field_text(std::string_view name, Distribution value) {
+  return fmt::format("{} = {}", name, name_of(value));
+}
+std::string field_text(std::string_view name, const std::vector<int64_t>& value) {
+  return fmt::format("{} = [{}]", name, fmt::join(value, ","));
+}
+std::string field_text(std::string_view name, const std::vector<double>& value) {
+  std::vector<std::string> numbers;
+  for (const double number : value) numbers.push_back(number_text(number));
+  return fmt::format("{} = [{}]", name, fmt::join(numbers, ", "));
+}
+
+}  // namespace
+
+std::string attrs_text(const Attrs& attrs) {
+  std::vector<std::string> fields;
+  std::visit(
+      [&](const auto& values) {
+        std::decay_t<decltype(values)>::fields(values, [&](std::string_view name, const auto& value) {
+          if (std::string text = field_text(name, value); !text.empty()) fields.push_back(std::move(text));
+        });
+      },
+      attrs);
+  return fields.empty() ? "" : fmt::format(" {{{}}}", fmt::join(fields, ", "));
+}
+
+// ---- graphs ----------------------------------------------------------------------------------------------
+
+namespace {
+
+// " layout [1,0] pitch 16"; empty for the default.
+std::string layout_text(const Layout& layout) {
+  std::string text;
+  if (!layout.order.empty()) text += fmt::format(" [{}]", fmt::join(layout.order, ","));
+  if (layout.pitch != 0) text += fmt::format(" pitch {}", layout.pitch);
+  return text.empty() ? text : " layout" + text;
+}
+
+constexpr size_t kLineWidth = 100;  // of a signature; a longer one gets a line per input
+
+class Printer {
+ public:
+  explicit Printer(const Graph& graph) : graph_(graph), names_(graph) {}
+
+  std::string run() {
+    text_ = fmt::format("graph @{}({}) {{\n", name_text(graph_.name), signature());
+    for (uint32_t i = 0; i < graph_.nodes.size(); ++i)
+      if (graph_.nodes[NodeId{i}].op != Op::input) node(NodeId{i});
+    outputs();
+    for (size_t i = 0; i < data_.size(); ++i) data(i, data_[i]->values);
+    return text_ + "}\n";
+  }
+
+ private:
+  std::string signature() {
+    std::vector<std::string> inputs;
+    size_t width = graph_.name.size();
+    for (const NodeId id : graph_.inputs) {
+      const Node& n = graph_.nodes[id];
+      const auto& [name, role, classes] = std::get<InputAttrs>(n.attrs);
+      const std::string prefix = role == Role::input ? "" : fmt::format("{} ", name_of(role));
+      const std::string suffix = classes == 0 ? "" : fmt::format(" classes {}", classes);
+      inputs.push_back(fmt::format("{}{}: {}{}", prefix, name_text(name), results(n), suffix));
+      width += inputs.back().size() + 2;
+    }
+    if (width <= kLineWidth) return fmt::format("{}", fmt::join(inputs, ", "));
+    return fmt::format("\n    {}", fmt::join(inputs, ",\n    "));
+  }
+
+  // Types with their layouts, and the group.
+  std::string results(const Node& n) {
+    std::string text;
+    for (size_t i = 0; i < n.types.size(); ++i) {
+      if (i > 0) text += ", ";
+      text += type_text(n.types[i]);
+      if (!n.layouts.empty()) text += layout_text(n.layouts[i]);
+    }
+    if (n.group != kNoGroup) text += fmt::format(" in {}", n.group);
+    return text;
+  }
+
+  void node(NodeId id) {
+    const Node& n = graph_.nodes[id];
+    text_ += fmt::format("  {}", names_.of(id));
+    if (n.types.size() > 1) text_ += fmt::format(":{}", n.types.size());
+    text_ += fmt::format(" = {}", op_def(n.op).name);
+    for (size_t i = 0; i < n.operands.size(); ++i)
+      text_ += fmt::format("{} {}", i == 0 ? "" : ",", names_.of(n.operands[i]));
+    if (const auto* constant = std::get_if<ConstantAttrs>(&n.attrs))
+      text_ += " " + constant_text(*constant);
+    else
+      text_ += attrs_text(n.attrs);
+    text_ += fmt::format(" : {}\n", results(n));
+  }
+
+  std::string constant_text(const ConstantAttrs& constant) {
+    if (constant.values.size() == 1) return number_text(constant.values[0]);
+    if (constant.values.size() > kInlineConstant) {
+      data_.push_back(&constant);
+      return fmt::format("@{}", data_.size() - 1);
+    }
+    std::vector<std::string> numbers;
+    for (const double value : constant.values) numbers.push_back(number_text(value));
+    return fmt::format("[{}]", fmt::join(numbers, ", "));
+  }
+
+  void outputs() {
+    text_ += "  return";
+    size_t column = 8;
+    for (size_t i = 0; i < graph_.outputs.size(); ++i) {
+      std::string item = output_text(graph_.outputs[i]);
+      if (i > 0) text_ += ",";
+      if (i > 0 && column + item.size() > kLineWidth) {
+        text_ += "\n        ";
+        column = 8;
+      }
+      column += item.size() + 2;
+      text_ += " " + item;
+    }
+    text_ += "\n";
+  }
+
+  // "loss = %4"; "w <- %9" replaces the input of that name; "new = w <- %9" is called otherwise.
+  std::string output_text(const Output& output) {
+    const std::string name = name_text(output.name);
+    const std::string value = names_.of(output.value);
+    if (!output.replaces) return fmt::format("{} = {}", name, value);
+    const std::string replaced = names_.of(*output.replaces);
+    if (replaced == name) return fmt::format("{} <- {}", name, value);
+    return fmt::format("{} = {} <- {}", name, replaced, value);
+  }
+
+  void data(size_t number, const std::vector<double>& values) {
+    constexpr size_t kPerLine = 8;
+    text_ += fmt::format("  data @{} = [", number);
+    for (size_t i = 0; i < values.size(); ++i) {
+      text_ += i == 0 ? "\n    " : i % kPerLine == 0 ? ",\n    " : ", ";
+      text_ += number_text(values[i]);
+    }
+    text_ += "\n  ]\n";
+  }
+
+  const Graph& graph_;
+  ValueNames names_;
+  std::vector<const ConstantAttrs*> data_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string print(const Graph& graph) {
+  return Printer(graph).run();
+}
+
+std::string print(const Module& module) {
+  std::string text = module.name.empty() ? "" : fmt::format("module {}\n", name_text(module.name));
+  for (const Graph& graph : module.graphs) text += (text.empty() ? "" : "\n") + print(graph);
+  return text;
+}
+
+}  // namespace nnc

@@ -1,0 +1,438 @@
+// The kernel-IR interpreter: tasks, statements, and sums in their order.
+#include "ir/kernel/eval.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <memory>
+
+#include "ir/kernel/eval_expr.h"
+#include "support/check.h"
+
+namespace nnc::kernel {
+
+namespace {
+
+// The partial results that an order prescribes. State has a neutral value; merge(earlier, later) combines
+// two.
+template <class State, class Merge>
+class Partials {
+ public:
+  Partials(Order order, int64_t terms, State neutral, Merge merge)
+      : order_(order), neutral_(neutral), merge_(merge) {
+    lanes_.fill(neutral);
+    if (order.kind == OrderKind::segments)
+      length_ = std::max<int64_t>((terms + order.segments - 1) / order.segments, 1);
+  }
+
+  // The partial that the next term enters.
+  State& next() {
+    if (order_.kind == OrderKind::serial) return lanes_[0];
+    if (position_ == length_) close();
+    return lanes_[static_cast<size_t>(position_++ % kLanes)];
+  }
+
+  State finish() {
+    if (order_.kind == OrderKind::serial) return lanes_[0];
+    if (order_.kind == OrderKind::lanes16) return tree();
+    while (static_cast<int64_t>(segments_.size()) < order_.segments) close();
+    while (segments_.size() > 1) {
+      size_t out = 0;
+      for (size_t i = 0; i < segments_.size(); i += 2)
+        segments_[out++] = i + 1 < segments_.size() ? merge_(segments_[i], segments_[i + 1]) : segments_[i];
+      segments_.resize(out);
+    }
+    return segments_[0];
+  }
+
+ private:
+  State tree() {
+    for (size_t half = kLanes / 2; half > 0; half /= 2) {
+      for (size_t l = 0; l < half; ++l) lanes_[l] = merge_(lanes_[l], lanes_[l + half]);
+    }
+    return lanes_[0];
+  }
+
+  void close() {
+    segments_.push_back(tree());
+    lanes_.fill(neutral_);
+    position_ = 0;
+  }
+
+  Order order_;
+  State neutral_;
+  Merge merge_;
+  std::array<State, kLanes> lanes_;
+  std::vector<State> segments_;
+  int64_t position_ = 0;  // in the segment
+  int64_t length_ = std::numeric_limits<int64_t>::max();
+};
+
+// The state of a reduction: up to three components.
+using State = std::array<ScalarValue, 3>;
+
+class Combiner {
+ public:
+  Combiner(Combine combine, DType dtype) : combine_(combine), dtype_(dtype) {}
+
+  State neutral() {
+    ScalarValue zero = scalars_.constant(dtype_, 0);
+    switch (combine_) {
+      case Combine::sum:
+        return {zero, {}, {}};
+      case Combine::max:
+      case Combine::argmax:
+        return {bottom(), scalar_i32(-1), {}};
+      case Combine::min:
+      case Combine::argmin:
+        return {top(), scalar_i32(-1), {}};
+      case Combine::welford:
+        return {zero, zero, zero};
+    }
+    return {};
+  }
+
+  void enter(State& state, ScalarValue value, int32_t position) {
+    switch (combine_) {
+      case Combine::sum:
+        state[0] = scalars_.add(state[0], value);
+        return;
+      case Combine::max:
+      case Combine::min:
+        state[0] = extreme(state[0], value);
+        return;
+      case Combine::argmax:
+      case Combine::argmin:
+        if (i32_of(state[1]) < 0 || replaces(state[0], value)) state = {value, scalar_i32(position), {}};
+        return;
+      case Combine::welford: {
+        ScalarValue count = scalars_.add(state[2], scalars_.constant(dtype_, 1));
+        ScalarValue d = scalars_.sub(value, state[0]);
+        ScalarValue mean = scalars_.add(state[0], scalars_.div(d, count));
+        state = {mean, scalars_.add(state[1], scalars_.mul(d, scalars_.sub(value, mean))), count};
+        return;
+      }
+    }
+  }
+
+  State merge(const State& a, const State& b) {
+    switch (combine_) {
+      case Combine::sum:
+        return {scalars_.add(a[0], b[0]), {}, {}};
+      case Combine::max:
+      case Combine::min:
+        return {extreme(a[0], b[0]), {}, {}};
+      case Combine::argmax:
+      case Combine::argmin: {
+        if (i32_of(a[1]) < 0 || i32_of(b[1]) < 0) return i32_of(a[1]) < 0 ? b : a;
+        bool both_nan = nan(a[0]) && nan(b[0]);
+        bool equal = both_nan || bool_of(scalars_.compare(Compare::eq, a[0], b[0]));
+        if (equal) return i32_of(b[1]) < i32_of(a[1]) ? b : a;
+        return replaces(a[0], b[0]) ? b : a;
+      }
+      case Combine::welford:
+        return merge_moments(a, b);
+    }
+    return a;
+  }
+
+ private:
+  ScalarValue bottom() {
+    if (dtype_ == DType::i32) return scalar_i32(std::numeric_limits<int32_t>::min());
+    if (dtype_ == DType::i64) return scalar_i64(std::numeric_limits<int64_t>::min());
+    return scalars_.constant(dtype_, -std::numeric_limits<double>::infinity());
+  }
+  ScalarValue top() {
+    if (dtype_ == DType::i32) return scalar_i32(std::numeric_limits<int32_t>::max());
+    if (dtype_ == DType::i64) return scalar_i64(std::numeric_limits<int64_t>::max());
+    return scalars_.constant(dtype_, std::numeric_limits<double>::infinity());
+  }
+
+  bool nan(ScalarValue v) { return is_float(dtype_) && bool_of(scalars_.compare(Compare::ne, v, v)); }
+
+  ScalarValue extreme(ScalarValue a, ScalarValue b) {
+    Compare how = combine_ == Combine::max ? Compare::gt : Compare::lt;
+    return nan(a) || bool_of(scalars_.compare(how, a, b)) ? a : b;
+  }
+
+  // Whether a later value takes the place of the best so far.
+  bool replaces(ScalarValue best, ScalarValue value) {
+    Compare how = combine_ == Combine::argmax ? Compare::gt : Compare::lt;
+    return bool_of(scalars_.compare(how, value, best)) || (nan(value) && !nan(best));
+  }
+
+  State merge_moments(const State& a, const State& b) {
+    ScalarValue zero = scalars_.constant(dtype_, 0);
+    if (bool_of(scalars_.compare(Compare::eq, b[2], zero))) return a;
+    if (bool_of(scalars_.compare(Compare::eq, a[2], zero))) return b;
+    ScalarValue count = scalars_.add(a[2], b[2]);
+    ScalarValue weight = scalars_.div(b[2], count);
+    ScalarValue d = scalars_.sub(b[0], a[0]);
+    ScalarValue mean = scalars_.add(a[0], scalars_.mul(d, weight));
+    ScalarValue between = scalars_.mul(scalars_.mul(d, d), scalars_.mul(a[2], weight));
+    return {mean, scalars_.add(scalars_.add(a[1], b[1]), between), count};
+  }
+
+  Combine combine_;
+  DType dtype_;
+  ComputingScalars scalars_;
+};
+
+class Interpreter {
+ public:
+  Interpreter(const Kernel& kernel, std::span<std::byte* const> arguments) : k_(kernel), frame_(kernel) {
+    NNC_CHECK(static_cast<int64_t>(arguments.size()) == kernel.parameter_count(),
+              "one argument per parameter");
+    for (uint32_t i = 0; i < k_.buffers.size(); ++i) {
+      const Buffer& buffer = k_.buffers[BufferId{i}];
+      bool local = buffer.space == Space::local;
+      Shape shape = local ? k_.local_shape(BufferId{i}) : buffer.type.shape;
+      frame_.strides.push_back(strides_of(shape, buffer.layout));
+      if (local) {
+        int64_t bytes = storage_elements(shape, buffer.layout) * dtype_bytes(buffer.type.dtype);
+        locals_.emplace_back(static_cast<size_t>(bytes));
+        frame_.base.push_back(locals_.back().data());
+      } else {
+        frame_.base.push_back(arguments[i]);
+      }
+    }
+    compile(k_.body, runs_);
+  }
+
+  void run() {
+    int64_t tasks = k_.task_count();
+    for (int64_t task = 0; task < tasks; ++task) {
+      for (uint32_t i = 0; i < k_.axes.size(); ++i) {
+        frame_.begin[i] = 0;
+        frame_.end[i] = k_.axes[AxisId{i}].extent;
+      }
+      int64_t rest = task;
+      for (size_t g = k_.grid.size(); g-- > 0;) {
+        auto [axis, step] = k_.grid[g];
+        int64_t extent = k_.axes[axis].extent;
+        int64_t count = (extent + step - 1) / step;
+        frame_.begin[axis.index] = rest % count * step;
+        frame_.end[axis.index] = std::min(frame_.begin[axis.index] + step, extent);
+        rest /= count;
+      }
+      // Locals hold nothing of use when a task starts; NaN shows a kernel that thinks otherwise.
+      for (std::vector<std::byte>& local : locals_) std::fill(local.begin(), local.end(), std::byte{0xff});
+      for (const std::function<void()>& statement : runs_) statement();
+    }
+  }
+
+ private:
+  using Axes = std::vector<AxisId>;
+  using Runs = std::vector<std::function<void()>>;
+
+  void compile(const Block& block, Runs& runs) {
+    for (const Statement& statement : block) {
+      std::visit([&](const auto& s) { runs.push_back(compile(s)); }, statement.body);
+    }
+  }
+
+  // Calls body() at every point of the axes, row-major.
+  template <class Body>
+  void each_point(const Axes& axes, const Body& body) {
+    for (AxisId axis : axes) {
+      if (frame_.begin[axis.index] >= frame_.end[axis.index]) return;
+      frame_.set(axis, frame_.begin[axis.index]);
+    }
+    while (true) {
+      body();
+      size_t i = axes.size();
+      while (i > 0) {
+        AxisId axis = axes[--i];
+        int64_t value = frame_.coordinates[axis.index] + 1;
+        if (value < frame_.end[axis.index]) {
+          frame_.set(axis, value);
+          break;
+        }
+        frame_.set(axis, frame_.begin[axis.index]);
+        if (i == 0) return;
+      }
+      if (axes.empty()) return;
+    }
+  }
+
+  int64_t points(const Axes& axes) const {
+    int64_t count = 1;
+    for (AxisId axis : axes) count *= k_.axes[axis].extent;
+    return count;
+  }
+
+  // The stores of a statement, compiled.
+  struct Stores {
+    Code code;
+    std::vector<std::pair<ExprId, size_t>> list;  // value, element
+
+    Stores(const Kernel& kernel, const Frame& frame, const std::vector<Store>& stores) : code(kernel, frame) {
+      for (const Store& store : stores) {
+        code.add(store.value);
+        list.emplace_back(store.value, code.add_element(store.buffer, store.index));
+      }
+    }
+    void run(const Frame& frame) {
+      code.run(frame);
+      for (auto [value, element] : list) write_scalar(code.address(element, frame), code.value(value));
+    }
+  };
+
+  std::function<void()> compile(const Map& s) {
+    auto stores = std::make_shared<Stores>(k_, frame_, s.stores);
+    return [this, &s, stores] { each_point(s.axes, [&] { stores->run(frame_); }); };
+  }
+
+  std::function<void()> compile(const Scatter& s) {
+    auto stores = std::make_shared<Stores>(k_, frame_, std::vector<Store>{s.store});
+    DType dtype = k_.exprs[s.store.value].dtype;
+    return [this, &s, stores, dtype] {
+      each_point(s.axes, [&] {
+        stores->code.run(frame_);
+        auto [value, element] = stores->list[0];
+        std::byte* at = stores->code.address(element, frame_);
+        write_scalar(at, scalars_.add(read_scalar(dtype, at), stores->code.value(value)));
+      });
+    };
+  }
+
+  std::function<void()> compile(const For& s) {
+    auto body = std::make_shared<Runs>();
+    compile(s.body, *body);
+    return [this, &s, body] {
+      for (int64_t i = frame_.begin[s.axis.index]; i < frame_.end[s.axis.index]; ++i) {
+        frame_.set(s.axis, i);
+        for (const std::function<void()>& statement : *body) statement();
+      }
+    };
+  }
+
+  std::function<void()> compile(const Reduce& s) {
+    auto code = std::make_shared<Code>(k_, frame_, s.over);
+    code->add(s.value);
+    auto stores = std::make_shared<Stores>(k_, frame_, s.stores);
+    int64_t terms = points(s.over);
+    auto combiner = std::make_shared<Combiner>(s.combine, k_.exprs[s.value].dtype);
+    return [this, &s, code, stores, terms, combiner] {
+      auto merge = [&](const State& a, const State& b) { return combiner->merge(a, b); };
+      State neutral = combiner->neutral();
+      each_point(s.axes, [&] {
+        Partials<State, decltype(merge)> partials(s.order, terms, neutral, merge);
+        int64_t position = 0;
+        code->run_outer(frame_);
+        each_point(s.over, [&] {
+          code->run_inner(frame_);
+          combiner->enter(partials.next(), code->value(s.value), static_cast<int32_t>(position++));
+        });
+        State state = partials.finish();
+        for (uint32_t i = 0; i < components(s.combine); ++i) stores->code.set_result(i, state[i]);
+        stores->run(frame_);
+      });
+    };
+  }
+
+  std::function<void()> compile(const Contract& s) {
+    auto code = std::make_shared<Code>(k_, frame_, s.over);
+    code->add(s.a);
+    code->add(s.b);
+    auto stores = std::make_shared<Stores>(k_, frame_, s.stores);
+    int64_t terms = points(s.over);
+    bool f32 = k_.exprs[s.a].dtype == DType::f32;
+    if (f32 && !s.over.empty() && code->plain_load(s.a) && code->plain_load(s.b)) {
+      return [this, &s, code, stores, terms] {
+        each_point(s.axes, [&] {
+          stores->code.set_result(0, scalar_f32(dot(s, *code, terms)));
+          stores->run(frame_);
+        });
+      };
+    }
+    return [this, &s, code, stores, terms, f32] {
+      auto merge = [this](ScalarValue a, ScalarValue b) { return scalars_.add(a, b); };
+      ScalarValue zero = f32 ? scalar_f32(0) : scalar_f64(0);
+      each_point(s.axes, [&] {
+        Partials<ScalarValue, decltype(merge)> partials(s.order, terms, zero, merge);
+        code->run_outer(frame_);
+        each_point(s.over, [&] {
+          code->run_inner(frame_);
+          ScalarValue& sum = partials.next();
+          sum = scalars_.fma(code->value(s.a), code->value(s.b), sum);
+        });
+        stores->code.set_result(0, partials.finish());
+        stores->run(frame_);
+      });
+    };
+  }
+
+  // The case that takes the time: a sum of products of plain f32 loads, walked by strides along the last
+  // axis.
+  float dot(const Contract& s, const Code& code, int64_t terms) {
+    auto merge = [](float a, float b) { return a + b; };
+    Partials<float, decltype(merge)> partials(s.order, terms, 0.0f, merge);
+    Code::Plain a = *code.plain_load(s.a);
+    Code::Plain b = *code.plain_load(s.b);
+    Axes outer(s.over.begin(), s.over.end() - 1);
+    AxisId last = s.over.back();
+    int64_t step_a = stride(*a.offset, last);
+    int64_t step_b = stride(*b.offset, last);
+    int64_t count = k_.axes[last].extent;
+    frame_.set(last, 0);
+    each_point(outer, [&] {
+      const float* from_a = reinterpret_cast<const float*>(a.base) + a.offset->at(frame_);
+      const float* from_b = reinterpret_cast<const float*>(b.base) + b.offset->at(frame_);
+      if (s.order.kind == OrderKind::serial) {
+        float sum = partials.next();
+        for (int64_t i = 0; i < count; ++i) sum = std::fma(from_a[i * step_a], from_b[i * step_b], sum);
+        partials.next() = sum;
+        return;
+      }
+      for (int64_t i = 0; i < count; ++i) {
+        float& sum = partials.next();
+        sum = std::fma(from_a[i * step_a], from_b[i * step_b], sum);
+      }
+    });
+    return partials.finish();
+  }
+
+  static int64_t stride(const Linear& offset, AxisId axis) {
+    int64_t sum = 0;
+    for (auto [coordinate, factor] : offset.terms) {
+      if (coordinate == axis.index) sum += factor;
+    }
+    return sum;
+  }
+
+  const Kernel& k_;
+  Frame frame_;
+  std::vector<std::vector<std::byte>> locals_;
+  Runs runs_;
+  ComputingScalars scalars_;
+};
+
+}  // namespace
+
+void evaluate(const Kernel& kernel, std::span<std::byte* const> arguments) {
+  FlushToZero flush;
+  Interpreter(kernel, arguments).run();
+}
+
+void evaluate(const Program& program, std::span<std::byte* const> memory) {
+  NNC_CHECK(memory.size() == program.slots.size(), "one pointer per slot");
+  std::vector<std::byte*> places(memory.begin(), memory.end());
+  std::vector<std::vector<std::byte>> constants;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const Slot& slot = program.slots[SlotId{static_cast<uint32_t>(i)}];
+    if (slot.in_place_of.valid()) places[i] = memory[slot.in_place_of.index];
+    if (slot.kind == Slot::Kind::constant) places[i] = constants.emplace_back(constant_bytes(slot)).data();
+  }
+  for (const Item& item : program.items) {
+    const Launch* launch = std::get_if<Launch>(&item);
+    if (launch == nullptr) continue;
+    std::vector<std::byte*> arguments;
+    for (SlotId slot : launch->arguments) arguments.push_back(places[slot.index]);
+    evaluate(program.kernels[launch->kernel], arguments);
+  }
+}
+
+}  // namespace nnc::kernel

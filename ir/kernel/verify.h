@@ -1,0 +1,73 @@
+// The verifier's parts and its findings with their places; users of kernels call verify() (kernel.h).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/kernel/kernel.h"
+
+namespace nnc::kernel {
+
+// What a kernel may have at most (K2, K10): whoever makes kernels keeps to it.
+constexpr size_t kMostAxes = 1000;
+constexpr size_t kMostStores = 1000;
+
+struct Finding {
+  Span span;  // of the statement; invalid when the kernel as a whole is meant
+  std::string message;
+};
+std::vector<Finding> check(const Kernel& kernel);
+
+struct ProgramFinding {
+  std::optional<size_t> item;
+  std::string message;
+};
+// Everything but the kernels themselves.
+std::vector<ProgramFinding> check_items(const Program& program);
+
+// Names, grid, buffers (K1 to K4). Expressions and statements may only be looked at when this found nothing.
+std::vector<Finding> check_tables(const Kernel& kernel);
+
+// `name`, for messages.
+inline std::string tick(std::string_view name) {
+  return "`" + std::string(name) + "`";
+}
+
+// Whether a constant of this dtype can have this value: floats any, integers those they can hold, bool 0
+// and 1.
+bool holds(DType dtype, double value);
+bool valid_layout(const Shape& shape, const Layout& layout);
+
+// Calls visit(ExprId) for what the expression uses: operands, and computed parts of subscripts.
+template <class Visit>
+void each_operand(const Expr& e, Visit visit) {
+  for (ExprId operand : e.operands) visit(operand);
+  for (const Index& index : e.subscripts) {
+    if (index.computed.valid()) visit(index.computed);
+  }
+}
+
+// Expressions (K5, K6), each looked at once however often it is used.
+class ExprChecker {
+ public:
+  explicit ExprChecker(const Kernel& kernel);
+
+  // What is wrong with the expression or one that it uses.
+  std::optional<std::string> check(ExprId root);
+
+  enum class Element { load, store, scatter };
+  std::optional<std::string> check_element(BufferId buffer, const std::vector<Index>& element,
+                                           Element use) const;
+
+ private:
+  enum class State : uint8_t { unseen, sound, broken };
+  std::optional<std::string> check_one(ExprId id) const;
+  std::optional<std::string> check_terms(const Index& index) const;
+
+  const Kernel& k_;
+  std::vector<State> state_;
+};
+
+}  // namespace nnc::kernel
