@@ -108,24 +108,6 @@ uint64_t place_temporaries(const Program& program, std::vector<Place>& places) {
 
 }  // namespace
 
-ElementType element_type(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return ElementType::f32;
-    case DType::f64:
-      return ElementType::f64;
-    case DType::i32:
-      return ElementType::i32;
-    case DType::i64:
-      return ElementType::i64;
-    case DType::boolean:
-      return ElementType::boolean;
-    case DType::u8:
-      return ElementType::u8;
-  }
-  NNC_CHECK(false, "a dtype without an element type");
-}
-
 uint64_t local_bytes(const Kernel& kernel, BufferId id) {
   return bytes_of(kernel.local_shape(id), {}, kernel.buffers[id].type.dtype);
 }
@@ -140,11 +122,11 @@ MemoryPlan plan_memory(const std::vector<Program>& programs) {
     if (!is_new) {
       const TensorInfo& known = plan.tensors[at->second];
       NNC_CHECK(known.shape == slot.type.shape && known.strides == strides_of(slot.type.shape, slot.layout) &&
-                    known.dtype == element_type(slot.type.dtype),
+                    known.dtype == slot.type.dtype,
                 "programs disagree about the type or layout of " + slot.name);
       return;
     }
-    plan.tensors.push_back({slot.name, role_of(slot.kind), element_type(slot.type.dtype), slot.type.shape,
+    plan.tensors.push_back({slot.name, role_of(slot.kind), slot.type.dtype, slot.type.shape,
                             strides_of(slot.type.shape, slot.layout), plan.state_bytes, slot_bytes(slot)});
     plan.state_bytes += slot_bytes(slot);
   };
@@ -161,7 +143,7 @@ MemoryPlan plan_memory(const std::vector<Program>& programs) {
       const Slot& slot = program.slots[SlotId{i}];
       if (slot.kind == Slot::Kind::input) {
         out.places[i] = {Place::Base::input, out.inputs.size()};
-        out.inputs.push_back({slot.name, element_type(slot.type.dtype), slot.type.shape});
+        out.inputs.push_back({slot.name, slot.type.dtype, slot.type.shape});
         out.bill.inputs += align(static_cast<uint64_t>(slot.type.bytes()));
       } else if (slot.kind == Slot::Kind::constant) {
         out.places[i] = {Place::Base::constant, i};

@@ -32,8 +32,6 @@ inline constexpr uint64_t kAlignment = 64;  // bytes, of every tensor and every 
 
 MemoryPlan plan_memory(const std::vector<kernel::Program>& programs);
 
-ElementType element_type(DType dtype);
-
 // What one local of a kernel takes of a thread's scratch, where they lie one after another.
 uint64_t local_bytes(const kernel::Kernel& kernel, kernel::BufferId id);
 

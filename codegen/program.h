@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "support/dtype.h"
 #include "support/source.h"
 
 extern "C" {
@@ -36,14 +37,13 @@ typedef void (*nnc_entry)(struct nnc_context*, int32_t thread, int32_t threads);
 namespace nnc {
 
 enum class TensorRole : uint8_t { param, state, scalar, output };
-enum class ElementType : uint8_t { f32, f64, i32, i64, boolean, u8 };
 
 // A tensor kept in `state`. `strides` are in elements, per logical axis; checkpoints always hold the logical
 // tensor.
 struct TensorInfo {
   std::string name;
   TensorRole role;
-  ElementType dtype;
+  DType dtype;
   std::vector<int64_t> shape;
   std::vector<int64_t> strides;
   uint64_t offset;  // bytes from `state`, a multiple of 64
@@ -52,7 +52,7 @@ struct TensorInfo {
 
 struct InputInfo {
   std::string name;
-  ElementType dtype;
+  DType dtype;
   std::vector<int64_t> shape;
 };
 

@@ -10,7 +10,7 @@
 namespace nnc::driver {
 
 // Logical row-major bytes as numbers.
-DenseTensor dense(ElementType type, const std::vector<int64_t>& shape, std::span<const unsigned char> bytes);
+DenseTensor dense(DType dtype, const std::vector<int64_t>& shape, std::span<const unsigned char> bytes);
 // A tensor in a bundle's state, whatever its layout there.
 DenseTensor dense(const TensorInfo& info, const unsigned char* state);
 

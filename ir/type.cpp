@@ -1,7 +1,5 @@
-// Names, sizes and strides of tensor types.
+// Sizes and strides of tensor types.
 #include "ir/type.h"
-
-#include <array>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,37 +7,9 @@
 namespace nnc {
 namespace {
 
-struct DTypeRow {
-  std::string_view name;
-  int64_t bytes;
-};
-// In the order of the enumerators.
-constexpr std::array<DTypeRow, 6> kDTypes = {
-    {{"f32", 4}, {"f64", 8}, {"i32", 4}, {"i64", 8}, {"bool", 1}, {"u8", 1}}};
-
 constexpr int64_t kMostElements = int64_t{1} << 40;
 
 }  // namespace
-
-std::string_view dtype_name(DType dtype) {
-  return kDTypes[static_cast<size_t>(dtype)].name;
-}
-
-std::optional<DType> parse_dtype(std::string_view name) {
-  for (size_t i = 0; i < kDTypes.size(); ++i)
-    if (kDTypes[i].name == name) return static_cast<DType>(i);
-  return std::nullopt;
-}
-
-int64_t dtype_bytes(DType dtype) {
-  return kDTypes[static_cast<size_t>(dtype)].bytes;
-}
-bool is_float(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::f64;
-}
-bool is_integer(DType dtype) {
-  return dtype == DType::i32 || dtype == DType::i64 || dtype == DType::u8;
-}
 
 int64_t element_count(const Shape& shape) {
   int64_t count = 1;

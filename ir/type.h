@@ -2,21 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "support/dtype.h"
+
 namespace nnc {
-
-// f64 and i64 are for scalars (rate, step count); u8 for inputs only, converted in the first kernel.
-enum class DType : uint8_t { f32, f64, i32, i64, boolean, u8 };
-
-std::string_view dtype_name(DType dtype);  // "f32", …, "bool"
-std::optional<DType> parse_dtype(std::string_view name);
-int64_t dtype_bytes(DType dtype);
-bool is_float(DType dtype);
-bool is_integer(DType dtype);  // i32, i64, u8; not bool
 
 using Shape = std::vector<int64_t>;  // extents, outermost first; empty for a scalar
 

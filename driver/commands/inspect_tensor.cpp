@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "driver/dense.h"
 #include "driver/draw/cairo.h"
 #include "driver/draw/template_sheet.h"
 #include "driver/report.h"
@@ -13,6 +14,7 @@
 #include "driver/trained.h"
 #include "nlohmann/json.hpp"
 #include "runtime/file.h"
+#include "runtime/formats/safetensors.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
@@ -47,42 +49,18 @@ Result<Source> open_checkpoint(Session& session, const std::string& path, FileKi
   return source;
 }
 
-template <class T>
-void widen(const unsigned char* bytes, DType dtype, DenseTensor& to) {
-  to.type.dtype = dtype;
-  for (size_t i = 0; i < to.data.size(); ++i) {
-    T value;
-    std::memcpy(&value, bytes + i * sizeof value, sizeof value);
-    to.data[i] = static_cast<double>(value);
-  }
-}
-
-// The values of a tensor that nnc writes (F32, I32, I64) or that others do (F64, U8).
+// The values of a tensor of a type that nnc knows.
 Result<DenseTensor> values_of(Session& session, const runtime::Checkpoint& checkpoint,
                               const runtime::StoredTensor& stored) {
-  DenseTensor tensor;
-  tensor.type.shape.assign(stored.shape.begin(), stored.shape.end());
-  tensor.data.resize(static_cast<size_t>(
-      std::accumulate(stored.shape.begin(), stored.shape.end(), int64_t{1}, std::multiplies<>())));
-  const unsigned char* bytes = checkpoint.data.data() + stored.begin;
-  const std::string& dtype = stored.dtype;
-  if (dtype == "F32") {
-    widen<float>(bytes, DType::f32, tensor);
-  } else if (dtype == "F64") {
-    widen<double>(bytes, DType::f64, tensor);
-  } else if (dtype == "I32") {
-    widen<int32_t>(bytes, DType::i32, tensor);
-  } else if (dtype == "I64") {
-    widen<int64_t>(bytes, DType::i64, tensor);
-  } else if (dtype == "U8") {
-    widen<uint8_t>(bytes, DType::u8, tensor);
-  } else {
+  const std::optional<DType> dtype = runtime::parse_safetensors_name(stored.dtype);
+  if (!dtype || *dtype == DType::boolean) {
     session.diagnostics.error_at(
         DiagnosticKind::checkpoint_mismatch, checkpoint.path,
-        fmt::format("{} is of type {}; F32, F64, I32, I64 and U8 are shown", stored.name, dtype));
+        fmt::format("{} is of type {}; F32, F64, I32, I64 and U8 are shown", stored.name, stored.dtype));
     return Failure();
   }
-  return tensor;
+  return dense(*dtype, {stored.shape.begin(), stored.shape.end()},
+               std::span(checkpoint.data).subspan(stored.begin, stored.end - stored.begin));
 }
 
 // "3x32x32" → [3, 32, 32]; nothing if it is no shape of two or three sides.

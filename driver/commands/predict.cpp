@@ -71,7 +71,7 @@ std::vector<std::string> classes_of(const Trained& trained, const std::string& w
       const std::vector<std::string> names =
           fitted == nullptr ? std::vector<std::string>() : fitted->categories;
       const bool named = static_cast<int64_t>(names.size()) == width;
-      const bool number = column.dtype == ElementType::i32 && column.shape.empty();
+      const bool number = column.dtype == DType::i32 && column.shape.empty();
       const bool one_hot = named && column.shape == std::vector<int64_t>{width};
       if (!one_hot && !(number && (named || column.classes == width))) continue;
       if (output != wanted) return {};

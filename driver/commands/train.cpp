@@ -28,9 +28,7 @@ Result<std::shared_ptr<const runtime::InitialWeights>> read_weights(Session& ses
   if (config.init_from.empty()) return none;
   std::vector<runtime::ParameterType> parameters;
   for (const frontend::ParameterInfo& p : model.parameters)
-    parameters.push_back({p.name,
-                          std::string(runtime::safetensors_name(static_cast<ElementType>(p.type.dtype))),
-                          p.type.shape});
+    parameters.push_back({p.name, std::string(runtime::safetensors_name(p.type.dtype)), p.type.shape});
   Result<runtime::InitialWeights> weights =
       runtime::read_initial_weights(config, parameters, session.diagnostics);
   if (!weights) return Failure();

@@ -4,24 +4,12 @@
 
 #include "driver/dense.h"
 #include "driver/programs.h"
-#include "runtime/element.h"
 #include "runtime/thread_pool.h"
 #include "runtime/training/trainer.h"
+#include "support/dtype.h"
 
 namespace nnc::driver {
 namespace {
-
-// The values as elements of `type`, one after the other.
-std::vector<unsigned char> stored(ElementType type, const std::vector<double>& values) {
-  return runtime::with_element(type, [&](auto element) {
-    std::vector<unsigned char> bytes(values.size() * sizeof element);
-    for (size_t i = 0; i < values.size(); ++i) {
-      element = static_cast<decltype(element)>(values[i]);
-      std::memcpy(bytes.data() + i * sizeof element, &element, sizeof element);
-    }
-    return bytes;
-  });
-}
 
 class CompiledStepper : public Stepper {
  public:
@@ -39,10 +27,14 @@ class CompiledStepper : public Stepper {
   TensorMap variables() override { return read(TensorRole::param, TensorRole::state); }
 
   void assign(const TensorMap& variables) override {
-    for (const TensorInfo& info : bundle_.tensors)
-      if (const auto found = variables.find(info.name);
-          found != variables.end() && (info.role == TensorRole::param || info.role == TensorRole::state))
-        runtime::write_tensor(info, memory_.state(), stored(info.dtype, found->second.data).data());
+    for (const TensorInfo& info : bundle_.tensors) {
+      const auto found = variables.find(info.name);
+      if (found == variables.end() || (info.role != TensorRole::param && info.role != TensorRole::state))
+        continue;
+      std::vector<unsigned char> bytes(found->second.data.size() * dtype_size(info.dtype));
+      write_elements(info.dtype, bytes.data(), found->second.data);
+      runtime::write_tensor(info, memory_.state(), bytes.data());
+    }
   }
 
   void set_rate(double lr) override { lr_ = lr; }

@@ -48,16 +48,16 @@ std::optional<Target> choose_target(const Trained& trained, const runtime::Datas
     int rank = 1;
     for (const runtime::ColumnData& column : data.columns) {
       if (graph->find_input(column.column.name).valid()) continue;
-      const ElementType dtype = column.column.dtype;
+      const DType dtype = column.column.dtype;
       const bool scores = target.type.dtype == DType::f32 && target.type.shape.size() == 2;
       const int64_t width = target.width();
-      if (dtype == ElementType::i32 && column.row_elements == 1 && scores && width >= 2 &&
-          width <= kMostClasses && rank < 3) {
+      if (dtype == DType::i32 && column.row_elements == 1 && scores && width >= 2 && width <= kMostClasses &&
+          rank < 3) {
         rank = 3;
         target.truth = &column;
         target.classes = true;
-      } else if (dtype == ElementType::f32 && target.type.dtype == DType::f32 &&
-                 column.row_elements == width && rank < 2) {
+      } else if (dtype == DType::f32 && target.type.dtype == DType::f32 && column.row_elements == width &&
+                 rank < 2) {
         rank = 2;
         target.truth = &column;
       }
@@ -76,7 +76,7 @@ class Gatherer {
     width_ = static_cast<size_t>(target_.width());
     for (const runtime::ColumnData* input : target_.inputs) {
       const auto shape = picture_shape(input->column.shape);
-      if (!shape || input->column.dtype != ElementType::f32 || picture_) continue;
+      if (!shape || input->column.dtype != DType::f32 || picture_) continue;
       picture_ = shape;
       picture_input_ = input;
     }
@@ -94,14 +94,7 @@ class Gatherer {
     const auto keep = [&](const TensorInfo& info, int64_t, int64_t rows, const unsigned char* values) {
       const auto count = static_cast<size_t>(rows) * width_;
       for (size_t i = 0; i < count; ++i) {
-        float value = 0;
-        int32_t whole = 0;
-        if (info.dtype == ElementType::f32)
-          std::memcpy(&value, values + 4 * i, 4);
-        else if (info.dtype == ElementType::i32)
-          std::memcpy(&whole, values + 4 * i, 4), value = static_cast<float>(whole);
-        else
-          value = values[i];
+        const auto value = static_cast<float>(read_element(info.dtype, values + i * dtype_size(info.dtype)));
         given_.push_back(value);
       }
       return given_.size() * sizeof(float) < kMostOutput;

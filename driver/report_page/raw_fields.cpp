@@ -3,7 +3,7 @@
 #include "nlohmann/json.hpp"
 #include "runtime/data/bind.h"
 #include "runtime/data/other_table.h"
-#include "runtime/element.h"
+#include "support/dtype.h"
 
 namespace nnc::driver {
 
@@ -13,10 +13,9 @@ std::vector<float> numbers_of(const runtime::ColumnData& column, int64_t row) {
   std::vector<unsigned char> bytes(static_cast<size_t>(column.row_bytes()));
   runtime::copy_rows(column, row, 1, bytes.data());
   std::vector<float> values(static_cast<size_t>(column.row_elements));
-  const ElementType type = column.column.dtype;
+  const DType type = column.column.dtype;
   for (size_t i = 0; i < values.size(); ++i)
-    values[i] =
-        static_cast<float>(runtime::read_element(type, bytes.data() + i * runtime::element_size(type)));
+    values[i] = static_cast<float>(read_element(type, bytes.data() + i * dtype_size(type)));
   return values;
 }
 
@@ -82,7 +81,7 @@ double in_units(const Trained& trained, const runtime::ColumnData& column, doubl
     value = value * fitted->std[k] + fitted->mean[k];
   }
   const runtime::InputSpec& spec = runtime::input_spec(trained.run.config, column.column.name);
-  const bool whole = column.column.dtype == ElementType::i32 || column.column.dtype == ElementType::i64;
+  const bool whole = column.column.dtype == DType::i32 || column.column.dtype == DType::i64;
   if (whole) return value + static_cast<double>(spec.first);
   return (value * spec.std + spec.mean) / spec.scale;
 }

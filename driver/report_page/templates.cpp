@@ -20,7 +20,7 @@ Json templates_of(const Trained& trained, const runtime::Dataset& data) {
   const runtime::ColumnData* input = nullptr;
   std::optional<PictureShape> shape;
   for (const runtime::ColumnData& column : data.columns) {
-    if (column.column.dtype != ElementType::f32) continue;
+    if (column.column.dtype != DType::f32) continue;
     const auto picture = picture_shape(column.column.shape);
     if (!picture) continue;
     for (const frontend::ParameterInfo& parameter : trained.model.parameters)

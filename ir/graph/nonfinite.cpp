@@ -33,24 +33,6 @@ double rounded(double value, DType dtype) {
   return std::abs(narrow) < FLT_MIN ? 0 : narrow;
 }
 
-ScalarValue scalar_of(double value, DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return scalar_f32(static_cast<float>(value));
-    case DType::f64:
-      return scalar_f64(value);
-    case DType::i32:
-      return scalar_i32(static_cast<int32_t>(value));
-    case DType::i64:
-      return scalar_i64(static_cast<int64_t>(value));
-    case DType::boolean:
-      return scalar_bool(value != 0);
-    case DType::u8:
-      return scalar_u8(static_cast<uint8_t>(value));
-  }
-  NNC_CHECK(false, "a dtype without scalars");
-}
-
 Index unravel(int64_t at, const Shape& shape) {
   Index index(shape.size());
   for (size_t axis = shape.size(); axis-- > 0;) {
@@ -146,7 +128,7 @@ class Search {
     std::vector<ScalarValue> scalars(operands.size());
     for (size_t at = 0; at < out.data.size(); ++at) {
       for (size_t k = 0; k < operands.size(); ++k)
-        scalars[k] = scalar_of(operands[k].data[at], operands[k].type.dtype);
+        scalars[k] = builder.constant(operands[k].type.dtype, operands[k].data[at]);
       out.data[at] = double_of(def.scalar(builder, scalars, out.type.dtype));
     }
     return out;

@@ -22,24 +22,6 @@ std::string list_type_texts(std::span<const TensorType> types) {
   return text.empty() ? "nothing" : text;
 }
 
-// Whether a number of a constant is one of its dtype.
-bool representable(double value, DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-    case DType::f64:
-      return true;
-    case DType::i32:
-      return value == std::trunc(value) && std::abs(value) <= 0x1p31 && value < 0x1p31;
-    case DType::i64:
-      return value == std::trunc(value) && std::abs(value) <= 0x1p53;
-    case DType::boolean:
-      return value == 0 || value == 1;
-    case DType::u8:
-      return value == std::trunc(value) && value >= 0 && value <= 255;
-  }
-  return false;
-}
-
 class Verifier {
  public:
   explicit Verifier(const Graph& graph) : graph_(graph), names_(graph) {}
@@ -107,7 +89,7 @@ class Verifier {
       fault(id, fmt::format("{}: constant has {} values, {} takes 1 or {}", name, values.size(),
                             type_text(type), type.elements()));
     for (const double value : values)
-      if (!representable(value, type.dtype))
+      if (!holds(type.dtype, value) || (is_integer(type.dtype) && std::abs(value) > 0x1p53))
         return fault(id, fmt::format("{}: constant {} is not a number of {}", name, number_text(value),
                                      dtype_name(type.dtype)));
   }

@@ -233,29 +233,8 @@ bool Slot::operator==(const Slot& other) const {
 }
 
 std::vector<std::byte> constant_bytes(const Slot& slot) {
-  std::vector<std::byte> bytes;
-  const auto add = [&](auto element) {
-    const auto* from = reinterpret_cast<const std::byte*>(&element);
-    bytes.insert(bytes.end(), from, from + sizeof element);
-  };
-  for (double value : slot.values) switch (slot.type.dtype) {
-      case DType::f32:
-        add(static_cast<float>(value));
-        break;
-      case DType::f64:
-        add(value);
-        break;
-      case DType::i32:
-        add(static_cast<int32_t>(value));
-        break;
-      case DType::i64:
-        add(static_cast<int64_t>(value));
-        break;
-      case DType::boolean:
-      case DType::u8:
-        add(static_cast<uint8_t>(value));
-        break;
-    }
+  std::vector<std::byte> bytes(slot.values.size() * dtype_size(slot.type.dtype));
+  write_elements(slot.type.dtype, bytes.data(), slot.values);
   return bytes;
 }
 

@@ -35,9 +35,6 @@ inline std::string tick(std::string_view name) {
   return "`" + std::string(name) + "`";
 }
 
-// Whether a constant of this dtype can have this value: floats any, integers those they can hold, bool 0
-// and 1.
-bool holds(DType dtype, double value);
 bool valid_layout(const Shape& shape, const Layout& layout);
 
 // Calls visit(ExprId) for what the expression uses: operands, and computed parts of subscripts.

@@ -105,21 +105,6 @@ class TableChecker {
 
 }  // namespace
 
-bool holds(DType dtype, double value) {
-  if (is_float(dtype)) return true;
-  if (value != std::floor(value)) return false;  // also NaN
-  switch (dtype) {
-    case DType::i32:
-      return value >= -2147483648.0 && value <= 2147483647.0;
-    case DType::i64:
-      return value >= -9223372036854775808.0 && value < 9223372036854775808.0;
-    case DType::u8:
-      return value >= 0 && value <= 255;
-    default:
-      return value == 0 || value == 1;
-  }
-}
-
 bool valid_layout(const Shape& shape, const Layout& layout) {
   size_t rank = shape.size();
   size_t innermost = rank - 1;

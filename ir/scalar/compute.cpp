@@ -135,13 +135,13 @@ double double_of(ScalarValue v) {
 
 ScalarValue read_scalar(DType dtype, const void* from) {
   ScalarValue v{0, dtype};
-  std::memcpy(&v.handle, from, static_cast<size_t>(dtype_bytes(dtype)));
+  std::memcpy(&v.handle, from, dtype_size(dtype));
   if (dtype == DType::boolean) v.handle = v.handle != 0 ? 1 : 0;
   return v;
 }
 
 void write_scalar(void* to, ScalarValue v) {
-  std::memcpy(to, &v.handle, static_cast<size_t>(dtype_bytes(v.dtype)));
+  std::memcpy(to, &v.handle, dtype_size(v.dtype));
 }
 
 ScalarValue ComputingScalars::constant(DType dtype, double value) {

@@ -190,7 +190,7 @@ class Arranger {
     }
     if (!same_count) return "";
     return fmt::format("{}: {}[batch, {}] in the model, which may reshape it", column_.name,
-                       element_name(column_.dtype), fmt::join(has, ", "));
+                       dtype_name(column_.dtype), fmt::join(has, ", "));
   }
 
   Field field_;
@@ -209,7 +209,7 @@ Result<Field> arrange_field(const Field& field, const ModelColumn& column, const
 
 std::string describe_arrangement(const Field& bound, const Field& arranged, const ModelColumn& column,
                                  const InputSpec& spec) {
-  if (column.dtype != ElementType::f32 && column.dtype != ElementType::f64) return "";
+  if (column.dtype != DType::f32 && column.dtype != DType::f64) return "";
   std::string out;
   const auto add = [&](const std::string& text) { out += (out.empty() ? "" : "; ") + text; };
   const auto place = [](const Field& f) { return f.axis == ChannelAxis::first ? "first" : "last"; };

@@ -66,43 +66,32 @@ class Converter {
 
   bool run(std::span<const uint32_t> rows, unsigned char* to) {
     for (const uint32_t row : rows)
-      for (int64_t e = 0; e < per_row_; ++e, to += element_size(column_.dtype)) put(row, e, to);
+      for (int64_t e = 0; e < per_row_; ++e, to += dtype_size(column_.dtype)) put(row, e, to);
     return finish();
   }
 
  private:
   void put(uint32_t row, int64_t e, unsigned char* to) {
     double x = field_.element(row, e);
-    const auto store = [&](auto typed) { std::memcpy(to, &typed, sizeof typed); };
     switch (column_.dtype) {
-      case ElementType::f32:
-      case ElementType::f64: {
+      case DType::f32:
+      case DType::f64: {
         if (std::isnan(x) && !input_.missing.empty()) x = input_.missing[0];
         if (field_.scaled) x /= 255.0;
         x = as_fed(x, spec_, input_, group_of(field_, e, groups_, per_row_));
-        if (column_.dtype == ElementType::f64)
-          store(x);
-        else
-          store(static_cast<float>(x));
-        if (!std::isfinite(column_.dtype == ElementType::f64 ? x
-                                                             : static_cast<double>(static_cast<float>(x))))
-          bad(row, e);
+        write_element(column_.dtype, to, x);
+        if (!std::isfinite(read_element(column_.dtype, to))) bad(row, e);
         return;
       }
-      case ElementType::i32:
-      case ElementType::i64:
+      case DType::i32:
+      case DType::i64:
         if (!(x == std::floor(x)) || std::abs(x) > std::numeric_limits<int32_t>::max()) return bad(row, e);
         if (column_.classes > 0 || spec_.first != 0) labels_.add(x, row);
-        if (column_.dtype == ElementType::i32)
-          store(static_cast<int32_t>(static_cast<int64_t>(x) - spec_.first));
-        else
-          store(static_cast<int64_t>(x) - spec_.first);
-        return;
-      case ElementType::boolean:
-      case ElementType::u8:
-        if (!(x == std::floor(x)) || x < 0 || x > (column_.dtype == ElementType::u8 ? 255 : 1))
-          return bad(row, e);
-        return store(static_cast<unsigned char>(x));
+        return write_element(column_.dtype, to, x - static_cast<double>(spec_.first));
+      case DType::boolean:
+      case DType::u8:
+        if (!holds(column_.dtype, x)) return bad(row, e);
+        return write_element(column_.dtype, to, x);
     }
   }
 
@@ -149,7 +138,7 @@ bool is_plain(const InputSpec& spec, const FittedInput& input) {
 // The keys of [input.NAME] that have no meaning for arrays, or not for this field.
 bool check_keys(const Field& field, const ModelColumn& column, const InputSpec& spec,
                 Diagnostics& diagnostics) {
-  const bool floats = column.dtype == ElementType::f32 || column.dtype == ElementType::f64;
+  const bool floats = column.dtype == DType::f32 || column.dtype == DType::f64;
   std::string message;
   if (spec.auto_categories || !spec.categories.empty())
     message = fmt::format("input.{}.categories is for tables; {} holds numbers", column.name, field.path);
@@ -363,8 +352,8 @@ Result<ColumnData> array_column(const Field& field, std::span<const uint32_t> ro
   data.column = column;
   data.row_elements = element_count(field.shape);
   data.channels_last = field.axis == ChannelAxis::last;
-  const bool f32_whole = column.dtype == ElementType::f32 && field.pick.empty();
-  if (field.scaled && column.dtype == ElementType::f32) warn_of_scale(field, column, spec, diagnostics);
+  const bool f32_whole = column.dtype == DType::f32 && field.pick.empty();
+  if (field.scaled && column.dtype == DType::f32) warn_of_scale(field, column, spec, diagnostics);
   if (field.type == NumberType::u8 && f32_whole && input.mean.size() <= kMostTables) {
     data.packed = true;
     keep_in_file(field, rows, data);

@@ -62,7 +62,7 @@ void augment_row(const ColumnData& column, int64_t row, const AugmentKey& key, u
       return value;
     });
   };
-  if (column.column.dtype == ElementType::f64)
+  if (column.column.dtype == DType::f64)
     element(double{});
   else
     element(float{});

@@ -204,7 +204,7 @@ class Binder {
       if (std::find(input.fields.begin(), input.fields.end(), name) == input.fields.end())
         not_taken(name, wants.name, input);
     // Its width is known, and checked, once the categories are found.
-    if (blocks && fields > 0 && wants.dtype == ElementType::f32) return;
+    if (blocks && fields > 0 && wants.dtype == DType::f32) return;
     const bool categorical = spec(column).categorical();
     const int64_t wanted = categorical ? 1 : element_count(wants.shape);
     if (fields == wanted && !blocks) return;
@@ -268,7 +268,7 @@ int64_t element_count(const std::vector<int64_t>& shape) {
 }
 
 std::string describe_column(const ModelColumn& column) {
-  std::string out = fmt::format("{}[batch", element_name(column.dtype));
+  std::string out = fmt::format("{}[batch", dtype_name(column.dtype));
   for (const int64_t size : column.shape) out += fmt::format(", {}", size);
   return out + "]";
 }

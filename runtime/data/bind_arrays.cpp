@@ -239,7 +239,7 @@ class ArrayBinder {
         if (!taken_[f] && fits_field(fields_[f])) free_fields.push_back(f);
       if (free_columns.size() == 1 && free_fields.size() == 1) take(free_columns[0], free_fields[0]);
     };
-    const auto labels = [](const ModelColumn& c) { return c.dtype == ElementType::i32 && c.shape.empty(); };
+    const auto labels = [](const ModelColumn& c) { return c.dtype == DType::i32 && c.shape.empty(); };
     only(labels, [](const Field& f) { return f.role == FieldRole::labels; });
     only([&](const ModelColumn& c) { return !labels(c); },
          [](const Field& f) { return f.role == FieldRole::pictures; });

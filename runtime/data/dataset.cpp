@@ -9,9 +9,9 @@
 #include "fmt/format.h"
 #include "runtime/data/augment.h"
 #include "runtime/data/splitmix.h"
-#include "runtime/element.h"
 #include "runtime/file.h"
 #include "runtime/store/checkpoint.h"
+#include "support/dtype.h"
 
 namespace nnc::runtime {
 namespace {
@@ -43,30 +43,8 @@ void copy_row(const ColumnData& column, int64_t row, unsigned char* to) {
 
 }  // namespace
 
-size_t element_size(ElementType type) {
-  return with_element(type, [](auto zero) { return sizeof zero; });
-}
-
-std::string_view element_name(ElementType type) {
-  switch (type) {
-    case ElementType::f32:
-      return "f32";
-    case ElementType::f64:
-      return "f64";
-    case ElementType::i32:
-      return "i32";
-    case ElementType::i64:
-      return "i64";
-    case ElementType::boolean:
-      return "bool";
-    case ElementType::u8:
-      return "u8";
-  }
-  return "?";
-}
-
 int64_t ColumnData::row_bytes() const {
-  return row_elements * static_cast<int64_t>(element_size(column.dtype));
+  return row_elements * static_cast<int64_t>(dtype_size(column.dtype));
 }
 
 const unsigned char* ColumnData::row(int64_t index) const {

@@ -23,7 +23,7 @@ namespace nnc::runtime {
 // A column the model asks for; driver fills it from frontend::Column.
 struct ModelColumn {
   std::string name;
-  ElementType dtype = ElementType::f32;
+  DType dtype = DType::f32;
   std::vector<int64_t> shape;  // of one row: without the batch axis
   int64_t classes = 0;         // of an integer column that picks among classes; 0: unknown
   Span span;                   // where its type is given; may be invalid
@@ -97,9 +97,6 @@ struct Dataset {
 // Fails, with an error for each, if mapped files of these parts are no longer as they were when they were opened: what
 // was computed from them since then is of no use.
 Status check_unchanged(std::initializer_list<const Dataset*> parts, Diagnostics& diagnostics);
-
-size_t element_size(ElementType type);
-std::string_view element_name(ElementType type);
 
 // Copies `count` rows of a column into `to` (row-major, in the column's dtype): rows order[0], order[1], …
 // Allocates nothing. Without `order` the rows first, first + 1, … are taken. With a key, pictures are augmented.

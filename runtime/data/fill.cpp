@@ -142,24 +142,7 @@ class Filler {
         put_number(row, k, to);
       else
         put_category(row, k, *categories, to);
-      to += (categories == nullptr ? 1 : categories->size()) * element_size(column_.dtype);
-    }
-  }
-
-  void put(double value, unsigned char* to) {
-    const auto store = [&](auto typed) { std::memcpy(to, &typed, sizeof typed); };
-    switch (column_.dtype) {
-      case ElementType::f32:
-        return store(static_cast<float>(value));
-      case ElementType::f64:
-        return store(value);
-      case ElementType::i32:
-        return store(static_cast<int32_t>(static_cast<int64_t>(value)));
-      case ElementType::i64:
-        return store(static_cast<int64_t>(value));
-      case ElementType::boolean:
-      case ElementType::u8:
-        return store(static_cast<unsigned char>(value));
+      to += (categories == nullptr ? 1 : categories->size()) * dtype_size(column_.dtype);
     }
   }
 
@@ -225,28 +208,28 @@ class Filler {
     }
     double x = value.number;
     switch (column_.dtype) {
-      case ElementType::f32:
-      case ElementType::f64: {
+      case DType::f32:
+      case DType::f64: {
         x = scaled(x, spec_);
         if (!input_.mean.empty()) x = (x - input_.mean[k]) / input_.std[k];
-        if (column_.dtype == ElementType::f32 && !(std::abs(x) <= std::numeric_limits<float>::max()))
+        if (column_.dtype == DType::f32 && !(std::abs(x) <= std::numeric_limits<float>::max()))
           return bad_number(row, k, "is too large for f32");
         if (!std::isfinite(x)) return bad_number(row, k, "is too large for f64");
-        return put(x, to);
+        return write_element(column_.dtype, to, x);
       }
-      case ElementType::boolean:
+      case DType::boolean:
         if (x != 0 && x != 1) return bad_number(row, k, "is neither 0 nor 1");
-        return put(x, to);
-      case ElementType::u8:
+        return write_element(column_.dtype, to, x);
+      case DType::u8:
         if (x != std::floor(x) || x < 0 || x > 255)
           return bad_number(row, k, "is not a whole number from 0 to 255");
-        return put(x, to);
-      case ElementType::i32:
-      case ElementType::i64:
+        return write_element(column_.dtype, to, x);
+      case DType::i32:
+      case DType::i64:
         if (x != std::floor(x)) return bad_number(row, k, "is not a whole number");
         if (std::abs(x) > std::numeric_limits<int32_t>::max()) return bad_number(row, k, "is too large");
         if (column_.classes > 0 || spec_.first != 0) labels_.add(x, row);
-        return put(x - static_cast<double>(spec_.first), to);
+        return write_element(column_.dtype, to, x - static_cast<double>(spec_.first));
     }
   }
 
@@ -259,15 +242,15 @@ class Filler {
     }
     if (index < 0 && !spec_.unknown.empty()) {
       if (unexpected_[k].count++ == 0) unexpected_[k].first = table_.field(row, input_.positions[k]);
-      if (spec_.unknown == "ignore" && column_.dtype == ElementType::f32) return;  // zeros
+      if (spec_.unknown == "ignore" && column_.dtype == DType::f32) return;  // zeros
       index = find_category(spec_.unknown, k, categories);
     }
     if (index < 0) return unknown(row, k, categories);
-    if (column_.dtype == ElementType::f32) {  // one-hot
+    if (column_.dtype == DType::f32) {  // one-hot
       const float one = 1;
       std::memcpy(to + index * 4, &one, 4);
     } else {
-      put(static_cast<double>(index), to);
+      write_element(column_.dtype, to, static_cast<double>(index));
     }
   }
 
@@ -295,7 +278,7 @@ class Filler {
     if (spec_.categories.empty()) d.note("they were found in the training part");
     if (const auto near = suggest(text, categories))
       d.suggest(fmt::format("did you mean {}?", *near));
-    else if (column_.dtype == ElementType::f32)
+    else if (column_.dtype == DType::f32)
       d.suggest(way_out(fmt::format("input.{}.unknown = \"ignore\"", column_.name),
                         " turns it into zeros, or the name of a category"));
     else
@@ -333,7 +316,7 @@ class Filler {
     const std::string first = one ? "leave the row out if it is to be predicted; else " : "";
     if (categories_of(first_missing_field_) != nullptr)
       d.suggest(first + way_out(key + "\"unknown\"", " makes it a category"));
-    else if (column_.dtype != ElementType::f32 && column_.dtype != ElementType::f64)
+    else if (column_.dtype != DType::f32 && column_.dtype != DType::f64)
       d.suggest(trained_ ? "leave the row out" : "leave the row out, or " + key + "NUMBER");
     else
       d.suggest(first + way_out(key + "\"mean\", or a number", trained_ ? ", takes it" : ""));
@@ -405,7 +388,7 @@ Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> row
     return Failure{};
   }
   if (categorical) {
-    const bool one_hot = column.dtype == ElementType::f32;
+    const bool one_hot = column.dtype == DType::f32;
     const int64_t room = one_hot ? element_count(column.shape) : column.classes;
     if ((one_hot && room != count) || (!one_hot && room > 0 && count > room)) {
       Diagnostic& d = diagnostics.error_at(

@@ -126,8 +126,8 @@ Result<LoadedData> make_splitmix(const RunConfig& config, std::span<const ModelC
   int64_t classes = 0;  // the fewest that a column has
   for (const ModelColumn& c : columns)
     if (c.classes > 0) classes = classes == 0 ? c.classes : std::min(classes, c.classes);
-  const bool tokens = columns.size() == 2 && columns[0].dtype == ElementType::i32 &&
-                      columns[1].dtype == ElementType::i32 && columns[0].shape == columns[1].shape &&
+  const bool tokens = columns.size() == 2 && columns[0].dtype == DType::i32 &&
+                      columns[1].dtype == DType::i32 && columns[0].shape == columns[1].shape &&
                       columns[0].shape.size() == 1;
   for (const ModelColumn& c : columns) {
     ColumnData data;
@@ -141,19 +141,19 @@ Result<LoadedData> make_splitmix(const RunConfig& config, std::span<const ModelC
         std::memcpy(data.bytes.data() + i * 4, &element, 4);
       }
     };
-    if (c.dtype == ElementType::f32) {
+    if (c.dtype == DType::f32) {
       splitmix_uniform(1, -std::sqrt(3.0), std::sqrt(3.0), 0, count, data.bytes.data());
-    } else if (c.dtype == ElementType::i32 && classes > 0 && tokens) {
+    } else if (c.dtype == DType::i32 && classes > 0 && tokens) {
       const size_t shift = &c == &columns[0] ? 0 : 1;
       const auto time = static_cast<size_t>(c.shape[0]);
       fill([&](size_t i) { return splitmix_integer(1, classes, i / time * (time + 1) + i % time + shift); });
-    } else if (c.dtype == ElementType::i32 && classes > 0) {
+    } else if (c.dtype == DType::i32 && classes > 0) {
       fill([&](size_t i) { return splitmix_integer(2, c.classes > 0 ? c.classes : classes, i); });
     } else {
       diagnostics.error_at(
           DiagnosticKind::data_columns, config.path,
           fmt::format("data.format = \"splitmix\" makes no {} for {}{}", describe_column(c), c.name,
-                      c.dtype == ElementType::i32 ? ": the model does not say how many classes" : ""));
+                      c.dtype == DType::i32 ? ": the model does not say how many classes" : ""));
       return Failure{};
     }
     loaded.train.columns.push_back(std::move(data));
@@ -165,7 +165,7 @@ Result<LoadedData> make_splitmix(const RunConfig& config, std::span<const ModelC
 // Classes that no row of the training part has: the model learns never to say them.
 void warn_about_absent_classes(const RunConfig& config, const LoadedData& loaded, Diagnostics& diagnostics) {
   for (const ColumnData& c : loaded.train.columns) {
-    if (c.column.dtype != ElementType::i32 || !c.column.shape.empty() || c.column.classes <= 1) continue;
+    if (c.column.dtype != DType::i32 || !c.column.shape.empty() || c.column.classes <= 1) continue;
     std::vector<bool> seen(static_cast<size_t>(std::min<int64_t>(c.column.classes, 1 << 20)), false);
     for (int64_t row = 0; row < loaded.train.rows; ++row) {
       int32_t label = 0;

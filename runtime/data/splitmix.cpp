@@ -24,7 +24,7 @@ Status splitmix_parameters(const Bundle& bundle, std::span<const SplitmixRange> 
   bool good = true;
   for (size_t k = 0; k < ranges.size(); ++k) {
     const TensorInfo* tensor = bundle.find_tensor(ranges[k].parameter);
-    if (tensor == nullptr || tensor->role != TensorRole::param || tensor->dtype != ElementType::f32) {
+    if (tensor == nullptr || tensor->role != TensorRole::param || tensor->dtype != DType::f32) {
       diagnostics.error_at(DiagnosticKind::missing_program, "",
                            fmt::format("the model has no f32 parameter {}", ranges[k].parameter));
       good = false;

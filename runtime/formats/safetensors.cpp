@@ -146,22 +146,16 @@ std::string check_places(std::span<const StoredTensor> tensors, uint64_t availab
 
 }  // namespace
 
-std::string_view safetensors_name(ElementType type) {
-  switch (type) {
-    case ElementType::f32:
-      return "F32";
-    case ElementType::f64:
-      return "F64";
-    case ElementType::i32:
-      return "I32";
-    case ElementType::i64:
-      return "I64";
-    case ElementType::boolean:
-      return "BOOL";
-    case ElementType::u8:
-      return "U8";
-  }
-  return "?";
+std::string safetensors_name(DType dtype) {
+  std::string name(dtype_name(dtype));
+  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return name;
+}
+
+std::optional<DType> parse_safetensors_name(std::string_view name) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::i32, DType::i64, DType::boolean, DType::u8})
+    if (safetensors_name(dtype) == name) return dtype;
+  return std::nullopt;
 }
 
 Result<Checkpoint> parse_checkpoint(const std::string& path, std::vector<unsigned char> bytes,

@@ -1,6 +1,7 @@
 // The safetensors format: 8 bytes of header length, a JSON header, the tensors' bytes without gaps.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +11,8 @@
 namespace nnc::runtime {
 
 // "F32" for f32 …
-std::string_view safetensors_name(ElementType type);
+std::string safetensors_name(DType dtype);
+std::optional<DType> parse_safetensors_name(std::string_view name);
 
 // The file's bytes. Tensors are written in their order; the header is padded so that their bytes start at a
 // multiple of 8.

@@ -57,7 +57,7 @@ bool is_saved(const TensorInfo& tensor) {
 }
 
 void read_tensor(const TensorInfo& tensor, const unsigned char* state, unsigned char* to) {
-  const size_t size = element_size(tensor.dtype);
+  const size_t size = dtype_size(tensor.dtype);
   const unsigned char* from = state + tensor.offset;
   if (is_row_major(tensor)) {
     std::memcpy(to, from, static_cast<size_t>(logical_elements(tensor)) * size);
@@ -69,7 +69,7 @@ void read_tensor(const TensorInfo& tensor, const unsigned char* state, unsigned 
 }
 
 void write_tensor(const TensorInfo& tensor, unsigned char* state, const unsigned char* from) {
-  const size_t size = element_size(tensor.dtype);
+  const size_t size = dtype_size(tensor.dtype);
   unsigned char* to = state + tensor.offset;
   if (is_row_major(tensor)) {
     std::memcpy(to, from, static_cast<size_t>(logical_elements(tensor)) * size);
@@ -89,7 +89,7 @@ std::vector<unsigned char> encode_checkpoint(const Bundle& bundle, const unsigne
     StoredTensor stored{tensor.name, std::string(safetensors_name(tensor.dtype)), tensor.shape,
                         checkpoint.data.size(), 0};
     checkpoint.data.resize(checkpoint.data.size() +
-                           static_cast<size_t>(logical_elements(tensor)) * element_size(tensor.dtype));
+                           static_cast<size_t>(logical_elements(tensor)) * dtype_size(tensor.dtype));
     stored.end = checkpoint.data.size();
     read_tensor(tensor, state, checkpoint.data.data() + stored.begin);
     checkpoint.tensors.push_back(std::move(stored));
@@ -158,7 +158,7 @@ void move_state(const Bundle& from, const unsigned char* from_state, const Bundl
     if (!is_saved(target) || (!optimizer && is_optimizer_state(target.name))) continue;
     const TensorInfo* source = from.find_tensor(target.name);
     if (source == nullptr || source->shape != target.shape || source->dtype != target.dtype) continue;
-    logical.resize(static_cast<size_t>(logical_elements(target)) * element_size(target.dtype));
+    logical.resize(static_cast<size_t>(logical_elements(target)) * dtype_size(target.dtype));
     read_tensor(*source, from_state, logical.data());
     write_tensor(target, to_state, logical.data());
   }

@@ -59,8 +59,8 @@ bool Batches::bind_entry(const EntryPoint& entry, int64_t rows, const Dataset& d
     if (input.shape.empty() || input.shape[0] != rows || input.dtype != column->column.dtype ||
         elements != rows * column->row_elements)
       return fail(fmt::format("takes {} as {}[{}], the data has {} rows of {} {}", input.name,
-                              element_name(input.dtype), fmt::join(input.shape, ", "), rows,
-                              column->row_elements, element_name(column->column.dtype)));
+                              dtype_name(input.dtype), fmt::join(input.shape, ", "), rows,
+                              column->row_elements, dtype_name(column->column.dtype)));
     if (first) {
       feeds_.emplace_back();
       feeds_.back().column = column;

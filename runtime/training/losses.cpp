@@ -4,20 +4,21 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include "runtime/store/checkpoint.h"
 
 namespace nnc::runtime {
 namespace {
 
-template <class T>
-bool all_finite(const unsigned char* from, uint64_t bytes) {
-  T value;
-  for (uint64_t i = 0; i + sizeof value <= bytes; i += sizeof value) {
-    std::memcpy(&value, from + i, sizeof value);
-    if (!std::isfinite(value)) return false;
-  }
-  return true;
+bool all_finite(DType dtype, std::span<const unsigned char> bytes) {
+  return with_element(dtype, [&](auto element) {
+    for (size_t i = 0; i < bytes.size(); i += sizeof element) {
+      std::memcpy(&element, bytes.data() + i, sizeof element);
+      if (!std::isfinite(static_cast<double>(element))) return false;
+    }
+    return true;
+  });
 }
 
 }  // namespace
@@ -27,14 +28,7 @@ bool is_loss(const std::string& name) {
 }
 
 double LossReader::read(const unsigned char* state) const {
-  if (dtype == ElementType::f64) {
-    double wide;
-    std::memcpy(&wide, state + offset, sizeof wide);
-    return wide;
-  }
-  float narrow;
-  std::memcpy(&narrow, state + offset, sizeof narrow);
-  return narrow;
+  return read_element(dtype, state + offset);
 }
 
 std::vector<LossReader> find_losses(const Bundle& bundle) {
@@ -50,11 +44,8 @@ std::vector<std::string> not_finite(const Bundle& bundle, const unsigned char* s
   std::vector<std::string> names;
   for (const TensorInfo& t : bundle.tensors) {
     if (!is_saved(t)) continue;
-    const unsigned char* from = state + t.offset;
-    const bool finite = t.dtype == ElementType::f32   ? all_finite<float>(from, t.bytes)
-                        : t.dtype == ElementType::f64 ? all_finite<double>(from, t.bytes)
-                                                      : true;
-    if (!finite) names.push_back(t.name);
+    const std::span<const unsigned char> bytes(state + t.offset, t.bytes);
+    if (is_float(t.dtype) && !all_finite(t.dtype, bytes)) names.push_back(t.name);
   }
   return names;
 }

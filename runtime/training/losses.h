@@ -21,7 +21,7 @@ bool is_loss(const std::string& name);
 struct LossReader {
   std::string name;
   uint64_t offset = 0;  // in the state
-  ElementType dtype = ElementType::f32;
+  DType dtype = DType::f32;
 
   double read(const unsigned char* state) const;
 };

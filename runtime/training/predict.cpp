@@ -5,8 +5,8 @@
 
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
-#include "runtime/element.h"
 #include "runtime/training/trainer.h"
+#include "support/dtype.h"
 
 namespace nnc::runtime {
 namespace {
@@ -22,7 +22,7 @@ class RowWriter {
     per_row_ = 1;
     for (size_t i = 1; i < result.shape.size(); ++i) per_row_ *= static_cast<size_t>(result.shape[i]);
     if (first == 0) form_.json ? put("[") : header(result);
-    const size_t size = element_size(result.dtype);
+    const size_t size = dtype_size(result.dtype);
     for (int64_t r = 0; r < count; ++r) {
       row_.clear();
       for (size_t k = 0; k < per_row_; ++k)
@@ -41,7 +41,7 @@ class RowWriter {
     double value = 0;
     std::string text;
   };
-  static Number number(const unsigned char* from, ElementType type) {
+  static Number number(const unsigned char* from, DType type) {
     return with_element(type, [&](auto value) {
       std::memcpy(&value, from, sizeof value);
       return Number{static_cast<double>(value), fmt::format("{}", value)};
@@ -162,8 +162,8 @@ Status predict_rows(Session& session, const std::string& output, const Dataset& 
     if (input.dtype != column->column.dtype || input.shape.empty() || input.shape[0] != batch ||
         elements != batch * column->row_elements)
       return fail(fmt::format("takes {} as {}[{}], the data has rows of {} {}", input.name,
-                              element_name(input.dtype), fmt::join(input.shape, ", "), column->row_elements,
-                              element_name(column->column.dtype)));
+                              dtype_name(input.dtype), fmt::join(input.shape, ", "), column->row_elements,
+                              dtype_name(column->column.dtype)));
     columns.push_back(column);
     staging.emplace_back(static_cast<size_t>(batch * column->row_bytes()));
   }
@@ -171,7 +171,7 @@ Status predict_rows(Session& session, const std::string& output, const Dataset& 
 
   int64_t per_row = 1;
   for (size_t i = 1; i < result->shape.size(); ++i) per_row *= result->shape[i];
-  const size_t size = element_size(result->dtype);
+  const size_t size = dtype_size(result->dtype);
   std::vector<unsigned char> logical(static_cast<size_t>(batch * per_row) * size);
   for (int64_t first = 0; first < data.rows; first += batch) {
     const int64_t rows = std::min(batch, data.rows - first);

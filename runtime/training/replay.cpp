@@ -43,7 +43,7 @@ void Trainer::describe_step(FailingStep& found) const {
   found.entry = entry.name;
   for (size_t i = 0; i < entry.inputs.size(); ++i) {
     const InputInfo& input = entry.inputs[i];
-    uint64_t bytes = element_size(input.dtype);
+    uint64_t bytes = dtype_size(input.dtype);
     for (const int64_t extent : input.shape) bytes *= static_cast<uint64_t>(extent);
     const unsigned char* from = batches_.last_rows(i);
     found.inputs.push_back({input, {from, from + bytes}});

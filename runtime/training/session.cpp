@@ -6,10 +6,10 @@
 #include <limits>
 
 #include "fmt/format.h"
-#include "runtime/element.h"
 #include "runtime/memory.h"
 #include "runtime/training/batches.h"
 #include "runtime/training/trainer.h"
+#include "support/dtype.h"
 
 namespace nnc::runtime {
 namespace {
@@ -93,20 +93,14 @@ void Session::run(const EntryPoint& entry, const unsigned char* const* inputs, T
 void Session::set_scalar(const std::string& name, double value) {
   const TensorInfo* tensor = bundle_.find_tensor(name);
   if (tensor == nullptr || tensor->role != TensorRole::scalar) return;
-  NNC_CHECK(tensor->dtype == ElementType::f64 || tensor->dtype == ElementType::f32,
-            "scalar " + name + " is no float");
-  if (tensor->dtype == ElementType::f64) {
-    std::memcpy(state_ + tensor->offset, &value, sizeof value);
-  } else {
-    const auto narrow = static_cast<float>(value);
-    std::memcpy(state_ + tensor->offset, &narrow, sizeof narrow);
-  }
+  NNC_CHECK(is_float(tensor->dtype), "scalar " + name + " is no float");
+  write_element(tensor->dtype, state_ + tensor->offset, value);
 }
 
 void Session::set_scalar(const std::string& name, int64_t value) {
   const TensorInfo* tensor = bundle_.find_tensor(name);
   if (tensor == nullptr || tensor->role != TensorRole::scalar) return;
-  NNC_CHECK(tensor->dtype == ElementType::i64, "scalar " + name + " is not i64");
+  NNC_CHECK(tensor->dtype == DType::i64, "scalar " + name + " is not i64");
   std::memcpy(state_ + tensor->offset, &value, sizeof value);
 }
 

@@ -119,11 +119,11 @@ bool Trainer::enter_phase() {
   at_.losses.resize(losses_.size(), 0);
   session_->set_scalar("seed", draw_seed());
   const TensorInfo* count = bundle().find_tensor("t");
-  count_ = count != nullptr && count->role == TensorRole::scalar && count->dtype == ElementType::i64
+  count_ = count != nullptr && count->role == TensorRole::scalar && count->dtype == DType::i64
                ? session_->state() + count->offset
                : nullptr;
   const TensorInfo* rate = bundle().find_tensor("lr");
-  rate_ = rate != nullptr && rate->role == TensorRole::scalar && rate->dtype == ElementType::f64
+  rate_ = rate != nullptr && rate->role == TensorRole::scalar && rate->dtype == DType::f64
               ? session_->state() + rate->offset
               : nullptr;
   if (!batches_.bind(bundle(), "train", data_.train, diagnostics_)) return false;

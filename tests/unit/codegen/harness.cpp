@@ -26,52 +26,6 @@ struct Block {
   std::unique_ptr<std::byte, void (*)(void*)> data;
 };
 
-template <class T>
-void put(std::byte* at, double value) {
-  const T typed = static_cast<T>(value);
-  std::memcpy(at, &typed, sizeof(T));
-}
-
-template <class T>
-double get(const std::byte* at) {
-  T typed;
-  std::memcpy(&typed, at, sizeof(T));
-  return static_cast<double>(typed);
-}
-
-void put(std::byte* at, DType dtype, double value) {
-  switch (dtype) {
-    case DType::f32:
-      return put<float>(at, value);
-    case DType::f64:
-      return put<double>(at, value);
-    case DType::i32:
-      return put<int32_t>(at, value);
-    case DType::i64:
-      return put<int64_t>(at, value);
-    case DType::boolean:
-    case DType::u8:
-      return put<uint8_t>(at, value);
-  }
-}
-
-double get(const std::byte* at, DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return get<float>(at);
-    case DType::f64:
-      return get<double>(at);
-    case DType::i32:
-      return get<int32_t>(at);
-    case DType::i64:
-      return get<int64_t>(at);
-    case DType::boolean:
-    case DType::u8:
-      return get<uint8_t>(at);
-  }
-  return 0;
-}
-
 // Calls `element` with the logical position and the storage offset of each element.
 template <class F>
 void for_each_element(const Shape& shape, const std::vector<int64_t>& strides, F element) {
@@ -91,7 +45,7 @@ void for_each_element(const Shape& shape, const std::vector<int64_t>& strides, F
 void write(std::byte* memory, const TensorType& type, const std::vector<int64_t>& strides,
            const DenseTensor& from) {
   for_each_element(type.shape, strides, [&](int64_t i, int64_t offset) {
-    put(memory + offset * dtype_bytes(type.dtype), type.dtype, from.data[static_cast<size_t>(i)]);
+    write_element(type.dtype, memory + offset * dtype_bytes(type.dtype), from.data[static_cast<size_t>(i)]);
   });
 }
 
@@ -99,7 +53,7 @@ std::vector<double> read(const std::byte* memory, DType dtype, const Shape& shap
                          const std::vector<int64_t>& strides) {
   std::vector<double> out;
   for_each_element(shape, strides, [&](int64_t, int64_t offset) {
-    out.push_back(get(memory + offset * dtype_bytes(dtype), dtype));
+    out.push_back(read_element(dtype, memory + offset * dtype_bytes(dtype)));
   });
   return out;
 }
@@ -187,16 +141,13 @@ Outputs run_compiled(const Graph& graph, const TensorMap& inputs, const CodegenO
   if (entry.serial) threads = 1;
   Block state(bundle->state_bytes);
   Block arena(entry.arena_bytes + entry.scratch_bytes_per_thread * static_cast<uint64_t>(threads));
-  const auto type_of = [](ElementType dtype, const Shape& shape) {
-    return TensorType{static_cast<DType>(dtype), shape};
-  };
   for (const TensorInfo& info : bundle->tensors)
     if (const auto found = inputs.find(info.name); found != inputs.end())
-      write(state.data.get() + info.offset, type_of(info.dtype, info.shape), info.strides, found->second);
+      write(state.data.get() + info.offset, TensorType{info.dtype, info.shape}, info.strides, found->second);
   std::vector<Block> columns;
   std::vector<const unsigned char*> pointers;
   for (const InputInfo& info : entry.inputs) {
-    const TensorType type = type_of(info.dtype, info.shape);
+    const TensorType type{info.dtype, info.shape};
     columns.emplace_back(static_cast<uint64_t>(type.bytes()));
     write(columns.back().data.get(), type, strides_of(type.shape, {}), inputs.at(info.name));
     pointers.push_back(reinterpret_cast<const unsigned char*>(columns.back().data.get()));
@@ -215,8 +166,7 @@ Outputs run_compiled(const Graph& graph, const TensorMap& inputs, const CodegenO
   for (const Output& output : graph.outputs) {
     const TensorInfo* info = bundle->find_tensor(output.name);
     REQUIRE(info != nullptr);
-    outputs[output.name] =
-        read(state.data.get() + info->offset, static_cast<DType>(info->dtype), info->shape, info->strides);
+    outputs[output.name] = read(state.data.get() + info->offset, info->dtype, info->shape, info->strides);
   }
   return outputs;
 }

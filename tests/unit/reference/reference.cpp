@@ -14,39 +14,10 @@
 namespace nnc::test {
 namespace {
 
-template <class T>
-void put_all(const std::vector<double>& values, unsigned char* to) {
-  for (const double value : values) {
-    const T typed = static_cast<T>(value);
-    std::memcpy(to, &typed, sizeof typed);
-    to += sizeof typed;
-  }
-}
-
-template <class T>
-std::vector<double> get_all(const runtime::AlignedBytes& bytes) {
-  std::vector<double> values(bytes.size() / sizeof(T));
-  for (size_t i = 0; i < values.size(); ++i) {
-    T typed;
-    std::memcpy(&typed, bytes.data() + i * sizeof typed, sizeof typed);
-    values[i] = static_cast<double>(typed);
-  }
-  return values;
-}
-
 // Row-major bytes of a tensor in this type.
-runtime::AlignedBytes to_bytes(const std::vector<double>& values, ElementType type) {
-  runtime::AlignedBytes bytes(values.size() * runtime::element_size(type));
-  switch (type) {
-    case ElementType::f32:
-      put_all<float>(values, bytes.data());
-      break;
-    case ElementType::i32:
-      put_all<int32_t>(values, bytes.data());
-      break;
-    default:
-      FAIL("no tensor of a case has the type " << runtime::element_name(type));
-  }
+runtime::AlignedBytes to_bytes(const std::vector<double>& values, DType dtype) {
+  runtime::AlignedBytes bytes(values.size() * dtype_size(dtype));
+  write_elements(dtype, bytes.data(), values);
   return bytes;
 }
 
@@ -151,17 +122,9 @@ std::vector<double> Compiled::read(const std::string& name) const {
   REQUIRE(info != nullptr);
   int64_t elements = 1;
   for (const int64_t extent : info->shape) elements *= extent;
-  runtime::AlignedBytes bytes(static_cast<size_t>(elements) * runtime::element_size(info->dtype));
+  runtime::AlignedBytes bytes(static_cast<size_t>(elements) * dtype_size(info->dtype));
   runtime::read_tensor(*info, memory_->state(), bytes.data());
-  switch (info->dtype) {
-    case ElementType::f32:
-      return get_all<float>(bytes);
-    case ElementType::i32:
-      return get_all<int32_t>(bytes);
-    default:
-      FAIL("no result of a case has the type " << runtime::element_name(info->dtype));
-  }
-  return {};
+  return read_elements(info->dtype, {bytes.data(), bytes.size()});
 }
 
 }  // namespace nnc::test

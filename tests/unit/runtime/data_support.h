@@ -13,10 +13,10 @@
 namespace nnc::runtime::test {
 
 inline ModelColumn floats(const char* name, std::vector<int64_t> shape) {
-  return {name, ElementType::f32, std::move(shape), 0, {}};
+  return {name, DType::f32, std::move(shape), 0, {}};
 }
 inline ModelColumn labels(const char* name, int64_t classes) {
-  return {name, ElementType::i32, {}, classes, {}};
+  return {name, DType::i32, {}, classes, {}};
 }
 
 inline std::vector<float> row_floats(const Dataset& data, const std::string& name, int64_t row) {

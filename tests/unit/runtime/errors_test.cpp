@@ -51,7 +51,7 @@ std::string of_data(const std::map<std::string, std::string>& files, const std::
 
 std::string of_table(const std::string& content, const std::string& text = "data.train = \"train.csv\"\n") {
   return of_data({{"train.csv", content}}, text,
-                 {{"x", ElementType::f32, {2}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+                 {{"x", DType::f32, {2}, 0, {}}, {"label", DType::i32, {}, 10, {}}});
 }
 
 std::string of_checkpoint(std::string_view bytes) {
@@ -191,13 +191,12 @@ schedule = { kind = "linear", to = -1 }
        }},
       {"data_unreadable",
        [] {
-         return of_data({}, kTable, {{"x", ElementType::f32, {}, 0, {}}});
+         return of_data({}, kTable, {{"x", DType::f32, {}, 0, {}}});
        }},
       {"data_encoding",
        [] {
          return of_data({{"\xEC\xA7\x91\xEA\xB0\x92.csv", "\xB0\xA1\xB0\xDD,x\n1,2\n"}},
-                        "data.train = \"\xEC\xA7\x91\xEA\xB0\x92.csv\"\n",
-                        {{"x", ElementType::f32, {}, 0, {}}});
+                        "data.train = \"\xEC\xA7\x91\xEA\xB0\x92.csv\"\n", {{"x", DType::f32, {}, 0, {}}});
        }},
       {"data_encoding-latin1", [] { return of_table("a,b,caf\xE9 \xFF\n1,2,3\n"); }},
       {"data_format", [] { return of_table("1,\"2,3\n4,5,6\n"); }},
@@ -208,7 +207,7 @@ schedule = { kind = "linear", to = -1 }
                          {"train-labels-idx1-ubyte", idx(std::string("\0\0\x0F\x01\0\0\0\x02", 8), 2)}},
                         "data = { format = \"idx\", dir = \".\" }\ninput.x.from = "
                         "\"images\"\ninput.label.from = \"labels\"\n",
-                        {{"x", ElementType::f32, {4}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+                        {{"x", DType::f32, {4}, 0, {}}, {"label", DType::i32, {}, 10, {}}});
        }},
       {"data_empty", [] { return of_table("\n\n"); }},
       {"data_ragged_row", [] { return of_table("150,4,setosa,x\n1,2,0\n3,4,1\n5,6\n"); }},
@@ -224,13 +223,13 @@ schedule = { kind = "linear", to = -1 }
        [] {
          return of_data({{"train.csv", "age,color\n1,red\n2,blue\n"}},
                         "data.train = \"train.csv\"\ninput.x.categories = \"auto\"\n",
-                        {{"x", ElementType::f32, {2}, 0, {}}});
+                        {{"x", DType::f32, {2}, 0, {}}});
        }},
       {"data_columns-categories",
        [] {
          return of_data({{"train.csv", "age,color\n1,red\n2,blue\n"}},
                         "data.train = \"train.csv\"\ninput.x.categories = { colr = \"auto\" }\n",
-                        {{"x", ElementType::f32, {3}, 0, {}}});
+                        {{"x", DType::f32, {3}, 0, {}}});
        }},
       {"data_not_a_number",
        [] {
@@ -257,7 +256,7 @@ schedule = { kind = "linear", to = -1 }
          const std::vector<float> rows = {1, 2, 3, 4, 5, NAN, 7, INFINITY};
          return of_data({{"train.npy", npy(dictionary("<f4", "(4, 2)"), raw<float>(rows))}},
                         "data.train = \"train.npy\"\ninput.x.standardize = true\n",
-                        {{"x", ElementType::f32, {2}, 0, {}}});
+                        {{"x", DType::f32, {2}, 0, {}}});
        }},
       {"data_not_a_number-first_line",
        [] {
@@ -271,12 +270,12 @@ schedule = { kind = "linear", to = -1 }
        [] {
          return of_data({{"train.csv", "y,kind\n1,red\n2,geen\n"}},
                         "data.train = \"train.csv\"\ninput.kind.categories = [\"red\", \"green\"]\n",
-                        {{"y", ElementType::f32, {}, 0, {}}, {"kind", ElementType::i32, {}, 2, {}}});
+                        {{"y", DType::f32, {}, 0, {}}, {"kind", DType::i32, {}, 2, {}}});
        }},
       {"data_format-cifar",
        [] {
          return of_data({{"train.bin", idx("\3", 3000)}}, "data.train = \"train.bin\"\n",
-                        {{"x", ElementType::f32, {3072}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+                        {{"x", DType::f32, {3072}, 0, {}}, {"label", DType::i32, {}, 10, {}}});
        }},
       {"data_format-npy",
        [] {
@@ -284,7 +283,7 @@ schedule = { kind = "linear", to = -1 }
              {{"train.npy", std::string("\x93NUMPY\1\0\x48\0{'descr': '<f4', 'fortran_order': False, "
                                         "'shape': (2, 2), }            \n1234",
                                         86)}},
-             "data.train = \"train.npy\"\n", {{"x", ElementType::f32, {2}, 0, {}}});
+             "data.train = \"train.npy\"\n", {{"x", DType::f32, {2}, 0, {}}});
        }},
       {"data_columns-fields",
        [] {
@@ -292,7 +291,7 @@ schedule = { kind = "linear", to = -1 }
              {{"train.npy", std::string("\x93NUMPY\1\0\x48\0{'descr': '<f4', 'fortran_order': False, "
                                         "'shape': (1, 1), }            \n1234",
                                         86)}},
-             "data.train = \"train.npy\"\ninput.x.from = \"trian\"\n", {{"x", ElementType::f32, {2}, 0, {}}});
+             "data.train = \"train.npy\"\ninput.x.from = \"trian\"\n", {{"x", DType::f32, {2}, 0, {}}});
        }},
       {"bad_value-pictures",
        [] {
@@ -306,7 +305,7 @@ schedule = { kind = "linear", to = -1 }
                           idx(std::string("\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\x02", 16), 8)},
                          {"train-labels-idx1-ubyte", idx(std::string("\0\0\x08\x01\0\0\0\x03", 8), 3)}},
                         "data = { format = \"idx\", dir = \".\" }\ninput.x.from = \"images\"\n",
-                        {{"x", ElementType::f32, {4}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+                        {{"x", DType::f32, {4}, 0, {}}, {"label", DType::i32, {}, 10, {}}});
        }},
       {"data_scaled_twice",
        [] {
@@ -315,13 +314,13 @@ schedule = { kind = "linear", to = -1 }
                          {"train-labels-idx1-ubyte", idx(std::string("\0\0\x08\x01\0\0\0\x02", 8), 2)}},
                         "data = { format = \"idx\", dir = \".\" }\ninput.x = { from = \"images\", scale = "
                         "0.00392157 }\ninput.label.from = \"labels\"\n",
-                        {{"x", ElementType::f32, {4}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}}, true);
+                        {{"x", DType::f32, {4}, 0, {}}, {"label", DType::i32, {}, 10, {}}}, true);
        }},
       {"several_at_once",
        [] {
          return of_data({{"train.csv", "a,b,label\n1,x,3\n,2,10\n"}, {"test.csv", "a,label\n1,2\n"}},
                         "data = { train = \"train.csv\", test = \"test.csv\" }\n",
-                        {{"x", ElementType::f32, {2}, 0, {}}, {"label", ElementType::i32, {}, 10, {}}});
+                        {{"x", DType::f32, {2}, 0, {}}, {"label", DType::i32, {}, 10, {}}});
        }},
       // ---- checkpoints ----
       {"checkpoint_unreadable",
@@ -410,8 +409,8 @@ schedule = { kind = "linear", to = -1 }
                                               "model = 'm.nn'\ndata.train = 't.csv'\ninput.label.from = "
                                               "-1\ntrain = { out = 'run', epochs = 5, optimizer = 'sgd' }\n");
          Diagnostics diagnostics;
-         const std::vector<ModelColumn> columns = {{"x", ElementType::f32, {4}, 0, {}},
-                                                   {"label", ElementType::i32, {}, 3, {}}};
+         const std::vector<ModelColumn> columns = {{"x", DType::f32, {4}, 0, {}},
+                                                   {"label", DType::i32, {}, 3, {}}};
          const Result<LoadedData> data = load_data(config, columns, diagnostics);
          REQUIRE(data);
          Result<RunFolder> opened = open_run_folder(config, {"m", 1}, false, diagnostics);
@@ -433,8 +432,8 @@ schedule = { kind = "linear", to = -1 }
          Session session(bundle, pool);
          Dataset data;
          data.rows = 40;
-         data.columns.push_back({{"x", ElementType::f32, {4}, 0, {}}, 4, false, AlignedBytes(640), {}});
-         data.columns.push_back({{"label", ElementType::i32, {}, 3, {}}, 1, false, AlignedBytes(160), {}});
+         data.columns.push_back({{"x", DType::f32, {4}, 0, {}}, 4, false, AlignedBytes(640), {}});
+         data.columns.push_back({{"label", DType::i32, {}, 3, {}}, 1, false, AlignedBytes(160), {}});
          Diagnostics diagnostics;
          CHECK_FALSE(evaluate(session, data, diagnostics));
          return rendered(diagnostics, Sources());

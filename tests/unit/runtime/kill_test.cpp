@@ -25,8 +25,7 @@ int train_here(const std::string& folder) {
       "model = 'iris.nn'\ndata = { train = '" + test_data("iris.csv") +
           "', skip = 1, split = 0.8 }\ninput.label.from = -1\ntrain = { out = 'run', keep = 2 }\n"
           "[[phase]]\nepochs = 8\noptimizer = 'sgd'\n[[phase]]\nsteps = 30\noptimizer = 'sgd(lr = 2)'\n");
-  const std::vector<ModelColumn> columns = {{"x", ElementType::f32, {4}, 0, {}},
-                                            {"label", ElementType::i32, {}, 3, {}}};
+  const std::vector<ModelColumn> columns = {{"x", DType::f32, {4}, 0, {}}, {"label", DType::i32, {}, 3, {}}};
   const Result<LoadedData> data = load_data(config, columns, diagnostics);
   if (!data) return 4;
   Result<RunFolder> opened = open_run_folder(config, {"the model", data->content_hash()}, false, diagnostics);

@@ -33,7 +33,7 @@ ColumnData cold_column(const TemporaryFolder& folder) {
   REQUIRE(mapped);
   REQUIRE((*mapped)->mapped());
   ColumnData column;
-  column.column = {"x", ElementType::f32, {static_cast<int64_t>(kRow)}, 0, {}};
+  column.column = {"x", DType::f32, {static_cast<int64_t>(kRow)}, 0, {}};
   column.row_elements = kRow;
   column.packed = true;
   column.table.resize(256);
@@ -90,7 +90,7 @@ TEST_CASE("asking never waits: what is too much is refused, and the rest is done
 
 TEST_CASE("rows in memory have no reading thread") {
   ColumnData column;
-  column.column = {"x", ElementType::f32, {}, 0, {}};
+  column.column = {"x", DType::f32, {}, 0, {}};
   column.bytes.resize(400);
   CHECK_FALSE(ReadAhead({&column}, 10).works());
 }
@@ -99,7 +99,7 @@ TEST_CASE("what reading ahead keeps is what its bill says") {
   const TemporaryFolder folder;
   const ColumnData mapped = cold_column(folder);
   ColumnData held;
-  held.column = {"x", ElementType::f32, {}, 0, {}};
+  held.column = {"x", DType::f32, {}, 0, {}};
   held.bytes.resize(400);
   const std::vector<const ColumnData*> both = {&held, &mapped}, none = {&held};
   // Rows of 4 KiB: up to 64 MiB are asked for ahead, at most 16 batches, at least one.

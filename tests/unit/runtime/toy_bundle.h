@@ -153,35 +153,34 @@ inline void toy_predict(nnc_context* context, int32_t thread, int32_t) {
 template <int kTrainRest, int kEvalRest>
 Bundle toy_bundle() {
   Bundle bundle;
-  const auto tensor = [&](const char* name, TensorRole role, ElementType type, std::vector<int64_t> shape,
+  const auto tensor = [&](const char* name, TensorRole role, DType type, std::vector<int64_t> shape,
                           std::vector<int64_t> strides, uint64_t offset, uint64_t bytes) {
     bundle.tensors.push_back({name, role, type, std::move(shape), std::move(strides), offset, bytes});
   };
   using enum TensorRole;
-  tensor("fc.weight", param, ElementType::f32, {kClasses, kFeatures}, {kPadded, 1}, kWeight, 96);
-  tensor("fc.bias", param, ElementType::f32, {kClasses}, {1}, kBias, 12);
-  tensor("optimizer.m.fc.weight", state, ElementType::f32, {kClasses, kFeatures}, {kFeatures, 1}, kMomentum,
-         48);
-  tensor("optimizer.m.fc.bias", state, ElementType::f32, {kClasses}, {1}, kMomentumBias, 12);
-  tensor("lr", scalar, ElementType::f64, {}, {}, kLr, 8);
-  tensor("t", scalar, ElementType::i64, {}, {}, kT, 8);
-  tensor("seed", scalar, ElementType::i64, {}, {}, kSeed, 8);
-  tensor("loss", output, ElementType::f32, {}, {}, kLoss, 4);
-  tensor("loss.data", output, ElementType::f32, {}, {}, kLossData, 4);
-  tensor("loss.penalty", output, ElementType::f32, {}, {}, kLossPenalty, 4);
-  tensor("sum.0", state, ElementType::f64, {}, {}, kSum0, 8);
-  tensor("sum.1", state, ElementType::f64, {}, {}, kSum1, 8);
-  tensor("sum.2", state, ElementType::f64, {}, {}, kSum2, 8);
-  tensor("accuracy", output, ElementType::f32, {}, {}, kAccuracy, 4);
-  tensor("probability", output, ElementType::f32, {32, kClasses}, {kClasses, 1}, kForward, 32 * kClasses * 4);
+  tensor("fc.weight", param, DType::f32, {kClasses, kFeatures}, {kPadded, 1}, kWeight, 96);
+  tensor("fc.bias", param, DType::f32, {kClasses}, {1}, kBias, 12);
+  tensor("optimizer.m.fc.weight", state, DType::f32, {kClasses, kFeatures}, {kFeatures, 1}, kMomentum, 48);
+  tensor("optimizer.m.fc.bias", state, DType::f32, {kClasses}, {1}, kMomentumBias, 12);
+  tensor("lr", scalar, DType::f64, {}, {}, kLr, 8);
+  tensor("t", scalar, DType::i64, {}, {}, kT, 8);
+  tensor("seed", scalar, DType::i64, {}, {}, kSeed, 8);
+  tensor("loss", output, DType::f32, {}, {}, kLoss, 4);
+  tensor("loss.data", output, DType::f32, {}, {}, kLossData, 4);
+  tensor("loss.penalty", output, DType::f32, {}, {}, kLossPenalty, 4);
+  tensor("sum.0", state, DType::f64, {}, {}, kSum0, 8);
+  tensor("sum.1", state, DType::f64, {}, {}, kSum1, 8);
+  tensor("sum.2", state, DType::f64, {}, {}, kSum2, 8);
+  tensor("accuracy", output, DType::f32, {}, {}, kAccuracy, 4);
+  tensor("probability", output, DType::f32, {32, kClasses}, {kClasses, 1}, kForward, 32 * kClasses * 4);
   bundle.state_bytes = kStateBytes;
 
   const auto entry = [&](const char* name, nnc_entry function, int64_t rows, bool labels) {
     EntryPoint e;
     e.name = name;
     e.function = function;
-    if (rows > 0) e.inputs.push_back({"x", ElementType::f32, {rows, kFeatures}});
-    if (labels) e.inputs.push_back({"label", ElementType::i32, {rows}});
+    if (rows > 0) e.inputs.push_back({"x", DType::f32, {rows, kFeatures}});
+    if (labels) e.inputs.push_back({"label", DType::i32, {rows}});
     bundle.entries.push_back(std::move(e));
   };
   entry("init", toy_init, 0, false);

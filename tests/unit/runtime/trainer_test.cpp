@@ -66,8 +66,8 @@ struct IrisRun {
                              "', skip = 1, split = 0.8 }\ninput.label.from = -1\ninput.x.standardize = "
                              "true\ntrain.out = 'run'\n" +
                              more + "\n");
-    const std::vector<ModelColumn> columns = {{"x", ElementType::f32, {4}, 0, {}},
-                                              {"label", ElementType::i32, {}, 3, {}}};
+    const std::vector<ModelColumn> columns = {{"x", DType::f32, {4}, 0, {}},
+                                              {"label", DType::i32, {}, 3, {}}};
     Result<LoadedData> loaded = load_data(config, columns, diagnostics);
     INFO(render_all(diagnostics, Sources()));
     REQUIRE(loaded);
@@ -460,8 +460,7 @@ TEST_CASE("a trained folder opens for evaluation") {
   CHECK(trained->model_hash == hash_text("the model"));
   CHECK(trained->data_hash == hash_text(run.data.content_hash()));
   // The saved configuration means the same as the one it was saved from.
-  const std::vector<ModelColumn> columns = {{"x", ElementType::f32, {4}, 0, {}},
-                                            {"label", ElementType::i32, {}, 3, {}}};
+  const std::vector<ModelColumn> columns = {{"x", DType::f32, {4}, 0, {}}, {"label", DType::i32, {}, 3, {}}};
   const Result<LoadedData> again = load_data(trained->config, columns, diagnostics);
   REQUIRE(again);
   CHECK(again->content_hash() == run.data.content_hash());
