@@ -11,6 +11,8 @@
 #include "driver/unused_flags.h"
 #include "frontend/syntax/parser.h"
 #include "runtime/file.h"
+#include "runtime/stop_signal.h"
+#include "support/plural.h"
 
 namespace nnc::driver {
 namespace {
@@ -134,8 +136,7 @@ class Trace {
   }
 
   // The values after `step` steps.
-  void take(int64_t step, const TensorMap& values) {
-    const bool last = step == options_.steps;
+  void take(int64_t step, const TensorMap& values, bool last) {
     if (options_.every > 0 && (step % options_.every == 0 || last)) {
       std::string line = fmt::format("{:>7}", step);
       for (const std::string& name : outputs_)
@@ -171,32 +172,39 @@ class Trace {
   int64_t spacing_ = 1;
 };
 
-// Steps 1 … n, then everything that they have changed. Exit code 5 when the loss stops being finite.
+// Steps 1 … n, then everything that they have changed; after Ctrl-C fewer steps, and exit code 130. Exit code 5 when the
+// loss stops being finite.
 int show_steps(Session& session, const frontend::Exploration& exploration, Stepper& stepper,
                const TensorMap& first) {
   Console& console = session.console;
   const int64_t steps = session.options.steps;
   const std::string optimizer = session.options.optimizer.empty() ? "sgd" : session.options.optimizer;
   Trace trace(session, exploration, first);
-  trace.take(0, first);
+  trace.take(0, first, false);
+  const runtime::StopSignal stop(true);
   TensorMap after = first;
   TensorMap variables;
-  for (int64_t t = 2; t <= steps + 1; ++t) {
+  int64_t taken = 0;
+  for (bool last = false; !last;) {
     if (!std::isfinite(after.at("loss").data.at(0))) {
-      console.message(fmt::format("nnc: error: loss is not finite at step {}\n", t - 1));
+      console.message(fmt::format("nnc: error: loss is not finite at step {}\n", taken + 1));
       return 5;
     }
-    if (t == steps + 1) variables = stepper.variables();
-    after = stepper.step(t);
-    trace.take(t - 1, after);
+    ++taken;
+    last = taken == steps || runtime::StopSignal::requested();
+    if (last) variables = stepper.variables();
+    after = stepper.step(taken + 1);
+    trace.take(taken, after, last);
   }
-  const std::string taken = fmt::format("{} step{} of {}", steps, steps == 1 ? "" : "s", optimizer);
-  console.print("\nafter {}\n", taken);
+  const std::string title = fmt::format("{} of {}", plural(taken, "step"), optimizer);
+  console.print("\nafter {}\n", title);
   for (const std::string& name : parameter_names(exploration.graph)) show(console, name, variables.at(name));
   show_changed_values(console, exploration, first, after);
   show_numbers(console, exploration, after);
-  if (!session.options.output.empty()) static_cast<void>(trace.draw(session, taken));  // leave() reports it
-  return 0;
+  if (!session.options.output.empty()) static_cast<void>(trace.draw(session, title));  // leave() reports it
+  if (taken == steps) return 0;
+  console.say("stopped at step {} of {}\n", taken, steps);
+  return 130;
 }
 
 // Refuses flags about steps if no step can be taken.

@@ -31,6 +31,7 @@ StopSignal::StopSignal(bool active) : active_(active) {
     else
       action.sa_handler = on_signal;
     sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_RESTART;  // or a write to a full pipe fails, and what it was writing is lost
     sigaction(kCaught[i], &action, &before_[i]);
     // Started with `nohup`, the run has been told to outlive its terminal.
     if (kCaught[i] == SIGHUP && before_[i].sa_handler == SIG_IGN) sigaction(SIGHUP, &before_[i], nullptr);

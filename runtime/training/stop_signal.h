@@ -1,6 +1,6 @@
-// Ctrl-C once asks the run to save and stop, twice ends the process at once; SIGTERM and SIGHUP save and stop,
-// however often they come (a closing terminal sends SIGHUP twice). A file that grows past the process's limit is an
-// error of that write, not the end of the process.
+// Ctrl-C once asks a long command to stop in an orderly way (nnc train saves, nnc run shows what there is), twice ends the
+// process at once; SIGTERM and SIGHUP ask the same, however often they come (a closing terminal sends SIGHUP twice). A
+// file that grows past the process's limit is an error of that write, not the end of the process.
 #pragma once
 
 #include <csignal>
