@@ -31,6 +31,13 @@ std::string extension(const std::string& path) {
   return dot == std::string::npos || (slash != std::string::npos && dot < slash) ? "" : path.substr(dot);
 }
 
+// Nothing is there.
+Failure missing(Session& session, const std::string& path, const char* what) {
+  Diagnostic& d = session.diagnostics.error_at(DiagnosticKind::file_not_found, path, what);
+  if (const auto near = runtime::near_path(path)) d.suggest(fmt::format("did you mean {}?", *near));
+  return {};
+}
+
 Failure unreadable(Session& session, const std::string& path, const std::string& why) {
   session.diagnostics.error_at(DiagnosticKind::unreadable_file, path, why);
   return {};
@@ -73,6 +80,7 @@ Result<FileKind> kind_of(Session& session, const std::string& path) {
   if (suffix == ".nnk") return FileKind::kernel_text;
   if (suffix == ".safetensors") return FileKind::checkpoint;
   if (runtime::is_folder(path)) return FileKind::folder;
+  if (!runtime::file_exists(path)) return missing(session, path, "no such file or folder");
   session.diagnostics
       .error_at(DiagnosticKind::wrong_file_kind, path, "the name does not say what kind of file this is")
       .suggest(
@@ -85,12 +93,9 @@ Result<FileId> open_source(Session& session, const std::string& path) {
   std::FILE* file = stdin;
   if (path != "-") {
     struct stat info {};
-    if (stat(path.c_str(), &info) != 0) {
-      session.diagnostics.error_at(errno == ENOENT || errno == ENOTDIR ? DiagnosticKind::file_not_found
-                                                                       : DiagnosticKind::unreadable_file,
-                                   path, std::strerror(errno));
-      return Failure();
-    }
+    if (stat(path.c_str(), &info) != 0)
+      return errno == ENOENT || errno == ENOTDIR ? missing(session, path, "no such file")
+                                                 : unreadable(session, path, std::strerror(errno));
     if (S_ISDIR(info.st_mode)) return unreadable(session, path, "this is a folder, a file is expected");
     if (!S_ISREG(info.st_mode)) return unreadable(session, path, "this is no regular file");
     file = std::fopen(path.c_str(), "rb");

@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "fmt/format.h"
+#include "support/suggest.h"
 
 namespace nnc::runtime {
 namespace {
@@ -91,6 +92,22 @@ bool is_folder(const std::string& path) {
   return std::filesystem::is_directory(path, ignored);
 }
 
+std::optional<std::string> near_path(const std::string& path) {
+  namespace fs = std::filesystem;
+  // "runs/digts/" is "digts" in "runs/".
+  const std::string whole = path.substr(0, path.find_last_not_of('/') + 1);
+  const size_t slash = whole.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "" : whole.substr(0, slash + 1);
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(folder.empty() ? "." : folder, error), end; !error && it != end;
+       it.increment(error))
+    names.push_back(it->path().filename().string());
+  std::sort(names.begin(), names.end());  // the system's order is none
+  const auto near = suggest(whole.substr(folder.size()), names);
+  return near ? std::optional(folder + *near) : std::nullopt;
+}
+
 Result<std::vector<unsigned char>> read_file(const std::string& path, bool inflate, uint64_t limit,
                                              DiagnosticKind kind, Diagnostics& diagnostics) {
   const auto fail = [&](std::string message) {
@@ -98,7 +115,12 @@ Result<std::vector<unsigned char>> read_file(const std::string& path, bool infla
     return Failure{};
   };
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.value < 0) return fail(errno == ENOENT ? "no such file" : "cannot be opened: " + system_reason());
+  if (file.value < 0 && errno == ENOENT) {
+    Diagnostic& d = diagnostics.error_at(kind, path, "no such file");
+    if (const auto near = near_path(path)) d.suggest(fmt::format("did you mean {}?", *near));
+    return Failure{};
+  }
+  if (file.value < 0) return fail("cannot be opened: " + system_reason());
   struct stat info {};
   if (::fstat(file.value, &info) != 0) return fail("cannot be read: " + system_reason());
   if (S_ISDIR(info.st_mode)) return fail("is a folder, not a file");

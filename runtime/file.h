@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ constexpr uint64_t kFileLimit = uint64_t{1} << 40;
 
 bool file_exists(const std::string& path);
 bool is_folder(const std::string& path);
+
+// What lies beside `path`, which does not exist, under a name like its own, with the same folder before it.
+std::optional<std::string> near_path(const std::string& path);
 
 // The whole file; gzip (by its first bytes, whatever the name) is undone when `inflate`. Errors have kind
 // `kind`.
