@@ -7,6 +7,7 @@
 #include "driver/norms.h"
 #include "driver/report.h"
 #include "runtime/training/batches.h"
+#include "runtime/training/trainer.h"
 
 namespace nnc::driver {
 namespace {
@@ -64,6 +65,12 @@ std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model) {
     columns.push_back({column.name, column.type.dtype, row, column.classes, column.span});
   }
   return columns;
+}
+
+std::string batch_text(const frontend::Model& model, int64_t batch) {
+  const bool batched = std::any_of(model.columns.begin(), model.columns.end(),
+                                   [](const frontend::Column& column) { return column.batched; });
+  return batched ? fmt::format(", batch {}", batch) : "";
 }
 
 Result<runtime::LoadedData> read_data(Session& session, const runtime::RunConfig& config,
@@ -130,7 +137,8 @@ Status check_memory(Session& session, const Bundle& bundle, uint64_t more) {
       .error_at(
           DiagnosticKind::out_of_memory, "nnc",
           fmt::format("this needs {} of memory, {} are free", bytes_text(needed), bytes_text(available)))
-      .suggest("a smaller batch, or nnc compile to see what needs it");
+      .suggest(runtime::takes_batch(bundle) ? "a smaller batch, or nnc compile to see what needs it"
+                                            : "smaller tensors; nnc compile shows what needs it");
   return Failure();
 }
 

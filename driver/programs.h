@@ -13,6 +13,9 @@ namespace nnc::driver {
 // The model's data columns as the runtime knows them.
 std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model);
 
+// ", batch 32"; "" of a model without columns of data, to which the number means nothing.
+std::string batch_text(const frontend::Model& model, int64_t batch);
+
 // The data that a run file names, bound to the model's columns.
 Result<runtime::LoadedData> read_data(Session& session, const runtime::RunConfig& config,
                                       const frontend::Model& model);

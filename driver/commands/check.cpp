@@ -26,8 +26,8 @@ std::string check_model(Session& session, const std::string& path) {
   if (loaded->run && !read_data(session, *loaded->run, *model)) return {};
   int64_t count = 0;
   for (const frontend::ParameterInfo& parameter : model->parameters) count += parameter.type.elements();
-  return fmt::format("{}: {} in {}, batch {}: no errors\n", path, count_text(count, "parameter"),
-                     plural(model->parameters.size(), "tensor"), loaded->options.batch);
+  return fmt::format("{}: {} in {}{}: no errors\n", path, count_text(count, "parameter"),
+                     plural(model->parameters.size(), "tensor"), batch_text(*model, loaded->options.batch));
 }
 
 }  // namespace

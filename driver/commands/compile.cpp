@@ -2,6 +2,7 @@
 // run file the programs for the remainder batches and the data in memory are part of the bill.
 #include "driver/commands/commands.h"
 #include "driver/compiled.h"
+#include "driver/programs.h"
 #include "driver/report.h"
 #include "driver/session.h"
 #include "nlohmann/json.hpp"
@@ -20,8 +21,9 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   const EntryPoint& step = c.step();
   const MemoryBill& memory = step.memory;
   const CompileTimes& times = c.bundle.times;
-  std::string out = fmt::format("{} (batch {}, {}, {} thread{})\n\n", c.model.name, c.loaded.options.batch,
-                                c.loaded.options.optimizer, threads, threads == 1 ? "" : "s");
+  std::string out =
+      fmt::format("{} ({}{}, {} thread{})\n\n", c.model.name, c.loaded.options.optimizer,
+                  batch_text(c.model, c.loaded.options.batch), threads, threads == 1 ? "" : "s");
   Table facts("lrl");
   facts.row(
       {"parameters", count_text(c.parameter_count()), "in " + plural(c.model.parameters.size(), "tensor")});
@@ -35,7 +37,7 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   bill.row({"optimizer state", bytes_text(memory.optimizer), ""});
   bill.row({"activations", bytes_text(memory.activations), ""});
   bill.row({"scratch", bytes_text(memory.scratch), ""});
-  bill.row({"one batch", bytes_text(memory.inputs), ""});
+  if (memory.inputs > 0) bill.row({"one batch", bytes_text(memory.inputs), ""});
   if (memory.constants > 0) bill.row({"constants", bytes_text(memory.constants), "long lists of numbers"});
   if (c.data_bytes > 0) bill.row({"data", bytes_text(c.data_bytes), "resident"});
   if (c.feeding_bytes > 0)

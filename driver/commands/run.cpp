@@ -11,7 +11,7 @@
 #include "driver/unused_flags.h"
 #include "frontend/syntax/parser.h"
 #include "runtime/file.h"
-#include "runtime/stop_signal.h"
+#include "runtime/training/stop_signal.h"
 #include "support/plural.h"
 
 namespace nnc::driver {

@@ -107,8 +107,8 @@ std::string summary(const runtime::RunConfig& config, const frontend::Model& mod
   if (data.train.rows > 0) out += ", " + count_text(data.train.rows, "training row");
   if (data.validation.rows > 0) out += ", " + count_text(data.validation.rows, "validation row");
   if (data.test.rows > 0) out += ", " + count_text(data.test.rows, "test row");
-  return out + fmt::format(", batch {}, seed {}, {} thread{}\n", config.batch, config.seed, threads,
-                           threads == 1 ? "" : "s");
+  return out + fmt::format("{}, seed {}, {} thread{}\n", batch_text(model, config.batch), config.seed,
+                           threads, threads == 1 ? "" : "s");
 }
 
 // "clipped at 1, 2 groups"

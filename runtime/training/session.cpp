@@ -50,6 +50,11 @@ Session::Session(const Bundle& bundle, ThreadPool& pool) : bundle_(bundle), pool
   if (context_.claims != nullptr) std::memset(context_.claims, 0, claims);
 }
 
+bool takes_batch(const Bundle& bundle) {
+  return std::any_of(bundle.entries.begin(), bundle.entries.end(),
+                     [](const EntryPoint& entry) { return !entry.inputs.empty(); });
+}
+
 Session::~Session() {
   std::free(state_);
   std::free(arena_);
@@ -59,7 +64,7 @@ Session::~Session() {
 bool Session::check_memory(Diagnostics& diagnostics) const {
   if (state_ != nullptr && arena_ != nullptr && context_.claims != nullptr) return true;
   diagnostics.error_at(DiagnosticKind::out_of_memory, "", "there is not enough memory for this model")
-      .suggest("a smaller batch: --set train.batch=…");
+      .suggest(takes_batch(bundle_) ? "a smaller batch: --set train.batch=…" : "a model of smaller tensors");
   return false;
 }
 

@@ -71,6 +71,9 @@ TrainOutcome train(const RunConfig& config, std::span<const PhaseProgram> progra
                    RunFolder& folder, ThreadPool& pool, const TrainOptions& options,
                    Diagnostics& diagnostics);
 
+// Whether one of its programs takes rows of data, whose number a smaller batch would lessen.
+bool takes_batch(const Bundle& bundle);
+
 // A bundle with its memory: state, arena, inputs. Allocates in the constructor and in bind(), never in run().
 class Session {
  public:
