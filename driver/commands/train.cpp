@@ -126,7 +126,7 @@ int64_t batches_of(const runtime::RunConfig& config, int64_t rows) {
   return rows == 0 ? 0 : (rows + config.batch - 1) / config.batch;
 }
 
-// The phases as a table: which epochs and steps, which optimizer, its rate from its first step to its last.
+// The phases as a table, numbered as --set phase.0 and the messages do: which epochs and steps, which optimizer, its rate from its first step to its last.
 std::string plan_table(const runtime::RunConfig& config, const Plan& plan, int64_t rows) {
   const int64_t batches = batches_of(config, rows);
   Table table(batches > 0 ? "llllll" : "lllll");
@@ -141,7 +141,7 @@ std::string plan_table(const runtime::RunConfig& config, const Plan& plan, int64
     const runtime::PhaseLength length = runtime::phase_length(phase, batches);
     const int64_t epochs = (length.steps + length.per_epoch - 1) / length.per_epoch;
     const frontend::Model& model = plan.builds[plan.of_phase[i]]->model;
-    row({fmt::format("{}", i + 1), fmt::format("{}–{}", epoch + 1, epoch + epochs),
+    row({fmt::format("{}", i), fmt::format("{}–{}", epoch + 1, epoch + epochs),
          fmt::format("{}–{}", step + 1, step + length.steps), phase.optimizer,
          runtime::describe_rates(phase, model.default_lr, length), described(phase)});
     epoch += epochs;

@@ -23,7 +23,7 @@ bool Trainer::end_segment() {
 
   if (!state_is_finite()) return false;
 
-  std::string line = fmt::format("{},{},{},{}", at_.epoch, at_.step, at_.phase + 1, lr);
+  std::string line = fmt::format("{},{},{},{}", at_.epoch, at_.step, at_.phase, lr);
   for (const NamedValue& v : outcome_.losses) line += fmt::format(",{}", v.value);
   for (const NamedValue& v : outcome_.metrics) line += fmt::format(",{}", v.value);
   line += measure_norms(*session_, norms_, data_.train);
