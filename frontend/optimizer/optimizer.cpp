@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "frontend/optimizer/optimizer_rule.h"
 #include "support/suggest.h"
@@ -102,6 +103,55 @@ std::vector<Actual> with_group(Elaborator& e, const ast::Declaration& declaratio
   return actuals;
 }
 
+// What an argument of the library's optimizers has to be. An optimizer of one's own gives its arguments what meaning it
+// likes, but they are numbers.
+struct ArgumentRange {
+  const char* name;
+  bool (*holds)(double);
+  const char* expected;
+};
+bool at_least_zero(double x) {
+  return x >= 0;
+}
+bool share(double x) {
+  return x >= 0 && x <= 1;
+}
+// 1 - beta^t is divided by.
+bool true_share(double x) {
+  return x >= 0 && x < 1;
+}
+constexpr ArgumentRange kRanges[] = {
+    {"lr", at_least_zero, "at least 0"},
+    {"weight_decay", at_least_zero, "at least 0"},
+    {"eps", at_least_zero, "at least 0"},
+    {"momentum", share, "from 0 to 1"},
+    {"beta", share, "from 0 to 1"},
+    {"alpha", share, "from 0 to 1"},
+    {"rho", share, "from 0 to 1"},
+    {"beta1", true_share, "at least 0 and below 1"},
+    {"beta2", true_share, "at least 0 and below 1"},
+};
+
+bool check_ranges(Elaborator& e, const Call& call, const Frame& bound, const Site& site) {
+  bool good = true;
+  for (const ArgumentRange& range : kRanges) {
+    const auto local = bound.locals.find(range.name);
+    const Number* number = local == bound.locals.end() ? nullptr : local->second.value.as<Number>();
+    if (number == nullptr) continue;
+    const double value = number->value();
+    const bool finite = std::isfinite(value);
+    if (finite && (!call.ref.scope->is_standard || range.holds(value))) continue;
+    good = false;
+    e.error(DiagnosticKind::wrong_argument, Site{site.frame, local->second.span},
+            fmt::format("{} of {} must be {}, not {}", range.name, call.ref.declaration->name.text,
+                        finite ? range.expected : "a finite number",
+                        std::isnan(value) ? "nan" : fmt::format("{}", value)))
+        .suggest(value < 0 && finite && range.holds(-value) ? fmt::format("{} = {}", range.name, -value)
+                                                            : "");
+  }
+  return good;
+}
+
 // The optimizer's arguments bound twice: once with the rate as a number, to learn its value; then with the rate as
 // what it is, an input of the graph. A group's own rate is a fixed share of that input, so that it follows the
 // phase's schedule.
@@ -121,6 +171,7 @@ std::optional<Binding> bind_call(Elaborator& e, const Call& call, std::vector<Ac
   Frame numbers = out.frame;
   std::vector<Actual> spare = actuals;
   if (!e.bind_arguments(declaration.parameters, spare, numbers, name, site)) return std::nullopt;
+  if (!check_ranges(e, call, numbers, site)) return std::nullopt;
   if (const auto lr = numbers.locals.find("lr"); lr != numbers.locals.end()) {
     const Site rate_site{site.frame, lr->second.span};
     const Number* number = lr->second.value.as<Number>();
