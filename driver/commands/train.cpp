@@ -9,8 +9,8 @@
 #include "driver/preflight.h"
 #include "driver/programs.h"
 #include "driver/report.h"
+#include "driver/run_checks.h"
 #include "driver/session.h"
-#include "runtime/formats/safetensors.h"
 #include "runtime/run_file/survival_config.h"
 #include "runtime/store/run_folder.h"
 #include "runtime/training/replay.h"
@@ -19,21 +19,6 @@
 
 namespace nnc::driver {
 namespace {
-
-// What train.init_from has for this model; nothing if the run file has no such key.
-Result<std::shared_ptr<const runtime::InitialWeights>> read_weights(Session& session,
-                                                                    const runtime::RunConfig& config,
-                                                                    const frontend::Model& model) {
-  std::shared_ptr<const runtime::InitialWeights> none;
-  if (config.init_from.empty()) return none;
-  std::vector<runtime::ParameterType> parameters;
-  for (const frontend::ParameterInfo& p : model.parameters)
-    parameters.push_back({p.name, std::string(runtime::safetensors_name(p.type.dtype)), p.type.shape});
-  Result<runtime::InitialWeights> weights =
-      runtime::read_initial_weights(config, parameters, session.diagnostics);
-  if (!weights) return Failure();
-  return std::make_shared<const runtime::InitialWeights>(std::move(*weights));
-}
 
 // Memory and disk are asked about for all bundles, so that everything that is missing is said; also without the data, if
 // they could not be read.
@@ -59,25 +44,6 @@ Status compile_plan(Session& session, Plan& plan, const runtime::RunConfig& conf
   if (!check_disk(session, config, checkpoint_bytes(bundles)) || !good) return Failure();
   if (session.console.verbose) session.console.say("compiled in {:.0f} ms\n", now_ms() - start);
   return Done();
-}
-
-// train.best and train.stop name what the run will measure.
-Status check_watched(Session& session, const runtime::RunConfig& config, const frontend::Model& model,
-                     const runtime::LoadedData& data) {
-  runtime::Measured measured;
-  const auto add = [&](const char* graph, bool losses, bool metrics, std::vector<std::string>& to) {
-    const Graph* found = model.module.find(graph);
-    if (found == nullptr) return;
-    for (const Output& output : found->outputs)
-      if (!output.replaces && found->type(output.value).shape.empty() &&
-          (runtime::is_loss(output.name) ? losses : metrics))
-        to.push_back(output.name);
-  };
-  add("train", true, false, measured.training);
-  if (config.train_metrics) add("finish", false, true, measured.training);
-  measured.part = data.watched_name();
-  if (!measured.part.empty()) add("finish", true, true, measured.evaluated);
-  return runtime::check_watches(config, measured, session.diagnostics);
 }
 
 // A note if something is chosen by the test part, whose results are then no longer for unseen rows; else empty.
