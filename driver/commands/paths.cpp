@@ -10,6 +10,7 @@
 #include "driver/draw/picture.h"
 #include "driver/explore/surface.h"
 #include "driver/explore/trajectory.h"
+#include "driver/nonfinite/not_finite.h"
 #include "driver/pages/pages.h"
 #include "driver/report.h"
 #include "driver/report_page/sample_picture.h"
@@ -213,7 +214,23 @@ struct Walked {
   std::vector<Trajectory> trajectories;
   std::optional<Plane> plane;
   std::unique_ptr<Stepper> stepper;
+  std::optional<frontend::Exploration> exploration;  // of the stepper
+  uint64_t seed = 0;
 };
+
+// Why the loss is not finite where all trajectories start.
+void explain_start(Session& session, const Walked& walked) {
+  const std::unique_ptr<Stepper> fresh = compiled_stepper(session, *walked.exploration, walked.seed);
+  if (fresh == nullptr) return;
+  runtime::FailingStep step;
+  step.step = step.t = 1;
+  step.lr = walked.exploration->default_lr;
+  step.seed = static_cast<int64_t>(walked.seed);
+  step.losses = {"loss"};
+  Diagnostics found;
+  explain_not_finite(session, walked.exploration->graph, fresh->variables(), step, found);
+  session.console.report(found, session.sources);
+}
 
 Result<Walked> walk_all(Session& session, const Given& given) {
   const Options& options = session.options;
@@ -242,6 +259,8 @@ Result<Walked> walk_all(Session& session, const Given& given) {
     if (stepper == nullptr) continue;
     if (!only_runs) walked.trajectories.push_back(walk(*stepper, *walked.plane, call, steps));
     walked.stepper = std::move(stepper);
+    walked.exploration = *exploration;
+    walked.seed = seed;
   }
   if (session.diagnostics.has_errors()) return Failure();
   return walked;
@@ -260,7 +279,7 @@ int paths(const Options& options, Console& console) {
   if (!walked) return session.leave();
   for (const Trajectory& trajectory : walked->trajectories)
     if (trajectory.points.empty()) {
-      console.message(fmt::format("nnc: error: the loss is not finite where {} starts\n", trajectory.name));
+      explain_start(session, *walked);
       return session.leave(5);
     }
 

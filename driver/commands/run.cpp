@@ -7,6 +7,7 @@
 #include "driver/draw/canvas.h"
 #include "driver/draw/curve.h"
 #include "driver/explore/explore.h"
+#include "driver/nonfinite/not_finite.h"
 #include "driver/tensor_text.h"
 #include "driver/unused_flags.h"
 #include "frontend/syntax/parser.h"
@@ -172,10 +173,26 @@ class Trace {
   int64_t spacing_ = 1;
 };
 
+// Why the loss is not finite after `taken` steps from `start`, which are taken again: what the last one was computed from
+// is gone.
+void explain(Session& session, const frontend::Exploration& exploration, Stepper& stepper,
+             const TensorMap& start, int64_t taken) {
+  stepper.assign(start);
+  for (int64_t t = 1; t <= taken; ++t) stepper.step(t);
+  runtime::FailingStep step;
+  step.step = step.t = taken + 1;
+  step.lr = exploration.default_lr;
+  step.seed = static_cast<int64_t>(session.options.seed.value_or(0));
+  step.losses = {"loss"};
+  Diagnostics found;
+  explain_not_finite(session, exploration.graph, stepper.variables(), step, found);
+  session.console.report(found, session.sources);
+}
+
 // Steps 1 … n, then everything that they have changed; after Ctrl-C fewer steps, and exit code 130. Exit code 5 when the
 // loss stops being finite.
 int show_steps(Session& session, const frontend::Exploration& exploration, Stepper& stepper,
-               const TensorMap& first) {
+               const TensorMap& start, const TensorMap& first) {
   Console& console = session.console;
   const int64_t steps = session.options.steps;
   const std::string optimizer = session.options.optimizer.empty() ? "sgd" : session.options.optimizer;
@@ -187,7 +204,7 @@ int show_steps(Session& session, const frontend::Exploration& exploration, Stepp
   int64_t taken = 0;
   for (bool last = false; !last;) {
     if (!std::isfinite(after.at("loss").data.at(0))) {
-      console.message(fmt::format("nnc: error: loss is not finite at step {}\n", taken + 1));
+      explain(session, exploration, stepper, start, taken);
       return 5;
     }
     ++taken;
@@ -202,6 +219,10 @@ int show_steps(Session& session, const frontend::Exploration& exploration, Stepp
   show_changed_values(console, exploration, first, after);
   show_numbers(console, exploration, after);
   if (!session.options.output.empty()) static_cast<void>(trace.draw(session, title));  // leave() reports it
+  if (!std::isfinite(after.at("loss").data.at(0))) {
+    explain(session, exploration, stepper, start, taken);
+    return 5;
+  }
   if (taken == steps) return 0;
   console.say("stopped at step {} of {}\n", taken, steps);
   return 130;
@@ -262,7 +283,7 @@ int run(const Options& options, Console& console) {
   show_gradients(console, *exploration, values);
   int code = 0;
   if (options.steps > 0 && values.contains("loss") && !parameter_names(exploration->graph).empty())
-    code = show_steps(session, *exploration, *stepper, values);
+    code = show_steps(session, *exploration, *stepper, start, values);
   return session.leave(code);
 }
 

@@ -31,15 +31,19 @@ Result<Graph> step_graph(Session& session, const LoadedModel& loaded, int64_t ro
   return run_pipeline(session, *graph, passes::Stage::kernels);
 }
 
+DenseTensor scalar_of(const Node& node, const std::string& name, const runtime::FailingStep& step) {
+  const double value = name == "lr"  ? step.lr
+                       : name == "t" ? static_cast<double>(step.t)
+                                     : static_cast<double>(step.seed);
+  return {node.types[0], {value}};
+}
+
 TensorMap inputs_of(const Graph& graph, const Bundle& bundle, const runtime::FailingStep& step) {
   TensorMap inputs;
   for (const NodeId id : graph.inputs) {
     const auto& attrs = std::get<InputAttrs>(graph.nodes[id].attrs);
     if (attrs.role == Role::scalar) {
-      const double value = attrs.name == "lr"  ? step.lr
-                           : attrs.name == "t" ? static_cast<double>(step.t)
-                                               : static_cast<double>(step.seed);
-      inputs[attrs.name] = {graph.nodes[id].types[0], {value}};
+      inputs[attrs.name] = scalar_of(graph.nodes[id], attrs.name, step);
     } else if (attrs.role == Role::input) {
       for (const runtime::FailingStep::Input& input : step.inputs)
         if (input.info.name == attrs.name)
@@ -335,6 +339,24 @@ void explain_not_finite(Session& session, const LoadedModel& loaded, const Bundl
   const Result<Graph> wider =
       rows > 0 ? step_graph(session, loaded, batch + 1, form) : Result<Graph>(Failure());
   Explanation(session, *graph, wider ? &*wider : nullptr, step, clipped, *found).report(diagnostics);
+}
+
+void explain_not_finite(Session& session, const Graph& graph, const TensorMap& variables,
+                        const runtime::FailingStep& step, Diagnostics& diagnostics) {
+  const Result<Graph> computed = run_pipeline(session, graph, passes::Stage::kernels);
+  if (!computed) return report_step(step, false, "the program could not be built again", diagnostics);
+  if (const InterpretationCost cost = interpretation_cost(*computed);
+      cost.operations > kMostOperations || cost.bytes > kMostBytes)
+    return report_step(step, false, "the program is too large to be computed op by op", diagnostics);
+  TensorMap inputs;
+  for (const NodeId id : computed->inputs) {
+    const auto& attrs = std::get<InputAttrs>(computed->nodes[id].attrs);
+    inputs[attrs.name] = attrs.role == Role::scalar ? scalar_of(computed->nodes[id], attrs.name, step)
+                                                    : variables.at(attrs.name);
+  }
+  const std::optional<NonFinite> found = find_nonfinite(*computed, inputs, targets(step));
+  if (!found) return report_step(step, false, "no single op could be found as its origin", diagnostics);
+  Explanation(session, *computed, nullptr, step, false, *found).report(diagnostics);
 }
 
 }  // namespace nnc::driver

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "driver/session.h"
+#include "ir/graph/eval.h"
 #include "runtime/training/replay.h"
 
 namespace nnc::driver {
@@ -10,6 +11,11 @@ namespace nnc::driver {
 // Reports it as an error in `diagnostics`. `loaded` is the model as the failing phase trains it. A step that is too large
 // to be computed op by op is named without its op, and why is said.
 void explain_not_finite(Session& session, const LoadedModel& loaded, const Bundle& bundle,
+                        const runtime::FailingStep& step, Diagnostics& diagnostics);
+
+// The same of an exploration's graph: `variables` are its parameters and states before the step, of which `step` has the
+// number, the rate, the count and the seed.
+void explain_not_finite(Session& session, const Graph& graph, const TensorMap& variables,
                         const runtime::FailingStep& step, Diagnostics& diagnostics);
 
 }  // namespace nnc::driver
