@@ -3,13 +3,11 @@
 #include "driver/command_line.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <span>
 
 #include "CLI/CLI.hpp"
+#include "driver/flag_checks.h"
 #include "driver/unused_flags.h"
 #include "support/suggest.h"
 
@@ -30,42 +28,8 @@ enum FlagGroup : uint32_t {
   kModel = kDefine | kSet,
 };
 
-// Checks "none" and "random:SEED".
-std::string valid_schedule(const std::string& text) {
-  if (text == "none") return {};
-  const std::string_view prefix = "random:";
-  if (text.starts_with(prefix) && text.size() > prefix.size() && text.size() < prefix.size() + 19 &&
-      text.find_first_not_of("0123456789", prefix.size()) == std::string::npos)
-    return {};
-  return "none or random:SEED is expected, not " + text;
-}
-
-// Checks a number above 0, in a few words: the ends of double would be a message of 600 digits.
-std::string valid_positive(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value) && value > 0)
-    return {};
-  return "a number above 0 is expected, not " + text;
-}
-
-// Checks two ranges, "x0:x1,y0:y1".
-std::string valid_window(const std::string& text) {
-  double at[4];
-  int end = 0;
-  const int found = std::sscanf(text.c_str(), "%lf:%lf,%lf:%lf%n", &at[0], &at[1], &at[2], &at[3], &end);
-  if (found == 4 && static_cast<size_t>(end) == text.size() && at[0] < at[1] && at[2] < at[3] &&
-      std::all_of(std::begin(at), std::end(at), [](double v) { return std::isfinite(v); }))
-    return {};
-  return "two ranges X0:X1,Y0:Y1 are expected, not " + text;
-}
-
-// A run file holds a seed as TOML does: in 64 bits with a sign.
-std::string valid_seed(const std::string& text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && end == text.data() + text.size() && value >= 0) return {};
-  return fmt::format("a whole number from 0 to {} is expected, not {}", INT64_MAX, text);
+CLI::Validator checked(FlagCheck check) {
+  return CLI::Validator(std::move(check), "", "value");
 }
 
 void add_groups(CLI::App& app, uint32_t groups, Options& o) {
@@ -84,21 +48,21 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
   if ((groups & kSeed) != 0)
     app.add_option("--seed", o.seed, "Where random numbers start (default 0)")
         ->type_name("N")
-        ->check(CLI::Validator(valid_seed, "", "seed"));
+        ->check(checked(valid_seed));
   if ((groups & kTarget) != 0) {
     app.add_option("--threads", o.threads, "Number of threads; the result is the same to the bit")
         ->type_name("N")
-        ->check(CLI::Range(1, 1024));
+        ->check(checked(whole(1, 1024)));
     app.add_option("--schedule", o.schedule, "none: the plain loops; random:SEED: any valid schedule")
         ->type_name("HOW")
-        ->check(CLI::Validator(valid_schedule, "", "schedule"));
+        ->check(checked(valid_schedule));
     app.add_option("--isa", o.isa, "avx2 or avx512 (default: the best that this processor has)")
         ->type_name("NAME")
-        ->check(CLI::IsMember({"avx2", "avx512"}));
+        ->check(checked(one_of({"avx2", "avx512"})));
     app.add_option("--vector-units", o.vector_units,
                    "Schedule for multiply-add units of 256 or 512 bits (default: as measured here)")
         ->type_name("BITS")
-        ->check(CLI::IsMember({256, 512}));
+        ->check(checked(one_of({"256", "512"})));
   }
   if ((groups & kCode) != 0) {
     app.add_flag("--no-cache", o.no_cache, "Neither read nor write the cache of machine code");
@@ -129,7 +93,7 @@ void checkpoint_flag(CLI::App& app, Options& o) {
 void inspect_flags(CLI::App& app, Options& o) {
   app.add_option("--stage", o.stage, "ast, graph, grad, fused, kernels, llvm or asm (default graph)")
       ->type_name("STAGE")
-      ->check(CLI::IsMember({"ast", "graph", "grad", "fused", "kernels", "llvm", "asm"}));
+      ->check(checked(one_of({"ast", "graph", "grad", "fused", "kernels", "llvm", "asm"})));
   app.add_option("--tensor", o.tensor, "Show this tensor of a checkpoint or of a trained run")
       ->type_name("NAME");
   app.add_option("-o", o.output, "Draw the tensor's rows as pictures into FILE.png")->type_name("FILE.png");
@@ -152,10 +116,10 @@ void run_flags(CLI::App& app, Options& o) {
   app.add_option("-e", o.expression, "Evaluate an expression instead of a file")->type_name("EXPR");
   app.add_option("--steps", o.steps, "Steps of the optimizer to take (default 1)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000'000}));
+      ->check(checked(whole(0, 1'000'000'000)));
   app.add_option("--every", o.every, "Print the loss and the metrics every K steps")
       ->type_name("K")
-      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}));
+      ->check(checked(whole(1, 1'000'000'000)));
   app.add_option("-o", o.output, "Draw the loss over the steps as FILE.svg or FILE.png")->type_name("FILE");
   app.add_flag("--interpret", o.interpret,
                "Use the reference interpreter, in double, instead of compiled code");
@@ -168,11 +132,11 @@ void paths_flags(CLI::App& app, Options& o) {
   app.add_option("--steps", o.path_steps,
                  "Steps of each --optimizer (default: as many as the run files take, or 200)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, int64_t{20'000}));
+      ->check(checked(whole(1, 20'000)));
   app.add_option("--window", o.window,
                  "What is drawn: -2:4,-1:3 (default: the trajectories and the minima around)")
       ->type_name("X0:X1,Y0:Y1")
-      ->check(CLI::Validator(valid_window, "", "window"));
+      ->check(checked(valid_window));
   app.add_option("-o", o.outputs, "FILE.html, .svg or .png; may be repeated (default: FILE-paths.html)")
       ->type_name("FILE")
       ->allow_extra_args(false);
@@ -181,10 +145,10 @@ void paths_flags(CLI::App& app, Options& o) {
 void gradcheck_flags(CLI::App& app, Options& o) {
   app.add_option("--step", o.step_size, "The h of (f(x + h) - f(x - h)) / 2h (default: chosen per entry)")
       ->type_name("H")
-      ->check(CLI::Validator(valid_positive, "", "positive"));
+      ->check(checked(valid_positive));
   app.add_option("--tolerance", o.tolerance, "Largest relative error that passes (default 1e-6)")
       ->type_name("T")
-      ->check(CLI::Validator(valid_positive, "", "positive"));
+      ->check(checked(valid_positive));
 }
 
 void train_flags(CLI::App& app, Options& o) {
@@ -197,7 +161,7 @@ void report_flags(CLI::App& app, Options& o) {
   app.add_flag("--live", o.live, "Serve the page to this machine while the run continues");
   app.add_option("--port", o.port, "Where --live listens (default 7878; 0: any free port)")
       ->type_name("N")
-      ->check(CLI::Range(0, 65535));
+      ->check(checked(whole(0, 65535)));
 }
 
 void compare_flags(CLI::App& app, Options& o) {
@@ -227,14 +191,14 @@ void eval_flags(CLI::App& app, Options& o) {
   app.add_option("--part", o.part,
                  "train, validation or test (default: test; of a run without one, validation or train)")
       ->type_name("PART")
-      ->check(CLI::IsMember({"train", "validation", "test"}));
+      ->check(checked(one_of({"train", "validation", "test"})));
   checkpoint_flag(app, o);
 }
 
 void bench_flags(CLI::App& app, Options& o) {
   app.add_option("--max-seconds", o.max_seconds, "Limit of the timed part (default 60)")
       ->type_name("S")
-      ->check(CLI::Validator(valid_positive, "", "positive"));
+      ->check(checked(valid_positive));
 }
 
 void ops_flags(CLI::App& app, Options& o) {
@@ -371,10 +335,34 @@ std::optional<std::string> unknown_flag(const CLI::App& app, std::span<char* con
   return std::nullopt;
 }
 
-int complain_about(const CLI::Error& error, const CommandRow& row, Console& console) {
+// The flag that CLI11 complains of, which its messages begin with: "--steps: …"; null if it is none of them.
+const CLI::Option* flag_of(const std::string& message, const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options())
+    if (!option->get_positional() && message.starts_with(flag_name(*option) + ":")) return option;
+  return nullptr;
+}
+
+// Our checks (flag_checks.h) have their own words; what CLI11 finds by itself is put into ours here.
+int complain_about(const CLI::Error& error, const CommandRow& row, const CLI::App& app, Console& console) {
   std::string message = error.what();
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  return usage_error(console, DiagnosticKind::bad_flag, message, fmt::format("nnc {} --help", row.name));
+  std::string help = fmt::format("nnc {} --help", row.name);
+  const CLI::Option* flag = flag_of(message, app);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    const std::string word = message.substr(message.rfind(": ") + 2);
+    return usage_error(console, DiagnosticKind::unknown_flag,
+                       fmt::format("nnc {} has no flag {}", row.name, word), help);
+  }
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && flag != nullptr) {
+    const std::string name = flag_name(*flag);
+    const bool twice = message.find("received") != std::string::npos;
+    message = fmt::format("{}: {}", name, twice ? "given more than once" : "its value is missing");
+    help = fmt::format("{} {}{}", name, flag->get_type_name(), twice ? ", once" : "");
+  }
+  if (const size_t line = message.find('\n'); line != std::string::npos) {
+    help = message.substr(line + 1);
+    message.resize(line);
+  }
+  return usage_error(console, DiagnosticKind::bad_flag, message, help);
 }
 
 // What every command takes, and its own flags; in the order of kCommands.
@@ -453,7 +441,7 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
     command.description(fmt::format("{}\n\n{}", row.example, row.about));
     return console.write(command.help()), CommandLine{};
   } catch (const CLI::Error& error) {
-    return {nullptr, complain_about(error, row, console)};
+    return {nullptr, complain_about(error, row, command, console)};
   }
   if (options.arguments.size() < row.fewest || options.arguments.size() > row.most)
     return {nullptr, usage_error(console, DiagnosticKind::bad_flag,
