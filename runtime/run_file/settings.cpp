@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "fmt/format.h"
+#include "runtime/run_file/toml_words.h"
 
 // toml++ 3.3 asserts what a text like `[ }` violates, and in release builds turns that into undefined
 // behavior. Here a violated assertion is one more syntax error: it ends the parse. Nothing else in nnc
@@ -177,17 +178,16 @@ Result<Setting> parse_toml(const std::string& text, const std::string& origin, c
   const toml::parse_result result = toml::parse(std::string_view(text), path);
   if (result) return convert(result.table(), sources, file, origin);
   const Span span = to_span(sources, file, result.error().source());
-  std::string message(result.error().description());
-  // "Error while parsing key: what is wrong": the second half is what the user needs.
-  if (const size_t colon = message.find(": ");
-      colon != std::string::npos && message.starts_with("Error while"))
-    message = message.substr(colon + 2);
-  if (!message.empty()) message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
-  Diagnostic& d = diagnostics.error(DiagnosticKind::run_file_syntax, span, std::move(message));
+  const TomlFault fault =
+      describe_toml_fault(result.error().description(), text, span.valid() ? span.begin : text.size());
+  const Span at = span.valid() && fault.end <= text.size()
+                      ? Span{file, static_cast<uint32_t>(fault.begin), static_cast<uint32_t>(fault.end)}
+                      : span;
+  Diagnostic& d = diagnostics.error(DiagnosticKind::run_file_syntax, at, fault.message);
   if (span.valid() && scan_brackets(text, span.begin).within_broken_braces)
     d.suggest("TOML allows no line break inside { }: write it on one line, or as a [table]");
-  else if (d.message.find("bare key") != std::string::npos)
-    d.suggest("TOML requires quotes around a key that is not plain ASCII");
+  else
+    d.suggest(fault.mend);
   return Failure{};
 }
 

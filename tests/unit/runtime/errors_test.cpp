@@ -70,6 +70,15 @@ const std::vector<Case>& cases() {
   static const std::vector<Case> kCases = {
       // ---- run files ----
       {"run_file_syntax", [] { return of_config("model = \"digits.nn\"\ntrain = { batch = }\n"); }},
+      {"run_file_syntax-words",
+       [] {
+         std::string all;
+         for (const char* text :
+              {"a = net.nn", "a = [1, adam(lr = 1, eps = 2)] # c", "a = True", "a = null", "a = \"x",
+               "a = [1,", "a = 1 b = 2", "a: 1", "a = 2020-13-01", "a = 1\na = 2"})
+           all += of_config(std::string(text) + "\n");
+         return all;
+       }},
       {"run_file_syntax-line_break",
        [] { return of_config("model = \"digits.nn\"\ntrain = { batch = 32,\n  epochs = 30 }\n"); }},
       {"run_file_syntax-key",
