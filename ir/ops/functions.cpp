@@ -1,6 +1,7 @@
 // The elementary functions beyond those of ops/unary.cpp: trigonometric and hyperbolic ones, logarithms and powers to
 // other bases, and rounding to whole numbers.
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "ir/ops/support.h"
@@ -65,14 +66,23 @@ Adjoints vjp_atan(const VjpContext& context) {
   return {v.b.div(v.g, v.b.add(number(v, 1), square(v, v.x[0])))};
 }
 
-// x / (x^2 + y^2) and -y / (x^2 + y^2); 0 at the origin, where atan2 has no derivative.
+// x / (x^2 + y^2) and -y / (x^2 + y^2); 0 at the origin, where atan2 has no derivative. Both are divided by the greater of
+// |x| and |y| first: its square may be out of range where the slope is not. What it is does not matter, so that it counts as
+// a constant in derivatives of higher order.
 Adjoints vjp_atan2(const VjpContext& context) {
   Vjp v(context);
-  const Value y = v.x[0], x = v.x[1];
-  const Value length = v.b.add(square(v, x), square(v, y));
-  const Value at_origin = v.b.make(Op::eq, {length, number(v, 0)});
-  const Value share = v.b.div(v.g, v.b.make(Op::where, {at_origin, number(v, 1), length}));
-  return {v.b.mul(share, x), v.b.neg(v.b.mul(share, y))};
+  const auto abs = [&](Value of) { return v.b.make(Op::abs, {of}); };
+  const Value greater = v.b.make(Op::maximum, {abs(v.x[0]), abs(v.x[1])});
+  const Value at_origin = v.b.make(Op::eq, {greater, number(v, 0)});
+  // An infinite one would divide itself: it counts as the greatest number.
+  const Value most = v.b.make(Op::minimum, {greater, number(v, std::numeric_limits<float>::max())});
+  const Value scale = v.b.make(Op::detach, {v.b.make(Op::where, {at_origin, number(v, 1), most})});
+  const Value y = v.b.div(v.x[0], scale), x = v.b.div(v.x[1], scale);
+  const Value squares = v.b.add(square(v, x), square(v, y));
+  const Value length = v.b.make(Op::where, {at_origin, number(v, 1), squares});
+  // By one divisor after the other: their product may be out of range.
+  const auto slope = [&](Value part) { return v.b.div(v.b.div(part, length), scale); };
+  return {v.b.mul(v.g, slope(x)), v.b.neg(v.b.mul(v.g, slope(y)))};
 }
 
 Adjoints vjp_sinh(const VjpContext& context) {

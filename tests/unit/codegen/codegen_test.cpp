@@ -244,4 +244,28 @@ TEST_CASE(
   same_bits(run_compiled(graph, inputs, {}), oracle);
 }
 
+// The reference computes in double, whose range holds the squares of all numbers of f32.
+TEST_CASE("the gradient of atan2 neither overflows nor underflows on its way") {
+  const Graph graph = prepare(R"(graph @g(y: f32[13], x: f32[13]) {
+  %0 = atan2 y, x : f32[13]
+  %1 = reduce_sum %0 {axes=[0]} : f32[]
+  %2:2 = grad %1, y, x : f32[13], f32[13]
+  return dy = %2.0, dx = %2.1
+})");
+  const auto f32s = [](const std::vector<float>& values) {
+    return DenseTensor{{DType::f32, {13}}, {values.begin(), values.end()}};
+  };
+  const TensorMap inputs = {
+      {"y", f32s({1e20F, 1e30F, 3e38F, -2e19F, 1e-25F, -1e-20F, 2e-38F, 1, 1e30F, 1e-10F, 0, 1e-30F, 3})},
+      {"x", f32s({2e20F, -1e19F, 3e38F, 3e19F, 1e-25F, 1e-30F, 1e-37F, 1e30F, 1, -1e20F, 1e25F, 0, -4})}};
+  const TensorMap expected = evaluate(graph, inputs);
+  for (const auto& [name, values] : run_compiled(graph, inputs, {}))
+    for (size_t i = 0; i < values.size(); ++i) {
+      INFO(name << "[" << i << "]");
+      const double exact = expected.at(name).data[i];
+      const bool below_normal = std::abs(exact) < 0x1p-126;
+      CHECK(std::abs(values[i] - exact) <= (below_normal ? 0x1p-126 : 1e-6 * std::abs(exact)));
+    }
+}
+
 }  // namespace nnc::test
