@@ -136,24 +136,33 @@ class ProgramLowering {
   // on what comes out (P9, P10).
   bool overwrite(NodeId old, Value value) {
     const size_t writer = group_of(value);
+    if (!reads_in_place(groups_[writer], old)) return false;
+    for (const auto& [other, replaced] : overwritten_)
+      if (group_of(other) == writer && g_.type(other).shape != g_.type(value).shape) return false;
     std::set<size_t> readers;
     for (size_t i = 0; i < groups_.size(); ++i)
       for (NodeId id : groups_[i].nodes)
-        for (const Read& read : reads_[id.index]) {
-          if (read.value.node != old) continue;
-          if (i != writer) {
-            readers.insert(i);
-            continue;
-          }
-          if (g_.nodes[id].types[0].shape != g_.type(value).shape) return false;
-          for (uint32_t d = 0; d < read.index.size(); ++d)
-            if (!(read.index[d] == Index::of(kernel::AxisId{d}))) return false;
-        }
-    for (const auto& [other, replaced] : overwritten_)
-      if (group_of(other) == writer && g_.type(other).shape != g_.type(value).shape) return false;
+        for (const Read& read : reads_[id.index])
+          if (read.value.node == old && i != writer) readers.insert(i);
     for (size_t reader : readers)
       if (reaches(reader, writer)) return false;
     for (size_t reader : readers) groups_[writer].after.insert(reader);
+    return true;
+  }
+
+  // Whether each element of what the group computes needs the element of `old` at its own place only: itself, or in
+  // what it inlines. A reduction of what the group computes is done, by rows, before anything is overwritten.
+  bool reads_in_place(const Group& group, NodeId old) const {
+    std::set<NodeId> needs{old};
+    for (NodeId id : group.nodes) {
+      const bool reduces = std::holds_alternative<ReduceRule>(op_def(g_.nodes[id].op).lower);
+      for (const Read& read : reads_[id.index]) {
+        if (!needs.count(read.value.node) || (reduces && read.value.node != old)) continue;
+        for (uint32_t d = 0; d < read.index.size(); ++d)
+          if (!(read.index[d] == Index::of(kernel::AxisId{d}))) return false;
+        needs.insert(id);
+      }
+    }
     return true;
   }
 

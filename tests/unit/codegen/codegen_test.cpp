@@ -268,4 +268,55 @@ TEST_CASE("the gradient of atan2 neither overflows nor underflows on its way") {
     }
 }
 
+TEST_CASE("a new value is written over the old one unless the kernel still needs that at another place") {
+  const auto [what, body, copies] = GENERATE(table<std::string, std::string, int>({
+      {"its row's sum",
+       R"(%0 = reduce_sum u {axes=[1]} : f32[4]
+  %1 = broadcast %0 {shape=[4,8], axes=[0]} : f32[4,8]
+  %2 = sub u, %1 : f32[4,8]
+  return u <- %2)",
+       0},
+      {"what was computed of the element before it",
+       R"(%0 = reduce_sum x {axes=[0,1]} : f32[]
+  %1 = broadcast %0 {shape=[4], axes=[]} : f32[4]
+  %2 = mul w, %1 : f32[4]
+  %3 = slice %2 {begin=[0], end=[3]} : f32[3]
+  %4 = pad %3 {shape=[4], begin=[1]} : f32[4]
+  %5 = add w, %4 : f32[4]
+  return w <- %5)",
+       1},
+      {"what was computed of a part, as elements of the part lie",
+       R"(%0 = reduce_sum x {axes=[0,1]} : f32[]
+  %1 = broadcast %0 {shape=[3], axes=[]} : f32[3]
+  %2 = slice w {begin=[0], end=[3]} : f32[3]
+  %3 = mul %2, %1 : f32[3]
+  %4 = pad %3 {shape=[4], begin=[1]} : f32[4]
+  %5 = add w, %4 : f32[4]
+  return w <- %5)",
+       1},
+      {"new values of two shapes, the second of which needs both old ones",
+       R"(%0 = mul u, x : f32[4,8]
+  %1 = reduce_sum %0 {axes=[1]} : f32[4]
+  %2 = sub w, %1 : f32[4]
+  %3 = mul w, %1 : f32[4]
+  %4 = broadcast %3 {shape=[4,8], axes=[0]} : f32[4,8]
+  %5 = sub u, %4 : f32[4,8]
+  return w <- %2, u <- %5)",
+       1},
+  }));
+  INFO(what);
+  const Graph graph =
+      prepare("graph @step(x: f32[4,8], param u: f32[4,8], param w: f32[4]) {\n  " + body + "\n}\n");
+  CodegenOptions plain;
+  plain.schedule = false;
+  Diagnostics diagnostics;
+  const kernel::Program program = *lower_graph(graph, plain, diagnostics);
+  CHECK(std::ranges::count_if(program.kernels,
+                              [](const kernel::Kernel& k) { return k.name.starts_with("copy_"); }) == copies);
+  const TensorMap inputs = random_inputs(graph, 5);
+  const Outputs oracle = run_interpreted(graph, inputs, plain);
+  near(oracle, evaluate(graph, inputs), 1e-5);
+  same_bits(run_compiled(graph, inputs, {}), oracle);
+}
+
 }  // namespace nnc::test
