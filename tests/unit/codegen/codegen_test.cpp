@@ -67,9 +67,9 @@ void same_bits(const Outputs& a, const Outputs& b) {
     INFO(name);
     REQUIRE(values.size() == b.at(name).size());
     for (size_t i = 0; i < values.size(); ++i)
-      if (values[i] != b.at(name)[i] && !(std::isnan(values[i]) && std::isnan(b.at(name)[i]))) {
-        INFO("element " << i);
-        REQUIRE(values[i] == b.at(name)[i]);
+      if (!is_same(values[i], b.at(name)[i])) {
+        INFO("element " << i << ": " << values[i] << " and " << b.at(name)[i]);
+        REQUIRE(is_same(values[i], b.at(name)[i]));
       }
   }
 }

@@ -1,6 +1,8 @@
 #include "harness.h"
 
+#include <bit>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -80,6 +82,10 @@ kernel::Program lower(const Graph& graph, const CodegenOptions& options) {
 }
 
 }  // namespace
+
+bool is_same(double a, double b) {
+  return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b) || (std::isnan(a) && std::isnan(b));
+}
 
 TensorMap random_inputs(const Graph& graph, uint64_t seed, int64_t classes) {
   std::mt19937_64 random(seed);

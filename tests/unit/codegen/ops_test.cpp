@@ -1,7 +1,9 @@
 // Every op of the table, on every one of its samples and on shapes that straddle vectors: compiled code
 // against the kernel interpreter (bits) and against the reference in double (values).
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <limits>
 
 #include "harness.h"
 #include "ir/graph/builder.h"
@@ -36,22 +38,26 @@ double tolerance(Op op) {
   return op_def(op).has(kReduces) ? 2e-5 : 4e-6;
 }
 
+// Ready for kernels, without the algebra that would replace some ops by others: here each op is meant.
+Graph as_written(const Graph& graph) {
+  Diagnostics diagnostics;
+  passes::PipelineOptions options;
+  options.disabled = {"simplify", "fold_constants"};
+  Result<Graph> ready = passes::run_pipeline(graph, options, diagnostics);
+  REQUIRE(ready.ok());
+  return std::move(*ready);
+}
+
 void check(Op op, const std::vector<TensorType>& operands, const Attrs& attrs, double low, double high) {
   const Graph graph = single_op(op, operands, attrs);
   TensorMap inputs = random_inputs(graph, 11);
   for (auto& [name, tensor] : inputs)
     if (is_float(tensor.type.dtype))
       for (double& value : tensor.data) value = static_cast<float>(low + (value + 1) / 2 * (high - low));
-  Diagnostics diagnostics;
-  passes::PipelineOptions options;
-  // Algebra would replace some ops by others; here each op is meant.
-  options.disabled = {"simplify", "fold_constants"};
-  const Result<Graph> ready = passes::run_pipeline(graph, options, diagnostics);
-  REQUIRE(ready.ok());
-
+  const Graph ready = as_written(graph);
   CodegenOptions plain;
   plain.schedule = false;
-  const Outputs oracle = run_interpreted(*ready, inputs, plain);
+  const Outputs oracle = run_interpreted(ready, inputs, plain);
   const TensorMap reference = evaluate(graph, inputs);
   for (const auto& [name, values] : oracle) {
     const std::vector<double>& expected = reference.at(name).data;
@@ -69,11 +75,10 @@ void check(Op op, const std::vector<TensorType>& operands, const Attrs& attrs, d
     CodegenOptions compiled;
     compiled.isa = isa;
     compiled.threads = 2;
-    for (const auto& [name, values] : run_compiled(*ready, inputs, compiled, 2))
+    for (const auto& [name, values] : run_compiled(ready, inputs, compiled, 2))
       for (size_t i = 0; i < values.size(); ++i) {
-        INFO(name << "[" << i << "] " << isa);
-        if (!(std::isnan(values[i]) && std::isnan(oracle.at(name)[i])))
-          CHECK(values[i] == oracle.at(name)[i]);
+        INFO(name << "[" << i << "] " << isa << ": " << values[i] << " and " << oracle.at(name)[i]);
+        CHECK(is_same(values[i], oracle.at(name)[i]));
       }
   }
 }
@@ -109,6 +114,45 @@ TEST_CASE("elementwise ops at sizes that straddle vectors") {
       if (is_scalar_op) continue;
       INFO(def->name << " " << to_string(shape));
       check(op, operands, sample.attrs, sample.low, sample.high);
+    }
+  }
+}
+
+TEST_CASE("elementwise ops give the same bits at zeros of both signs, infinities and NaN") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const std::vector<double> special = {0, -0.0, 1, -1, 2.5, kInfinity, -kInfinity, std::nan("")};
+  for (const OpDef* def : all_ops()) {
+    if (!def->has(kElementwise) || def->samples.empty()) continue;
+    const Op op = *find_op(def->name);
+    if (!can_run(op)) continue;
+    const Sample& sample = def->samples[0];
+    const auto is_f32 = [](const TensorType& type) { return type.dtype == DType::f32; };
+    if (!std::ranges::all_of(sample.operands, is_f32)) continue;
+    // Every choice of one number for each operand.
+    size_t count = 1;
+    for (size_t i = 0; i < sample.operands.size(); ++i) count *= special.size();
+    const TensorType type{DType::f32, {static_cast<int64_t>(count)}};
+    const Graph graph = single_op(op, std::vector<TensorType>(sample.operands.size(), type), sample.attrs);
+    TensorMap inputs;
+    size_t turns = 1;
+    for (size_t i = 0; i < sample.operands.size(); ++i, turns *= special.size()) {
+      DenseTensor& tensor = inputs["x" + std::to_string(i)];
+      tensor.type = type;
+      for (size_t k = 0; k < count; ++k) tensor.data.push_back(special[k / turns % special.size()]);
+    }
+    CodegenOptions plain;
+    plain.schedule = false;
+    const Graph ready = as_written(graph);
+    const Outputs oracle = run_interpreted(ready, inputs, plain);
+    for (const std::string isa : {"", "avx2"}) {
+      CodegenOptions compiled;
+      compiled.isa = isa;
+      for (const auto& [name, values] : run_compiled(ready, inputs, compiled))
+        for (size_t i = 0; i < count; ++i) {
+          INFO(def->name << " at " << inputs.at("x0").data[i] << ", … (" << i << "): " << values[i] << " and "
+                         << oracle.at(name)[i] << " " << isa);
+          CHECK(is_same(values[i], oracle.at(name)[i]));
+        }
     }
   }
 }
