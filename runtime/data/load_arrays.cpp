@@ -190,6 +190,20 @@ Result<SplitRows> split_rows(const RunConfig& config, int64_t count, Diagnostics
   return rows;
 }
 
+bool put_part(Result<Dataset> part, Dataset& to) {
+  if (!part) return false;
+  to = *std::move(part);
+  return true;
+}
+
+bool fill_split(const SplitRows& rows, LoadedData& loaded, const MakePart& make) {
+  bool good = put_part(make(rows.train, true), loaded.train);
+  for (const auto& [held_back, to] :
+       {std::pair(&rows.validation, &loaded.validation), std::pair(&rows.test, &loaded.test)})
+    if (!held_back->empty()) good = put_part(make(*held_back, false), *to) && good;
+  return good;
+}
+
 bool is_array_format(const std::string& format) {
   return format == "idx" || format == "cifar" || format == "npy" || format == "images";
 }
@@ -228,18 +242,12 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
   const Result<std::vector<Field>> arranged = arrange(config, *train, *bound, columns, nullptr, diagnostics);
   if (!arranged) return Failure{};
   fit_columns(config, columns, train->fields, *bound, *arranged, rows->train, loaded);
-  bool good = true;
-  const auto fill = [&](std::span<const Field> fields, std::span<const uint32_t> which, Rows part,
-                        Dataset& to) {
-    Result<Dataset> dataset = make_part(config, fields, which, columns, loaded.fitted, part, diagnostics);
-    if (dataset)
-      to = *std::move(dataset);
-    else
-      good = false;
+  const auto make = [&](std::span<const Field> fields, std::span<const uint32_t> which, Rows part) {
+    return make_part(config, fields, which, columns, loaded.fitted, part, diagnostics);
   };
-  fill(*arranged, rows->train, Rows::training, loaded.train);
-  if (!rows->validation.empty()) fill(*arranged, rows->validation, Rows::held_back, loaded.validation);
-  if (!rows->test.empty()) fill(*arranged, rows->test, Rows::held_back, loaded.test);
+  bool good = fill_split(*rows, loaded, [&](std::span<const uint32_t> which, bool is_training) {
+    return make(*arranged, which, is_training ? Rows::training : Rows::held_back);
+  });
   for (const Files& own : files) {
     good = good && own.set.ok();
     if (!own.set) continue;
@@ -248,10 +256,8 @@ Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelCol
     Result<std::vector<Field>> fields = Failure{};
     if (rebound && same_rows(*own.set, *rebound, diagnostics))
       fields = arrange(config, *own.set, *rebound, columns, &loaded.fitted, diagnostics);
-    if (fields)
-      fill(*fields, all_rows((*fields)[0].rows), Rows::held_back, loaded.*own.to);
-    else
-      good = false;
+    good = fields && put_part(make(*fields, all_rows((*fields)[0].rows), Rows::held_back), loaded.*own.to) &&
+           good;
   }
   if (!good) return Failure{};
   return loaded;

@@ -2,6 +2,7 @@
 // Used by load_data.cpp only.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,12 @@ struct SplitRows {
 std::vector<uint32_t> all_rows(int64_t count);
 // Fails, with an error, if the training part would be empty; of a share above 0 there is at least one row.
 Result<SplitRows> split_rows(const RunConfig& config, int64_t count, Diagnostics& diagnostics);
+
+// Fills the parts of a split with what `make` makes of their rows; whether all could be made.
+using MakePart = std::function<Result<Dataset>(std::span<const uint32_t> rows, bool is_training)>;
+bool fill_split(const SplitRows& rows, LoadedData& loaded, const MakePart& make);
+// Puts a part where it belongs; whether there is one.
+bool put_part(Result<Dataset> part, Dataset& to);
 
 bool is_array_format(const std::string& format);
 Result<LoadedData> load_arrays(const RunConfig& config, std::span<const ModelColumn> columns,

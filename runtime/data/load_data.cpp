@@ -67,27 +67,18 @@ Result<LoadedData> load_tables(const RunConfig& config, std::span<const ModelCol
   for (FittedInput& input : *inputs) fit_input(*train, rows->train, input_spec(config, input.name), input);
   fitted.inputs = *inputs;
 
-  bool good = true;
-  const auto fill = [&](const Table& table, const std::vector<uint32_t>& part,
-                        std::span<const FittedInput> bound, Dataset& to) {
-    Result<Dataset> dataset = fill_table(table, part, config, columns, bound, false, diagnostics);
-    if (dataset)
-      to = *std::move(dataset);
-    else
-      good = false;
+  const auto make = [&](const Table& table, std::span<const uint32_t> part,
+                        std::span<const FittedInput> bound) {
+    return fill_table(table, part, config, columns, bound, false, diagnostics);
   };
-  fill(*train, rows->train, *inputs, loaded.train);
-  if (!rows->validation.empty()) fill(*train, rows->validation, *inputs, loaded.validation);
-  if (!rows->test.empty()) fill(*train, rows->test, *inputs, loaded.test);
+  bool good = fill_split(*rows, loaded,
+                         [&](std::span<const uint32_t> part, bool) { return make(*train, part, *inputs); });
   for (const auto& [path, to] : files) {
     const Result<Table> table = read_other_table(*path, config, fitted, columns, diagnostics);
     good = good && table.ok();
     if (!table) continue;
     const Result<std::vector<FittedInput>> bound = rebind_fields(fitted, columns, *table, diagnostics);
-    if (bound)
-      fill(*table, all_rows(table->rows), *bound, loaded.*to);
-    else
-      good = false;
+    good = bound && put_part(make(*table, all_rows(table->rows), *bound), loaded.*to) && good;
   }
   if (!good) return Failure{};
   return loaded;
