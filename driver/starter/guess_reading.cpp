@@ -128,8 +128,8 @@ NumberFormat guess_numbers(const runtime::Table& table, std::string& unclear) {
     most = count;
     return count;
   };
-  offer({'.', "", units});
-  const NumberFormat thousands{'.', ",", units}, commas{',', "", units};
+  const auto [units_only, thousands, commas, both] = runtime::common_notations(units);
+  offer(units_only);
   std::vector<bool> with_thousands, with_commas;
   const int64_t a = gained(thousands, with_thousands), b = gained(commas, with_commas);
   if (a == b && a > most) {
@@ -143,7 +143,7 @@ NumberFormat guess_numbers(const runtime::Table& table, std::string& unclear) {
   }
   offer(thousands);
   offer(commas);
-  offer({',', ".", units});
+  offer(both);
   return best;
 }
 

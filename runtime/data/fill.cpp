@@ -50,8 +50,7 @@ std::string describe_change(std::string_view text, const NumberFormat& is, const
                      fmt::join(left_out, " and "), number);
 }
 
-// The keys that would read such a text as a number; empty if there are none. A comma may be the decimal sign, or separate
-// thousands, or both.
+// The keys that would read such a text as a number; empty if there are none.
 std::string find_notation(std::string_view text, const NumberFormat& is) {
   std::vector<std::string> units = is.units;
   for (const std::string& unit : common_units())
@@ -59,16 +58,16 @@ std::string find_notation(std::string_view text, const NumberFormat& is) {
         std::find(units.begin(), units.end(), unit) == units.end())
       units.push_back(unit);
   std::string found;
-  const auto reads = [&](char decimal, const char* thousands) {
-    const NumberFormat format{decimal, thousands, units};
+  const auto reads = [&](const NumberFormat& format) {
     if (read_field(text, format).kind != FieldKind::number) return false;
     found += (found.empty() ? "" : "; ") + describe_change(text, is, format);
     return true;
   };
-  if (reads('.', "")) return found;
-  reads('.', ",");
-  reads(',', "");
-  if (found.empty()) reads(',', ".");
+  const Notations common = common_notations(units);
+  if (reads(common.plain)) return found;
+  reads(common.thousands);
+  reads(common.decimal_comma);
+  if (found.empty()) reads(common.both);
   return found;
 }
 

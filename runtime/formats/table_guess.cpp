@@ -78,6 +78,10 @@ const std::vector<std::string>& common_units() {
   return kUnits;
 }
 
+Notations common_notations(const std::vector<std::string>& units) {
+  return {{'.', "", units}, {'.', ",", units}, {',', "", units}, {',', ".", units}};
+}
+
 std::string_view common_separators(const DataSpec& spec) {
   return spec.numbers.decimal == ',' ? "\t;| ," : "\t;|, ";
 }

@@ -16,6 +16,13 @@ std::string_view trim(std::string_view text);
 // Units that are common beside the numbers of a table: currency signs, "%".
 const std::vector<std::string>& common_units();
 
+// How numbers are commonly written beside these units: plainly; with commas between thousands; with a decimal comma; with
+// that, and points between thousands. The second and the third may both read a text, as different numbers.
+struct Notations {
+  NumberFormat plain, thousands, decimal_comma, both;
+};
+Notations common_notations(const std::vector<std::string>& units);
+
 // The separators that are guessed, the likeliest first: a table with semicolons may have decimal commas, not the other way
 // around.
 std::string_view common_separators(const DataSpec& spec);
