@@ -47,6 +47,51 @@ constexpr std::array<std::string_view, 13> kMemberWords = {
     "import", "model",  "layer",   "optimizer", "fn",    "loss", "metric",
     "output", "update", "propose", "param",     "state", "for"};
 
+// How it is written here; `next` is the word after the foreign one, `signature` that word with its parameters.
+std::string here_instead(Habit habit, std::string_view next, const std::string& signature) {
+  switch (habit) {
+    case Habit::function:
+      return fmt::format("fn {} = …", signature);
+    case Habit::layer:
+      return fmt::format("model {0} {{ … }}, or layer {0} {{ … }} for a part", next);
+    case Habit::plain_definition:
+      return fmt::format("{} = … needs no word before it", next);
+    case Habit::result:
+      return "the last expression of a body is its value; leave the word out";
+    case Habit::otherwise_if:
+      return "else if c { … }";
+    case Habit::loop:
+      return "for k in 0..n { … } is the only loop";
+    case Habit::import:
+      return "import \"file.nn\"";
+    case Habit::nothing:
+      return "an empty body is { }";
+  }
+  return {};
+}
+
+// Tokens that never follow a finished statement, and what to say of them whatever is around.
+struct Misplaced {
+  TokenKind token;
+  DiagnosticKind kind;
+  const char* message;
+  const char* help;
+};
+constexpr Misplaced kMisplaced[] = {
+    {TokenKind::kw_else, DiagnosticKind::misplaced_statement, "this else has no if before it",
+     "else follows the } of its if"},
+    {TokenKind::kw_if, DiagnosticKind::foreign_syntax, "if comes before what it chooses from",
+     "if c { a } else { b }"},
+    {TokenKind::kw_for, DiagnosticKind::foreign_syntax, "a list made by for goes in [ ]",
+     "[… for k in 0..n]"},
+    {TokenKind::colon, DiagnosticKind::unexpected_token, "a colon is used only before a type and in an index",
+     "bodies go in { }"},
+    {TokenKind::left_brace, DiagnosticKind::unexpected_token, "no { belongs here",
+     "a body follows =, if, else, for or scan"},
+    {TokenKind::comma, DiagnosticKind::unexpected_token,
+     "a comma is not allowed here: several values go in [ ]", "[a, b]"},
+};
+
 bool starts_value(TokenKind kind) {
   return kind == TokenKind::name || kind == TokenKind::number || kind == TokenKind::string ||
          kind == TokenKind::kw_true || kind == TokenKind::kw_false || kind == TokenKind::kw_none;
@@ -105,33 +150,7 @@ bool Parser::unknown_word(bool in_body) {
   }
   Diagnostic& unknown = error(DiagnosticKind::unknown_word, first, fmt::format("unknown word '{}'", word));
   if (known) {
-    const std::string next(text(second));
-    switch (foreign->habit) {
-      case Habit::function:
-        unknown.suggest(fmt::format("fn {} = …", signature_from(at_ + 1)));
-        break;
-      case Habit::layer:
-        unknown.suggest(fmt::format("model {0} {{ … }}, or layer {0} {{ … }} for a part", next));
-        break;
-      case Habit::plain_definition:
-        unknown.suggest(fmt::format("{} = … needs no word before it", next));
-        break;
-      case Habit::result:
-        unknown.suggest("the last expression of a body is its value; leave the word out");
-        break;
-      case Habit::otherwise_if:
-        unknown.suggest("else if c { … }");
-        break;
-      case Habit::loop:
-        unknown.suggest("for k in 0..n { … } is the only loop");
-        break;
-      case Habit::import:
-        unknown.suggest("import \"file.nn\"");
-        break;
-      case Habit::nothing:
-        unknown.suggest("an empty body is { }");
-        break;
-    }
+    unknown.suggest(here_instead(foreign->habit, text(second), signature_from(at_ + 1)));
     return true;
   }
   std::vector<std::string> candidates;
@@ -235,36 +254,11 @@ void Parser::leftover() {
                          : "name = …");
     return;
   }
-  if (token.kind == TokenKind::kw_else) {
-    error(DiagnosticKind::misplaced_statement, token, "this else has no if before it")
-        .suggest("else follows the } of its if");
-    return;
-  }
-  if (token.kind == TokenKind::kw_if) {
-    error(DiagnosticKind::foreign_syntax, token, "if comes before what it chooses from")
-        .suggest("if c { a } else { b }");
-    return;
-  }
-  if (token.kind == TokenKind::kw_for) {
-    error(DiagnosticKind::foreign_syntax, token, "a list made by for goes in [ ]")
-        .suggest("[… for k in 0..n]");
-    return;
-  }
-  if (token.kind == TokenKind::colon) {
-    error(DiagnosticKind::unexpected_token, token, "a colon is used only before a type and in an index")
-        .suggest("bodies go in { }");
-    return;
-  }
-  if (token.kind == TokenKind::left_brace) {
-    error(DiagnosticKind::unexpected_token, token, "no { belongs here")
-        .suggest("a body follows =, if, else, for or scan");
-    return;
-  }
-  if (token.kind == TokenKind::comma) {
-    error(DiagnosticKind::unexpected_token, token, "a comma is not allowed here: several values go in [ ]")
-        .suggest("[a, b]");
-    return;
-  }
+  for (const Misplaced& misplaced : kMisplaced)
+    if (token.kind == misplaced.token) {
+      error(misplaced.kind, token, misplaced.message).suggest(misplaced.help);
+      return;
+    }
   if (before == TokenKind::name && text(previous()) == "lambda") {
     error(DiagnosticKind::foreign_syntax, previous(), "there are no anonymous functions")
         .suggest("fn NAME(x) = …; f(_, 2) leaves an argument open");
