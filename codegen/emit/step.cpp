@@ -36,6 +36,41 @@ llvm::Value* claim_line(IrBuilder& b, llvm::Value* thread) {
   return b.CreateMul(thread, b.getInt64(NNC_CLAIM_BYTES));
 }
 
+// One more turn of the waiting loop: from `from`, whose turns so far are `spins`, back to `wait`, or to `yield` after
+// many. Returns the turns with this one.
+llvm::Value* spin(IrBuilder& b, llvm::BasicBlock* from, llvm::Value* spins, llvm::BasicBlock* wait,
+                  llvm::BasicBlock* yield) {
+  b.SetInsertPoint(from);
+  b.CreateIntrinsic(llvm::Intrinsic::x86_sse2_pause, llvm::ArrayRef<llvm::Type*>(),
+                    llvm::ArrayRef<llvm::Value*>());
+  llvm::Value* more = b.CreateAdd(spins, b.getInt64(1));
+  b.CreateCondBr(b.CreateICmpULT(more, b.getInt64(kSpins)), wait, yield);
+  return more;
+}
+
+// Offers the processor to others.
+void yield_processor(IrBuilder& b) {
+  auto* call_type = llvm::FunctionType::get(b.getInt64Ty(), {b.getInt64Ty()}, false);
+  auto* system_call = llvm::InlineAsm::get(call_type, "syscall", "={rax},{rax},~{rcx},~{r11},~{memory}",
+                                           /*hasSideEffects=*/true);
+  b.CreateCall(call_type, system_call, {b.getInt64(kSchedYield)});
+}
+
+// Where a thread claims one task more of the share of `owner`: the task, and the end of the share.
+struct Claim {
+  llvm::Value* task;
+  llvm::Value* end;
+};
+Claim claim_one(IrBuilder& b, llvm::Value* counts, llvm::Value* owner, llvm::Value* tasks,
+                llvm::Value* threads) {
+  llvm::Value* first = share(b, owner, tasks, threads);
+  llvm::Value* end = share(b, b.CreateAdd(owner, b.getInt64(1)), tasks, threads);
+  llvm::Value* count = b.CreateGEP(b.getInt8Ty(), counts, claim_line(b, owner));
+  llvm::Value* taken = b.CreateAtomicRMW(llvm::AtomicRMWInst::Add, count, b.getInt32(1), llvm::Align(4),
+                                         llvm::AtomicOrdering::Monotonic);
+  return {b.CreateAdd(first, b.CreateZExt(taken, b.getInt64Ty())), end};
+}
+
 class StepEmitter {
  public:
   StepEmitter(llvm::Module& module, const std::string& name, const Target& target)
@@ -275,17 +310,10 @@ llvm::Function* StepEmitter::emit_barrier() {
   llvm::PHINode* spins = b.CreatePHI(b.getInt64Ty(), 3);
   spins->addIncoming(b.getInt64(0), several);
   b.CreateCondBr(b.CreateICmpEQ(load_generation(), before), again, done);
-  b.SetInsertPoint(again);
-  b.CreateIntrinsic(llvm::Intrinsic::x86_sse2_pause, llvm::ArrayRef<llvm::Type*>(),
-                    llvm::ArrayRef<llvm::Value*>());
-  llvm::Value* more = b.CreateAdd(spins, b.getInt64(1));
+  llvm::Value* more = spin(b, again, spins, wait, yield);
   spins->addIncoming(more, again);
-  b.CreateCondBr(b.CreateICmpULT(more, b.getInt64(kSpins)), wait, yield);
   b.SetInsertPoint(yield);
-  auto* call_type = llvm::FunctionType::get(b.getInt64Ty(), {b.getInt64Ty()}, false);
-  auto* system_call = llvm::InlineAsm::get(call_type, "syscall", "={rax},{rax},~{rcx},~{r11},~{memory}",
-                                           /*hasSideEffects=*/true);
-  b.CreateCall(call_type, system_call, {b.getInt64(kSchedYield)});
+  yield_processor(b);
   spins->addIncoming(more, yield);
   b.CreateBr(wait);
 
@@ -338,17 +366,12 @@ llvm::Function* StepEmitter::emit_claim() {
 
   b.SetInsertPoint(claim);
   llvm::Value* owner = b.CreateURem(b.CreateAdd(turn, whose), threads);
-  llvm::Value* first = share(b, owner, tasks, threads);
-  llvm::Value* end = share(b, b.CreateAdd(owner, b.getInt64(1)), tasks, threads);
-  llvm::Value* count = b.CreateGEP(b.getInt8Ty(), counts, claim_line(b, owner));
-  llvm::Value* taken = b.CreateAtomicRMW(llvm::AtomicRMWInst::Add, count, b.getInt32(1), llvm::Align(4),
-                                         llvm::AtomicOrdering::Monotonic);
-  llvm::Value* task = b.CreateAdd(first, b.CreateZExt(taken, i64_type));
-  b.CreateCondBr(b.CreateICmpULT(task, end), found, next);
+  const Claim one = claim_one(b, counts, owner, tasks, threads);
+  b.CreateCondBr(b.CreateICmpULT(one.task, one.end), found, next);
 
   b.SetInsertPoint(found);
   b.CreateStore(whose, helped);
-  give(task, b.CreateAdd(task, b.getInt64(1)));
+  give(one.task, b.CreateAdd(one.task, b.getInt64(1)));
 
   b.SetInsertPoint(next);
   whose->addIncoming(b.CreateAdd(whose, b.getInt64(1)), next);
