@@ -37,45 +37,36 @@ Result<int64_t> count_all(const std::string& folder, const std::vector<std::stri
   return all;
 }
 
-}  // namespace
+// The folders of a data set's parts; empty where there is none.
+struct Parts {
+  std::string train, validation, test;
+  bool is_split() const { return validation.empty() && test.empty(); }  // of one folder
+};
 
-Result<Starter> guess_pictures(const std::string& path, const std::string& name, Diagnostics& diagnostics) {
-  std::string folder = path;
-  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
-  std::string train = folder, validation, test;
-  if (is_folder(folder + "/train")) {
-    train = folder + "/train";
-    const auto find = [&](const char* part, std::string& to) {  // a part without classes is of no use
-      if (to.empty() && !runtime::picture_classes(folder + "/" + part).empty()) to = folder + "/" + part;
-    };
-    for (const char* part : {"valid", "validation", "val"}) find(part, validation);
-    find("test", test);
-  }
-  const std::vector<std::string> classes = runtime::picture_classes(train);
-  const std::pair<int64_t, int64_t> first = runtime::first_picture_size(train);
-  if (classes.size() < 2 || first.first == 0) {
-    diagnostics
-        .error_at(is_folder(folder) ? DiagnosticKind::data_columns : DiagnosticKind::data_unreadable, train,
-                  !is_folder(folder)   ? "no such folder"
-                  : classes.size() < 2 ? fmt::format("has {}; at least two are needed, one per class",
-                                                     plural(static_cast<int64_t>(classes.size()), "folder"))
-                                       : "has no picture (.png, .jpg or .jpeg) that can be read")
-        .suggest("one folder per class, named as the class, and in it PNG or JPEG files");
-    return Failure{};
-  }
-  // Small pictures stay as they are; large ones are made as small as a dense layer can look at.
-  int64_t height = first.first, width = first.second;
-  const int64_t side = std::max(height, width);
-  if (side > kLargestSide) {
-    height = std::max<int64_t>(1, height * kLargestSide / side);
-    width = std::max<int64_t>(1, width * kLargestSide / side);
-  }
-  const Result<int64_t> counted = count_all(train, classes, diagnostics);
-  if (!counted) return Failure{};
-  const int64_t files = *counted;
-  Starter starter;
-  starter.name = name;
-  starter.model = fmt::format(
+Parts find_parts(const std::string& folder) {
+  if (!is_folder(folder + "/train")) return {folder, {}, {}};
+  Parts parts{folder + "/train", {}, {}};
+  const auto find = [&](const char* part, std::string& to) {  // a part without classes is of no use
+    if (to.empty() && !runtime::picture_classes(folder + "/" + part).empty()) to = folder + "/" + part;
+  };
+  for (const char* part : {"valid", "validation", "val"}) find(part, parts.validation);
+  find("test", parts.test);
+  return parts;
+}
+
+// Height and width.
+using Size = std::pair<int64_t, int64_t>;
+
+// Small pictures stay as they are; large ones are made as small as a dense layer can look at.
+Size suitable(Size size) {
+  const int64_t side = std::max(size.first, size.second);
+  if (side <= kLargestSide) return size;
+  return {std::max<int64_t>(1, size.first * kLargestSide / side),
+          std::max<int64_t>(1, size.second * kLargestSide / side)};
+}
+
+std::string model_text(const std::string& name, size_t classes, Size size) {
+  return fmt::format(
       "# {0}.nn — the class of a picture, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n\n"
       "model {0}_net(classes: int = {1}, hidden: int = 128) {{\n"
       "  fc1 = linear(3 * {2} * {3}, hidden)\n  fc2 = linear(hidden, classes)\n\n"
@@ -86,31 +77,67 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
       "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
       "  metric accuracy(image, label) = mean(argmax(forward(image)) == label)\n\n"
       "  output probability(image) = softmax(forward(image))\n}}\n",
-      name, classes.size(), height, width);
-  std::string parts, told;
-  for (const auto& [key, part] : {std::pair("validation", validation), std::pair("test", test)}) {
-    if (part.empty()) continue;
-    parts += fmt::format("{}{} = {}", parts.empty() ? "" : ", ", key, quote(part));
-    told += fmt::format("  {} on {}\n", part == test ? "tested" : "validated", part);
-  }
-  const bool split = parts.empty();
-  const int64_t rows = split ? files * 4 / 5 : files;
-  starter.run_file = fmt::format(
+      name, classes, size.first, size.second);
+}
+
+std::string run_file_text(const std::string& name, const Parts& parts, Size size, int64_t pictures) {
+  std::string others;
+  for (const auto& [key, part] : {std::pair("validation", parts.validation), std::pair("test", parts.test)})
+    if (!part.empty()) others += fmt::format("{}{} = {}", others.empty() ? "" : ", ", key, quote(part));
+  const bool split = parts.is_split();
+  return fmt::format(
       "# {0}.toml — how {0}.nn is trained.\nmodel = {1}\n\n{2}data = {{ format = \"images\", train = {3}, "
       "{4} }}\n"
       "input.image = {{ resize = [{5}, {6}], standardize = true, augment = [\"flip\"] }}\n"
       "args = {{ classes = \"auto\" }}  # as many as there are folders\n\n"
       "train = {{ batch = {7}, epochs = {8}, optimizer = \"adam\" }}\n",
       name, quote(name + ".nn"),
-      split ? "# Four pictures of five train, the fifth tests; train.seed says which.\n" : "", quote(train),
-      split ? "split = 0.8" : parts, height, width, kBatch,
-      std::min<int64_t>(30, guess_epochs(rows, kBatch)));
-  starter.told = fmt::format(
+      split ? "# Four pictures of five train, the fifth tests; train.seed says which.\n" : "",
+      quote(parts.train), split ? "split = 0.8" : others, size.first, size.second, kBatch,
+      std::min<int64_t>(30, guess_epochs(split ? pictures * 4 / 5 : pictures, kBatch)));
+}
+
+// What was found, for the user.
+std::string told_text(const Parts& parts, const std::vector<std::string>& classes, Size first, Size size,
+                      int64_t pictures) {
+  std::string told = fmt::format(
       "{}: {} pictures in {} classes: {}\n  the first picture is {} x {} (height x width); all are {} {} x "
       "{}\n",
-      train, count_text(files), classes.size(), fmt::join(classes, ", "), first.first, first.second,
-      height == first.first && width == first.second ? "taken as" : "resized to", height, width);
-  starter.told += split ? "  no test folder: one picture in five tests\n" : told;
+      parts.train, count_text(pictures), classes.size(), fmt::join(classes, ", "), first.first, first.second,
+      size == first ? "taken as" : "resized to", size.first, size.second);
+  if (parts.is_split()) return told + "  no test folder: one picture in five tests\n";
+  if (!parts.validation.empty()) told += fmt::format("  validated on {}\n", parts.validation);
+  if (!parts.test.empty()) told += fmt::format("  tested on {}\n", parts.test);
+  return told;
+}
+
+}  // namespace
+
+Result<Starter> guess_pictures(const std::string& path, const std::string& name, Diagnostics& diagnostics) {
+  std::string folder = path;
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  const Parts parts = find_parts(folder);
+  const std::vector<std::string> classes = runtime::picture_classes(parts.train);
+  const Size first = runtime::first_picture_size(parts.train);
+  if (classes.size() < 2 || first.first == 0) {
+    diagnostics
+        .error_at(is_folder(folder) ? DiagnosticKind::data_columns : DiagnosticKind::data_unreadable,
+                  parts.train,
+                  !is_folder(folder)   ? "no such folder"
+                  : classes.size() < 2 ? fmt::format("has {}; at least two are needed, one per class",
+                                                     plural(static_cast<int64_t>(classes.size()), "folder"))
+                                       : "has no picture (.png, .jpg or .jpeg) that can be read")
+        .suggest("one folder per class, named as the class, and in it PNG or JPEG files");
+    return Failure{};
+  }
+  const Size size = suitable(first);
+  const Result<int64_t> pictures = count_all(parts.train, classes, diagnostics);
+  if (!pictures) return Failure{};
+  Starter starter;
+  starter.name = name;
+  starter.model = model_text(name, classes.size(), size);
+  starter.run_file = run_file_text(name, parts, size, *pictures);
+  starter.told = told_text(parts, classes, first, size, *pictures);
   return starter;
 }
 
