@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "ir/type.h"
@@ -14,20 +13,12 @@ namespace nnc {
 // Partial results of `lanes16`, and so the lanes of every vector.
 inline constexpr int64_t kLanes = 16;
 
-enum class OrderKind : uint8_t {
+enum class Order : uint8_t {
   serial,  // in index order, from the neutral element
   lanes16,  // partial l takes the indices ≡ l (mod 16) in order; then the tree (l, l+8), (l, l+4), (l, l+2), (l, l+1)
-  segments,  // S contiguous segments of ceil(n / S), each lanes16; then a pairwise tree over the segments
 };
 
-struct Order {
-  OrderKind kind = OrderKind::serial;
-  int64_t segments = 0;  // S, for `segments` only
-
-  bool operator==(const Order&) const = default;
-};
-
-std::string to_string(const Order& order);  // "serial", "lanes16", "segments(8)"
+std::string_view order_name(Order order);  // "serial", "lanes16"
 std::optional<Order> parse_order(std::string_view text);
 
 // The order of a contraction with this output and `depth` terms per element. Narrow outputs with long sums take their
@@ -35,8 +26,8 @@ std::optional<Order> parse_order(std::string_view text);
 // the output is below 16 and depth >= 4 x the larger; serial otherwise.
 Order contraction_order(const Shape& output, int64_t depth);
 
-// The order of a reduction of `count` terms per element: serial below 16, segments of about 4096 from 8192 on (there
-// the threads split), lanes16 between.
+// The order of a reduction of `count` terms per element: serial below 16, lanes16 from there on. Sums of many terms have
+// been cut into partial sums by then (passes/split_sums.cpp).
 Order reduction_order(int64_t count);
 
 }  // namespace nnc

@@ -125,8 +125,7 @@ class LayoutAssignment {
     if (a_weight && !b_weight && free_axis(1) >= 0) lanes = free_axis(1);
 
     const AxisId sum_axis{rank + static_cast<uint32_t>(spec.over.size()) - 1};
-    bool along_sum =
-        contraction_order(spec.output, depth).kind == OrderKind::lanes16 && spec.over.size() == 1;
+    bool along_sum = contraction_order(spec.output, depth) == Order::lanes16 && spec.over.size() == 1;
     for (int i = 0; i < 2 && along_sum; ++i) {
       const Graph& g = rewriter_.result();
       along_sum = dimension_of(*maps[i], sum_axis) == innermost(g.type(operands[static_cast<size_t>(i)]),

@@ -46,7 +46,7 @@ struct Group {
 
   bool contraction = false;
   Shape domain;               // the axes tasks may be cut along: the leading ones of every node
-  int64_t work = 0;           // elements of all its nodes
+  int64_t work = 0;           // elements that its nodes go through
   std::set<uint32_t> before;  // groups it reads from
   size_t code = 0;            // of its nodes and what they inline
   std::set<AxisPlace>
@@ -100,6 +100,17 @@ class Grouping {
     }
   }
 
+  // The elements that are gone through to compute the node: those of its results, or the terms of a reduction.
+  int64_t work_of(NodeId id) const {
+    const Node& node = g_.nodes[id];
+    int64_t work = 0;
+    if (std::holds_alternative<ReduceRule>(op_def(node.op).lower))
+      for (Value operand : node.operands) work += g_.type(operand).elements();
+    else
+      for (const TensorType& type : node.types) work += type.elements();
+    return work;
+  }
+
   // Whether `from` needs `target`, directly or through others.
   bool depends(uint32_t from, uint32_t target) const {
     std::vector<uint32_t> pending{from};
@@ -119,7 +130,7 @@ class Grouping {
       if (const uint32_t from = g_.node(read.value).group; from != kNoGroup && from != group)
         groups_[group].before.insert(from);
     g_.nodes[id].group = group;
-    for (const TensorType& type : g_.nodes[id].types) groups_[group].work += type.elements();
+    groups_[group].work += work_of(id);
     groups_[group].code += code_of(g_.nodes[id]) + inlined_code(id, kMostCode);
     for (const Group::AxisPlace& axis : axes_of(id)) groups_[group].axes.insert(axis);
   }
@@ -228,8 +239,7 @@ class Grouping {
       if (!in_memory_[id.index] && is_short_enough_to_inline(id)) return;
     }
     for (uint32_t group : from)
-      if (has_room(group, node.types[0].elements()) && fits(id, what, group, groups_[group].domain))
-        return add(id, group);
+      if (has_room(group, work_of(id)) && fits(id, what, group, groups_[group].domain)) return add(id, group);
     start(id, false);
   }
 
@@ -242,13 +252,11 @@ class Grouping {
   }
 
   void place_reduction(NodeId id, const std::vector<Read>& what, const std::vector<uint32_t>& from) {
-    int64_t terms = 0;
-    for (Value operand : g_.nodes[id].operands) terms += g_.type(operand).elements();
     for (uint32_t group : from) {
       if (groups_[group].contraction) continue;
       Shape domain = groups_[group].domain;
       for (;; domain.pop_back()) {
-        if (domain.empty() && groups_[group].work + terms > kSingleTask) break;
+        if (domain.empty() && groups_[group].work + work_of(id) > kSingleTask) break;
         if (fits(id, what, group, domain)) {
           groups_[group].domain = domain;
           return add(id, group);

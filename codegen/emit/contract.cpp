@@ -64,16 +64,14 @@ void KernelEmitter::contract_plain(const Contract& contract) {
   const auto term = [&]() -> Values { return {expr(contract.a), expr(contract.b)}; };
   const Values zero = neutral(kernel::Combine::sum, dtype, false);
   nest(contract.axes, {}, [&] {
-    switch (contract.order.kind) {
-      case OrderKind::serial:
+    switch (contract.order) {
+      case Order::serial:
         results_ = over_loops(contract.over, 0, i64(0), zero,
                               [&](llvm::Value*, const Values& sum) { return accumulate(sum, term()); });
         break;
-      case OrderKind::lanes16:
+      case Order::lanes16:
         results_ = partials16(contract.over, zero, term, accumulate, merge);
         break;
-      case OrderKind::segments:
-        NNC_CHECK(false, "contractions in segments are not emitted");
     }
     run_stores(contract.stores);
     results_.clear();
@@ -134,7 +132,7 @@ KernelEmitter::Tile KernelEmitter::tile_of(const Contract& contract) const {
     else
       tile.outer.push_back(axis);
   }
-  tile.partials = contract.order.kind == OrderKind::lanes16;
+  tile.partials = contract.order == Order::lanes16;
   if (!tile.partials) {
     if (tile.row.valid()) tile.rows = std::max<int64_t>(1, schedule.rows);
     tile.columns = std::max<int64_t>(1, schedule.cols / kLanes) * kLanes;

@@ -26,7 +26,7 @@ struct KernelEmitter::Dots {
 };
 
 KernelEmitter::Dots KernelEmitter::dots_of(const Contract& contract) const {
-  NNC_CHECK(contract.order.kind == OrderKind::lanes16 && contract.over.size() == 1,
+  NNC_CHECK(contract.order == Order::lanes16 && contract.over.size() == 1,
             "dot products need the order lanes16 over one axis");
   Dots dots{contract, k_.exprs[contract.a], k_.exprs[contract.b], contract.over[0], {}, {}, {}};
   NNC_CHECK(dots.a.kind == kernel::ExprKind::load && dots.b.kind == kernel::ExprKind::load,

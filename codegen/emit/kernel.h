@@ -109,8 +109,7 @@ class KernelEmitter {
   // `accumulate` takes a partial state and a term, `merge` two partial states.
   Values partials16(const std::vector<kernel::AxisId>& over, const Values& neutral_values,
                     const std::function<Values()>& term, const Merge& accumulate, const Merge& merge);
-  Values segments(const kernel::Reduce& reduce, const Values& start, const std::function<Values()>& term,
-                  const Merge& f);
+
   llvm::Value* tree16(llvm::Value* vector, const std::function<llvm::Value*(llvm::Value*, llvm::Value*)>& f);
 
   // emit/contract.cpp: no vectors; register tiles with vectors along an output axis. `rows` and `vectors` are those of

@@ -193,81 +193,17 @@ KernelEmitter::Values KernelEmitter::reduce_terms(const kernel::Reduce& reduce) 
     return {value, vector ? splat(b_, index) : index};
   };
   const Values start = neutral(reduce.combine, dtype, vector);
-  switch (reduce.order.kind) {
-    case OrderKind::serial:
+  switch (reduce.order) {
+    case Order::serial:
       return over_loops(reduce.over, 0, i64(0), start, [&](llvm::Value* position, const Values& state) {
         return f(state, term_at(position));
       });
-    case OrderKind::lanes16:
+    case Order::lanes16:
       NNC_CHECK(!has_index, "argmax is serial");
       return partials16(
           reduce.over, start, [&] { return term_at(nullptr); }, f, f);
-    case OrderKind::segments:
-      return segments(
-          reduce, start, [&] { return term_at(nullptr); }, f);
   }
   return {};
-}
-
-// The terms are numbered, because a segment may start in the middle of a nest. The sixteen partial states of the segment at
-// hand lie in memory, and so does what is finished of the tree over the segments: one state per level, the whole subtree of
-// 2^level segments that still waits for its right neighbor. So the memory grows with the logarithm of the sum only.
-KernelEmitter::Values KernelEmitter::segments(const kernel::Reduce& reduce, const Values& start,
-                                              const std::function<Values()>& term, const Merge& f) {
-  NNC_CHECK(start.size() == 1, "segments hold one component");
-  const int64_t count = reduce.order.segments;
-  int64_t terms = 1;
-  for (AxisId axis : reduce.over) terms *= k_.axes[axis].extent;
-  const int64_t length = (terms + count - 1) / count;
-  llvm::Type* type = start[0]->getType();
-  IrBuilder entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
-  llvm::Value* lanes = entry.CreateAlloca(type, entry.getInt64(kLanes));
-  const auto levels = static_cast<uint64_t>(std::bit_width(static_cast<uint64_t>(count)));
-  llvm::Value* trees = entry.CreateAlloca(type, entry.getInt64(levels));
-  const auto load = [&](llvm::Value* memory, llvm::Value* at) -> llvm::Value* {
-    return b_.CreateLoad(type, b_.CreateGEP(type, memory, at));
-  };
-  const auto store = [&](llvm::Value* value, llvm::Value* memory, llvm::Value* at) {
-    b_.CreateStore(value, b_.CreateGEP(type, memory, at));
-  };
-  const auto clear = [&] {
-    for (int64_t lane = 0; lane < kLanes; ++lane) store(start[0], lanes, i64(lane));
-  };
-  const auto close = [&](llvm::Value* segment) {
-    for (int64_t width = kLanes / 2; width >= 1; width /= 2)
-      for (int64_t lane = 0; lane < width; ++lane)
-        store(f({load(lanes, i64(lane))}, {load(lanes, i64(lane + width))})[0], lanes, i64(lane));
-    // As many subtrees end here as the segment's number ends in ones.
-    llvm::Value* ends =
-        b_.CreateIntrinsic(llvm::Intrinsic::cttz, {b_.getInt64Ty()}, {b_.CreateNot(segment), b_.getFalse()});
-    const Values sum =
-        carry(i64(0), ends, 1, {load(lanes, i64(0))},
-              [&](llvm::Value* level, const Values& right) { return f({load(trees, level)}, right); });
-    store(sum[0], trees, ends);
-    clear();
-  };
-
-  clear();
-  over_loops(reduce.over, 0, i64(0), {}, [&](llvm::Value* position, const Values&) -> Values {
-    llvm::Value* segment = b_.CreateUDiv(position, i64(length));
-    llvm::Value* within = b_.CreateSub(position, b_.CreateMul(segment, i64(length)));
-    when(b_.CreateAnd(b_.CreateICmpEQ(within, i64(0)), b_.CreateICmpNE(segment, i64(0))),
-         [&] { close(b_.CreateSub(segment, i64(1))); });
-    llvm::Value* lane = b_.CreateAnd(within, i64(kLanes - 1));
-    store(f({load(lanes, lane)}, term())[0], lanes, lane);
-    return {};
-  });
-  // The last segment with terms, and those that have none.
-  loop(i64((terms - 1) / length), i64(count), 1, close);
-
-  // What is left of the tree, from the right.
-  Values sum;
-  for (uint64_t level = 0; level < levels; ++level) {
-    if ((static_cast<uint64_t>(count) >> level & 1) == 0) continue;
-    const Values left{load(trees, i64(static_cast<int64_t>(level)))};
-    sum = sum.empty() ? left : f(left, sum);
-  }
-  return sum;
 }
 
 void KernelEmitter::emit(const kernel::Reduce& reduce) {
@@ -277,7 +213,7 @@ void KernelEmitter::emit(const kernel::Reduce& reduce) {
   const AxisId lanes = reduce.schedule.lanes;
   const bool vector_over = lanes.valid() && !reduce.over.empty() && lanes == reduce.over.back();
   if (vector_over)
-    NNC_CHECK(reduce.order.kind == OrderKind::lanes16 && kernel::components(reduce.combine) == 1 &&
+    NNC_CHECK(reduce.order == Order::lanes16 && kernel::components(reduce.combine) == 1 &&
                   (reduce.over.size() == 1 || k_.axes[lanes].extent % kLanes == 0),
               "vectors along a sum need its terms to fall on their lanes");
   std::vector<AxisId> order;

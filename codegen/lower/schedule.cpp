@@ -136,7 +136,7 @@ class Scheduler {
 
   void schedule(Reduce& reduce) {
     AxisId along_sum;
-    if (reduce.order.kind == OrderKind::lanes16 && kernel::components(reduce.combine) == 1 &&
+    if (reduce.order == Order::lanes16 && kernel::components(reduce.combine) == 1 &&
         (reduce.over.size() == 1 || extent(reduce.over.back()) % kLanes == 0))
       along_sum = reduce.over.back();
     std::vector<ExprId> values{reduce.value};
@@ -160,8 +160,8 @@ class Scheduler {
   void schedule(Contract& contract) {
     if (!is_plain_load(contract.a) || !is_plain_load(contract.b)) return;
     const AxisId depth = contract.over.back();
-    if (contract.order.kind == OrderKind::lanes16 && contract.over.size() == 1 &&
-        stride(contract.a, depth) == 1 && stride(contract.b, depth) == 1)
+    if (contract.order == Order::lanes16 && contract.over.size() == 1 && stride(contract.a, depth) == 1 &&
+        stride(contract.b, depth) == 1)
       return schedule_dots(contract, depth);
 
     // Vectors along an output axis that one operand holds innermost and the other lacks.
@@ -175,7 +175,7 @@ class Scheduler {
       });
       if (!lanes.valid() || stored_so) lanes = axis;
     }
-    if (!lanes.valid() || (contract.order.kind == OrderKind::lanes16 && contract.over.size() != 1)) return;
+    if (!lanes.valid() || (contract.order == Order::lanes16 && contract.over.size() != 1)) return;
     const ExprId vector_operand = stride(contract.a, lanes) == 1 ? contract.a : contract.b;
     const ExprId broadcast_operand = vector_operand == contract.a ? contract.b : contract.a;
     AxisId row;
@@ -185,7 +185,7 @@ class Scheduler {
         row = axis;
 
     TileShape tile;
-    const bool partials = contract.order.kind == OrderKind::lanes16;
+    const bool partials = contract.order == Order::lanes16;
     if (!partials) tile = best_tile(row.valid() ? extent(row) : 1, extent(lanes));
     contract.schedule.lanes = lanes;
     contract.schedule.rows = tile.rows;

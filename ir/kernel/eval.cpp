@@ -20,54 +20,23 @@ namespace {
 template <class State, class Merge>
 class Partials {
  public:
-  Partials(Order order, int64_t terms, State neutral, Merge merge)
-      : order_(order), neutral_(neutral), merge_(merge) {
-    lanes_.fill(neutral);
-    if (order.kind == OrderKind::segments)
-      length_ = std::max<int64_t>((terms + order.segments - 1) / order.segments, 1);
-  }
+  Partials(Order order, State neutral, Merge merge) : order_(order), merge_(merge) { lanes_.fill(neutral); }
 
   // The partial that the next term enters.
-  State& next() {
-    if (order_.kind == OrderKind::serial) return lanes_[0];
-    if (position_ == length_) close();
-    return lanes_[static_cast<size_t>(position_++ % kLanes)];
-  }
+  State& next() { return lanes_[order_ == Order::serial ? 0 : position_++ % lanes_.size()]; }
 
   State finish() {
-    if (order_.kind == OrderKind::serial) return lanes_[0];
-    if (order_.kind == OrderKind::lanes16) return tree();
-    while (static_cast<int64_t>(segments_.size()) < order_.segments) close();
-    while (segments_.size() > 1) {
-      size_t out = 0;
-      for (size_t i = 0; i < segments_.size(); i += 2)
-        segments_[out++] = i + 1 < segments_.size() ? merge_(segments_[i], segments_[i + 1]) : segments_[i];
-      segments_.resize(out);
-    }
-    return segments_[0];
-  }
-
- private:
-  State tree() {
-    for (size_t half = kLanes / 2; half > 0; half /= 2) {
+    if (order_ == Order::serial) return lanes_[0];
+    for (size_t half = lanes_.size() / 2; half > 0; half /= 2)
       for (size_t l = 0; l < half; ++l) lanes_[l] = merge_(lanes_[l], lanes_[l + half]);
-    }
     return lanes_[0];
   }
 
-  void close() {
-    segments_.push_back(tree());
-    lanes_.fill(neutral_);
-    position_ = 0;
-  }
-
+ private:
   Order order_;
-  State neutral_;
   Merge merge_;
   std::array<State, kLanes> lanes_;
-  std::vector<State> segments_;
-  int64_t position_ = 0;  // in the segment
-  int64_t length_ = std::numeric_limits<int64_t>::max();
+  size_t position_ = 0;
 };
 
 // The state of a reduction: up to three components.
@@ -257,12 +226,6 @@ class Interpreter {
     }
   }
 
-  int64_t points(const Axes& axes) const {
-    int64_t count = 1;
-    for (AxisId axis : axes) count *= k_.axes[axis].extent;
-    return count;
-  }
-
   // The stores of a statement, compiled.
   struct Stores {
     Code code;
@@ -313,13 +276,12 @@ class Interpreter {
     auto code = std::make_shared<Code>(k_, frame_, s.over);
     code->add(s.value);
     auto stores = std::make_shared<Stores>(k_, frame_, s.stores);
-    int64_t terms = points(s.over);
     auto combiner = std::make_shared<Combiner>(s.combine, k_.exprs[s.value].dtype);
-    return [this, &s, code, stores, terms, combiner] {
+    return [this, &s, code, stores, combiner] {
       auto merge = [&](const State& a, const State& b) { return combiner->merge(a, b); };
       State neutral = combiner->neutral();
       each_point(s.axes, [&] {
-        Partials<State, decltype(merge)> partials(s.order, terms, neutral, merge);
+        Partials<State, decltype(merge)> partials(s.order, neutral, merge);
         int64_t position = 0;
         code->run_outer(frame_);
         each_point(s.over, [&] {
@@ -338,21 +300,20 @@ class Interpreter {
     code->add(s.a);
     code->add(s.b);
     auto stores = std::make_shared<Stores>(k_, frame_, s.stores);
-    int64_t terms = points(s.over);
     bool f32 = k_.exprs[s.a].dtype == DType::f32;
     if (f32 && !s.over.empty() && code->plain_load(s.a) && code->plain_load(s.b)) {
-      return [this, &s, code, stores, terms] {
+      return [this, &s, code, stores] {
         each_point(s.axes, [&] {
-          stores->code.set_result(0, scalar_f32(dot(s, *code, terms)));
+          stores->code.set_result(0, scalar_f32(dot(s, *code)));
           stores->run(frame_);
         });
       };
     }
-    return [this, &s, code, stores, terms, f32] {
+    return [this, &s, code, stores, f32] {
       auto merge = [this](ScalarValue a, ScalarValue b) { return scalars_.add(a, b); };
       ScalarValue zero = f32 ? scalar_f32(0) : scalar_f64(0);
       each_point(s.axes, [&] {
-        Partials<ScalarValue, decltype(merge)> partials(s.order, terms, zero, merge);
+        Partials<ScalarValue, decltype(merge)> partials(s.order, zero, merge);
         code->run_outer(frame_);
         each_point(s.over, [&] {
           code->run_inner(frame_);
@@ -367,9 +328,9 @@ class Interpreter {
 
   // The case that takes the time: a sum of products of plain f32 loads, walked by strides along the last
   // axis.
-  float dot(const Contract& s, const Code& code, int64_t terms) {
+  float dot(const Contract& s, const Code& code) {
     auto merge = [](float a, float b) { return a + b; };
-    Partials<float, decltype(merge)> partials(s.order, terms, 0.0f, merge);
+    Partials<float, decltype(merge)> partials(s.order, 0.0f, merge);
     Code::Plain a = *code.plain_load(s.a);
     Code::Plain b = *code.plain_load(s.b);
     Axes outer(s.over.begin(), s.over.end() - 1);
@@ -381,7 +342,7 @@ class Interpreter {
     each_point(outer, [&] {
       const float* from_a = reinterpret_cast<const float*>(a.base) + a.offset->at(frame_);
       const float* from_b = reinterpret_cast<const float*>(b.base) + b.offset->at(frame_);
-      if (s.order.kind == OrderKind::serial) {
+      if (s.order == Order::serial) {
         float sum = partials.next();
         for (int64_t i = 0; i < count; ++i) sum = std::fma(from_a[i * step_a], from_b[i * step_b], sum);
         partials.next() = sum;

@@ -146,9 +146,8 @@ DType component_dtype(Combine combine, DType value, uint32_t number);
 // Empty sums are 0, empty maxima -inf, empty minima +inf (integers: the least and the greatest). max and min keep a
 // NaN; argmax takes the first of equals and the first NaN.
 //
-// To the bit: every partial of `order` starts from the neutral state, and all 16 (or all S) are combined, used or
-// not. lanes16 counts from the start of its segment. The tree over segments combines neighbors; an odd last one moves
-// up. `a` is the earlier:
+// To the bit: every partial of `order` starts from the neutral state, and all 16 are combined, used or not. `a` is the
+// earlier:
 //   sum      a + b
 //   max      a > b or a is NaN ? a : b                                   min likewise
 //   argmax   the later replaces the earlier if greater, or a NaN where there was none, or where nothing was (index -1,

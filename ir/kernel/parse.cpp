@@ -394,17 +394,11 @@ std::vector<AxisId> Parser::axes() {
 Order Parser::order() {
   expect("order", "before the order of the sum");
   Token token = peek();
-  std::string text = token.text;
-  if (token.kind == TokenKind::name) take();
-  if (token.is("segments")) {
-    expect("(", "before the number of segments");
-    text += '(' + std::to_string(integer("a number of segments", 1, kLargest)) + ')';
-    expect(")", "after the number of segments");
-  }
-  std::optional<Order> result = token.kind == TokenKind::name ? parse_order(text) : std::nullopt;
+  std::optional<Order> result = token.kind == TokenKind::name ? parse_order(token.text) : std::nullopt;
+  if (result) take();
   if (!result)
     error(DiagnosticKind::kernel_syntax, token.span,
-          "expected an order of sums (serial, lanes16, segments(n)), found " + describe(token));
+          "expected an order of sums (serial, lanes16), found " + describe(token));
   return result.value_or(Order());
 }
 

@@ -179,7 +179,7 @@ class Printer {
     axes(s.axes);
     out_ += " over";
     axes(s.over);
-    out_ += ' ' + std::string(combine_name(s.combine)) + " order " + to_string(s.order);
+    out_ += ' ' + std::string(combine_name(s.combine)) + " order " + std::string(order_name(s.order));
     bool lets = begin_region({s.value}, level + 2, true);
     out_ += (lets ? indented("value ", level + 2) : std::string(" value ")) + expr(s.value, kComparison);
     end_region();
@@ -193,7 +193,7 @@ class Printer {
     axes(s.axes);
     out_ += " over";
     axes(s.over);
-    out_ += " order " + to_string(s.order);
+    out_ += " order " + std::string(order_name(s.order));
     begin_region({s.a, s.b}, level + 2, true);
     out_ += indented("a ", level + 2) + expr(s.a, kComparison) + " b " + expr(s.b, kComparison);
     end_region();

@@ -163,7 +163,7 @@ class Verifier {
     for (AxisId axis : s.over) count = std::min(count * std::min(k_.axes[axis].extent, kMost), kMost);
     if (counts && count >= kMost) found(name + " numbers more than 2^31 values");
     bool any_order = counts || s.combine == Combine::max || s.combine == Combine::min;
-    order(s.order, s.schedule, s.over, any_order);
+    order(s.order, s.schedule, any_order);
     schedule(s.schedule, s.axes, s.over, false);
     stores(s.axes, s.stores, &s.combine, dtype);
   }
@@ -176,7 +176,7 @@ class Verifier {
     if (!is_float(dtype) || dtype != other)
       return found("the operands are " + std::string(dtype_name(dtype)) + " and " +
                    std::string(dtype_name(other)) + "; both have to be f32, or both f64");
-    order(s.order, s.schedule, s.over, false);
+    order(s.order, s.schedule, false);
     schedule(s.schedule, s.axes, s.over, true);
     Combine sum = Combine::sum;
     stores(s.axes, s.stores, &sum, dtype);
@@ -349,16 +349,10 @@ class Verifier {
 
   // ---- order and schedule ----
 
-  void order(const Order& order, const Schedule& s, const Axes& over, bool any_order) {
-    constexpr int64_t kMost = int64_t{1} << 31;
-    int64_t count = 1;
-    for (AxisId axis : over) count = std::min(count * std::min(k_.axes[axis].extent, kMost), kMost);
-    if ((order.kind == OrderKind::segments) != (order.segments > 0) ||
-        order.segments > std::max<int64_t>(count, 1))
-      found("a sum in segments has at least one of them, and no more than terms");
+  void order(Order order, const Schedule& s, bool any_order) {
     bool along = s.lanes.valid() && k_.axes.contains(s.lanes) && summed_[s.lanes.index];
-    if (along && order.kind == OrderKind::serial && !any_order)
-      found("vectors along the sum over " + tick(axis_name(s.lanes)) + " need the order lanes16 or segments");
+    if (along && order == Order::serial && !any_order)
+      found("vectors along the sum over " + tick(axis_name(s.lanes)) + " need the order lanes16");
   }
 
   void schedule(const Schedule& s, const Axes& axes, const Axes& over, bool contracts) {

@@ -217,9 +217,7 @@ TEST_CASE("16 numbers are written into the code, 17 are data") {
   }
 }
 
-TEST_CASE(
-    "sums in segments: whole ones, a last one that is short, trees that are not whole, over one axis and "
-    "two") {
+TEST_CASE("long sums: whole blocks and a rest, over one axis and two") {
   const auto [rows, columns, axes, left] = GENERATE(table<int, int, std::string, std::string>({
       {8192, 1, "0,1", ""},
       {8193, 1, "0", "1"},

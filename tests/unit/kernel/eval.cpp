@@ -15,30 +15,13 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 
 // The sum of terms in an order, written from the definition: which partial each term enters, and the trees.
 template <class Term>
-float sum_in_order(int64_t n, const std::string& order, int64_t segments, const Term& enter) {
-  if (order == "serial") {
-    float acc = 0;
-    for (int64_t i = 0; i < n; ++i) acc = enter(acc, i);
-    return acc;
+float sum_in_order(int64_t n, const std::string& order, const Term& enter) {
+  std::vector<float> partials(order == "serial" ? 1 : 16, 0.0f);
+  for (int64_t i = 0; i < n; ++i) {
+    float& partial = partials[static_cast<size_t>(i) % partials.size()];
+    partial = enter(partial, i);
   }
-  if (order == "lanes16") segments = 1;
-  int64_t length = (n + segments - 1) / segments;
-  std::vector<float> sums;
-  for (int64_t s = 0; s < segments; ++s) {
-    std::vector<float> lanes(16, 0.0f);
-    for (int64_t i = s * length; i < std::min(n, (s + 1) * length); ++i) {
-      float& lane = lanes[static_cast<size_t>((i - s * length) % 16)];
-      lane = enter(lane, i);
-    }
-    sums.push_back(tree16(lanes));
-  }
-  while (sums.size() > 1) {
-    std::vector<float> next;
-    for (size_t i = 0; i + 1 < sums.size(); i += 2) next.push_back(sums[i] + sums[i + 1]);
-    if (sums.size() % 2 == 1) next.push_back(sums.back());
-    sums = next;
-  }
-  return sums[0];
+  return order == "serial" ? partials[0] : tree16(partials);
 }
 
 std::string number(int64_t n) {
@@ -60,10 +43,7 @@ float reduce_one(const std::string& combine, const std::string& order, std::vect
 
 TEST_CASE("sums and contractions follow their order to the bit") {
   for (int64_t n : {1, 2, 15, 16, 17, 40, 100, 333}) {
-    for (int64_t s : {0, -1, 1, 2, 3, 5, 7}) {
-      if (s > n) continue;
-      std::string order = s == 0 ? "serial" : s == -1 ? "lanes16" : "segments(" + number(s) + ")";
-      std::string kind = s == 0 ? "serial" : s == -1 ? "lanes16" : "segments";
+    for (const std::string order : {"serial", "lanes16"}) {
       INFO(n << " terms, " << order);
       auto a = random_floats(static_cast<size_t>(n), 1), b = random_floats(static_cast<size_t>(n), 2);
       std::vector<float> y(3);
@@ -74,11 +54,11 @@ TEST_CASE("sums and contractions follow their order to the bit") {
                            " a a[k] * 1 b b[k] { y[1] = acc }\n  reduce over k sum order " + order +
                            " value a[k] { y[2] = acc }\n}\n");
       run(k, {&a, &b, &y});
-      float dot = sum_in_order(n, kind, s, [&](float acc, int64_t i) {
+      float dot = sum_in_order(n, order, [&](float acc, int64_t i) {
         return std::fma(a[static_cast<size_t>(i)], b[static_cast<size_t>(i)], acc);
       });
       float sum =
-          sum_in_order(n, kind, s, [&](float acc, int64_t i) { return acc + a[static_cast<size_t>(i)]; });
+          sum_in_order(n, order, [&](float acc, int64_t i) { return acc + a[static_cast<size_t>(i)]; });
       CHECK(same_bits(y, {dot, dot, sum}));
     }
   }
@@ -92,7 +72,7 @@ TEST_CASE("the last of several summed axes runs fastest") {
       "  contract c over m:5, n:7 order lanes16 a a[m,n,c] b b[n,m,c] { y[c] = acc }\n}\n");
   run(k, {&a, &b, &y});
   for (size_t c = 0; c < 3; ++c)
-    expected[c] = sum_in_order(35, "lanes16", 0, [&](float acc, int64_t t) {
+    expected[c] = sum_in_order(35, "lanes16", [&](float acc, int64_t t) {
       auto m = static_cast<size_t>(t / 7), n = static_cast<size_t>(t % 7);
       return std::fma(a[(m * 7 + n) * 3 + c], b[(c * 7 + n) * 5 + m], acc);
     });
@@ -100,7 +80,7 @@ TEST_CASE("the last of several summed axes runs fastest") {
 }
 
 TEST_CASE("maxima and minima keep NaN, argmax takes the first") {
-  for (const char* order : {"serial", "lanes16", "segments(3)"}) {
+  for (const char* order : {"serial", "lanes16"}) {
     INFO(order);
     std::vector<float> x = random_floats(50, 5);
     x[37] = 3;
@@ -133,7 +113,7 @@ TEST_CASE("welford gives mean and sum of squares in every order") {
   double mean = 0, m2 = 0;
   for (float v : x) mean += double{v} / 77;
   for (float v : x) m2 += (double{v} - mean) * (double{v} - mean);
-  for (const char* order : {"serial", "lanes16", "segments(5)"}) {
+  for (const char* order : {"serial", "lanes16"}) {
     INFO(order);
     CHECK(reduce_one("welford", order, x) == Approx(mean).epsilon(1e-6));
     CHECK(reduce_one("welford", order, x, 1) == Approx(m2).epsilon(1e-3));
@@ -147,7 +127,7 @@ TEST_CASE("welford gives mean and sum of squares in every order") {
 TEST_CASE("what is empty is neutral") {
   Kernel k = kernel_of(
       "kernel @f(x: f32[0], n: i32[0], out y: f32[6], out m: i32[2]) {\n"
-      "  reduce over i:0 sum order segments(1) value x[i] { y[0] = acc }\n"
+      "  reduce over i:0 sum order lanes16 value x[i] { y[0] = acc }\n"
       "  reduce over i max order lanes16 value x[i] { y[1] = acc }\n"
       "  reduce over i min order serial value x[i] { y[2] = acc }\n"
       "  contract over i order lanes16 a x[i] b x[i] { y[3] = acc }\n"

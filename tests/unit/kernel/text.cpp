@@ -59,7 +59,7 @@ TEST_CASE("every statement prints as it is written") {
     grid i:16 step 5 {
   local m: f32[i]
   local s: f32[i, 3]
-  reduce i over j:10 argmax order segments(2) value x[i,j] {
+  reduce i over j:10 argmax order lanes16 value x[i,j] {
     best[i] = acc1
     m[i] = acc
   }
@@ -200,7 +200,7 @@ TEST_CASE("errors name the place, what was expected and found, and the mend") {
       "expected how to combine");
   check_error(
       "kernel @f(x: f32[4], out y: f32[]) { reduce over i:4 sum order sorted value x[i] { y[] = acc } }",
-      "expected an order of sums (serial, lanes16, segments(n)), found `sorted`");
+      "expected an order of sums (serial, lanes16), found `sorted`");
   check_error(
       "kernel @f(x: f32[4], out y: f32[]) { reduce over i:4 sum order serial value x[i] { y[] = acc1 } }",
       "its only result is acc");
