@@ -74,13 +74,17 @@ class LayoutAssignment {
     if (role == Role::param || role == Role::state) set_layout(value, padded_layout(shape));
   }
 
+  // Whether a node that moves elements has each of its operand's once.
+  bool is_whole(const Node& node) {
+    return node.types[0].elements() == rewriter_.result().type(node.operands[0]).elements();
+  }
+
   // Whether the value is a parameter, looked at through reordering.
   bool is_weight(Value value) {
     const Node& node = rewriter_.result().nodes[value.node];
     if (node.op == Op::input) return std::get<InputAttrs>(node.attrs).role == Role::param;
-    if (node.op == Op::permute || node.op == Op::detach || node.op == Op::relayout)
-      return is_weight(node.operands[0]);
-    return false;
+    const bool is_read_in_place = op_def(node.op).has(kView) || node.op == Op::relayout;
+    return is_read_in_place && is_whole(node) && is_weight(node.operands[0]);
   }
 
   // The dimension of an operand that moves with `axis` alone and one by one; -1 if there is none.

@@ -12,10 +12,6 @@ constexpr int64_t kMaxElements = 4096;
 
 using Folded = std::optional<std::vector<Value>>;
 
-bool moves_elements(Op op) {
-  return op == Op::broadcast || op == Op::reshape || op == Op::permute || op == Op::slice;
-}
-
 // The op on filled tensors, computed on single elements.
 Folded fold_filled(Builder& builder, const OpDef& op, const std::vector<DenseTensor>& filled,
                    const Attrs& attrs, const TensorType& type) {
@@ -53,7 +49,7 @@ Folded fold_constant_node(Builder& builder, Op op, std::span<const Value> operan
     small &= node->types[0].elements() <= kMaxElements;
   }
   std::vector<TensorType> types = infer_types(op, operand_types, attrs).types;
-  if (all_filled && types.size() == 1 && (moves_elements(op) || def.has(kElementwise))) {
+  if (all_filled && types.size() == 1 && (def.has(kMoves) || def.has(kElementwise))) {
     return fold_filled(builder, def, tensors, attrs, types[0]);
   }
   for (const TensorType& type : types) small &= type.elements() <= kMaxElements;

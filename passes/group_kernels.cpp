@@ -90,14 +90,10 @@ class Grouping {
         for (Value operand : node.operands) in_memory_[stored_behind(operand).node.index] = 1;
   }
 
-  // What a contraction needs in memory to read this operand: it reads with plain subscripts, which these ops leave plain.
+  // What a contraction needs in memory to read this operand, with plain subscripts.
   Value stored_behind(Value operand) const {
-    for (;;) {
-      const Node& node = g_.node(operand);
-      if (node.op != Op::permute && node.op != Op::slice && node.op != Op::detach && node.op != Op::broadcast)
-        return operand;
-      operand = node.operands[0];
-    }
+    while (op_def(g_.node(operand).op).has(kView)) operand = g_.node(operand).operands[0];
+    return operand;
   }
 
   // The elements that are gone through to compute the node: those of its results, or the terms of a reduction.

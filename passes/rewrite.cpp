@@ -152,7 +152,7 @@ const Node* made_by(const Graph& graph, Value value, Op op) {
 std::optional<double> uniform_value(const Graph& graph, Value value) {
   for (;;) {
     const Node& node = graph.node(value);
-    if (node.op == Op::broadcast || node.op == Op::reshape) {
+    if (op_def(node.op).has(kMoves)) {
       value = node.operands[0];
       continue;
     }
@@ -182,7 +182,7 @@ std::optional<Value> repeated_scalar(const Graph& graph, Value value) {
   for (;;) {
     if (graph.type(value).shape.empty()) return value;
     const Node& node = graph.node(value);
-    if (node.op != Op::broadcast && node.op != Op::reshape) return std::nullopt;
+    if (!op_def(node.op).has(kMoves)) return std::nullopt;
     value = node.operands[0];
   }
 }

@@ -58,7 +58,7 @@ bool has_summed(const Form& form) {
 // A 0 or 1 for each element, or a count of them: finite, whatever it is.
 bool is_mask(const Graph& graph, Value value) {
   const Node* node = &graph.node(value);
-  while (node->op == Op::broadcast || node->op == Op::reshape || node->op == Op::reduce_sum) {
+  while (op_def(node->op).has(kMoves) || node->op == Op::reduce_sum) {
     node = &graph.node(node->operands[0]);
   }
   return node->op == Op::cast && graph.type(node->operands[0]).dtype == DType::boolean;

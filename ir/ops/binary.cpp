@@ -63,18 +63,9 @@ Adjoints vjp_div(const VjpContext& context) {
 const std::vector<double>* constant_behind(const Graph& graph, Value value) {
   while (true) {
     const Node& node = graph.node(value);
-    switch (node.op) {
-      case Op::constant:
-        return &std::get<ConstantAttrs>(node.attrs).values;
-      case Op::broadcast:
-      case Op::reshape:
-      case Op::permute:
-      case Op::cast:
-        value = node.operands[0];
-        break;
-      default:
-        return nullptr;
-    }
+    if (const auto* constant = std::get_if<ConstantAttrs>(&node.attrs)) return &constant->values;
+    if (node.op != Op::cast && !op_def(node.op).has(kMoves)) return nullptr;
+    value = node.operands[0];
   }
 }
 

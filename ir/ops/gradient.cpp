@@ -59,6 +59,7 @@ constinit const OpDef k_op_detach = {
     .name = "detach",
     .doc = "The operand, as a constant to differentiation.",
     .written = "detach(x)",
+    .traits = kView,
     .attrs = NoAttrs{},
     .infer = ops::infer_identity,
     .derivative = no_gradient("detached"),

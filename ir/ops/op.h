@@ -155,6 +155,10 @@ enum Trait : uint32_t {
   kInternal = 1 << 8,  // written by lowering rules only, never in a graph
   kDivides = 1 << 9,   // by its second operand
   kWhole = 1 << 10,    // makes whole numbers of real ones
+  // Moves elements: each of the result's is one of the operand's, also to differentiation (detach is a constant there).
+  kMoves = 1 << 11,
+  // Has no place in memory, and is read at plain subscripts (an axis each, from some begin) where the operand is.
+  kView = 1 << 12,
 };
 
 // Operands and attributes for the generic tests; operand values are drawn from [low, high).

@@ -16,7 +16,7 @@ constexpr TraitRow kTraits[] = {
     {kElementwise, "elementwise"}, {kCommutative, "commutative"}, {kReduces, "reduces"},
     {kFused, "made by fusion"},    {kSmooth, "smooth"},           {kExpensive, "expensive"},
     {kRandom, "random"},           {kTyped, "states its type"},   {kInternal, "in kernels only"},
-    {kDivides, "divides"},
+    {kDivides, "divides"},         {kMoves, "moves elements"},    {kView, "view"},
 };
 
 std::string operands(const OpDef& def) {

@@ -1,10 +1,14 @@
 // Tests that come with the table: every row's facts, every sample's shapes, text, values and derivatives. A
 // new op is tested by being there.
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "helpers.h"
+#include "ir/kernel/element_expr.h"
+#include "ir/kernel/kernel.h"
 
 namespace nnc::test {
 namespace {
@@ -63,6 +67,48 @@ TEST_CASE("every row of the op table is complete") {
     if (def.has(kSmooth)) CHECK(def.derivative.vjp != nullptr);
     // Only ops whose types are stated, and `grad`, which has no value of its own, go without samples.
     CHECK(def.samples.empty() == (def.has(kTyped) || def.name == "grad"));
+  }
+}
+
+// Whether each element of the result is one of the operand's.
+bool only_moves(const SampleGraph& s, const DenseTensor& x) {
+  const std::vector<double> results = evaluate_all(s.graph, s.inputs)[s.results[0].node.index][0].data;
+  return std::ranges::all_of(results, [&](double y) { return std::ranges::count(x.data, y) > 0; });
+}
+
+// Whether the op reads at an axis each, from some begin.
+bool reads_plainly(const SampleGraph& s) {
+  for (const Read& read : reads_of(s.graph, s.results[0].node))
+    for (const kernel::Index& index : read.index) {
+      const bool is_axis =
+          index.terms.empty() || (index.terms.size() == 1 && index.terms[0].coefficient == 1);
+      if (!is_axis || index.computed.valid() || index.checked) return false;
+    }
+  return true;
+}
+
+TEST_CASE("the table knows which ops move elements, and which of them are views") {
+  std::mt19937_64 rng(3);
+  std::map<std::string_view, bool> moves, plain;
+  for_each_sample([&](Op op, const Sample& sample, const std::string& name) {
+    const OpDef& def = op_def(op);
+    if (!std::holds_alternative<ElementRule>(def.lower) || def.has(kElementwise) || def.max_operands != 1)
+      return;
+    INFO(name);
+    const SampleGraph s = sample_graph(op, sample, rng);
+    const auto note = [&](std::map<std::string_view, bool>& known, bool holds) {
+      known[def.name] = known.try_emplace(def.name, true).first->second && holds;
+    };
+    note(moves, only_moves(s, s.inputs.at("x0")));
+    note(plain, reads_plainly(s));
+  });
+  CHECK(moves.size() >= 6);
+  for (const auto& [name, holds] : moves) {
+    INFO(name);
+    const OpDef& def = op_def(*find_op(name));
+    CHECK(def.has(kMoves) == (holds && def.name != "detach"));
+    // A relayout reads plainly too, but to put what it reads in another place.
+    CHECK(def.has(kView) == (holds && plain.at(name) && def.name != "relayout"));
   }
 }
 
