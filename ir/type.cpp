@@ -42,6 +42,19 @@ std::vector<int64_t> strides_of(const Shape& shape, const Layout& layout) {
   return strides;
 }
 
+std::vector<std::pair<int64_t, int64_t>> joined_axes(const Shape& shape, const Layout& layout) {
+  const std::vector<int64_t> strides = strides_of(shape, layout);
+  std::vector<std::pair<int64_t, int64_t>> axes;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 1) continue;
+    if (!axes.empty() && axes.back().second == shape[i] * strides[i])
+      axes.back() = {axes.back().first * shape[i], strides[i]};
+    else
+      axes.emplace_back(shape[i], strides[i]);
+  }
+  return axes;
+}
+
 int64_t storage_elements(const Shape& shape, const Layout& layout) {
   if (shape.empty()) return 1;
   const size_t outermost = layout.order.empty() ? 0 : static_cast<size_t>(layout.order.front());

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/dtype.h"
@@ -43,5 +44,9 @@ struct Layout {
 // Elements between neighbors along each logical axis, and how many elements the whole takes with padding.
 std::vector<int64_t> strides_of(const Shape& shape, const Layout& layout);
 int64_t storage_elements(const Shape& shape, const Layout& layout);
+
+// Extent and stride of each axis, with neighbors that lie together joined and without axes of one element: equal for two
+// shapes if their elements, in row-major order, lie in the same places.
+std::vector<std::pair<int64_t, int64_t>> joined_axes(const Shape& shape, const Layout& layout);
 
 }  // namespace nnc

@@ -8,6 +8,7 @@
 
 #include "codegen/compile.h"
 #include "codegen/host_target.h"
+#include "codegen/lower/join_axes.h"
 #include "codegen/lower/schedule.h"
 #include "ir/kernel/element_expr.h"
 #include "ir/layout.h"
@@ -324,6 +325,7 @@ Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& op
                                     Diagnostics& diagnostics) {
   const WorkingOn work("making kernels of @" + graph.name, ".nnir", [&] { return print(graph); });
   kernel::Program program = codegen::ProgramLowering(graph).run();
+  for (kernel::Kernel& k : program.kernels) codegen::join_axes(k);
   if (!options.schedule) return codegen::verified(std::move(program));
   const Result<codegen::Target> target = codegen::host_target(options, diagnostics);
   if (!target) return Failure();

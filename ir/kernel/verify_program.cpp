@@ -4,7 +4,8 @@
 //   P2  slots have valid types and layouts; only an output is in place of another slot: a param or state of
 //       the same type and layout, each replaced once; only a constant has values, one per element, and no
 //       layout of its own
-//   P3  a launch has one argument per parameter, of the same type and layout
+//   P3  a launch has one argument per parameter, with the same elements in the same places; neighboring axes that lie
+//       together may be one axis of the parameter
 //   P4  inputs, scalars and constants are never written
 //   P5  memory that a launch writes is not an argument twice
 //   P6  between two barriers, what one launch writes no other reads or writes
@@ -127,10 +128,10 @@ class ProgramVerifier {
       if (!p_.slots.contains(launch.arguments[i])) return found(who + "an argument does not exist");
       const Buffer& buffer = kernel.buffers[BufferId{static_cast<uint32_t>(i)}];
       const Slot& slot = p_.slots[launch.arguments[i]];
-      if (slot.type != buffer.type)
+      if (slot.type.dtype != buffer.type.dtype || slot.type.elements() != buffer.type.elements())
         found(who + tick(slot.name) + " is " + to_string(slot.type) + ", but parameter " + tick(buffer.name) +
               " is " + to_string(buffer.type));
-      else if (slot.layout != buffer.layout)
+      else if (joined_axes(slot.type.shape, slot.layout) != joined_axes(buffer.type.shape, buffer.layout))
         found(who + tick(slot.name) + " and parameter " + tick(buffer.name) + " have different layouts");
     }
     for (size_t i = 0; i < parameters; ++i) argument(kernel, launch, i, who);
