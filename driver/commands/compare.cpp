@@ -20,7 +20,8 @@ bool is_result(const std::string& column) {
   return column.starts_with("train.") || column.starts_with("validation.") || column.starts_with("test.");
 }
 
-// The numbers of a run's last epoch and of the test part at its end, and the lowest and highest of each with their epochs.
+// The numbers of a run's last epoch and of the test part at its end, which may be of an earlier epoch's weights, and the
+// lowest and highest of each with their epochs.
 Json run_json(const runtime::TrainedRun& run, const std::string& name) {
   Json json;
   json["name"] = name;
@@ -48,7 +49,9 @@ Json run_json(const runtime::TrainedRun& run, const std::string& name) {
       keep("highest", !json["highest"].contains(column) || value > before("highest"));
     }
   }
-  json["last"].update(final_test_of(run.path));
+  const Json test = final_test_of(run.path);
+  json["last"].update(test["values"]);
+  if (!test["values"].empty()) json["test_epoch"] = test["epoch"];
   json["settings"] = run.config.values;
   json["curves"] = std::move(curves);
   return json;
@@ -93,11 +96,17 @@ std::vector<std::string> result_columns(const Json& runs) {
   return columns;
 }
 
-// A number in five digits; "nan" as it is; "-" where the run does not measure it.
-std::string cell_text(const Json& values, const std::string& column) {
+// A number in five digits; "nan" as it is; "-" where the run does not measure it. With the epoch, if it is not the last.
+std::string cell_text(const Json& run, const std::string& column) {
+  const Json& values = run["last"];
   if (!values.contains(column)) return "-";
   const Json& value = values[column];
-  return value.is_string() ? value.get<std::string>() : fmt::format("{:.5g}", value.get<double>());
+  std::string text =
+      value.is_string() ? value.get<std::string>() : fmt::format("{:.5g}", value.get<double>());
+  const Json epoch = run.value("test_epoch", Json(nullptr));
+  if (column.starts_with("test.") && epoch.is_number() && epoch != run["epochs"])
+    text += fmt::format(" (epoch {})", epoch.get<int64_t>());
+  return text;
 }
 
 std::string text_tables(const Json& json) {
@@ -112,7 +121,7 @@ std::string text_tables(const Json& json) {
   for (const Json& run : json["runs"]) {
     std::vector<std::string> cells = {run["name"], run["state"], whole(run["epochs"]), whole(run["steps"]),
                                       whole(run["parameters"])};
-    for (const std::string& column : columns) cells.push_back(cell_text(run["last"], column));
+    for (const std::string& column : columns) cells.push_back(cell_text(run, column));
     results.row(std::move(cells));
   }
   std::string out = results.text();

@@ -131,8 +131,11 @@ void show_outcome(Console& console, const runtime::TrainOutcome& outcome) {
     table.row({"training " + loss.name, fmt::format("{:.6g}", loss.value)});
   for (const runtime::NamedValue& metric : outcome.metrics)
     table.row({outcome.part + " " + metric.name, fmt::format("{:.6g}", metric.value)});
+  // The values above are of the last epoch.
+  const std::string epoch =
+      outcome.test_epoch == outcome.epochs ? "" : fmt::format(" (epoch {})", outcome.test_epoch);
   for (const runtime::NamedValue& metric : outcome.test)
-    table.row({"test " + metric.name, fmt::format("{:.6g}", metric.value)});
+    table.row({"test " + metric.name, fmt::format("{:.6g}{}", metric.value, epoch)});
   console.write(table.text());
   if (!outcome.checkpoint.empty()) console.print("{}\n", outcome.checkpoint);
   if (!outcome.best.empty()) console.print("{}\n", outcome.best);

@@ -13,9 +13,14 @@ function title_of(column) {
 }
 
 const shown = data.columns;
-main.append(make("section", { class: "results" }, make("h2", {}, "After the last epoch"),
+// The test part at a run's end is measured with the weights of its best epoch.
+const is_earlier = (r, c) => c.startsWith("test.") && Boolean(r.test_epoch) && r.test_epoch !== r.epochs && r.last[c] !== undefined;
+const result = (r, c) => number(r.last[c]) + (is_earlier(r, c) ? ` (epoch ${r.test_epoch})` : "");
+const earlier_note = data.runs.some(r => shown.some(c => is_earlier(r, c)))
+  ? make("p", { class: "small faint" }, "Where an epoch stands beside a value, it is of the weights of that one, the best.") : null;
+main.append(make("section", { class: "results" }, make("h2", {}, "After the last epoch"), ...[earlier_note].filter(Boolean),
   table(["run", "state", "epochs", "steps", "parameters", ...shown.map(c => make("span", {}, ...name_parts(c)))],
-    data.runs.map((r, i) => [run_name(i), r.state, count(r.epochs), count(r.steps), count(r.parameters), ...shown.map(c => number(r.last[c]))]),
+    data.runs.map((r, i) => [run_name(i), r.state, count(r.epochs), count(r.steps), count(r.parameters), ...shown.map(c => result(r, c))]),
     [2, 3, 4, ...shown.map((_, i) => i + 5)])));
 
 // Each setting with its values, and with the runs that have them; of many runs, what most have comes last.

@@ -90,9 +90,9 @@ function results() {
 }
 // Of a run with a validation part, which is evaluated after each epoch in the test part's place.
 function final_test() {
-  const lines = Object.entries(run.test).map(([name, value]) => [name_code(name), number(value)]);
+  const lines = Object.entries(run.test.values).map(([name, value]) => [name_code(name), number(value)]);
   if (!lines.length) return [];
-  const weights = run.checkpoint?.endsWith("best.safetensors") ? ", with the weights of the best epoch" : "";
+  const weights = run.test.epoch ? `, with the weights of epoch ${run.test.epoch}` : "";
   return [make("p", { class: "small faint" }, `The test part, evaluated once, at the end${weights}:`),
           table(["measured", "at the end"], lines, [1])];
 }

@@ -94,9 +94,11 @@ nlohmann::ordered_json curves_of(const std::string& folder) {
 }
 
 nlohmann::ordered_json final_test_of(const std::string& folder) {
-  Json json = Json::object();
-  if (const auto mark = runtime::read_finished(folder))
-    for (const runtime::NamedValue& v : mark->test) json["test." + v.name] = v.value;
+  Json json = {{"epoch", nullptr}, {"values", Json::object()}};
+  const auto mark = runtime::read_finished(folder);
+  if (!mark) return json;
+  if (mark->test_epoch > 0) json["epoch"] = mark->test_epoch;
+  for (const runtime::NamedValue& v : mark->test) json["values"]["test." + v.name] = v.value;
   return json;
 }
 

@@ -15,7 +15,8 @@ namespace nnc::driver {
 // is left out.
 nlohmann::ordered_json curves_of(const std::string& folder);
 
-// The final results on the test part of a run with a validation part, as {"test.accuracy": …}; else an empty object.
+// The final results on the test part of a run with a validation part: {"epoch": whose weights they are of, "values":
+// {"test.accuracy": …}}. The values are empty where there is none, the epoch null where it is not known.
 nlohmann::ordered_json final_test_of(const std::string& folder);
 
 // environment.json; an empty object where there is none.

@@ -94,11 +94,13 @@ std::optional<Finished> read_finished(const std::string& folder) {
   using Json = nlohmann::ordered_json;
   const Json root = bytes ? Json::parse(bytes->begin(), bytes->end(), nullptr, false) : Json();
   if (!root.is_object() || !root.contains("steps") || !root["steps"].is_number_integer()) return std::nullopt;
-  Finished mark{root["steps"].get<int64_t>(), root.contains("stopped_early"), {}};
+  Finished mark{root["steps"].get<int64_t>(), root.contains("stopped_early"), {}, 0};
   if (const auto test = root.find("test"); test != root.end() && test->is_object())
     for (const auto& [name, value] : test->items())
       mark.test.push_back(
           {name, value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN()});
+  if (const auto epoch = root.find("test_epoch"); epoch != root.end() && epoch->is_number_integer())
+    mark.test_epoch = epoch->get<int64_t>();
   return mark;
 }
 
@@ -106,6 +108,7 @@ Status write_finished(const std::string& folder, const Finished& mark, Diagnosti
   nlohmann::ordered_json root = {{"steps", mark.steps}};
   if (mark.early) root["stopped_early"] = true;
   for (const NamedValue& v : mark.test) root["test"][v.name] = v.value;
+  if (!mark.test.empty()) root["test_epoch"] = mark.test_epoch;
   return write_file(folder + "/finished", root.dump() + "\n", diagnostics);
 }
 

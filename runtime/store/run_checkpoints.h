@@ -32,6 +32,7 @@ struct Finished {
   int64_t steps = 0;
   bool early = false;
   std::vector<NamedValue> test;  // of the test part, where it was looked at only now (trainer.h); else empty
+  int64_t test_epoch = 0;        // whose weights they are of; 0: not known
 };
 std::optional<Finished> read_finished(const std::string& folder);
 Status write_finished(const std::string& folder, const Finished& mark, Diagnostics& diagnostics);

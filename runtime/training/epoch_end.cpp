@@ -79,10 +79,12 @@ bool Trainer::evaluate_epoch() {
 
 bool Trainer::evaluate_test() {
   if (part() != "validation" || data_.test.rows == 0) return true;
+  outcome_.test_epoch = at_.epoch;
   if (!config_.best.metric.empty() && at_.best_step > 0 && at_.best_step != at_.step) {
     const Result<Checkpoint> best = read_checkpoint(best_checkpoint(folder_.path), diagnostics_);
     if (!best || !load_state(*best, bundle(), session_->state(), {.optimizer = false}, diagnostics_))
       return false;
+    outcome_.test_epoch = best->number("epoch");
   }
   Result<std::vector<NamedValue>> values = evaluate(*session_, data_.test, diagnostics_);
   if (values) outcome_.test = *std::move(values);

@@ -162,7 +162,8 @@ bool Trainer::all_phases() {
     progress_.line(fmt::format("stopped early: {} was best after epoch {} ({:.6g}), {} epochs ago",
                                config_.stop.metric, at_.stop_epoch, at_.stop_best,
                                at_.epoch - at_.stop_epoch));
-  return bool(write_finished(folder_.path, {at_.step, stops_early(), outcome_.test}, diagnostics_));
+  return bool(write_finished(folder_.path, {at_.step, stops_early(), outcome_.test, outcome_.test_epoch},
+                             diagnostics_));
 }
 
 double Trainer::rate(int64_t step) const {

@@ -61,6 +61,7 @@ struct TrainOutcome {
   // Of the test part at the end of a run that has a validation part, with the weights that the run is used with: the
   // best epoch's, or the last's.
   std::vector<NamedValue> test;
+  int64_t test_epoch = 0;  // that one
   std::string checkpoint;  // the newest
   std::string best;        // the best one, if train.best was given
 };
