@@ -27,6 +27,7 @@ struct Compiled {
 
 // Of a model or run file. With a run file the programs for the remainder batches and the data in memory are part of it.
 Result<Compiled> compile_all(Session& session, const std::string& path);
+Result<Compiled> compile_all(Session& session, LoadedModel loaded);
 
 // The keys of `nnc compile --json`.
 nlohmann::ordered_json compiled_json(const Compiled& compiled, int threads, const Sources& sources);

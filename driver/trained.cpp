@@ -62,8 +62,7 @@ Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, 
   const auto open = [&](const std::string& folder, Diagnostics& diagnostics) {
     Result<runtime::TrainedRun> run = runtime::open_trained_run(folder, session.sources, diagnostics);
     if (!run) return run;
-    run->config.model = config->model;
-    run->config.data = config->data;
+    runtime::use_files_of(*config, *run);
     if (!test_file.empty()) run->config.data.test = test_file;
     return run;
   };
@@ -108,17 +107,21 @@ Result<Trained> open_trained(Session& session, const std::string& path, ChangedM
   }
   Result<runtime::TrainedRun> run = find_run(session, path, *kind);
   if (!run) return Failure();
-  Trained trained{std::move(*run), {}, {}, {}};
+  return open_trained(session, std::move(*run), changed);
+}
+
+Result<Trained> open_trained(Session& session, runtime::TrainedRun run, ChangedModel changed) {
+  Trained trained{std::move(run), {}, {}, {}};
   Result<runtime::Checkpoint> checkpoint = choose_checkpoint(session, trained.run);
   if (!checkpoint) return Failure();
   trained.checkpoint = *std::move(checkpoint);
   for (const auto& [name, value] : trained.run.fitted.arguments) trained.run.config.arguments[name] = value;
   trained.loaded.path = trained.run.config.model;
   if (!runtime::file_exists(trained.loaded.path)) {
-    Diagnostic& d = session.diagnostics.error_at(DiagnosticKind::file_not_found, trained.loaded.path,
-                                                 fmt::format("the model of {} is gone", trained.run.path));
-    if (*kind == FileKind::folder)
-      d.suggest("if it was moved with its run file, give that in place of the folder");
+    session.diagnostics
+        .error_at(DiagnosticKind::file_not_found, trained.loaded.path,
+                  fmt::format("the model of {} is gone", trained.run.path))
+        .suggest("if it was moved, a run file says where it is: give that in place of the folder");
     return Failure();
   }
   trained.loaded.options = build_options(session, trained.run.config);

@@ -26,6 +26,7 @@ Result<runtime::Checkpoint> choose_checkpoint(Session& session, const runtime::T
 enum class ChangedModel { refused, warned };
 Result<Trained> open_trained(Session& session, const std::string& path,
                              ChangedModel changed = ChangedModel::refused);
+Result<Trained> open_trained(Session& session, runtime::TrainedRun run, ChangedModel changed);
 
 // Parameters and state of the checkpoint into the bundle's memory.
 Status load_trained(Session& session, const Trained& trained, runtime::Session& memory);

@@ -80,11 +80,21 @@ int64_t Compiled::parameter_count() const {
 }
 
 Result<Compiled> compile_all(Session& session, const std::string& path) {
-  Compiled c;
   const double start = now_ms();
   Result<LoadedModel> loaded = load_model(session, path);
   if (!loaded) return Failure();
-  c.loaded = std::move(*loaded);
+  const double loading_ms = now_ms() - start;
+  Result<Compiled> compiled = compile_all(session, std::move(*loaded));
+  if (!compiled) return Failure();
+  compiled->frontend_ms += loading_ms;
+  compiled->total_ms += loading_ms;
+  return compiled;
+}
+
+Result<Compiled> compile_all(Session& session, LoadedModel loaded) {
+  Compiled c;
+  const double start = now_ms();
+  c.loaded = std::move(loaded);
   Result<frontend::Model> model = build(session, c.loaded);
   if (!model) return Failure();
   c.model = std::move(*model);
@@ -114,7 +124,8 @@ Result<Compiled> compile_all(Session& session, const std::string& path) {
   c.total_ms = now_ms() - start - data_ms;
   if (c.bundle.find("train") != nullptr) return c;
   session.diagnostics
-      .error_at(DiagnosticKind::wrong_file_kind, path, "there is no training step: the model has no loss")
+      .error_at(DiagnosticKind::wrong_file_kind, c.loaded.path,
+                "there is no training step: the model has no loss")
       .suggest("loss(x, label: i32[batch]) = cross_entropy(forward(x), label)");
   return Failure();
 }

@@ -44,13 +44,25 @@ Json model_json(const Session& session, const Trained& trained) {
   return json;
 }
 
+// The training step of the run, with the files that it is looked at with.
+Result<Compiled> compile_step(Session& session, const runtime::TrainedRun& run) {
+  LoadedModel loaded;
+  loaded.run = runtime::trained_settings(run);
+  loaded.path = run.config.model;
+  loaded.options = build_options(session, *loaded.run);
+  Result<ast::File> tree = parse_model(session, loaded.path);
+  if (!tree) return Failure();
+  loaded.tree = std::move(*tree);
+  return compile_all(session, std::move(loaded));
+}
+
 // What takes its time and changes only with a new checkpoint: the model, its cost, its predictions. Returns the exit
 // code; what went wrong stands in the page's notes too.
-int add_model(Session& session, const std::string& path, Json& json) {
-  const Result<Trained> trained = open_trained(session, path, ChangedModel::warned);
+int add_model(Session& session, const runtime::TrainedRun& run, Json& json) {
+  const Result<Trained> trained = open_trained(session, run, ChangedModel::warned);
   if (trained) {
     json["model"] = model_json(session, *trained);
-    const Result<Compiled> compiled = compile_all(session, trained->run.path + "/config.toml");
+    const Result<Compiled> compiled = compile_step(session, trained->run);
     if (compiled)
       json["compiled"] = compiled_json(*compiled, codegen_options(session.options).threads, session.sources);
     json["checkpoint"] = trained->checkpoint.path;
@@ -107,7 +119,9 @@ class LiveReport {
       console.quiet = true;
       Session session(options_, console);
       model_ = empty_model();
-      add_model(session, run_.path, model_);
+      // What was fitted and its checkpoints come while it trains.
+      const Result<runtime::TrainedRun> now = runtime::open_again(run_, session.sources, session.diagnostics);
+      add_model(session, now ? *now : run_, model_);
       checkpoint_ = newest;
       made_ms_ = now_ms();
     }
@@ -158,7 +172,7 @@ int report(const Options& options, Console& console) {
   }
   Json json = facts_json(run->path, run->config);
   json.update(empty_model());
-  const int code = add_model(session, run->path, json);
+  const int code = add_model(session, *run, json);
   const std::string target = options.output.empty() ? run->path + "/report.html" : options.output;
   const std::string text = page("report", last_part(run->path), text_of_json(json));
   Diagnostics problems;

@@ -335,8 +335,9 @@ Result<RunFolder> open_run_folder(const RunConfig& config, const RunIdentity& id
         .suggest("put them back; --fresh starts over, another train.out keeps what is there");
     return Failure{};
   }
+  const KnownRun known{keys, config.batch, absolute_path(folder.path)};
   // The identity comes before anything of value: whatever instant a kill hits, a folder that holds something says whose.
-  if (!write_if_changed(folder.path + "/run.json", identity_json({keys, config.batch}), diagnostics) ||
+  if (!write_if_changed(folder.path + "/run.json", identity_json(known), diagnostics) ||
       !write_if_changed(folder.path + "/config.toml", saved_config(config), diagnostics))
     return Failure{};
 

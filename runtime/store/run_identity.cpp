@@ -45,9 +45,8 @@ std::string hash_text(const std::string& text) {
 
 Keys settings_keys(const RunConfig& config) {
   Keys keys = config.values;
-  for (const char* key : {"train.out", "train.keep", "train.checkpoint_every", "train.init_from", "model",
-                          "data.train", "data.validation", "data.test", "data.dir", kDataLoad})
-    keys.erase(key);
+  for (const char* key : {"train.out", "train.keep", "train.checkpoint_every", kDataLoad}) keys.erase(key);
+  each_file(config, [&](const char* key, const std::string&) { keys.erase(key); });
   return keys;
 }
 
@@ -73,11 +72,13 @@ std::optional<KnownRun> read_identity(const std::string& folder) {
   run.keys.erase(kDataLoad);  // older versions noted it
   if (const auto batch = root.find("batch"); batch != root.end() && batch->is_number_integer())
     run.batch = batch->get<int64_t>();
+  if (const auto path = root.find("folder"); path != root.end() && path->is_string())
+    run.folder = path->get<std::string>();
   return run;
 }
 
 std::string identity_json(const KnownRun& run) {
-  const json root = {{"format", 1}, {"keys", run.keys}, {"batch", run.batch}};
+  const json root = {{"format", 1}, {"keys", run.keys}, {"batch", run.batch}, {"folder", run.folder}};
   return root.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -133,23 +134,21 @@ std::vector<std::string> numbered_folders(const RunConfig& config) {
   return out;
 }
 
+std::string absolute_path(const std::string& path) {
+  std::error_code ignored;
+  return fs::absolute(path, ignored).lexically_normal().string();
+}
+
 // Paths are absolute, so that the folder may be read from anywhere.
 std::string saved_config(const RunConfig& config) {
   std::string top, phases;
-  const auto absolute = [](const std::string& path) {
-    std::error_code ignored;
-    return quote(fs::absolute(path, ignored).lexically_normal().string());
-  };
   for (const auto& [key, value] : config.values) {
     if (key == "train.out") continue;
     if (key.starts_with("phase.")) continue;
     std::string shown = value;
-    if (key == "model") shown = absolute(config.model);
-    if (key == "train.init_from") shown = absolute(config.init_from);  // recorded only if it is set
-    if (key == "data.train") shown = absolute(config.data.train);
-    if (key == "data.validation") shown = absolute(config.data.validation);
-    if (key == "data.test") shown = absolute(config.data.test);
-    if (key == "data.dir") shown = absolute(config.data.directory);
+    each_file(config, [&](const std::string& of, const std::string& path) {
+      if (key == of) shown = quote(absolute_path(path));
+    });
     top += fmt::format("{} = {}\n", toml_key(key), shown);
   }
   for (size_t i = 0; i < config.phases.size(); ++i) {

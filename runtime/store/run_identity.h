@@ -38,7 +38,8 @@ Keys identity_keys(const RunConfig& config, const RunIdentity& identity);
 // run.json. Nothing if it is missing, damaged, or says too little to tell a run by.
 struct KnownRun {
   Keys keys;
-  int64_t batch = 0;  // rows in a batch, where train.batch is "all"; 0: written before this was noted
+  int64_t batch = 0;   // rows in a batch, where train.batch is "all"; 0: written before this was noted
+  std::string folder;  // where the run folder was, absolute; empty: written before this was noted
   bool operator==(const KnownRun&) const = default;
 };
 std::optional<KnownRun> read_identity(const std::string& folder);
@@ -67,5 +68,18 @@ std::vector<std::string> numbered_folders(const RunConfig& config);
 
 // The run file with everything filled in, as the folder keeps it.
 std::string saved_config(const RunConfig& config);
+// A path as the folder keeps it.
+std::string absolute_path(const std::string& path);
+
+// The paths of a run's files, by their keys: use(key, path). Empty where the run has none.
+template <class Config, class Use>
+void each_file(Config& config, Use use) {
+  use("model", config.model);
+  use("data.train", config.data.train);
+  use("data.validation", config.data.validation);
+  use("data.test", config.data.test);
+  use("data.dir", config.data.directory);
+  use("train.init_from", config.init_from);
+}
 
 }  // namespace nnc::runtime

@@ -1,10 +1,12 @@
 #include "runtime/store/trained_run.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "fmt/format.h"
 #include "runtime/file.h"
 #include "runtime/run_file/config.h"
+#include "runtime/run_file/settings.h"
 
 namespace nnc::runtime {
 namespace {
@@ -58,7 +60,44 @@ Candidate compared(const std::string& path, Keys was, const RunConfig& config) {
   return found;
 }
 
+// The keys' values, as the folder keeps them.
+void note_files(RunConfig& config) {
+  each_file(config, [&](const char* key, const std::string& path) {
+    if (path.empty())
+      config.values.erase(key);
+    else
+      config.values[key] = quote(absolute_path(path));
+  });
+}
+
+// The files of a folder that was moved or copied together with them.
+void follow_folder(const std::string& was, const std::string& folder, RunConfig& config) {
+  namespace fs = std::filesystem;
+  const std::string is = absolute_path(folder);
+  if (was.empty() || was == is) return;
+  each_file(config, [&](const char*, std::string& path) {
+    if (path.empty()) return;
+    const std::string here =
+        (fs::path(is) / fs::path(path).lexically_relative(was)).lexically_normal().string();
+    std::error_code ignored;
+    if (fs::exists(here, ignored)) path = here;
+  });
+  note_files(config);
+}
+
 }  // namespace
+
+void use_files_of(const RunConfig& from, TrainedRun& run) {
+  run.config.model = from.model;
+  run.config.data = from.data;
+  note_files(run.config);
+}
+
+Result<TrainedRun> open_again(const TrainedRun& run, Sources& sources, Diagnostics& diagnostics) {
+  Result<TrainedRun> now = open_trained_run(run.path, sources, diagnostics);
+  if (now) use_files_of(run.config, *now);
+  return now;
+}
 
 RunConfig trained_settings(const TrainedRun& run) {
   RunConfig config = run.config;
@@ -112,6 +151,7 @@ Result<TrainedRun> open_trained_run(const std::string& folder, Sources& sources,
   if (const auto known = read_identity(folder)) {
     run.model_hash = known->keys.at(kModelContents);
     run.data_hash = known->keys.at(kDataContents);
+    follow_folder(known->folder, folder, run.config);
     run.batch = run.config.whole_batch ? known->batch : run.config.batch;
   } else {
     diagnostics.warning_at(

@@ -24,8 +24,15 @@ struct TrainedRun {
   std::string data_hash;   // text of LoadedData::content_hash() of the training; empty if it is not known
 };
 
-// `folder` is a run folder.
+// `folder` is a run folder. If it is not where it was, its files are looked for where they are seen from it now, as in a
+// project that was moved or copied, and then where they were.
 Result<TrainedRun> open_trained_run(const std::string& folder, Sources& sources, Diagnostics& diagnostics);
+
+// The run as it is now, with the same files.
+Result<TrainedRun> open_again(const TrainedRun& run, Sources& sources, Diagnostics& diagnostics);
+
+// Its model and data lie where another configuration has them.
+void use_files_of(const RunConfig& from, TrainedRun& run);
 
 // What its model was built with: the rows in a batch, and what "auto" came to, are in it.
 RunConfig trained_settings(const TrainedRun& run);

@@ -59,6 +59,10 @@ inline std::map<std::string, std::string> files_below(const std::string& folder)
             const size_t number = at + key.size(), end = bytes.find_first_not_of("0123456789.e+-", number);
             bytes.replace(number, end - number, "0");
           }
+      // Where the folder is.
+      if (const size_t at = bytes.find(folder);
+          entry.path().filename() == "run.json" && at != std::string::npos)
+        bytes.erase(at, folder.size());
       if (entry.path().filename().string().find("tfevents") != std::string::npos)
         bytes = std::to_string(bytes.size());
     }
