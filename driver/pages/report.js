@@ -102,14 +102,14 @@ function final_test() {
 function class_name(k) { return run.predictions.classes[k] ?? String(k); }
 function checkpoint() { return (run.checkpoint ?? "").split("/").pop(); }
 function judged() { const p = run.predictions; return `${plural(p.rows, "row")} of the ${p.part} part, checkpoint ${checkpoint()}`; }
-function score_text(value) { return value >= 0 && value <= 1 ? value.toFixed(3) : number(value, 3); }
+function score_text(value) { return typeof value === "number" && value >= 0 && value <= 1 ? value.toFixed(3) : number(value, 3); }
 function sample_lines(s) {
   const p = run.predictions, numbers = list => list.map(v => number(v, 4)).join(", ");
   if (p.kind !== "classes")
     return p.kind === "numbers" ? [make("div", {}, `predicted ${numbers(s.value)}`), make("div", {}, `true ${numbers(s.truth)}`)]
       : s.output_picture ? [] : [make("div", {}, `${p.output} ${numbers(s.value)}${s.more_values ? " …" : ""}`)];
-  const right = s.label === s.predicted;
-  return [make("div", { class: right ? "good" : "bad" }, `${right ? "✓" : "✗"} predicted ${class_name(s.predicted)}`),
+  const right = s.label === s.predicted, said = s.predicted === null ? "no class: not finite" : `predicted ${class_name(s.predicted)}`;
+  return [make("div", { class: right ? "good" : "bad" }, `${right ? "✓" : "✗"} ${said}`),
           make("div", {}, `true ${class_name(s.label)}`),
           make("div", { class: "faint" }, s.scores.map(([k, v]) => `${class_name(k)}\u00a0${score_text(v)}`).join(", "))];
 }
@@ -131,6 +131,10 @@ function gallery(samples) {
   const fields = samples.some(s => s.values?.length);
   return make("div", { class: fields ? "gallery fields" : "gallery" }, ...samples.map(sample));
 }
+function not_finite_note() {
+  const p = run.predictions, rows = plural(p.not_finite, "row");
+  return p.not_finite ? ` Of ${rows}, ${p.output} is not finite: ${p.not_finite === 1 ? "it has" : "they have"} no ${p.kind === "classes" ? "class" : "prediction"}.` : "";
+}
 function confusion() {
   const p = run.predictions, all = p.confusion.map(row => row.reduce((a, b) => a + b, 0));
   const long = p.classes.some(c => c.length > 4);
@@ -144,16 +148,17 @@ function confusion() {
       style: `background: color-mix(in srgb, var(${i === j ? "--good" : "--bad"}) ${strength.toFixed(0)}%, transparent)` }, String(v));
   })));
   return section("Confusion matrix", make("p", { class: "small faint" }, `How many rows of each true class (a row of the table) were ` +
-      `predicted as each class (a column), the one with the highest ${p.output}. ${judged()}.`),
+      `predicted as each class (a column), the one with the highest ${p.output}. ${judged()}.${not_finite_note()}`),
     make("div", { class: "scroll" }, make("table", { class: p.classes.length > 15 ? "confusion dense" : "confusion" }, make("thead", {}, head), make("tbody", {}, ...body))));
 }
 function per_class() {
   const p = run.predictions;
   const sum = list => list.reduce((a, b) => a + b, 0), percent = x => Number.isFinite(x) ? `${(100 * x).toFixed(1)} %` : null;
   const predicted = p.classes.map((_, j) => sum(p.confusion.map(row => row[j])));
-  const lines = p.classes.map((c, i) => [c, sum(p.confusion[i]), percent(p.confusion[i][i] / sum(p.confusion[i])),
+  const rows = p.confusion.map((row, i) => sum(row) + p.without[i]);  // those without a class are not predicted right
+  const lines = p.classes.map((c, i) => [c, rows[i], percent(p.confusion[i][i] / rows[i]),
                                          percent(p.confusion[i][i] / predicted[i])]);
-  const right = sum(p.classes.map((_, i) => p.confusion[i][i])), all = sum(p.confusion.map(sum));
+  const right = sum(p.classes.map((_, i) => p.confusion[i][i])), all = sum(rows);
   return section("Each class", make("p", { class: "small faint" }, `Accuracy ${percent(right / all) ?? "–"}: ${count(right)} of ${count(all)} rows ` +
       `are predicted right. Recall is the share of a class's rows that are predicted as it, precision the share of the rows predicted as it that are of it.`),
     table(["class", "rows", "recall", "precision"], lines, [1, 2, 3]));
@@ -168,7 +173,7 @@ function pairs_section() {
     return make("div", {}, make("p", { class: "small faint" }, `${said}.`), known.length ? make("div", { class: "chart" }, canvas) : null);
   });
   return section("Predicted and true", make("p", { class: "small faint" },
-    `Each point is a row; on the dashed line both are equal. ${judged()}.`), make("div", { class: "points" }, ...plots));
+    `Each point is a row; on the dashed line both are equal. ${judged()}.${not_finite_note()}`), make("div", { class: "points" }, ...plots));
 }
 function prediction_sections() {
   const p = run.predictions;
@@ -181,7 +186,7 @@ function prediction_sections() {
       gallery(p.mistakes)));
   } else if (p.kind === "numbers" && p.pairs.length) all.push(pairs_section());
   all.push(section("Samples", make("p", { class: "small faint" }, `${plural(p.samples.length, "row")} spread evenly over the ${p.part} part` +
-    `${p.samples.some(s => s.output_picture) ? `: the input and, beside it, ${p.output}` : ""}.`), gallery(p.samples)));
+    `${p.samples.some(s => s.output_picture) ? `: the input and, beside it, ${p.output}` : ""}.${p.kind === "values" ? not_finite_note() : ""}`), gallery(p.samples)));
   return all;
 }
 

@@ -10,6 +10,7 @@
 #include "driver/report_page/run_facts.h"
 #include "driver/report_page/sample_picture.h"
 #include "nlohmann/json.hpp"
+#include "runtime/training/largest.h"
 
 namespace nnc::driver {
 namespace {
@@ -108,6 +109,7 @@ class Gatherer {
     if (!fields) return Failure();
     fields_ = *std::move(fields);
     find_output_picture();
+    count_not_finite(session.diagnostics);
     return Done();
   }
 
@@ -118,6 +120,7 @@ class Gatherer {
     json["part"] = rows_.part;
     json["rows"] = rows();
     json["pictures"] = picture_.has_value();
+    json["not_finite"] = not_finite_.rows;
     if (target_.truth != nullptr) json["truth"] = field_name(trained_, *target_.truth, 0);
     if (target_.classes) add_classes(json);
     if (target_.truth != nullptr && !target_.classes) add_pairs(json);
@@ -132,11 +135,19 @@ class Gatherer {
   std::span<const float> output(int64_t row) const {
     return {given_.data() + static_cast<size_t>(row) * width_, width_};
   }
-  int64_t predicted(int64_t row) const {
-    const auto scores = output(row);
-    return std::max_element(scores.begin(), scores.end()) - scores.begin();
-  }
+  std::optional<size_t> predicted(int64_t row) const { return runtime::place_of_largest(output(row)); }
   int64_t label(int64_t row) const { return static_cast<int64_t>(numbers_of(*target_.truth, row)[0]); }
+
+  void count_not_finite(Diagnostics& diagnostics) {
+    for (int64_t row = 0; row < rows(); ++row) {
+      const auto values = output(row);
+      const bool good = target_.classes ? predicted(row).has_value()
+                                        : std::all_of(values.begin(), values.end(),
+                                                      [](float v) { return std::isfinite(v); });
+      if (!good) not_finite_.add(rows_.data.origin.row(row));
+    }
+    not_finite_.warn(target_.output, rows(), target_.classes, diagnostics);
+  }
 
   // Dark and light of all pictures are those of the first rows, so that they can be compared.
   template <class Values>
@@ -176,16 +187,21 @@ class Gatherer {
   void add_classes(Json& json) {
     json["classes"] = class_names();
     std::vector<std::vector<int64_t>> confusion(width_, std::vector<int64_t>(width_, 0));
+    std::vector<int64_t> without(width_, 0);        // rows of each true class that have no class
     std::vector<std::pair<double, int64_t>> wrong;  // how sure of the wrong class rather than the right one
     for (int64_t row = 0; row < rows(); ++row) {
-      const int64_t is = label(row), said = predicted(row);
-      if (is < 0 || is >= static_cast<int64_t>(width_)) continue;
-      ++confusion[static_cast<size_t>(is)][static_cast<size_t>(said)];
+      if (label(row) < 0 || label(row) >= static_cast<int64_t>(width_)) continue;
+      const auto is = static_cast<size_t>(label(row));
+      const std::optional<size_t> said = predicted(row);
+      if (said)
+        ++confusion[is][*said];
+      else
+        ++without[is];
       const auto scores = output(row);
-      if (is != said)
-        wrong.emplace_back(scores[static_cast<size_t>(said)] - scores[static_cast<size_t>(is)], row);
+      if (said && is != *said) wrong.emplace_back(scores[*said] - scores[is], row);
     }
     json["confusion"] = confusion;
+    json["without"] = without;
     std::stable_sort(wrong.begin(), wrong.end(),
                      [](const auto& a, const auto& b) { return a.first > b.first; });
     json["wrong"] = wrong.size();
@@ -200,7 +216,8 @@ class Gatherer {
   }
   Json units(std::span<const float> values) const {
     Json list = Json::array();
-    for (size_t k = 0; k < std::min(values.size(), kValues); ++k) list.push_back(unit(values[k], k));
+    for (size_t k = 0; k < std::min(values.size(), kValues); ++k)
+      list.push_back(json_number(unit(values[k], k)));
     return list;
   }
 
@@ -223,7 +240,7 @@ class Gatherer {
     for (size_t k = 0; k < plots; ++k)
       json["pairs"].push_back(
           {{"name", field_name(trained_, *target_.truth, k)},
-           {"rmse", std::sqrt(squares[k] / static_cast<double>(std::max<int64_t>(1, rows())))},
+           {"rmse", json_number(std::sqrt(squares[k] / static_cast<double>(std::max<int64_t>(1, rows()))))},
            {"points", std::move(points[k])}});
   }
 
@@ -235,12 +252,14 @@ class Gatherer {
     const auto values = output(row);
     if (target_.classes) {
       json["label"] = label(row);
-      json["predicted"] = predicted(row);
+      const std::optional<size_t> said = predicted(row);
+      json["predicted"] = said ? Json(*said) : Json(nullptr);
       std::vector<size_t> order(width_);
       std::iota(order.begin(), order.end(), size_t{0});
-      std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] > values[b]; });
+      const auto score = [&](size_t k) { return std::isnan(values[k]) ? -INFINITY : values[k]; };
+      std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return score(a) > score(b); });
       for (size_t k = 0; k < std::min<size_t>(3, width_); ++k)
-        json["scores"].push_back({order[k], values[order[k]]});
+        json["scores"].push_back({order[k], json_number(values[order[k]])});
     } else {
       json["value"] = units(values);
       json["more_values"] = width_ > kValues;
@@ -264,6 +283,7 @@ class Gatherer {
   std::optional<PictureShape> picture_;
   const runtime::ColumnData* picture_input_ = nullptr;
   float low_ = 0, high_ = 1;
+  runtime::NotFinite not_finite_;
   std::optional<PictureShape> output_picture_;
   float output_low_ = 0, output_high_ = 1;
   RawFields fields_;

@@ -33,13 +33,12 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
-// Null for an empty field; "nan", "inf" and "-inf", which JSON has no numbers for, stay text.
+// Null for an empty field.
 Json number_of(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return nullptr;
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  if (!std::isfinite(value)) return json_number(value);
   if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<int64_t>(value);
   return value;
 }
@@ -53,6 +52,12 @@ std::string text_of(const std::string& path) {
 }
 
 }  // namespace
+
+nlohmann::ordered_json json_number(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  return value;
+}
 
 std::string last_part(const std::string& path) {
   const size_t end = path.find_last_not_of('/');

@@ -19,6 +19,9 @@ nlohmann::ordered_json curves_of(const std::string& folder);
 // {"test.accuracy": …}}. The values are empty where there is none, the epoch null where it is not known.
 nlohmann::ordered_json final_test_of(const std::string& folder);
 
+// A number; "nan", "inf" and "-inf", which JSON has no numbers for, as text.
+nlohmann::ordered_json json_number(double value);
+
 // environment.json; an empty object where there is none.
 nlohmann::ordered_json environment_of(const std::string& folder);
 

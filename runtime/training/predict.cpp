@@ -5,8 +5,10 @@
 
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
+#include "runtime/training/largest.h"
 #include "runtime/training/trainer.h"
 #include "support/dtype.h"
+#include "support/plural.h"
 
 namespace nnc::runtime {
 namespace {
@@ -27,12 +29,15 @@ class RowWriter {
       row_.clear();
       for (size_t k = 0; k < per_row_; ++k)
         row_.push_back(number(values + (static_cast<size_t>(r) * per_row_ + k) * size, result.dtype));
+      look(first + r);
       form_.json ? json(first + r, result) : csv(first + r);
     }
+    rows_ = first + count;
   }
   void finish() {
     if (form_.json) put("\n]\n");
   }
+  void warn(Diagnostics& diagnostics) const { not_finite_.warn(output_, rows_, has_classes(), diagnostics); }
   fmt::memory_buffer& text() { return text_; }
 
  private:
@@ -58,10 +63,12 @@ class RowWriter {
   }
 
   bool has_classes() const { return !form_.classes.empty() && form_.classes.size() == per_row_; }
-  const std::string& best_class() const {
-    const auto best = std::max_element(row_.begin(), row_.end(),
-                                       [](const Number& a, const Number& b) { return a.value < b.value; });
-    return form_.classes[static_cast<size_t>(best - row_.begin())];
+  // Which class the row is of, if it has any.
+  void look(int64_t row) {
+    best_ = has_classes() ? place_of_largest(row_, &Number::value) : std::nullopt;
+    const bool finite =
+        std::all_of(row_.begin(), row_.end(), [](const Number& x) { return std::isfinite(x.value); });
+    if (has_classes() ? !best_ : !finite) not_finite_.add(row);
   }
 
   void header(const TensorInfo& result) {
@@ -81,7 +88,8 @@ class RowWriter {
     put(std::to_string(row));
     for (const TextColumn& column : data_.kept) put(","), put_field(column.values[static_cast<size_t>(row)]);
     for (const Number& x : row_) put(","), put(x.text);
-    if (has_classes()) put(","), put_field(best_class());
+    if (has_classes()) put(",");
+    if (best_) put_field(form_.classes[*best_]);
     put("\n");
   }
 
@@ -111,7 +119,7 @@ class RowWriter {
       for (; at < per_row_; ++at)
         put(fmt::format("{}{}: {}", at == 0 ? "{" : ", ", quoted(form_.classes[at]),
                         std::isfinite(row_[at].value) ? row_[at].text : "null"));
-      put(fmt::format("}}, \"class\": {}", quoted(best_class())));
+      put(fmt::format("}}, \"class\": {}", best_ ? quoted(form_.classes[*best_]) : "null"));
     } else {
       put(nested(result, 1, at));
     }
@@ -123,10 +131,22 @@ class RowWriter {
   const PredictionForm& form_;
   size_t per_row_ = 1;
   std::vector<Number> row_;
+  std::optional<size_t> best_;
+  int64_t rows_ = 0;
+  NotFinite not_finite_;
   fmt::memory_buffer text_;
 };
 
 }  // namespace
+
+void NotFinite::warn(const std::string& output, int64_t of, bool classes, Diagnostics& diagnostics) const {
+  if (rows == 0) return;
+  Diagnostic& d = diagnostics.warning_at(
+      DiagnosticKind::prediction_not_finite, output,
+      fmt::format("is not finite in {} of {}, the first is row {}", rows, plural(of, "row"), first));
+  if (classes) d.note(rows == 1 ? "it has no class" : "they have no class");
+  d.suggest("look at the values of such a row: one far from those of the training overflows");
+}
 
 Status predict_rows(Session& session, const std::string& output, const Dataset& data,
                     const RowsFunction& consume, Diagnostics& diagnostics) {
@@ -203,6 +223,7 @@ Status predict(Session& session, const std::string& output, const Dataset& data,
   };
   if (!predict_rows(session, output, data, print, diagnostics)) return Failure{};
   writer.finish();
+  writer.warn(diagnostics);
   if (flush() && std::fflush(to) == 0 && std::ferror(to) == 0) return Done{};
   diagnostics.error_at(DiagnosticKind::write_failed, form.where, "cannot be written to");
   return Failure{};

@@ -126,7 +126,7 @@ Status predict_rows(Session& session, const std::string& output, const Dataset& 
 // Runs predict.NAME over all rows and prints CSV: a header ("row,probability.0,…") and one line per row,
 // values in the shortest form that reads back to the same float. With a whole-number or bool output, numbers. What the
 // data keeps as text comes before the values. With names of classes, one per value of a row, the largest value's comes
-// after them. Or the same as JSON: a list of objects, one per line.
+// after them; nothing, and a warning, where the values are not finite. Or the same as JSON: a list of objects, one per line.
 struct PredictionForm {
   bool json = false;
   std::vector<std::string> classes;

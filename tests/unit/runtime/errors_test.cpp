@@ -10,6 +10,7 @@
 #include "runtime/data/dataset.h"
 #include "runtime/formats/idx.h"
 #include "runtime/store/run_folder.h"
+#include "runtime/training/largest.h"
 #include "runtime/training/trainer.h"
 #include "support.h"
 #include "toy_bundle.h"
@@ -408,6 +409,17 @@ schedule = { kind = "linear", to = -1 }
        [] {
          Diagnostics diagnostics;
          CHECK_FALSE(write_file("/nowhere/at/all", "text", diagnostics));
+         return rendered(diagnostics, Sources());
+       }},
+      {"prediction_not_finite",
+       [] {
+         Diagnostics diagnostics;
+         NotFinite found;
+         found.add(3);
+         found.warn("p", 5, true, diagnostics);
+         found.add(4);
+         found.warn("height", 5, false, diagnostics);
+         NotFinite().warn("fine", 5, true, diagnostics);
          return rendered(diagnostics, Sources());
        }},
       {"loss_not_finite",
