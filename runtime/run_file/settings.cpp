@@ -32,48 +32,67 @@ struct BrokenToml {};
 namespace nnc::runtime {
 namespace {
 
-// toml++ counts lines and columns from 1, columns in code points.
-uint32_t byte_offset(const SourceFile& file, toml::source_position at) {
-  if (at.line < 1 || at.line > file.line_count()) return static_cast<uint32_t>(file.text().size());
-  const std::string_view line = file.line(at.line);
-  uint32_t offset = 0;
-  for (uint32_t column = 1; column < at.column && offset < line.size(); ++column) {
-    ++offset;
-    while (offset < line.size() && (static_cast<unsigned char>(line[offset]) & 0xC0) == 0x80) ++offset;
+// Where the places that toml++ names are in the text: it counts lines and columns from 1, columns in code points. A line
+// is walked once for all that is on it: nnc writes a list of columns, of which there may be thousands, on one.
+class Places {
+ public:
+  Places(const Sources& sources, FileId file) : file_(file), text_(sources[file]) {}
+
+  Span span(const toml::source_region& region) {
+    if (!region.begin) return {};
+    const uint32_t begin = offset(region.begin);
+    // Regions of tables may reach over many lines: their first line is enough to point at.
+    const uint32_t line_end = line_ == 0 ? begin : text_.line_start(line_) + columns_.back();
+    const bool ends_here = region.end && region.end.line == region.begin.line;
+    const uint32_t end = ends_here ? offset(region.end) : region.end ? line_end : begin + 1;
+    return {file_, begin, std::max(begin, std::min(std::max(end, begin + 1), line_end))};
   }
-  return file.line_start(at.line) + offset;
-}
 
-Span to_span(const Sources& sources, FileId file, const toml::source_region& region) {
-  if (!region.begin) return {};
-  const uint32_t begin = byte_offset(sources[file], region.begin);
-  uint32_t end = region.end ? byte_offset(sources[file], region.end) : begin + 1;
-  // Regions of tables may reach over many lines: their first line is enough to point at.
-  const std::string& text = sources[file].text();
-  const size_t line_end = std::min(text.find('\n', begin), text.size());
-  end = std::min<uint32_t>(std::max(end, begin + 1), static_cast<uint32_t>(line_end));
-  return {file, begin, std::max(end, begin)};
-}
+ private:
+  uint32_t offset(toml::source_position at) {
+    if (at.line < 1 || at.line > text_.line_count()) {
+      line_ = 0;
+      return static_cast<uint32_t>(text_.text().size());
+    }
+    if (at.line != line_) walk(at.line);
+    const size_t column = std::clamp<size_t>(at.column, 1, columns_.size());
+    return text_.line_start(line_) + columns_[column - 1];
+  }
 
-Setting convert(const toml::node& node, const Sources& sources, FileId file, const std::string& origin_name) {
+  void walk(uint32_t line) {
+    line_ = line;
+    columns_.clear();
+    const std::string_view words = text_.line(line);
+    for (uint32_t at = 0; at < words.size(); ++at)
+      if ((static_cast<unsigned char>(words[at]) & 0xC0) != 0x80) columns_.push_back(at);
+    columns_.push_back(static_cast<uint32_t>(words.size()));
+  }
+
+  FileId file_;
+  const SourceFile& text_;
+  uint32_t line_ = 0;              // that was walked last; 0: none
+  std::vector<uint32_t> columns_;  // where each column of it begins, and its end
+};
+
+Setting convert(const toml::node& node, Places& places, const std::string& origin_name) {
   Setting out;
-  out.span = to_span(sources, file, node.source());
+  out.span = places.span(node.source());
   out.origin = node.source().begin && origin_name != "--set"
                    ? fmt::format("{}:{}", origin_name, node.source().begin.line)
                    : origin_name;
   if (const auto* table = node.as_table()) {
     out.kind = Setting::Kind::table;
     for (const auto& [key, value] : *table) {
-      Setting member = convert(value, sources, file, origin_name);
+      Setting member = convert(value, places, origin_name);
       member.key = std::string(key.str());
-      member.key_span = to_span(sources, file, key.source());
+      member.key_span = places.span(key.source());
       out.items.push_back(std::move(member));
     }
     std::stable_sort(out.items.begin(), out.items.end(),
                      [](const Setting& a, const Setting& b) { return a.key_span < b.key_span; });
   } else if (const auto* list = node.as_array()) {
     out.kind = Setting::Kind::list;
-    for (const toml::node& item : *list) out.items.push_back(convert(item, sources, file, origin_name));
+    for (const toml::node& item : *list) out.items.push_back(convert(item, places, origin_name));
   } else if (const auto* string = node.as_string()) {
     out.kind = Setting::Kind::string;
     out.string = string->get();
@@ -176,8 +195,9 @@ Result<Setting> parse_toml(const std::string& text, const std::string& origin, c
     return Failure{};
   }
   const toml::parse_result result = toml::parse(std::string_view(text), path);
-  if (result) return convert(result.table(), sources, file, origin);
-  const Span span = to_span(sources, file, result.error().source());
+  Places places(sources, file);
+  if (result) return convert(result.table(), places, origin);
+  const Span span = places.span(result.error().source());
   const TomlFault fault =
       describe_toml_fault(result.error().description(), text, span.valid() ? span.begin : text.size());
   const Span at = span.valid() && fault.end <= text.size()
@@ -292,7 +312,8 @@ std::optional<Setting> parse_value(const std::string& value) {
     const toml::parse_result parsed = toml::parse(std::string_view("v = " + value));
     if (!parsed || parsed.table().size() != 1) return std::nullopt;
     Sources none;
-    return convert(*parsed.table().get("v"), none, none.add("--set", "v = " + value), "--set");
+    Places places(none, none.add("--set", "v = " + value));
+    return convert(*parsed.table().get("v"), places, "--set");
   } catch (const BrokenToml&) {
   }
   return std::nullopt;
