@@ -26,6 +26,7 @@ void DebugLines::enter(llvm::Function& function, uint32_t line, llvm::IRBuilder<
   function_ = di_.createFunction(unit_, function.getName(), function.getName(), unit_->getFile(), line, type,
                                  line, llvm::DINode::FlagZero, llvm::DISubprogram::SPFlagDefinition);
   function.setSubprogram(function_);
+  scopes_.clear();
   builder.SetCurrentDebugLocation(llvm::DILocation::get(module_.getContext(), line, 1, function_));
 }
 

@@ -24,6 +24,8 @@ constexpr uint64_t kSpins = 2000;
 // A thread's counters of claimed tasks fill one cache line, so that claiming from the own share is cheap.
 constexpr uint64_t kClaimsPerThread = 16;
 static_assert(kClaimsPerThread * sizeof(uint32_t) == NNC_CLAIM_BYTES);
+// Launches in one function: what LLVM takes to compile one grows faster than its length.
+constexpr uint64_t kMostLaunches = 128;
 constexpr uint64_t kSchedYield = 24;  // system call number on x86-64 Linux
 
 // Where the share of `thread` begins.
@@ -74,22 +76,9 @@ Claim claim_one(IrBuilder& b, llvm::Value* counts, llvm::Value* owner, llvm::Val
 class StepEmitter {
  public:
   StepEmitter(llvm::Module& module, const std::string& name, const Target& target)
-      : module_(module), b_(module.getContext()) {
-    auto* pointer = llvm::PointerType::get(module.getContext(), 0);
-    auto* type = llvm::FunctionType::get(b_.getVoidTy(), {pointer, b_.getInt32Ty(), b_.getInt32Ty()}, false);
-    function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module);
-    function_->addFnAttr("target-cpu", target.cpu);
-    function_->addFnAttr("target-features", target.features);
-    function_->addFnAttr(llvm::Attribute::NoUnwind);
-    b_.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "entry", function_));
-    context_ = function_->getArg(0);
-    thread_ = b_.CreateZExt(function_->getArg(1), b_.getInt64Ty(), "thread");
-    threads_ = b_.CreateZExt(function_->getArg(2), b_.getInt64Ty(), "threads");
-    state_ = field(offsetof(nnc_context, state));
-    arena_ = field(offsetof(nnc_context, arena));
-    inputs_ = field(offsetof(nnc_context, inputs));
-    claims_ = field(offsetof(nnc_context, claims));
-    helped_ = b_.CreateAlloca(b_.getInt64Ty(), nullptr, "helped");
+      : module_(module), b_(module.getContext()), target_(target) {
+    begin(name, llvm::Function::ExternalLinkage);
+    step_ = function_;
   }
 
   void flush_to_zero() {
@@ -101,21 +90,36 @@ class StepEmitter {
   }
 
   // The step is attributed to the file of its first kernel; each call where its kernel comes from.
-  void enter(const SourceLine& at) { lines_.emplace(module_, at.file).enter(*function_, at.line, b_); }
+  void enter(const SourceLine& at) {
+    if (!lines_) lines_.emplace(module_, at.file);
+    lines_->enter(*function_, at.line, b_);
+  }
   void move(const SourceLine& at) { lines_->move(at, b_); }
 
+  // From a certain length on, what follows is in functions of their own, which the step calls.
+  bool is_long() const { return launches_ >= kMostLaunches; }
+  void next_piece() {
+    return_to_step();
+    step_end_ = b_.saveIP();
+    step_line_ = b_.getCurrentDebugLocation();
+    b_.SetCurrentDebugLocation({});
+    begin("piece", llvm::Function::InternalLinkage);
+    function_->addFnAttr(llvm::Attribute::NoInline);
+    launches_ = 0;
+  }
+
   void finish() {
+    return_to_step();
     leave();
     b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {saved_});
     b_.CreateRetVoid();
     if (lines_) lines_->finish();
-    std::string message;
-    llvm::raw_string_ostream stream(message);
-    NNC_CHECK(!llvm::verifyFunction(*function_, &stream), "the emitted step is malformed: " + message);
+    verify();
   }
 
   void launch(const kernel::Program& program, const kernel::Launch& item, const MemoryPlan::PerProgram& plan,
               const std::string& symbol, uint64_t rotation) {
+    ++launches_;
     const kernel::Kernel& k = program.kernels[item.kernel];
     std::vector<llvm::Value*> arguments;
     for (kernel::SlotId slot : item.arguments) arguments.push_back(place(plan.places[slot.index], program));
@@ -143,6 +147,48 @@ class StepEmitter {
   }
 
  private:
+  // A function like the step itself, `void name(context, thread, threads)`, becomes the one that is emitted.
+  void begin(const std::string& name, llvm::Function::LinkageTypes linkage) {
+    auto* pointer = llvm::PointerType::get(module_.getContext(), 0);
+    auto* type = llvm::FunctionType::get(b_.getVoidTy(), {pointer, b_.getInt32Ty(), b_.getInt32Ty()}, false);
+    function_ = llvm::Function::Create(type, linkage, name, module_);
+    function_->addFnAttr("target-cpu", target_.cpu);
+    function_->addFnAttr("target-features", target_.features);
+    function_->addFnAttr(llvm::Attribute::NoUnwind);
+    b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
+    read_context();
+    helped_ = b_.CreateAlloca(b_.getInt64Ty(), nullptr, "helped");
+  }
+
+  void read_context() {
+    context_ = function_->getArg(0);
+    thread_ = b_.CreateZExt(function_->getArg(1), b_.getInt64Ty(), "thread");
+    threads_ = b_.CreateZExt(function_->getArg(2), b_.getInt64Ty(), "threads");
+    state_ = field(offsetof(nnc_context, state));
+    arena_ = field(offsetof(nnc_context, arena));
+    inputs_ = field(offsetof(nnc_context, inputs));
+    claims_ = field(offsetof(nnc_context, claims));
+  }
+
+  // Ends the piece that is being emitted, if one is, and calls it.
+  void return_to_step() {
+    if (function_ == step_) return;
+    b_.CreateRetVoid();
+    verify();
+    llvm::Function* piece = function_;
+    function_ = step_;
+    b_.restoreIP(step_end_);
+    b_.SetCurrentDebugLocation(step_line_);
+    b_.CreateCall(piece, {step_->getArg(0), step_->getArg(1), step_->getArg(2)});
+    read_context();
+  }
+
+  void verify() {
+    std::string message;
+    llvm::raw_string_ostream stream(message);
+    NNC_CHECK(!llvm::verifyFunction(*function_, &stream), "the emitted step is malformed: " + message);
+  }
+
   llvm::BasicBlock* block(const char* name) { return block(name, function_); }
   llvm::BasicBlock* block(const char* name, llvm::Function* of) {
     return llvm::BasicBlock::Create(module_.getContext(), name, of);
@@ -245,7 +291,12 @@ class StepEmitter {
 
   llvm::Module& module_;
   IrBuilder b_;
-  llvm::Function* function_ = nullptr;
+  const Target& target_;
+  llvm::Function* step_ = nullptr;      // the entry point
+  llvm::Function* function_ = nullptr;  // that is being emitted: it, or a piece of it
+  llvm::IRBuilderBase::InsertPoint step_end_;
+  llvm::DebugLoc step_line_;
+  uint64_t launches_ = 0;  // in that function
   llvm::Value* context_ = nullptr;
   llvm::Value* thread_ = nullptr;
   llvm::Value* threads_ = nullptr;
@@ -393,6 +444,10 @@ void emit_step(llvm::Module& module, const kernel::Program& program, const Memor
   uint64_t rotation = 0;
   for (const kernel::Item& item : program.items) {
     if (const auto* launch = std::get_if<kernel::Launch>(&item)) {
+      if (emitter.is_long()) {
+        emitter.next_piece();
+        if (!lines.empty()) emitter.enter(lines[launch->kernel.index]);
+      }
       if (!lines.empty()) emitter.move(lines[launch->kernel.index]);
       const bool single = program.kernels[launch->kernel].task_count() == 1;
       emitter.launch(program, *launch, plan, symbols[launch->kernel.index], single ? rotation++ : 0);
