@@ -50,6 +50,13 @@ struct Paths {
   }
 };
 
+// How many of a trajectory's points a window leaves out of the picture.
+int64_t outside(const Trajectory& trajectory, const View& view) {
+  return std::count_if(trajectory.points.begin(), trajectory.points.end(), [&](const Point& p) {
+    return p[0] < view.low[0] || p[0] > view.high[0] || p[1] < view.low[1] || p[1] > view.high[1];
+  });
+}
+
 Json common_json(const Paths& paths) {
   Json json;
   json["title"] = paths.title;
@@ -57,8 +64,11 @@ Json common_json(const Paths& paths) {
   json["steps"] = paths.steps();
   json["trajectories"] = Json::array();
   for (const Trajectory& t : paths.trajectories)
-    json["trajectories"].push_back(
-        {{"name", t.name}, {"detail", t.detail}, {"steps", t.steps}, {"points", points_json(t)}});
+    json["trajectories"].push_back({{"name", t.name},
+                                    {"detail", t.detail},
+                                    {"steps", t.steps},
+                                    {"outside", outside(t, paths.surface.view)},
+                                    {"points", points_json(t)}});
   json["minima"] = Json::array();
   for (const Minimum& m : paths.surface.minima)
     json["minima"].push_back(
@@ -97,6 +107,9 @@ std::string text_table(const Paths& paths) {
                         ? ""
                         : fmt::format(", then not finite at step {}", t.points.size()))});
     if (!t.detail.empty()) details += fmt::format("{}: {}\n", t.name, t.detail);
+    if (const int64_t left_out = outside(t, paths.surface.view); left_out > 0)
+      details += fmt::format("{}: {} of its {} points {} outside the picture\n", t.name, left_out,
+                             t.points.size(), left_out == 1 ? "lies" : "lie");
   }
   const Trajectory& first = paths.trajectories.front();
   std::string out =

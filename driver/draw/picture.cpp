@@ -11,8 +11,8 @@
 namespace nnc::driver {
 namespace {
 
-constexpr double kWidth = 920, kHeight = 700;
-constexpr double kLeft = 60, kTop = 44, kSize = 600;  // the square of the map
+constexpr double kWidth = 920, kHeight = 720;
+constexpr double kLeft = 60, kTop = 64, kSize = 600;  // the square of the map
 
 constexpr Color kContour{0.36, 0.48, 0.58}, kLow{0.651, 0.792, 0.914}, kHigh{0.988, 0.984, 0.973};
 
@@ -155,7 +155,7 @@ class Painter {
       }
     }
     canvas_.text(kLeft + kSize, kTop + kSize + 36, 13, picture_.axes[0], 1);
-    canvas_.text(8, kTop + 4, 13, picture_.axes[1], 0);
+    canvas_.text(8, kTop - 10, 13, picture_.axes[1], 0);  // above the ticks' numbers
   }
 
   void legend() {

@@ -62,11 +62,15 @@ function draw_chart(canvas, type, datasets, scales, label, plugins = []) {
 }
 
 // Series are {name, color, dash, points: [{x, y}]} with x rising; a y that is NaN is a gap. `mark` gives the x of a
-// vertical line. From a ratio of 100 between highest and lowest on, heights are logarithmic.
+// vertical line. From a ratio of 100 between highest and lowest on, heights are logarithmic; series that are a `part` of
+// another have no say in that: on the axis of a tiny penalty, the losses that it belongs to would lie on each other.
 function line_chart(canvas, series, options = {}) {
-  const values = series.flatMap(s => s.points.map(p => p.y)).filter(y => Number.isFinite(y));
-  const low = values.reduce((a, b) => Math.min(a, b), Infinity), high = values.reduce((a, b) => Math.max(a, b), -Infinity);
-  const logarithmic = options.logarithmic ?? (low > 0 && high / low > 100);
+  const finite = list => list.flatMap(s => s.points.map(p => p.y)).filter(y => Number.isFinite(y));
+  const values = finite(series), high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  const ends = of => [of.reduce((a, b) => Math.min(a, b), Infinity), of.reduce((a, b) => Math.max(a, b), -Infinity)];
+  const wholes = series.filter(s => !s.part), [low, top] = ends(wholes.length ? finite(wholes) : values);
+  const all_positive = values.every(y => y > 0);
+  const logarithmic = options.logarithmic ?? (all_positive && top / low > 100);
   const marker = {
     id: "marker",
     afterDatasetsDraw(chart) {

@@ -1,5 +1,5 @@
 // The trajectories of several optimizers over a loss of two parameters. The map is one SVG; a slider says which step.
-const kSize = 640, kLeft = 54, kBottom = 40;
+const kSize = 640, kLeft = 54, kBottom = 46, kTop = 28;
 const svg_name = "http://www.w3.org/2000/svg";
 function draw(parent, tag, attributes, text) {
   const element = document.createElementNS(svg_name, tag);
@@ -22,7 +22,7 @@ function place(p) { return `(${number(p[0], 4)}, ${number(p[1], 4)})`; }
 
 const map = document.getElementById("map");
 map.setAttribute("aria-label", `contours of the loss and the trajectories of ${data.trajectories.map(t => t.name).join(", ")}`);
-const svg = draw(map, "svg", { viewBox: `0 0 ${kSize + kLeft + 8} ${kSize + kBottom}` });
+const svg = draw(map, "svg", { viewBox: `0 ${-kTop} ${kSize + kLeft + 8} ${kTop + kSize + kBottom}` });
 const frame = draw(draw(svg, "defs", {}), "clipPath", { id: "frame" });
 draw(frame, "rect", { x: kLeft, y: 0, width: kSize, height: kSize });
 
@@ -73,8 +73,8 @@ for (const y of ticks(...view.y)) {
   draw(svg, "line", { class: "axis", x1: kLeft - 5, x2: kLeft, y1: to_y(y), y2: to_y(y) });
   draw(svg, "text", { class: "label", x: kLeft - 9, y: to_y(y) + 5, "text-anchor": "end" }, number(y, 4));
 }
-draw(svg, "text", { class: "label", x: kLeft + kSize, y: kSize + 37, "text-anchor": "end" }, data.axes[0]);
-draw(svg, "text", { class: "label", x: 2, y: 18 }, data.axes[1]);
+draw(svg, "text", { class: "label", x: kLeft + kSize, y: kSize + 42, "text-anchor": "end" }, data.axes[0]);
+draw(svg, "text", { class: "label", x: 2, y: -8 }, data.axes[1]);
 draw(svg, "rect", { class: "axis", fill: "none", x: kLeft, y: 0, width: kSize, height: kSize });
 
 function star(x, y, size) {
@@ -128,6 +128,10 @@ const chart = line_chart(document.getElementById("losses"),
   trajectories.map(w => ({ name: w.name, color: w.color, points: w.points.map((p, x) => ({ x, y: p[2] })) })),
   { x: "step", legend: false, mark: () => now });
 
+// A --window may not hold the whole of it.
+function outside_text({ outside, points }) {
+  return `${count(outside)} of its ${count(points.length)} points ${outside === 1 ? "lies" : "lie"} outside the picture`;
+}
 const holder = document.getElementById("table");
 function show(step) {
   now = Math.max(0, Math.min(data.steps, step));
@@ -146,6 +150,7 @@ function show(step) {
     const name = make("span", {}, make("span", { class: "dot", style: `background:${trajectory.color}` }),
                       make("code", {}, trajectory.name),
                       trajectory.detail ? make("div", { class: "small faint" }, trajectory.detail) : null);
+    if (trajectory.outside) name.append(make("div", { class: "small faint" }, outside_text(trajectory)));
     const broken = last < Math.min(now, trajectory.steps);
     rows.push([name, place(p), broken ? `not finite at step ${last + 1}` : number(p[2])]);
   }

@@ -49,7 +49,7 @@ function curve_sections() {
   const loss = measured.filter(c => /^loss(\.|$)/.test(name_of(c)));
   const parts = [...new Set(loss.map(name_of))];  // one color each, dashed on the parts held back
   const metrics = [...new Set(measured.filter(c => !loss.includes(c)).map(name_of))];
-  const series = (c, color) => ({ name: c, points: column(c), dash: kPartDash[part_of(c)], color: series_color(color) });
+  const series = (c, color) => ({ name: c, part: /^loss\./.test(name_of(c)), points: column(c), dash: kPartDash[part_of(c)], color: series_color(color) });
   const norms = prefix => columns.filter(c => c.startsWith(prefix)).map((c, i) =>
     ({ name: c.slice(prefix.length), points: column(c), color: series_color(i), dash: series_dash(i) }));
   return grid(

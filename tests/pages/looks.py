@@ -100,6 +100,9 @@ def three_parts():
     expect(set(shown) == {"loss", "loss.data", "loss.penalty", "accuracy"} and
            all(abs(float(value) - tested[name]) < 1e-3 * tested[name] for name, value in shown.items()),
            f"nnc eval finds {tested}, shown are {shown}")
+    # A penalty far below the loss does not choose the axis.
+    scale = js("return Chart.getChart(document.querySelector('canvas[aria-label^=\"Loss:\"]')).scales.y.type")
+    expect(scale == "linear", f"the axis of the losses is {scale}")
     expect("evaluated once, at the end, with the weights of epoch " in text(), "does not say which weights were tested")
 
 
@@ -130,6 +133,10 @@ def compared(runs):
 def paths():
     expect(colorful_pixels(driver, find("#map")[0]) > 1000, "the map has no color")
     expect(len(find("#map polyline.trajectory")) == js("return data.trajectories.length"), "a trajectory is missing")
+    overlaps = js("""const boxes = [...document.querySelectorAll('#map text.label')].map(e => [e.textContent, e.getBoundingClientRect()]);
+        const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+        return boxes.flatMap(([n, a], i) => boxes.slice(i + 1).filter(([m, b]) => meet(a, b)).map(([m]) => n + ' ' + m))""")
+    expect(not overlaps, f"labels of the axes lie over each other: {overlaps}")
 
 
 CHECKS = {"regression": regression, "autoencoder": autoencoder, "templates": templates, "pictures": pictures,
