@@ -1,6 +1,5 @@
 #include "codegen/emit/step.h"
 
-#include <llvm/IR/InlineAsm.h>
 #include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
@@ -11,6 +10,7 @@
 
 #include "codegen/emit/debug_lines.h"
 #include "codegen/emit/scalars.h"
+#include "codegen/emit/threads.h"
 #include "codegen/program.h"
 #include "support/check.h"
 
@@ -19,59 +19,11 @@ namespace {
 
 // Flush-to-zero and denormals-are-zero, in the control word of vector arithmetic.
 constexpr uint32_t kFlushBits = 0x8040;
-// Turns of the waiting loop before the processor is offered to others: about 50 µs.
-constexpr uint64_t kSpins = 2000;
 // A thread's counters of claimed tasks fill one cache line, so that claiming from the own share is cheap.
 constexpr uint64_t kClaimsPerThread = 16;
 static_assert(kClaimsPerThread * sizeof(uint32_t) == NNC_CLAIM_BYTES);
 // Launches in one function: what LLVM takes to compile one grows faster than its length.
 constexpr uint64_t kMostLaunches = 128;
-constexpr uint64_t kSchedYield = 24;  // system call number on x86-64 Linux
-
-// Where the share of `thread` begins.
-llvm::Value* share(IrBuilder& b, llvm::Value* thread, llvm::Value* tasks, llvm::Value* threads) {
-  return b.CreateUDiv(b.CreateMul(thread, tasks), threads);
-}
-
-// How far a thread's counters of claims lie behind the first thread's, in bytes.
-llvm::Value* claim_line(IrBuilder& b, llvm::Value* thread) {
-  return b.CreateMul(thread, b.getInt64(NNC_CLAIM_BYTES));
-}
-
-// One more turn of the waiting loop: from `from`, whose turns so far are `spins`, back to `wait`, or to `yield` after
-// many. Returns the turns with this one.
-llvm::Value* spin(IrBuilder& b, llvm::BasicBlock* from, llvm::Value* spins, llvm::BasicBlock* wait,
-                  llvm::BasicBlock* yield) {
-  b.SetInsertPoint(from);
-  b.CreateIntrinsic(llvm::Intrinsic::x86_sse2_pause, llvm::ArrayRef<llvm::Type*>(),
-                    llvm::ArrayRef<llvm::Value*>());
-  llvm::Value* more = b.CreateAdd(spins, b.getInt64(1));
-  b.CreateCondBr(b.CreateICmpULT(more, b.getInt64(kSpins)), wait, yield);
-  return more;
-}
-
-// Offers the processor to others.
-void yield_processor(IrBuilder& b) {
-  auto* call_type = llvm::FunctionType::get(b.getInt64Ty(), {b.getInt64Ty()}, false);
-  auto* system_call = llvm::InlineAsm::get(call_type, "syscall", "={rax},{rax},~{rcx},~{r11},~{memory}",
-                                           /*hasSideEffects=*/true);
-  b.CreateCall(call_type, system_call, {b.getInt64(kSchedYield)});
-}
-
-// Where a thread claims one task more of the share of `owner`: the task, and the end of the share.
-struct Claim {
-  llvm::Value* task;
-  llvm::Value* end;
-};
-Claim claim_one(IrBuilder& b, llvm::Value* counts, llvm::Value* owner, llvm::Value* tasks,
-                llvm::Value* threads) {
-  llvm::Value* first = share(b, owner, tasks, threads);
-  llvm::Value* end = share(b, b.CreateAdd(owner, b.getInt64(1)), tasks, threads);
-  llvm::Value* count = b.CreateGEP(b.getInt8Ty(), counts, claim_line(b, owner));
-  llvm::Value* taken = b.CreateAtomicRMW(llvm::AtomicRMWInst::Add, count, b.getInt32(1), llvm::Align(4),
-                                         llvm::AtomicOrdering::Monotonic);
-  return {b.CreateAdd(first, b.CreateZExt(taken, b.getInt64Ty())), end};
-}
 
 class StepEmitter {
  public:
@@ -141,7 +93,7 @@ class StepEmitter {
   }
 
   void barrier() {
-    if (!barrier_) barrier_ = emit_barrier();
+    if (!barrier_) barrier_ = emit_barrier(module_, target_);
     b_.CreateCall(barrier_, {context_, function_->getArg(2)});
     claimed_launches_ = 0;
   }
@@ -189,9 +141,8 @@ class StepEmitter {
     NNC_CHECK(!llvm::verifyFunction(*function_, &stream), "the emitted step is malformed: " + message);
   }
 
-  llvm::BasicBlock* block(const char* name) { return block(name, function_); }
-  llvm::BasicBlock* block(const char* name, llvm::Function* of) {
-    return llvm::BasicBlock::Create(module_.getContext(), name, of);
+  llvm::BasicBlock* block(const char* name) {
+    return llvm::BasicBlock::Create(module_.getContext(), name, function_);
   }
 
   void emit(const std::string& symbol, std::vector<llvm::Value*> arguments, llvm::Value* begin,
@@ -207,7 +158,7 @@ class StepEmitter {
   // Calls the kernel with one range of tasks after the other, until the helper has no more.
   void claim_all(const std::string& symbol, const std::vector<llvm::Value*>& arguments, llvm::Value* turn,
                  uint64_t tasks, uint64_t launch) {
-    if (!claim_) claim_ = emit_claim();
+    if (!claim_) claim_ = emit_claim(module_, target_);
     auto* next = block("next");
     auto* work = block("work");
     auto* done = block("done");
@@ -223,21 +174,6 @@ class StepEmitter {
     b_.CreateBr(next);
     b_.SetInsertPoint(done);
   }
-
-  // A function of this module's own that the step calls from many places; being emitted once keeps the step
-  // small, and so quick to compile.
-  llvm::Function* helper(const char* name, llvm::Type* result, llvm::ArrayRef<llvm::Type*> parameters) {
-    auto* type = llvm::FunctionType::get(result, parameters, false);
-    auto* f = llvm::Function::Create(type, llvm::Function::InternalLinkage, name, module_);
-    for (const char* key : {"target-cpu", "target-features"})
-      f->addFnAttr(key, function_->getFnAttribute(key).getValueAsString());
-    f->addFnAttr(llvm::Attribute::NoUnwind);
-    f->addFnAttr(llvm::Attribute::NoInline);
-    return f;
-  }
-
-  llvm::Function* emit_barrier();
-  llvm::Function* emit_claim();
 
   // The last thread to leave puts the claims back to zero, for whatever entry comes next.
   void leave() {
@@ -313,125 +249,6 @@ class StepEmitter {
   llvm::Value* changed_ = nullptr;
   std::optional<DebugLines> lines_;
 };
-
-// A central barrier, void barrier(context, threads): the last to arrive opens the next generation, the others
-// wait for it. Waiting spins for a while, then yields the processor, so that more threads than processors
-// still get on.
-llvm::Function* StepEmitter::emit_barrier() {
-  IrBuilder b(module_.getContext());
-  llvm::Function* f = helper("barrier", b.getVoidTy(), {context_->getType(), b.getInt32Ty()});
-  llvm::Value* context = f->getArg(0);
-  llvm::Value* threads = f->getArg(1);
-  auto* entry = block("entry", f);
-  auto* several = block("several", f);
-  auto* last = block("last", f);
-  auto* wait = block("wait", f);
-  auto* again = block("again", f);
-  auto* yield = block("yield", f);
-  auto* done = block("done", f);
-  const auto at = [&](uint64_t offset) { return b.CreateConstGEP1_64(b.getInt8Ty(), context, offset); };
-
-  b.SetInsertPoint(entry);
-  llvm::Value* arrived = at(offsetof(nnc_context, arrived));
-  llvm::Value* generation = at(offsetof(nnc_context, generation));
-  b.CreateCondBr(b.CreateICmpUGT(threads, b.getInt32(1)), several, done);
-
-  b.SetInsertPoint(several);
-  const auto load_generation = [&] {
-    llvm::LoadInst* load = b.CreateAlignedLoad(b.getInt32Ty(), generation, llvm::Align(4));
-    load->setAtomic(llvm::AtomicOrdering::Acquire);
-    return load;
-  };
-  llvm::Value* before = load_generation();
-  llvm::Value* count = b.CreateAtomicRMW(llvm::AtomicRMWInst::Add, arrived, b.getInt32(1), llvm::Align(4),
-                                         llvm::AtomicOrdering::AcquireRelease);
-  b.CreateCondBr(b.CreateICmpEQ(b.CreateAdd(count, b.getInt32(1)), threads), last, wait);
-
-  b.SetInsertPoint(last);
-  // The next launches start with every task unclaimed; nobody claims now.
-  llvm::Value* claims = b.CreateLoad(context->getType(), at(offsetof(nnc_context, claims)));
-  b.CreateMemSet(claims, b.getInt8(0), claim_line(b, b.CreateZExt(threads, b.getInt64Ty())),
-                 llvm::MaybeAlign(64));
-  b.CreateAlignedStore(b.getInt32(0), arrived, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
-  b.CreateAlignedStore(b.CreateAdd(before, b.getInt32(1)), generation, llvm::Align(4))
-      ->setAtomic(llvm::AtomicOrdering::Release);
-  b.CreateBr(done);
-
-  b.SetInsertPoint(wait);
-  llvm::PHINode* spins = b.CreatePHI(b.getInt64Ty(), 3);
-  spins->addIncoming(b.getInt64(0), several);
-  b.CreateCondBr(b.CreateICmpEQ(load_generation(), before), again, done);
-  llvm::Value* more = spin(b, again, spins, wait, yield);
-  spins->addIncoming(more, again);
-  b.SetInsertPoint(yield);
-  yield_processor(b);
-  spins->addIncoming(more, yield);
-  b.CreateBr(wait);
-
-  b.SetInsertPoint(done);
-  b.CreateRetVoid();
-  return f;
-}
-
-// The next tasks of a launch for this thread, {begin, end} = claim(counts, turn, tasks, threads, helped), or a
-// negative begin when none is left. A thread alone gets them all at once. Of several, every one has a share of
-// the tasks, the same in every step, so that its part of the weights stays in its cache; it claims them one by
-// one, then helps the others with what is left of theirs: a thread that the system disturbs holds up one task,
-// not its whole share. `helped` (zero at first) says whose share is being claimed.
-llvm::Function* StepEmitter::emit_claim() {
-  IrBuilder b(module_.getContext());
-  llvm::Type* i64_type = b.getInt64Ty();
-  llvm::Type* pointer_type = context_->getType();
-  llvm::StructType* range_type = llvm::StructType::get(i64_type, i64_type);
-  llvm::Function* f = helper("claim", range_type, {pointer_type, i64_type, i64_type, i64_type, pointer_type});
-  llvm::Value* counts = f->getArg(0);
-  llvm::Value* turn = f->getArg(1);
-  llvm::Value* tasks = f->getArg(2);
-  llvm::Value* threads = f->getArg(3);
-  llvm::Value* helped = f->getArg(4);
-  auto* entry = block("entry", f);
-  auto* alone = block("alone", f);
-  auto* owners = block("owners", f);
-  auto* claim = block("claim", f);
-  auto* found = block("found", f);
-  auto* next = block("next", f);
-  auto* none = block("none", f);
-  const auto give = [&](llvm::Value* begin, llvm::Value* end) {
-    llvm::Value* range = b.CreateInsertValue(llvm::PoisonValue::get(range_type), begin, 0);
-    b.CreateRet(b.CreateInsertValue(range, end, 1));
-  };
-
-  b.SetInsertPoint(entry);
-  llvm::Value* first_helped = b.CreateLoad(i64_type, helped);
-  b.CreateCondBr(b.CreateICmpUGT(threads, b.getInt64(1)), owners, alone);
-
-  b.SetInsertPoint(alone);
-  b.CreateStore(b.getInt64(1), helped);
-  llvm::Value* is_new = b.CreateICmpEQ(first_helped, b.getInt64(0));
-  give(b.CreateSelect(is_new, b.getInt64(0), llvm::ConstantInt::getSigned(i64_type, -1)), tasks);
-
-  b.SetInsertPoint(owners);
-  llvm::PHINode* whose = b.CreatePHI(i64_type, 2);
-  whose->addIncoming(first_helped, entry);
-  b.CreateCondBr(b.CreateICmpULT(whose, threads), claim, none);
-
-  b.SetInsertPoint(claim);
-  llvm::Value* owner = b.CreateURem(b.CreateAdd(turn, whose), threads);
-  const Claim one = claim_one(b, counts, owner, tasks, threads);
-  b.CreateCondBr(b.CreateICmpULT(one.task, one.end), found, next);
-
-  b.SetInsertPoint(found);
-  b.CreateStore(whose, helped);
-  give(one.task, b.CreateAdd(one.task, b.getInt64(1)));
-
-  b.SetInsertPoint(next);
-  whose->addIncoming(b.CreateAdd(whose, b.getInt64(1)), next);
-  b.CreateBr(owners);
-
-  b.SetInsertPoint(none);
-  give(llvm::ConstantInt::getSigned(i64_type, -1), b.getInt64(0));
-  return f;
-}
 
 }  // namespace
 
