@@ -156,9 +156,16 @@ struct RandomAttrs {
   bool operator==(const RandomAttrs&) const = default;
 };
 
+// A stream of draws: what tells its numbers from those of others.
+struct StreamAttrs {
+  std::string stream;
+  static void fields(auto& self, auto&& f) { f("stream", self.stream); }
+  bool operator==(const StreamAttrs&) const = default;
+};
+
 using Attrs = std::variant<NoAttrs, InputAttrs, ConstantAttrs, CastAttrs, ReduceAttrs, AxisAttrs,
                            ReshapeAttrs, BroadcastAttrs, PermuteAttrs, SliceAttrs, PadAttrs, MatmulAttrs,
-                           LinearAttrs, ClassesAttrs, IotaAttrs, RandomAttrs>;
+                           LinearAttrs, ClassesAttrs, IotaAttrs, RandomAttrs, StreamAttrs>;
 
 size_t hash_of(const Attrs& attrs);  // equal attributes have equal hashes
 // As graph text spells them.

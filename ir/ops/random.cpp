@@ -7,6 +7,9 @@
 //   k       = word i % 4 of the block, shifted right by 8: 24 bits, exact in f32
 //   uniform = fma(k * 2^-24, f32(b - a), f32(a));   bernoulli = k * 2^-24 < f32(a)
 //   normal  = fma(erfinv((2 k + 1) * 2^-24 - 1), f32(sqrt(2) * b), f32(a))
+//
+// `random` is written out as `random_key` and `draw` before kernels are formed: a kernel reads its key from memory, so that
+// draws of one shape and distribution share their code whatever their names.
 #include <array>
 #include <cmath>
 #include <limits>
@@ -32,8 +35,8 @@ uint64_t stream_hash(std::string_view stream) {
 
 // ---- random_bits -----------------------------------------------------------------------------------------
 
-int32_t draw_bits(uint64_t seed, uint64_t step, uint64_t index, uint64_t hash) {
-  return static_cast<int32_t>(philox_block(seed ^ hash, index / 4, step)[index % 4] >> 8);
+int32_t draw_bits(uint64_t key, uint64_t step, uint64_t index) {
+  return static_cast<int32_t>(philox_block(key, index / 4, step)[index % 4] >> 8);
 }
 
 // The same from primitive operations, 32-bit words held in i64.
@@ -42,12 +45,11 @@ ScalarValue scalar_random_bits(ScalarBuilder& b, std::span<const ScalarValue> op
   const ScalarValue mask = number(0xffffffff);
   const auto lower = [&](ScalarValue v) { return b.bit_and(v, mask); };
   const auto upper = [&](ScalarValue v) { return b.shift_right(v, 32); };
-  const ScalarValue seed = operands[0];
-  const ScalarValue step = operands[1];
-  const ScalarValue index = operands[2];
+  const ScalarValue step = operands[2];
+  const ScalarValue index = operands[3];
   const ScalarValue block = b.shift_right(index, 2);
   std::array<ScalarValue, 4> c = {lower(block), upper(block), lower(step), upper(step)};
-  std::array<ScalarValue, 2> k = {b.bit_xor(lower(seed), operands[3]), b.bit_xor(upper(seed), operands[4])};
+  std::array<ScalarValue, 2> k = {operands[0], operands[1]};
   for (int round = 0; round < kPhiloxRounds; ++round) {
     const ScalarValue p = b.mul(number(kPhiloxMultiplier[0]), c[0]);
     const ScalarValue q = b.mul(number(kPhiloxMultiplier[1]), c[2]);
@@ -72,16 +74,41 @@ std::vector<DenseTensor> eval_random_bits(std::span<const DenseTensor> x, const 
   const auto word = [&](size_t operand, int64_t i) {
     return static_cast<uint64_t>(static_cast<int64_t>(x[operand].data[at(i)]));
   };
-  return {generate(types[0], [&](int64_t i) {
-    return draw_bits(word(0, i), word(1, i), word(2, i), word(3, i) | word(4, i) << 32);
-  })};
+  return {generate(
+      types[0], [&](int64_t i) { return draw_bits(word(0, i) | word(1, i) << 32, word(2, i), word(3, i)); })};
 }
 
 const Sample kRandomBitsSamples[] = {
-    {{{DType::i64, {9}}, {DType::i64, {9}}, {DType::i64, {9}}, {DType::i64, {9}}, {DType::i64, {9}}},
-     NoAttrs{},
-     0,
-     1e6},
+    {{{DType::i64, {9}}, {DType::i64, {9}}, {DType::i64, {9}}, {DType::i64, {9}}}, NoAttrs{}, 0, 1e6},
+};
+
+// ---- key_half --------------------------------------------------------------------------------------------
+
+// The low (which = 0) or high half of the seed, mixed with that half of a hash.
+ScalarValue scalar_key_half(ScalarBuilder& b, std::span<const ScalarValue> operands, DType) {
+  const ScalarValue low = b.bit_and(operands[0], b.integer(DType::i64, 0xffffffff));
+  const ScalarValue is_low = b.compare(Compare::eq, operands[2], b.integer(DType::i64, 0));
+  return b.bit_xor(b.select(is_low, low, b.shift_right(operands[0], 32)), operands[1]);
+}
+
+Inferred infer_key_half(std::span<const TensorType> operands, const Attrs&) {
+  if (std::string error = same_types(operands); !error.empty()) return failed(std::move(error));
+  if (operands[0].dtype != DType::i64) return failed("takes i64, found " + to_string(operands[0]));
+  return typed(operands[0]);
+}
+
+std::vector<DenseTensor> eval_key_half(std::span<const DenseTensor> x, const Attrs&,
+                                       std::span<const TensorType> types) {
+  return map_elements(x, types[0], [](std::span<const double> e) {
+    const auto seed = static_cast<uint64_t>(static_cast<int64_t>(e[0]));
+    const uint64_t half = e[2] == 0 ? seed & 0xffffffff : seed >> 32;
+    return static_cast<double>(half ^ static_cast<uint64_t>(e[1]));
+  });
+}
+
+const Sample kKeyHalfSamples[] = {
+    {{{DType::i64, {9}}, {DType::i64, {9}}, {DType::i64, {9}}}, NoAttrs{}, 0, 2},
+    {{{DType::i64, {9}}, {DType::i64, {9}}, {DType::i64, {9}}}, NoAttrs{}, 0, 1e6},
 };
 
 // ---- erfinv ----------------------------------------------------------------------------------------------
@@ -143,10 +170,12 @@ const Sample kErfinvSamples[] = {{{{DType::f32, {3, 5}}}, NoAttrs{}, -0.9, 0.9}}
 
 // ---- random ----------------------------------------------------------------------------------------------
 
+// Of `random`, which takes seed and step, and of `draw`, which takes both halves of a key and step.
 Inferred infer_random(std::span<const TensorType> operands, const Attrs& attrs) {
   const auto& random = std::get<RandomAttrs>(attrs);
-  if (operands[0] != TensorType{DType::i64, {}} || operands[1] != TensorType{DType::i64, {}})
-    return failed("takes seed and step, i64[] each, found " + list_types(operands));
+  for (const TensorType& type : operands)
+    if (type != TensorType{DType::i64, {}})
+      return failed("takes numbers, i64[] each, found " + list_types(operands));
   if (std::string error = shape_error(random.shape); !error.empty()) return failed(std::move(error));
   if (!std::isfinite(random.a) || !std::isfinite(random.b))
     return failed(fmt::format("the parameters {} and {} are not finite", random.a, random.b));
@@ -167,20 +196,17 @@ Affine affine(const RandomAttrs& random) {
   return {static_cast<float>(scale), static_cast<float>(random.a)};
 }
 
-ExprId element_random(ElementContext& context, std::span<const Index> index, uint32_t) {
+ExprId element_draw(ElementContext& context, std::span<const Index> index, uint32_t) {
   const auto& random = std::get<RandomAttrs>(context.node.attrs);
   kernel::Kernel& kernel = context.kernel;
   const auto apply = [&](Op op, std::vector<ExprId> operands, DType dtype) {
     return kernel.apply(op, std::move(operands), dtype);
   };
   const auto f32 = [&](double value) { return f32_constant(kernel, value); };
-  const uint64_t hash = stream_hash(random.stream);
   const Index linear = linear_index(kernel, index, random.shape);
   const ExprId bits = apply(Op::random_bits,
-                            {context.operand(0, {}), context.operand(1, {}),
-                             index_value(kernel, linear, element_count(random.shape)),
-                             int_constant(kernel, static_cast<int64_t>(hash & 0xffffffff)),
-                             int_constant(kernel, static_cast<int64_t>(hash >> 32))},
+                            {context.operand(0, {}), context.operand(1, {}), context.operand(2, {}),
+                             index_value(kernel, linear, element_count(random.shape))},
                             DType::i32);
   const auto [scale, shift] = affine(random);
   if (random.distribution == Distribution::normal) {
@@ -209,16 +235,30 @@ float draw(const RandomAttrs& random, int32_t bits) {
   return u < shift ? 1.0f : 0.0f;
 }
 
+uint64_t number_of(const DenseTensor& scalar) {
+  return static_cast<uint64_t>(static_cast<int64_t>(scalar.data[0]));
+}
+
+std::vector<DenseTensor> draws(const Attrs& attrs, uint64_t key, const DenseTensor& step,
+                               const TensorType& type) {
+  const FlushToZero as_in_a_step;
+  return {generate(type, [&](int64_t i) {
+    return static_cast<double>(
+        draw(std::get<RandomAttrs>(attrs), draw_bits(key, number_of(step), static_cast<uint64_t>(i))));
+  })};
+}
+
 std::vector<DenseTensor> eval_random(std::span<const DenseTensor> x, const Attrs& attrs,
                                      std::span<const TensorType> types) {
-  const auto& random = std::get<RandomAttrs>(attrs);
-  const FlushToZero as_in_a_step;
-  const auto seed = static_cast<uint64_t>(static_cast<int64_t>(x[0].data[0]));
-  const auto step = static_cast<uint64_t>(static_cast<int64_t>(x[1].data[0]));
-  const uint64_t hash = stream_hash(random.stream);
-  return {generate(types[0], [&](int64_t i) {
-    return static_cast<double>(draw(random, draw_bits(seed, step, static_cast<uint64_t>(i), hash)));
-  })};
+  const uint64_t hash = stream_hash(std::get<RandomAttrs>(attrs).stream);
+  return draws(attrs, number_of(x[0]) ^ hash, x[1], types[0]);
+}
+
+std::vector<Value> expand_random(Builder& b, const Node& node, std::span<const Value> operands) {
+  auto random = std::get<RandomAttrs>(node.attrs);
+  const std::vector<Value> key = b.make_all(Op::random_key, {operands[0]}, StreamAttrs{random.stream});
+  random.stream.clear();
+  return {b.make(Op::draw, {key[0], key[1], operands[1]}, std::move(random))};
 }
 
 MathText math_random(std::span<const MathText>, const Attrs& attrs) {
@@ -239,6 +279,49 @@ const Sample kRandomSamples[] = {
      1000},
 };
 
+// ---- random_key and draw ---------------------------------------------------------------------------------
+
+Inferred infer_random_key(std::span<const TensorType> operands, const Attrs&) {
+  const TensorType number{DType::i64, {}};
+  if (operands[0] != number) return failed("takes a seed, i64[], found " + to_string(operands[0]));
+  return {{number, number}, ""};
+}
+
+ExprId element_random_key(ElementContext& context, std::span<const Index>, uint32_t result) {
+  const uint64_t hash = stream_hash(std::get<StreamAttrs>(context.node.attrs).stream);
+  const uint64_t half = result == 0 ? hash & 0xffffffff : hash >> 32;
+  kernel::Kernel& kernel = context.kernel;
+  return kernel.apply(Op::key_half,
+                      {context.operand(0, {}), int_constant(kernel, static_cast<int64_t>(half)),
+                       int_constant(kernel, result)},
+                      DType::i64);
+}
+
+std::vector<DenseTensor> eval_random_key(std::span<const DenseTensor> x, const Attrs& attrs,
+                                         std::span<const TensorType> types) {
+  const uint64_t key = number_of(x[0]) ^ stream_hash(std::get<StreamAttrs>(attrs).stream);
+  return {{types[0], {static_cast<double>(key & 0xffffffff)}}, {types[1], {static_cast<double>(key >> 32)}}};
+}
+
+MathText math_random_key(std::span<const MathText> x, const Attrs& attrs) {
+  return call("random_key", {x[0].text, std::get<StreamAttrs>(attrs).stream});
+}
+
+std::vector<DenseTensor> eval_draw(std::span<const DenseTensor> x, const Attrs& attrs,
+                                   std::span<const TensorType> types) {
+  return draws(attrs, number_of(x[0]) | number_of(x[1]) << 32, x[2], types[0]);
+}
+
+const Sample kRandomKeySamples[] = {{{{DType::i64, {}}}, StreamAttrs{"w"}, 0, 1000}};
+const Sample kDrawSamples[] = {
+    {{{DType::i64, {}}, {DType::i64, {}}, {DType::i64, {}}},
+     RandomAttrs{Distribution::normal, 1, 2, {5, 5}, ""},
+     0,
+     1000},
+};
+
+constexpr std::string_view kDrawn = "it is drawn, and depends on nothing but seed and step";
+
 }  // namespace
 }  // namespace ops
 
@@ -251,18 +334,63 @@ const OpDef k_op_random = {
     .traits = kRandom | kExpensive,
     .attrs = RandomAttrs{},
     .infer = ops::infer_random,
-    .derivative = no_gradient("it is drawn, and depends on nothing but seed and step"),
-    .lower = ElementRule{ops::element_random},
+    .derivative = no_gradient(ops::kDrawn),
+    .lower = ExpandRule{ops::expand_random},
     .eval = ops::eval_random,
     .math = ops::math_random,
     .samples = ops::kRandomSamples,
 };
 
+const OpDef k_op_random_key = {
+    .name = "random_key",
+    .doc =
+        "Low and high half of the key of a stream of draws: the seed mixed with a hash of the stream's name.",
+    .traits = kRandom | kExpensive,
+    .attrs = StreamAttrs{},
+    .infer = ops::infer_random_key,
+    .derivative = no_gradient(ops::kDrawn),
+    .lower = ElementRule{ops::element_random_key},
+    .eval = ops::eval_random_key,
+    .math = ops::math_random_key,
+    .samples = ops::kRandomKeySamples,
+};
+
+const OpDef k_op_draw = {
+    .name = "draw",
+    .doc = "A draw as of `random`, from low and high half of a key and step.",
+    .min_operands = 3,
+    .max_operands = 3,
+    .traits = kRandom | kExpensive,
+    .attrs = RandomAttrs{},
+    .infer = ops::infer_random,
+    .derivative = no_gradient(ops::kDrawn),
+    .lower = ElementRule{ops::element_draw},
+    .eval = ops::eval_draw,
+    .math = ops::math_random,
+    .samples = ops::kDrawSamples,
+};
+
+constinit const OpDef k_op_key_half = {
+    .name = "key_half",
+    .doc = "The low (0) or high (1) half of a seed, mixed with that half of a hash.",
+    .min_operands = 3,
+    .max_operands = 3,
+    .traits = kElementwise | kInternal,
+    .attrs = NoAttrs{},
+    .infer = ops::infer_key_half,
+    .derivative = no_gradient("its operands are integers"),
+    .lower = ops::kElementwiseRule,
+    .eval = ops::eval_key_half,
+    .scalar = ops::scalar_key_half,
+    .math = ops::called<"key_half">,
+    .samples = ops::kKeyHalfSamples,
+};
+
 constinit const OpDef k_op_random_bits = {
     .name = "random_bits",
-    .doc = "24 random bits (i32) from seed, step, index, and low and high half of a hash: Philox4x32-10.",
-    .min_operands = 5,
-    .max_operands = 5,
+    .doc = "24 random bits (i32) from low and high half of a key, step and index: Philox4x32-10.",
+    .min_operands = 4,
+    .max_operands = 4,
     .traits = kElementwise | kRandom | kExpensive | kInternal,
     .attrs = NoAttrs{},
     .infer = ops::infer_random_bits,

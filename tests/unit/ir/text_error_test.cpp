@@ -58,7 +58,7 @@ TEST_CASE("each kind of slip has its sentence") {
         "test.nnir:2:17: error: this number does not fit in a double [graph_syntax]");
   CHECK(said("  %0 = iota {shape = [99999,99999,99999], axis = 0, dtype = f32}\n  return y = %0\n") ==
         "test.nnir:2:8: error: iota: [99999, 99999, 99999] has more than 2^40 elements [graph_invalid]");
-  CHECK(said("  %0 = random_bits x, x, x, x, x\n  return y = %0\n") ==
+  CHECK(said("  %0 = random_bits x, x, x, x\n  return y = %0\n") ==
         "test.nnir:2:8: error: random_bits: takes i64, found f32[2, 3] [graph_invalid]");
   CHECK(said("  %0 = neg x layout [0,0]\n  return y = %0\n") ==
         "test.nnir:2:14: error: expected a value `%0 = …` or `return`, found `layout` [graph_syntax]");

@@ -52,7 +52,7 @@ TEST_CASE("V3: attributes and arity are the op's own") {
   graph = sound();
   Builder b(graph);
   const Value i = b.scalar(DType::i64, 0);
-  b.make(Op::random_bits, {i, i, i, i, i});
+  b.make(Op::random_bits, {i, i, i, i});
   CHECK(verify(graph) == Faults{"%3: random_bits belongs to kernels only"});
 }
 
