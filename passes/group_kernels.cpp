@@ -229,7 +229,8 @@ class Grouping {
     const std::vector<Read> what = reads(id);
     const std::vector<uint32_t> from = candidates(what);
     if (std::holds_alternative<ReduceRule>(lower)) return place_reduction(id, what, from);
-    if (from.empty()) {
+    // What a draw reads of other groups is its key, a number: it is computed where it is read, as what reads none is.
+    if (from.empty() || op_def(node.op).has(kRandom)) {
       // A scalar worth computing once (1 - beta^t) gets a place; everything else is computed where it is read.
       if (node.types[0].rank() == 0 && op_def(node.op).has(kExpensive)) return place_scalar(id, what);
       if (!in_memory_[id.index] && is_short_enough_to_inline(id)) return;
