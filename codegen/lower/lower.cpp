@@ -175,9 +175,16 @@ class ProgramLowering {
       }
       // What leaves has the layout of what is kept, whatever it was computed in: `init` writes parameters.
       const TensorType& type = g_.type(output.value);
-      Slot slot{output.name, type, padded_layout(type.shape), Slot::Kind::output, {}, false, {}};
+      Slot slot{free_name(output.name), type, padded_layout(type.shape), Slot::Kind::output, {}, false, {}};
       slots_[output.value] = program_.slots.push_back(std::move(slot));
     }
+  }
+
+  // The name, or where an input or another output has it, the name with ".new" after it.
+  std::string free_name(std::string name) const {
+    const auto taken = [&](const Slot& slot) { return slot.name == name; };
+    while (std::any_of(program_.slots.begin(), program_.slots.end(), taken)) name += ".new";
+    return name;
   }
 
   // The new value of a parameter or state: an output in the place of the old one.
@@ -185,12 +192,7 @@ class ProgramLowering {
     const Value old{*output.replaces, 0};
     const SlotId home = slots_.at(old);
     Slot slot = program_.slots[home];
-    const auto taken = [&](const std::string& name) {
-      return std::any_of(program_.slots.begin(), program_.slots.end(),
-                         [&](const Slot& other) { return other.name == name; });
-    };
-    do slot.name += ".new";
-    while (taken(slot.name));
+    slot.name = free_name(slot.name);
     slot.kind = Slot::Kind::output;
     slot.in_place_of = home;
     const SlotId made = program_.slots.push_back(std::move(slot));
