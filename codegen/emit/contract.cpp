@@ -61,13 +61,14 @@ void KernelEmitter::contract_plain(const Contract& contract) {
   const auto merge = [&](const Values& a, const Values& b) -> Values {
     return {EmittingScalars::value(scalars_.add(wrap(a[0]), wrap(b[0])))};
   };
-  const auto term = [&]() -> Values { return {expr(contract.a), expr(contract.b)}; };
+  const auto term = [&](llvm::Value*) -> Values { return {expr(contract.a), expr(contract.b)}; };
   const Values zero = neutral(kernel::Combine::sum, dtype, false);
   nest(contract.axes, {}, [&] {
     switch (contract.order) {
       case Order::serial:
-        results_ = over_loops(contract.over, 0, i64(0), zero,
-                              [&](llvm::Value*, const Values& sum) { return accumulate(sum, term()); });
+        results_ = over_loops(contract.over, 0, i64(0), zero, [&](llvm::Value*, const Values& sum) {
+          return accumulate(sum, term(nullptr));
+        });
         break;
       case Order::lanes16:
         results_ = partials16(contract.over, zero, term, accumulate, merge);

@@ -99,7 +99,6 @@ class KernelEmitter {
 
   // emit/reduce.cpp
   Values neutral(kernel::Combine combine, DType dtype, bool vector);
-  Values combine(kernel::Combine how, const Values& a, const Values& b, DType dtype);
   Values reduce_terms(const kernel::Reduce& reduce);
   Values reduce_along_lanes(const kernel::Reduce& reduce);
   Values over_loops(const std::vector<kernel::AxisId>& over, size_t at, llvm::Value* position,
@@ -108,8 +107,8 @@ class KernelEmitter {
   using Merge = std::function<Values(const Values&, const Values&)>;
   // `accumulate` takes a partial state and a term, `merge` two partial states.
   Values partials16(const std::vector<kernel::AxisId>& over, const Values& neutral_values,
-                    const std::function<Values()>& term, const Merge& accumulate, const Merge& merge);
-
+                    const std::function<Values(llvm::Value* position)>& term, const Merge& accumulate,
+                    const Merge& merge);
   llvm::Value* tree16(llvm::Value* vector, const std::function<llvm::Value*(llvm::Value*, llvm::Value*)>& f);
 
   // emit/contract.cpp: no vectors; register tiles with vectors along an output axis. `rows` and `vectors` are those of

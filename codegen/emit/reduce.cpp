@@ -2,8 +2,6 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include <bit>
-#include <cmath>
-#include <limits>
 
 #include "codegen/emit/kernel.h"
 #include "codegen/lower/strides.h"
@@ -14,70 +12,29 @@ namespace nnc::codegen {
 using kernel::AxisId;
 using kernel::Combine;
 
-KernelEmitter::Values KernelEmitter::neutral(Combine how, DType dtype, bool vector) {
-  const double infinity = std::numeric_limits<double>::infinity();
-  const auto make = [&](DType type, double value) -> llvm::Value* {
-    if (!is_float(type) && std::isinf(value)) {
-      const bool high = value > 0;
-      const int64_t limit =
-          type == DType::i32 ? (high ? INT32_MAX : INT32_MIN) : (high ? INT64_MAX : INT64_MIN);
-      llvm::Value* v = EmittingScalars::value(scalars_.integer(type, limit));
-      return vector ? splat(b_, v) : v;
-    }
-    llvm::Value* v = EmittingScalars::value(scalars_.constant(type, value));
-    return vector ? splat(b_, v) : v;
-  };
-  switch (how) {
-    case Combine::sum:
-      return {make(dtype, 0)};
-    case Combine::max:
-      return {make(dtype, -infinity)};
-    case Combine::min:
-      return {make(dtype, infinity)};
-    case Combine::argmax:
-      return {make(dtype, -infinity), make(DType::i32, -1)};
-    case Combine::argmin:
-      return {make(dtype, infinity), make(DType::i32, -1)};
-    case Combine::welford:
-      return {make(dtype, 0), make(dtype, 0), make(dtype, 0)};
-  }
-  return {};
+namespace {
+
+kernel::State state_of(const std::vector<llvm::Value*>& values, const kernel::CombineDef& how, DType dtype) {
+  kernel::State state;
+  for (uint32_t i = 0; i < how.components; ++i)
+    state[i] = EmittingScalars::wrap(values[i], how.component_dtype(dtype, i));
+  return state;
 }
 
-KernelEmitter::Values KernelEmitter::combine(Combine how, const Values& a, const Values& b, DType dtype) {
-  const auto wrap = [&](llvm::Value* v) { return EmittingScalars::wrap(v, dtype); };
-  switch (how) {
-    case Combine::sum:
-      return {EmittingScalars::value(scalars_.add(wrap(a[0]), wrap(b[0])))};
-    case Combine::max:
-    case Combine::min: {
-      // a stays where it wins or is a NaN; otherwise b (which may be one).
-      ScalarValue keep =
-          scalars_.compare(how == Combine::max ? Compare::gt : Compare::lt, wrap(a[0]), wrap(b[0]));
-      if (is_float(dtype))
-        keep = scalars_.logical_or(keep, scalars_.compare(Compare::ne, wrap(a[0]), wrap(a[0])));
-      return {EmittingScalars::value(scalars_.select(keep, wrap(a[0]), wrap(b[0])))};
-    }
-    case Combine::argmax:
-    case Combine::argmin: {
-      // b replaces a where it is better, or the first NaN, or where a is still empty (index -1).
-      ScalarValue take =
-          scalars_.compare(how == Combine::argmax ? Compare::gt : Compare::lt, wrap(b[0]), wrap(a[0]));
-      if (is_float(dtype)) {
-        const ScalarValue b_nan = scalars_.compare(Compare::ne, wrap(b[0]), wrap(b[0]));
-        const ScalarValue a_nan = scalars_.compare(Compare::ne, wrap(a[0]), wrap(a[0]));
-        take = scalars_.logical_or(take, scalars_.logical_and(b_nan, scalars_.logical_not(a_nan)));
-      }
-      const ScalarValue at = EmittingScalars::wrap(a[1], DType::i32);
-      take = scalars_.logical_or(take, scalars_.compare(Compare::lt, at, scalars_.constant(DType::i32, 0)));
-      return {EmittingScalars::value(scalars_.select(take, wrap(b[0]), wrap(a[0]))),
-              EmittingScalars::value(scalars_.select(take, EmittingScalars::wrap(b[1], DType::i32), at))};
-    }
-    case Combine::welford:
-      NNC_CHECK(false, "welford reductions are not emitted");
-      return {};
-  }
-  return {};
+std::vector<llvm::Value*> values_of(const kernel::State& state, const kernel::CombineDef& how) {
+  std::vector<llvm::Value*> values;
+  for (uint32_t i = 0; i < how.components; ++i) values.push_back(EmittingScalars::value(state[i]));
+  return values;
+}
+
+}  // namespace
+
+KernelEmitter::Values KernelEmitter::neutral(Combine combine, DType dtype, bool vector) {
+  const kernel::CombineDef& how = kernel::combine_def(combine);
+  Values values = values_of(how.neutral(scalars_, dtype), how);
+  for (llvm::Value*& value : values)
+    if (vector) value = splat(b_, value);
+  return values;
 }
 
 // The loops over `over`, row-major, carrying state and the number of terms so far.
@@ -112,8 +69,8 @@ llvm::Value* KernelEmitter::tree16(llvm::Value* vector,
 // lanes16 without vectors along the sum: sixteen partial states in memory, which stays in the first cache
 // level.
 KernelEmitter::Values KernelEmitter::partials16(const std::vector<AxisId>& over, const Values& neutral_values,
-                                                const std::function<Values()>& term, const Merge& accumulate,
-                                                const Merge& merge) {
+                                                const std::function<Values(llvm::Value* position)>& term,
+                                                const Merge& accumulate, const Merge& merge) {
   IrBuilder entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
   std::vector<llvm::Value*> memory;
   for (llvm::Value* v : neutral_values)
@@ -125,7 +82,7 @@ KernelEmitter::Values KernelEmitter::partials16(const std::vector<AxisId>& over,
     for (size_t c = 0; c < memory.size(); ++c) b_.CreateStore(neutral_values[c], slot(c, i64(lane)));
   over_loops(over, 0, i64(0), {}, [&](llvm::Value* position, const Values&) -> Values {
     llvm::Value* lane = b_.CreateAnd(position, i64(kLanes - 1));
-    const Values value = term();
+    const Values value = term(position);
     Values partial;
     for (size_t c = 0; c < memory.size(); ++c)
       partial.push_back(b_.CreateLoad(neutral_values[c]->getType(), slot(c, lane)));
@@ -145,7 +102,10 @@ KernelEmitter::Values KernelEmitter::partials16(const std::vector<AxisId>& over,
 // The last axis of the sum runs along the lanes, a vector at a time.
 KernelEmitter::Values KernelEmitter::reduce_along_lanes(const kernel::Reduce& reduce) {
   const DType dtype = k_.exprs[reduce.value].dtype;
-  const auto f = [&](const Values& a, const Values& b) { return combine(reduce.combine, a, b, dtype); };
+  const kernel::CombineDef& how = kernel::combine_def(reduce.combine);
+  const auto f = [&](const Values& a, const Values& b) {
+    return values_of(how.merge(scalars_, state_of(a, how, dtype), state_of(b, how, dtype)), how);
+  };
   const AxisId inner = reduce.over.back();
   const std::vector<AxisId> outer(reduce.over.begin(), reduce.over.end() - 1);
   const int64_t extent = k_.axes[inner].extent;
@@ -183,25 +143,30 @@ KernelEmitter::Values KernelEmitter::reduce_along_lanes(const kernel::Reduce& re
 KernelEmitter::Values KernelEmitter::reduce_terms(const kernel::Reduce& reduce) {
   const DType dtype = k_.exprs[reduce.value].dtype;
   const bool vector = lanes_.valid() && uses_axis(k_, reduce.value, lanes_);
-  const bool has_index = kernel::components(reduce.combine) == 2;
-  const auto f = [&](const Values& a, const Values& b) { return combine(reduce.combine, a, b, dtype); };
+  const kernel::CombineDef& how = kernel::combine_def(reduce.combine);
   const auto term_at = [&](llvm::Value* position) -> Values {
-    llvm::Value* value = expr(reduce.value);
-    if (vector) value = splat(b_, value);
-    if (!has_index) return {value};
-    llvm::Value* index = b_.CreateTrunc(position, b_.getInt32Ty());
-    return {value, vector ? splat(b_, index) : index};
+    Values term{expr(reduce.value)};
+    if (how.positions) term.push_back(b_.CreateTrunc(position, b_.getInt32Ty()));
+    for (llvm::Value*& value : term)
+      if (vector) value = splat(b_, value);
+    return term;
+  };
+  const auto enter = [&](const Values& state, const Values& term) {
+    const auto position = EmittingScalars::wrap(how.positions ? term[1] : nullptr, DType::i32);
+    const auto value = EmittingScalars::wrap(term[0], dtype);
+    return values_of(how.enter(scalars_, state_of(state, how, dtype), value, position), how);
+  };
+  const auto merge = [&](const Values& a, const Values& b) {
+    return values_of(how.merge(scalars_, state_of(a, how, dtype), state_of(b, how, dtype)), how);
   };
   const Values start = neutral(reduce.combine, dtype, vector);
   switch (reduce.order) {
     case Order::serial:
       return over_loops(reduce.over, 0, i64(0), start, [&](llvm::Value* position, const Values& state) {
-        return f(state, term_at(position));
+        return enter(state, term_at(position));
       });
     case Order::lanes16:
-      NNC_CHECK(!has_index, "argmax is serial");
-      return partials16(
-          reduce.over, start, [&] { return term_at(nullptr); }, f, f);
+      return partials16(reduce.over, start, term_at, enter, merge);
   }
   return {};
 }
@@ -213,7 +178,8 @@ void KernelEmitter::emit(const kernel::Reduce& reduce) {
   const AxisId lanes = reduce.schedule.lanes;
   const bool vector_over = lanes.valid() && !reduce.over.empty() && lanes == reduce.over.back();
   if (vector_over)
-    NNC_CHECK(reduce.order == Order::lanes16 && kernel::components(reduce.combine) == 1 &&
+    NNC_CHECK(reduce.order == Order::lanes16 &&
+                  kernel::combine_def(reduce.combine).components == 1 &&
                   (reduce.over.size() == 1 || k_.axes[lanes].extent % kLanes == 0),
               "vectors along a sum need its terms to fall on their lanes");
   std::vector<AxisId> order;

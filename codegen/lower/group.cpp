@@ -246,7 +246,7 @@ class GroupLowering {
         index.push_back(Index::of(statement.axes[next_out++]));
       }
     }
-    const bool has_index = kernel::components(rule.combine) == 2;
+    const bool has_index = kernel::combine_def(rule.combine).positions;
     statement.order = has_index ? Order{} : reduction_order(count);
     statement.value = elements_.at(node.operands[0], index);
     const Value value{id, 0};

@@ -136,7 +136,7 @@ class Scheduler {
 
   void schedule(Reduce& reduce) {
     AxisId along_sum;
-    if (reduce.order == Order::lanes16 && kernel::components(reduce.combine) == 1 &&
+    if (reduce.order == Order::lanes16 && kernel::combine_def(reduce.combine).components == 1 &&
         (reduce.over.size() == 1 || extent(reduce.over.back()) % kLanes == 0))
       along_sum = reduce.over.back();
     std::vector<ExprId> values{reduce.value};

@@ -39,116 +39,6 @@ class Partials {
   size_t position_ = 0;
 };
 
-// The state of a reduction: up to three components.
-using State = std::array<ScalarValue, 3>;
-
-class Combiner {
- public:
-  Combiner(Combine combine, DType dtype) : combine_(combine), dtype_(dtype) {}
-
-  State neutral() {
-    ScalarValue zero = scalars_.constant(dtype_, 0);
-    switch (combine_) {
-      case Combine::sum:
-        return {zero, {}, {}};
-      case Combine::max:
-      case Combine::argmax:
-        return {bottom(), scalar_i32(-1), {}};
-      case Combine::min:
-      case Combine::argmin:
-        return {top(), scalar_i32(-1), {}};
-      case Combine::welford:
-        return {zero, zero, zero};
-    }
-    return {};
-  }
-
-  void enter(State& state, ScalarValue value, int32_t position) {
-    switch (combine_) {
-      case Combine::sum:
-        state[0] = scalars_.add(state[0], value);
-        return;
-      case Combine::max:
-      case Combine::min:
-        state[0] = extreme(state[0], value);
-        return;
-      case Combine::argmax:
-      case Combine::argmin:
-        if (i32_of(state[1]) < 0 || replaces(state[0], value)) state = {value, scalar_i32(position), {}};
-        return;
-      case Combine::welford: {
-        ScalarValue count = scalars_.add(state[2], scalars_.constant(dtype_, 1));
-        ScalarValue d = scalars_.sub(value, state[0]);
-        ScalarValue mean = scalars_.add(state[0], scalars_.div(d, count));
-        state = {mean, scalars_.add(state[1], scalars_.mul(d, scalars_.sub(value, mean))), count};
-        return;
-      }
-    }
-  }
-
-  State merge(const State& a, const State& b) {
-    switch (combine_) {
-      case Combine::sum:
-        return {scalars_.add(a[0], b[0]), {}, {}};
-      case Combine::max:
-      case Combine::min:
-        return {extreme(a[0], b[0]), {}, {}};
-      case Combine::argmax:
-      case Combine::argmin: {
-        if (i32_of(a[1]) < 0 || i32_of(b[1]) < 0) return i32_of(a[1]) < 0 ? b : a;
-        bool both_nan = nan(a[0]) && nan(b[0]);
-        bool equal = both_nan || bool_of(scalars_.compare(Compare::eq, a[0], b[0]));
-        if (equal) return i32_of(b[1]) < i32_of(a[1]) ? b : a;
-        return replaces(a[0], b[0]) ? b : a;
-      }
-      case Combine::welford:
-        return merge_moments(a, b);
-    }
-    return a;
-  }
-
- private:
-  ScalarValue bottom() {
-    if (dtype_ == DType::i32) return scalar_i32(std::numeric_limits<int32_t>::min());
-    if (dtype_ == DType::i64) return scalar_i64(std::numeric_limits<int64_t>::min());
-    return scalars_.constant(dtype_, -std::numeric_limits<double>::infinity());
-  }
-  ScalarValue top() {
-    if (dtype_ == DType::i32) return scalar_i32(std::numeric_limits<int32_t>::max());
-    if (dtype_ == DType::i64) return scalar_i64(std::numeric_limits<int64_t>::max());
-    return scalars_.constant(dtype_, std::numeric_limits<double>::infinity());
-  }
-
-  bool nan(ScalarValue v) { return is_float(dtype_) && bool_of(scalars_.compare(Compare::ne, v, v)); }
-
-  ScalarValue extreme(ScalarValue a, ScalarValue b) {
-    Compare how = combine_ == Combine::max ? Compare::gt : Compare::lt;
-    return nan(a) || bool_of(scalars_.compare(how, a, b)) ? a : b;
-  }
-
-  // Whether a later value takes the place of the best so far.
-  bool replaces(ScalarValue best, ScalarValue value) {
-    Compare how = combine_ == Combine::argmax ? Compare::gt : Compare::lt;
-    return bool_of(scalars_.compare(how, value, best)) || (nan(value) && !nan(best));
-  }
-
-  State merge_moments(const State& a, const State& b) {
-    ScalarValue zero = scalars_.constant(dtype_, 0);
-    if (bool_of(scalars_.compare(Compare::eq, b[2], zero))) return a;
-    if (bool_of(scalars_.compare(Compare::eq, a[2], zero))) return b;
-    ScalarValue count = scalars_.add(a[2], b[2]);
-    ScalarValue weight = scalars_.div(b[2], count);
-    ScalarValue d = scalars_.sub(b[0], a[0]);
-    ScalarValue mean = scalars_.add(a[0], scalars_.mul(d, weight));
-    ScalarValue between = scalars_.mul(scalars_.mul(d, d), scalars_.mul(a[2], weight));
-    return {mean, scalars_.add(scalars_.add(a[1], b[1]), between), count};
-  }
-
-  Combine combine_;
-  DType dtype_;
-  ComputingScalars scalars_;
-};
-
 class Interpreter {
  public:
   Interpreter(const Kernel& kernel, std::span<std::byte* const> arguments) : k_(kernel), frame_(kernel) {
@@ -276,20 +166,21 @@ class Interpreter {
     auto code = std::make_shared<Code>(k_, frame_, s.over);
     code->add(s.value);
     auto stores = std::make_shared<Stores>(k_, frame_, s.stores);
-    auto combiner = std::make_shared<Combiner>(s.combine, k_.exprs[s.value].dtype);
-    return [this, &s, code, stores, combiner] {
-      auto merge = [&](const State& a, const State& b) { return combiner->merge(a, b); };
-      State neutral = combiner->neutral();
+    const CombineDef& def = combine_def(s.combine);
+    return [this, &s, &def, code, stores] {
+      auto merge = [&](const State& a, const State& b) { return def.merge(scalars_, a, b); };
+      State neutral = def.neutral(scalars_, k_.exprs[s.value].dtype);
       each_point(s.axes, [&] {
         Partials<State, decltype(merge)> partials(s.order, neutral, merge);
-        int64_t position = 0;
+        int32_t position = 0;
         code->run_outer(frame_);
         each_point(s.over, [&] {
           code->run_inner(frame_);
-          combiner->enter(partials.next(), code->value(s.value), static_cast<int32_t>(position++));
+          State& partial = partials.next();
+          partial = def.enter(scalars_, partial, code->value(s.value), scalar_i32(position++));
         });
         State state = partials.finish();
-        for (uint32_t i = 0; i < components(s.combine); ++i) stores->code.set_result(i, state[i]);
+        for (uint32_t i = 0; i < def.components; ++i) stores->code.set_result(i, state[i]);
         stores->run(frame_);
       });
     };

@@ -238,44 +238,6 @@ std::vector<std::byte> constant_bytes(const Slot& slot) {
   return bytes;
 }
 
-uint32_t components(Combine combine) {
-  switch (combine) {
-    case Combine::sum:
-    case Combine::max:
-    case Combine::min:
-      return 1;
-    case Combine::argmax:
-    case Combine::argmin:
-      return 2;
-    case Combine::welford:
-      return 3;
-  }
-  return 1;
-}
-
-std::string_view combine_name(Combine combine) {
-  switch (combine) {
-    case Combine::sum:
-      return "sum";
-    case Combine::max:
-      return "max";
-    case Combine::min:
-      return "min";
-    case Combine::argmax:
-      return "argmax";
-    case Combine::argmin:
-      return "argmin";
-    case Combine::welford:
-      return "welford";
-  }
-  return "?";
-}
-
-DType component_dtype(Combine combine, DType value, uint32_t number) {
-  bool position = (combine == Combine::argmax || combine == Combine::argmin) && number == 1;
-  return position ? DType::i32 : value;
-}
-
 ExprId Kernel::intern(Expr expr) {
   if (expr.kind == ExprKind::constant) {
     // A constant is what it is in its own dtype, and there is one NaN: then equal text means equal bits.

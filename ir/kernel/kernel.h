@@ -25,6 +25,7 @@
 #include <variant>
 #include <vector>
 
+#include "ir/kernel/combine.h"
 #include "ir/ops/op.h"
 #include "ir/order.h"
 #include "ir/type.h"
@@ -133,28 +134,9 @@ struct Map {
   bool operator==(const Map&) const = default;
 };
 
-// How terms combine. State has one component but for argmax (maximum, its first index) and welford (mean, sum of
-// squared deviations, count).
-enum class Combine : uint8_t { sum, max, min, argmax, argmin, welford };
-uint32_t components(Combine combine);
-std::string_view combine_name(Combine combine);
-// What a component holds when values of dtype `value` are combined: i32 for the index of argmax and argmin (counted
-// row-major over `over`), the values' own dtype for everything else.
-DType component_dtype(Combine combine, DType value, uint32_t number);
-
-// For each point of `axes`: combines `value` over `over` (row-major), in `order`; then the stores, which may use acc.
-// Empty sums are 0, empty maxima -inf, empty minima +inf (integers: the least and the greatest). max and min keep a
-// NaN; argmax takes the first of equals and the first NaN.
-//
-// To the bit: every partial of `order` starts from the neutral state, and all 16 are combined, used or not. `a` is the
-// earlier:
-//   sum      a + b
-//   max      a > b or a is NaN ? a : b                                   min likewise
-//   argmax   the later replaces the earlier if greater, or a NaN where there was none, or where nothing was (index -1,
-//            which is neutral); of two partials with equal values the smaller index wins          argmin likewise
-//   welford  x enters: n += 1; d = x - mean; mean += d / n; m2 += d * (x - mean)
-//            two meet: n = na + nb; w = nb / n; d = mean_b - mean_a; mean = mean_a + d * w;
-//                      m2 = (m2_a + m2_b) + (d * d) * (na * w); a side with n = 0 leaves the other as it is
+// For each point of `axes`: combines `value` over `over` (row-major), in `order`, as ir/kernel/combine.h says; then the
+// stores, which may use the components of the result. Empty sums are 0, empty maxima -inf, empty minima +inf (integers:
+// the least and the greatest). max and min keep a NaN; argmax takes the first of equals and the first NaN.
 struct Reduce {
   std::vector<AxisId> axes;
   std::vector<AxisId> over;

@@ -46,8 +46,6 @@ inline constexpr std::array<std::string_view, 7> kSlotKinds = {"input",  "param"
                                                                "output", "temporary", "constant"};
 static_assert(kSlotKinds.size() == static_cast<size_t>(Slot::Kind::constant) + 1 &&
               kSlotKinds.back() == "constant");
-inline constexpr std::array<Combine, 6> kCombines = {Combine::sum,    Combine::max,    Combine::min,
-                                                     Combine::argmax, Combine::argmin, Combine::welford};
 
 // "acc", "acc1", …: the number of the component it names. More than two digits are an ordinary name.
 inline std::optional<uint32_t> result_number(std::string_view word) {

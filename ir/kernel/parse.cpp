@@ -300,14 +300,13 @@ Reduce Parser::reduce() {
   expect("over", "after the axes of a reduce");
   result.over = axes();
   const Token word = peek();
-  auto it = std::find_if(kCombines.begin(), kCombines.end(),
-                         [&](Combine combine) { return word.is(combine_name(combine)); });
-  if (it == kCombines.end()) {
-    expected("how to combine (sum, max, min, argmax, argmin, welford)");
+  const std::optional<Combine> combine = find_combine(word.is_name() ? word.text : "");
+  if (!combine) {
+    expected("how to combine (" + combine_names() + ")");
     return result;
   }
   take();
-  result.combine = *it;
+  result.combine = *combine;
   result.order = order();
   lets();
   expect("value", "before what is reduced");
@@ -382,9 +381,7 @@ AxisId Parser::axis_here() {
 std::vector<AxisId> Parser::axes() {
   std::vector<AxisId> result;
   if (!peek().is_name() || (peek().kind == TokenKind::name && is_reserved(peek().text))) return result;
-  if (std::any_of(kCombines.begin(), kCombines.end(), [&](Combine c) { return at(combine_name(c)); }) &&
-      peek(1).is("order"))
-    return result;
+  if (find_combine(peek().text) && peek(1).is("order")) return result;
   do {
     result.push_back(axis_here());
   } while (!failed_ && accept(","));

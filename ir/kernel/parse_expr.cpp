@@ -110,15 +110,16 @@ ExprId Parser::result(const Token& token) {
           "`" + token.text + "` is the result of a reduce or a contract, and this is neither");
     return {};
   }
-  auto [combine, dtype] = *combined_;
-  if (number >= components(combine)) {
-    uint32_t last = components(combine) - 1;
+  const auto [combine, dtype] = *combined_;
+  const CombineDef& def = combine_def(combine);
+  if (number >= def.components) {
+    uint32_t last = def.components - 1;
     error(DiagnosticKind::kernel_name, token.span,
-          std::string(combine_name(combine)) + " has no component `" + token.text + "`")
+          std::string(def.name) + " has no component `" + token.text + "`")
         .suggest(last == 0 ? "its only result is acc" : "its last one is acc" + std::to_string(last));
     return {};
   }
-  return k_.result(component_dtype(combine, dtype, number), number);
+  return k_.result(def.component_dtype(dtype, number), number);
 }
 
 // A number after its dtype (none is written for f32) and its sign.

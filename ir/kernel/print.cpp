@@ -179,7 +179,7 @@ class Printer {
     axes(s.axes);
     out_ += " over";
     axes(s.over);
-    out_ += ' ' + std::string(combine_name(s.combine)) + " order " + std::string(order_name(s.order));
+    out_ += ' ' + std::string(combine_def(s.combine).name) + " order " + std::string(order_name(s.order));
     bool lets = begin_region({s.value}, level + 2, true);
     out_ += (lets ? indented("value ", level + 2) : std::string(" value ")) + expr(s.value, kComparison);
     end_region();

@@ -20,7 +20,7 @@
 //   K14  operands of a contract are f32 or f64, the same; reduced values i32, i64, f32 or f64 (welford: a
 //        float); what argmax and argmin number fits i32; a sum has at most one segment per term
 //   K15  schedules use the fields of their statement; vectors run along one of its axes, along a sum only in
-//        an order that has lanes (max, min, argmax and argmin: any)
+//        an order that has lanes (argmax and argmin: any)
 // Programs: kernel/verify_program.cpp.
 #include "ir/kernel/verify.h"
 
@@ -154,16 +154,15 @@ class Verifier {
     begin("reduce", s.axes);
     if (!bind(s.axes, s.over) || !operand(s.value, s.stores)) return;
     DType dtype = k_.exprs[s.value].dtype;
-    std::string name(combine_name(s.combine));
-    bool counts = s.combine == Combine::argmax || s.combine == Combine::argmin;
-    if (!is_float(dtype) && (s.combine == Combine::welford || (dtype != DType::i32 && dtype != DType::i64)))
+    const CombineDef& def = combine_def(s.combine);
+    std::string name(def.name);
+    if (!is_float(dtype) && (def.floats_only || (dtype != DType::i32 && dtype != DType::i64)))
       return found(name + " of values of type " + std::string(dtype_name(dtype)));
     constexpr int64_t kMost = int64_t{1} << 31;
     int64_t count = 1;
     for (AxisId axis : s.over) count = std::min(count * std::min(k_.axes[axis].extent, kMost), kMost);
-    if (counts && count >= kMost) found(name + " numbers more than 2^31 values");
-    bool any_order = counts || s.combine == Combine::max || s.combine == Combine::min;
-    order(s.order, s.schedule, any_order);
+    if (def.positions && count >= kMost) found(name + " numbers more than 2^31 values");
+    order(s.order, s.schedule, def.any_order);
     schedule(s.schedule, s.axes, s.over, false);
     stores(s.axes, s.stores, &s.combine, dtype);
   }
@@ -312,10 +311,10 @@ class Verifier {
 
   bool result(const Expr& e, const Combine* combine, DType combined) {
     if (combine == nullptr) return found("a result is used where nothing is reduced"), false;
-    if (e.number >= components(*combine))
-      return found(std::string(combine_name(*combine)) + " has no component " + std::to_string(e.number)),
-             false;
-    DType dtype = component_dtype(*combine, combined, e.number);
+    const CombineDef& def = combine_def(*combine);
+    if (e.number >= def.components)
+      return found(std::string(def.name) + " has no component " + std::to_string(e.number)), false;
+    DType dtype = def.component_dtype(combined, e.number);
     if (e.dtype == dtype) return true;
     return found("component " + std::to_string(e.number) + " of the result is " +
                  std::string(dtype_name(dtype)) + " but is used as " + std::string(dtype_name(e.dtype))),

@@ -99,8 +99,8 @@ TEST_CASE("the canonical form forgets what is unused and how it was built") {
 }
 
 TEST_CASE("the dtype of what is combined") {
-  CHECK(components(Combine::welford) == 3);
-  CHECK(component_dtype(Combine::argmax, DType::f32, 0) == DType::f32);
-  CHECK(component_dtype(Combine::argmax, DType::f32, 1) == DType::i32);
-  CHECK(component_dtype(Combine::welford, DType::f64, 1) == DType::f64);
+  CHECK(combine_def(Combine::welford).components == 3);
+  CHECK(combine_def(Combine::argmax).component_dtype(DType::f32, 0) == DType::f32);
+  CHECK(combine_def(Combine::argmax).component_dtype(DType::f32, 1) == DType::i32);
+  CHECK(combine_def(Combine::welford).component_dtype(DType::f64, 1) == DType::f64);
 }

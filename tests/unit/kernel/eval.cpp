@@ -124,6 +124,26 @@ TEST_CASE("welford gives mean and sum of squares in every order") {
   CHECK(reduce_one("welford", "lanes16", {1, 2, 3}, 1) == 2);
 }
 
+TEST_CASE("log-sum-exp is the maximum and the sum of what lies below it") {
+  std::vector<float> x = random_floats(77, 6, -90, 100);
+  double sum = 0;
+  const double top = double{*std::max_element(x.begin(), x.end())};
+  for (float v : x) sum += std::exp(double{v} - top);
+  for (const char* order : {"serial", "lanes16"}) {
+    INFO(order);
+    CHECK(double{reduce_one("logsumexp", order, x)} == top);
+    CHECK(reduce_one("logsumexp", order, x, 1) == Approx(sum).epsilon(1e-5));
+    // Nothing but -inf: log(3) above -inf. Infinities and NaN as they are.
+    CHECK(reduce_one("logsumexp", order, {-kInf, -kInf, -kInf}) == -kInf);
+    CHECK(reduce_one("logsumexp", order, {-kInf, -kInf, -kInf}, 1) == 3);
+    CHECK(reduce_one("logsumexp", order, {-kInf, 2, -kInf}, 1) == 1);
+    CHECK(reduce_one("logsumexp", order, {1, kInf, 2}) == kInf);
+    CHECK(reduce_one("logsumexp", order, {1, kInf, 2}, 1) == 1);
+    CHECK(std::isnan(reduce_one("logsumexp", order, {1, kNan, 2})));
+    CHECK(std::isnan(reduce_one("logsumexp", order, {1, 2, kNan})));
+  }
+}
+
 TEST_CASE("what is empty is neutral") {
   Kernel k = kernel_of(
       "kernel @f(x: f32[0], n: i32[0], out y: f32[6], out m: i32[2]) {\n"

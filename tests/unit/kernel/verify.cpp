@@ -55,7 +55,8 @@ TEST_CASE("a sound kernel has no findings") {
                  "y[i,k] { p[i,0] = acc } }");
   // Max needs no order to run in lanes.
   check_accepted(
-      "kernel @f(x: f32[64], out y: f32[]) { reduce over i:64 max order serial value x[i] schedule {lanes i} "
+      "kernel @f(x: f32[64], out y: f32[]) { reduce over i:64 argmax order serial value x[i] schedule {lanes "
+      "i} "
       "{ y[] = acc } }");
 }
 
@@ -252,5 +253,9 @@ TEST_CASE("K14 and K15: orders, dtypes, schedules") {
   };
   check_accepted(contract("lanes16", "lanes k"));
   check_refused(contract("serial", "lanes k"), "need the order lanes16");
+  // Of 0 and -0 the later is the maximum: along the vectors it would be another one.
+  check_refused(
+      kHead + "{ reduce i:8 over j:4 max order serial value x[i,j] schedule {lanes j} { y[i,0] = acc } }",
+      "need the order lanes16");
   check_refused(contract("serial", "tile 0x2"), "rows or columns only");
 }
