@@ -3,6 +3,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "codegen/emit/kernel.h"
 #include "support/check.h"
@@ -17,38 +18,42 @@ using kernel::Index;
 
 void KernelEmitter::begin_statement(const std::vector<ExprId>& roots,
                                     const std::vector<kernel::Store>& stores) {
-  depths_.clear();
   roots_ = roots;
   for (const kernel::Store& s : stores)
     for (const Index& index : s.index)
       if (index.computed.valid()) roots_.push_back(index.computed);
+  needs_.clear();
   std::fill(written_.begin(), written_.end(), false);
   for (const kernel::Store& s : stores) written_[s.buffer.index] = true;
-  results_.clear();
-  // What earlier statements computed from buffers may be out of date, so nothing is shared between
-  // statements.
-  memo_.back().clear();
+  // What earlier statements, or those around a loop, computed from buffers may be out of date.
+  scope_->starts_statement_ = true;
 }
 
-int KernelEmitter::depth(const Index& index) {
-  int at = 0;
-  for (const kernel::Term& term : index.terms) at = std::max(at, level_[term.axis.index]);
-  if (index.computed.valid()) at = std::max(at, depth(index.computed));
-  return at;
-}
-
-// The number of loops that must be open before the expression can be computed. Results and loads from buffers
-// that the statement writes belong to the innermost place.
-int KernelEmitter::depth(ExprId id) {
-  constexpr int kInnermost = 1 << 20;
-  if (const auto known = depths_.find(id.index); known != depths_.end()) return known->second;
+// Results and loads from buffers that the statement writes belong to the innermost place.
+const KernelEmitter::Needs& KernelEmitter::needs(ExprId id) {
+  if (const auto known = needs_.find(id.index); known != needs_.end()) return known->second;
   const kernel::Expr& e = k_.exprs[id];
-  int at = 0;
-  if (e.kind == ExprKind::result || (e.kind == ExprKind::load && written_[e.buffer.index])) at = kInnermost;
-  for (const Index& index : e.subscripts) at = std::max(at, depth(index));
-  for (ExprId operand : e.operands) at = std::max(at, depth(operand));
-  depths_[id.index] = at;
-  return at;
+  Needs out;
+  out.innermost = e.kind == ExprKind::result || (e.kind == ExprKind::load && written_[e.buffer.index]);
+  const auto join = [&](const Needs& other) {
+    std::vector<AxisId> both;
+    std::ranges::set_union(out.axes, other.axes, std::back_inserter(both));
+    out.axes = std::move(both);
+    out.innermost = out.innermost || other.innermost;
+  };
+  for (const Index& index : e.subscripts) {
+    for (const kernel::Term& term : index.terms) join({{term.axis}, false});
+    if (index.computed.valid()) join(needs(index.computed));
+  }
+  for (ExprId operand : e.operands) join(needs(operand));
+  return needs_[id.index] = std::move(out);
+}
+
+// Whether the expression can be computed here and holds for all that lies further in.
+bool KernelEmitter::ready(ExprId id) {
+  const Needs& all = needs(id);
+  return !all.innermost &&
+         std::ranges::all_of(all.axes, [&](AxisId axis) { return scope_->index_[axis.index]; });
 }
 
 void KernelEmitter::hoist() {
@@ -57,25 +62,29 @@ void KernelEmitter::hoist() {
   while (!pending.empty()) {
     const ExprId id = pending.back();
     pending.pop_back();
-    if (!std::exchange(seen[id.index], true)) {
-      const kernel::Expr& e = k_.exprs[id];
-      if (e.kind == ExprKind::constant) continue;
-      if (depth(id) <= loops_open_) {
-        expr(id);
-        continue;
-      }
-      pending.insert(pending.end(), e.operands.begin(), e.operands.end());
-      for (const Index& index : e.subscripts)
-        if (index.computed.valid()) pending.push_back(index.computed);
+    if (std::exchange(seen[id.index], true)) continue;
+    const kernel::Expr& e = k_.exprs[id];
+    if (e.kind == ExprKind::constant) continue;
+    if (ready(id)) {
+      expr(id);
+      continue;
     }
+    pending.insert(pending.end(), e.operands.begin(), e.operands.end());
+    for (const Index& index : e.subscripts)
+      if (index.computed.valid()) pending.push_back(index.computed);
   }
 }
 
+llvm::Value* KernelEmitter::known(ExprId id) const {
+  for (const Scope* scope = scope_; scope; scope = scope->starts_statement_ ? nullptr : scope->outer_)
+    if (const auto found = scope->memo_.find(id.index); found != scope->memo_.end()) return found->second;
+  return nullptr;
+}
+
 llvm::Value* KernelEmitter::expr(ExprId id) {
-  for (size_t i = memo_.size(); i-- > 0;)
-    if (const auto known = memo_[i].find(id.index); known != memo_[i].end()) return known->second;
+  if (llvm::Value* value = known(id)) return value;
   llvm::Value* value = compute(k_.exprs[id]);
-  memo_.back()[id.index] = value;
+  scope_->memo_[id.index] = value;
   return value;
 }
 
@@ -88,7 +97,7 @@ llvm::Value* KernelEmitter::compute(const kernel::Expr& e) {
     case ExprKind::axis:
       return axis_vector(e.subscripts[0]);
     case ExprKind::result:
-      return results_[e.number];
+      return scope_->results_[e.number];
     case ExprKind::apply:
       break;
   }
@@ -98,32 +107,51 @@ llvm::Value* KernelEmitter::compute(const kernel::Expr& e) {
   return EmittingScalars::value(op_def(e.op).scalar(scalars_, operands, e.dtype));
 }
 
+llvm::Value* KernelEmitter::axis_value(AxisId axis) const {
+  llvm::Value* value = scope_->index_[axis.index];
+  NNC_CHECK(value, "axis " + k_.axes[axis].name + " is used outside its loop");
+  return value;
+}
+
+// 0, stride, 2 * stride, … for the lanes.
+llvm::Value* KernelEmitter::lane_offsets(int64_t stride) {
+  std::vector<llvm::Constant*> steps(kLanes);
+  for (unsigned i = 0; i < kLanes; ++i) steps[i] = b_.getInt64(static_cast<uint64_t>(stride * i));
+  return llvm::ConstantVector::get(steps);
+}
+
 // The value of a subscript: i64, per lane where it depends on the lanes axis.
 llvm::Value* KernelEmitter::axis_vector(const Index& index) {
   llvm::Value* sum = i64(index.constant);
   int64_t lane_step = 0;
   for (const kernel::Term& term : index.terms) {
-    llvm::Value* at = index_[term.axis.index];
-    NNC_CHECK(at, "axis " + k_.axes[term.axis].name + " is used outside its loop");
-    sum = b_.CreateAdd(sum, b_.CreateMul(at, i64(term.coefficient)));
-    if (term.axis == lanes_) lane_step += term.coefficient;
+    sum = b_.CreateAdd(sum, b_.CreateMul(axis_value(term.axis), i64(term.coefficient)));
+    if (term.axis == scope_->lanes_) lane_step += term.coefficient;
   }
-  if (lane_step != 0) {
-    std::vector<llvm::Constant*> steps(kLanes);
-    for (unsigned i = 0; i < kLanes; ++i) steps[i] = b_.getInt64(static_cast<uint64_t>(lane_step * i));
-    sum = b_.CreateAdd(splat(b_, sum), llvm::ConstantVector::get(steps));
+  return lane_step == 0 ? sum : b_.CreateAdd(splat(b_, sum), lane_offsets(lane_step));
+}
+
+// A computed subscript, within the extent whatever was computed.
+llvm::Value* KernelEmitter::clamped(const Index& index, int64_t extent) {
+  const DType dtype = k_.exprs[index.computed].dtype;
+  llvm::Value* affine = axis_vector(index);
+  llvm::Value* computed =
+      EmittingScalars::value(scalars_.cast(DType::i64, EmittingScalars::wrap(expr(index.computed), dtype)));
+  if (is_vector(affine) != is_vector(computed)) {
+    affine = splat(b_, affine);
+    computed = splat(b_, computed);
   }
-  if (index.computed.valid()) {
-    const ScalarValue computed = scalars_.cast(
-        DType::i64, EmittingScalars::wrap(expr(index.computed), k_.exprs[index.computed].dtype));
-    sum = EmittingScalars::value(scalars_.add(EmittingScalars::wrap(sum, DType::i64), computed));
-  }
-  return sum;
+  // What was an i32 cannot overflow an i64.
+  const bool may_overflow = dtype == DType::i64 && (!index.terms.empty() || index.constant != 0);
+  llvm::Value* at = may_overflow ? b_.CreateBinaryIntrinsic(llvm::Intrinsic::sadd_sat, affine, computed)
+                                 : b_.CreateAdd(affine, computed);
+  const auto like = [&](int64_t number) { return llvm::ConstantInt::getSigned(at->getType(), number); };
+  at = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, at, like(0));
+  return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, at, like(extent - 1));
 }
 
 KernelEmitter::Address KernelEmitter::address(BufferId id, const std::vector<Index>& subscripts) {
   const kernel::Buffer& buffer = k_.buffers[id];
-  const Shape shape = buffer.space == kernel::Space::local ? k_.local_shape(id) : buffer.type.shape;
   Address out;
   out.offset = i64(0);
   const auto scatter = [&](llvm::Value* per_lane) {
@@ -132,44 +160,37 @@ KernelEmitter::Address KernelEmitter::address(BufferId id, const std::vector<Ind
   for (size_t d = 0; d < subscripts.size(); ++d) {
     const Index& index = subscripts[d];
     const int64_t stride = strides_[id.index][d];
-    if (!index.computed.valid() && !index.checked) {
-      for (const kernel::Term& term : index.terms) {
-        llvm::Value* at = index_[term.axis.index];
-        NNC_CHECK(at, "axis " + k_.axes[term.axis].name + " is used outside its loop");
-        // A local that follows a grid axis holds one task's part of it.
-        if (buffer.space == kernel::Space::local && !buffer.axes.empty() && buffer.axes[d].valid())
-          at = b_.CreateSub(at, bounds(term.axis).begin);
-        out.offset = b_.CreateAdd(out.offset, b_.CreateMul(at, i64(term.coefficient * stride)));
-        if (term.axis == lanes_) out.lane_stride += term.coefficient * stride;
-      }
-      if (index.constant != 0) out.offset = b_.CreateAdd(out.offset, i64(index.constant * stride));
+    if (index.computed.valid()) {
+      llvm::Value* at = clamped(index, buffer.type.shape[d]);
+      at = b_.CreateMul(at, llvm::ConstantInt::getSigned(at->getType(), stride));
+      if (is_vector(at))
+        scatter(at);
+      else
+        out.offset = b_.CreateAdd(out.offset, at);
       continue;
     }
-    llvm::Value* at = axis_vector(index);
-    const auto like = [&](int64_t number) -> llvm::Value* {
-      return llvm::ConstantInt::getSigned(at->getType(), number);
-    };
-    if (index.checked) {
-      // Unsigned, so that one comparison covers both ends.
-      llvm::Value* inside = b_.CreateICmpULT(at, like(shape[d]));
-      if (out.valid && is_vector(out.valid) != is_vector(inside)) {
-        out.valid = splat(b_, out.valid);
-        inside = splat(b_, inside);
-      }
-      out.valid = out.valid ? b_.CreateAnd(out.valid, inside) : inside;
+    for (const kernel::Term& term : index.terms) {
+      llvm::Value* at = axis_value(term.axis);
+      // A local that follows a grid axis holds one task's part of it.
+      if (buffer.space == kernel::Space::local && !buffer.axes.empty() && buffer.axes[d].valid())
+        at = b_.CreateSub(at, bounds(term.axis).begin);
+      out.offset = b_.CreateAdd(out.offset, b_.CreateMul(at, i64(term.coefficient * stride)));
+      if (term.axis == scope_->lanes_) out.lane_stride += term.coefficient * stride;
     }
-    at = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, at, like(0));
-    at = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, at, like(shape[d] - 1));
-    at = b_.CreateMul(at, like(stride));
-    if (is_vector(at))
-      scatter(at);
-    else
-      out.offset = b_.CreateAdd(out.offset, at);
+    if (index.constant != 0) out.offset = b_.CreateAdd(out.offset, i64(index.constant * stride));
+    if (!index.checked) continue;
+    // Unsigned, so that one comparison covers both ends.
+    llvm::Value* at = axis_vector(index);
+    llvm::Value* inside =
+        b_.CreateICmpULT(at, llvm::ConstantInt::getSigned(at->getType(), buffer.type.shape[d]));
+    if (out.valid && is_vector(out.valid) != is_vector(inside)) {
+      out.valid = splat(b_, out.valid);
+      inside = splat(b_, inside);
+    }
+    out.valid = out.valid ? b_.CreateAnd(out.valid, inside) : inside;
   }
   if (out.scattered && out.lane_stride != 0) {
-    std::vector<llvm::Constant*> steps(kLanes);
-    for (unsigned i = 0; i < kLanes; ++i) steps[i] = b_.getInt64(static_cast<uint64_t>(out.lane_stride * i));
-    scatter(llvm::ConstantVector::get(steps));
+    scatter(lane_offsets(out.lane_stride));
     out.lane_stride = 0;
   }
   return out;
@@ -191,68 +212,57 @@ llvm::Value* KernelEmitter::to_memory(llvm::Value* value, DType dtype) {
 }
 
 llvm::Value* KernelEmitter::load(const kernel::Expr& e) {
-  const kernel::Buffer& buffer = k_.buffers[e.buffer];
-  llvm::Type* type = llvm_memory_type(b_.getContext(), buffer.type.dtype);
-  const llvm::Align align(static_cast<uint64_t>(dtype_bytes(buffer.type.dtype)));
+  const DType dtype = k_.buffers[e.buffer].type.dtype;
+  llvm::Type* type = llvm_memory_type(b_.getContext(), dtype);
+  const llvm::Align align(static_cast<uint64_t>(dtype_bytes(dtype)));
   const Address at = address(e.buffer, e.subscripts);
-  llvm::Value* where = pointer(e.buffer, at.offset);
-  auto* vector_type = llvm::FixedVectorType::get(type, kLanes);
-
   if (!at.scattered && at.lane_stride == 0 && !(at.valid && is_vector(at.valid))) {
-    llvm::Value* value = from_memory(b_.CreateAlignedLoad(type, where, align), buffer.type.dtype);
-    // A checked subscript was clamped, so the load itself is safe.
+    // What is checked and lies outside is read from the first element, and not used.
+    llvm::Value* offset = at.valid ? b_.CreateSelect(at.valid, at.offset, i64(0)) : at.offset;
+    llvm::Value* value = from_memory(b_.CreateAlignedLoad(type, pointer(e.buffer, offset), align), dtype);
     return at.valid ? b_.CreateSelect(at.valid, value, llvm::Constant::getNullValue(value->getType()))
                     : value;
   }
-  if (!at.scattered && at.lane_stride == 1 && !at.valid) {
-    llvm::Value* raw = mask_
-                           ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(
-                                 vector_type, where, align, mask_, llvm::Constant::getNullValue(vector_type)))
-                           : b_.CreateAlignedLoad(vector_type, where, align);
-    return from_memory(raw, buffer.type.dtype);
-  }
-  llvm::Value* offsets = at.scattered;
-  if (!offsets) {
-    std::vector<llvm::Constant*> steps(kLanes);
-    for (unsigned i = 0; i < kLanes; ++i) steps[i] = b_.getInt64(static_cast<uint64_t>(at.lane_stride * i));
-    offsets = llvm::ConstantVector::get(steps);
-  }
-  llvm::Value* pointers = b_.CreateGEP(type, where, offsets);
-  llvm::Value* mask = mask_;
+  llvm::Value* where = pointer(e.buffer, at.offset);
+  auto* vector_type = llvm::FixedVectorType::get(type, kLanes);
+  llvm::Value* none = llvm::Constant::getNullValue(vector_type);
+  llvm::Value* mask = scope_->mask_;
   if (at.valid) mask = mask ? b_.CreateAnd(mask, splat(b_, at.valid)) : splat(b_, at.valid);
+  if (!at.scattered && at.lane_stride == 1)
+    return from_memory(
+        mask ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(vector_type, where, align, mask, none))
+             : b_.CreateAlignedLoad(vector_type, where, align),
+        dtype);
+  llvm::Value* offsets = at.scattered ? at.scattered : lane_offsets(at.lane_stride);
+  llvm::Value* pointers = b_.CreateGEP(type, where, offsets);
   if (!mask) mask = llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(b_.getInt1Ty(), kLanes));
-  return from_memory(
-      b_.CreateMaskedGather(vector_type, pointers, align, mask, llvm::Constant::getNullValue(vector_type)),
-      buffer.type.dtype);
+  return from_memory(b_.CreateMaskedGather(vector_type, pointers, align, mask, none), dtype);
 }
 
 void KernelEmitter::store(const kernel::Store& s) {
-  const kernel::Buffer& buffer = k_.buffers[s.buffer];
-  const llvm::Align align(static_cast<uint64_t>(dtype_bytes(buffer.type.dtype)));
-  llvm::Value* value = to_memory(expr(s.value), buffer.type.dtype);
+  const DType dtype = k_.buffers[s.buffer].type.dtype;
+  const llvm::Align align(static_cast<uint64_t>(dtype_bytes(dtype)));
+  llvm::Value* value = to_memory(expr(s.value), dtype);
   const Address at = address(s.buffer, s.index);
   llvm::Value* where = pointer(s.buffer, at.offset);
+  llvm::Value* mask = scope_->mask_;
   if (!at.scattered && at.lane_stride == 0) {
-    NNC_CHECK(!is_vector(value), "a store to " + buffer.name + " does not move along the lanes");
+    // No two points store to one element: the axis of the lanes has a single value.
+    if (is_vector(value)) value = b_.CreateExtractElement(value, uint64_t{0});
     b_.CreateAlignedStore(value, where, align);
     return;
   }
   value = splat(b_, value);
   if (!at.scattered && at.lane_stride == 1) {
-    if (mask_)
-      b_.CreateMaskedStore(value, where, align, mask_);
+    if (mask)
+      b_.CreateMaskedStore(value, where, align, mask);
     else
       b_.CreateAlignedStore(value, where, align);
     return;
   }
-  llvm::Value* offsets = at.scattered;
-  if (!offsets) {
-    std::vector<llvm::Constant*> steps(kLanes);
-    for (unsigned i = 0; i < kLanes; ++i) steps[i] = b_.getInt64(static_cast<uint64_t>(at.lane_stride * i));
-    offsets = llvm::ConstantVector::get(steps);
-  }
-  llvm::Value* pointers = b_.CreateGEP(llvm_memory_type(b_.getContext(), buffer.type.dtype), where, offsets);
-  b_.CreateMaskedScatter(value, pointers, align, mask_);
+  llvm::Value* offsets = at.scattered ? at.scattered : lane_offsets(at.lane_stride);
+  llvm::Value* pointers = b_.CreateGEP(llvm_memory_type(b_.getContext(), dtype), where, offsets);
+  b_.CreateMaskedScatter(value, pointers, align, mask);
 }
 
 void KernelEmitter::prefetch(llvm::Value* where, int level) {

@@ -1,12 +1,15 @@
+// The function of a kernel: its tasks, and the statements that need no class of their own.
 #include "codegen/emit/kernel.h"
-#include "codegen/emit/debug_lines.h"
 
 #include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
-#include <algorithm>
-
+#include "codegen/emit/debug_lines.h"
+#include "codegen/emit/dots.h"
+#include "codegen/emit/fold.h"
+#include "codegen/emit/tile.h"
+#include "codegen/emit/transpose.h"
 #include "codegen/plan_memory.h"
 #include "support/check.h"
 
@@ -20,8 +23,6 @@ using kernel::Space;
 KernelEmitter::KernelEmitter(const Kernel& kernel, llvm::Module& module, const Target& target)
     : k_(kernel), module_(module), target_(target), b_(module.getContext()), scalars_(b_) {
   bounds_.resize(k_.axes.size());
-  index_.resize(k_.axes.size());
-  level_.resize(k_.axes.size(), 0);
   written_.resize(k_.buffers.size());
 }
 
@@ -43,6 +44,30 @@ llvm::Function* KernelEmitter::emit(const std::string& symbol, const SourceLine&
   std::optional<DebugLines> lines;
   if (!at.file.empty()) lines.emplace(module_, at.file).enter(*function_, at.line, b_);
 
+  make_buffers(parameters);
+  for (uint32_t i = 0; i < k_.axes.size(); ++i) bounds_[i] = {i64(0), i64(k_.axes[AxisId{i}].extent)};
+
+  Scope outermost(*this);
+  if (k_.task_count() == 1) {
+    // The caller passes [0, 1) or nothing.
+    when(b_.CreateICmpSLT(function_->getArg(static_cast<unsigned>(parameters) + 1),
+                          function_->getArg(static_cast<unsigned>(parameters) + 2)),
+         [&] { emit_task(i64(0)); });
+  } else {
+    loop(function_->getArg(static_cast<unsigned>(parameters) + 1),
+         function_->getArg(static_cast<unsigned>(parameters) + 2), 1,
+         [&](llvm::Value* task) { emit_task(task); });
+  }
+  b_.CreateRetVoid();
+  if (lines) lines->finish();
+  std::string message;
+  llvm::raw_string_ostream stream(message);
+  NNC_CHECK(!llvm::verifyFunction(*function_, &stream), "the emitted function is malformed: " + message);
+  return function_;
+}
+
+// Base pointers and strides: parameters are arguments, locals lie one after the other in the scratch.
+void KernelEmitter::make_buffers(size_t parameters) {
   uint64_t scratch_offset = 0;
   for (uint32_t i = 0; i < k_.buffers.size(); ++i) {
     const kernel::Buffer& buffer = k_.buffers[BufferId{i}];
@@ -61,25 +86,6 @@ llvm::Function* KernelEmitter::emit(const std::string& symbol, const SourceLine&
     }
   }
   function_->getArg(static_cast<unsigned>(parameters))->addAttr(llvm::Attribute::NoAlias);
-  for (uint32_t i = 0; i < k_.axes.size(); ++i) bounds_[i] = {i64(0), i64(k_.axes[AxisId{i}].extent)};
-
-  memo_.emplace_back();
-  if (k_.task_count() == 1) {
-    // The caller passes [0, 1) or nothing.
-    when(b_.CreateICmpSLT(function_->getArg(static_cast<unsigned>(parameters) + 1),
-                          function_->getArg(static_cast<unsigned>(parameters) + 2)),
-         [&] { emit_task(i64(0)); });
-  } else {
-    loop(function_->getArg(static_cast<unsigned>(parameters) + 1),
-         function_->getArg(static_cast<unsigned>(parameters) + 2), 1,
-         [&](llvm::Value* task) { emit_task(task); });
-  }
-  b_.CreateRetVoid();
-  if (lines) lines->finish();
-  std::string message;
-  llvm::raw_string_ostream stream(message);
-  NNC_CHECK(!llvm::verifyFunction(*function_, &stream), "the emitted function is malformed: " + message);
-  return function_;
 }
 
 void KernelEmitter::emit_task(llvm::Value* task) {
@@ -101,190 +107,41 @@ void KernelEmitter::emit_task(llvm::Value* task) {
   emit_block(k_.body);
 }
 
-int64_t KernelEmitter::task_extent(AxisId axis) const {
-  for (const kernel::GridAxis& grid : k_.grid)
-    if (grid.axis == axis) return std::min(grid.step, k_.axes[axis].extent);
-  return k_.axes[axis].extent;
-}
-
 void KernelEmitter::emit_block(const kernel::Block& block) {
-  for (const kernel::Statement& statement : block)
+  for (const kernel::Statement& statement : block) {
+    Scope scope(*this);
     std::visit([&](const auto& body) { emit(body); }, statement.body);
+  }
 }
 
 void KernelEmitter::emit(const kernel::For& loop_over) {
   const Bounds range = bounds(loop_over.axis);
   loop(range.begin, range.end, 1, [&](llvm::Value* index) {
-    llvm::Value* outer = std::exchange(index_[loop_over.axis.index], index);
-    level_[loop_over.axis.index] = loops_open_;
+    scope_->at(loop_over.axis, index);
     emit_block(loop_over.body);
-    index_[loop_over.axis.index] = outer;
   });
-}
-
-// ---- loops ------------------------------------------------------------------------------------------------
-
-void KernelEmitter::when(llvm::Value* condition, const std::function<void()>& body) {
-  if (auto* constant = llvm::dyn_cast<llvm::ConstantInt>(condition)) {
-    if (constant->isOne()) body();
-    return;
-  }
-  auto* then = llvm::BasicBlock::Create(b_.getContext(), "then", function_);
-  auto* after = llvm::BasicBlock::Create(b_.getContext(), "after", function_);
-  b_.CreateCondBr(condition, then, after);
-  b_.SetInsertPoint(then);
-  memo_.emplace_back();
-  body();
-  memo_.pop_back();
-  b_.CreateBr(after);
-  b_.SetInsertPoint(after);
-}
-
-KernelEmitter::Values KernelEmitter::carry(llvm::Value* begin, llvm::Value* end, int64_t step,
-                                           const Values& initial, const CarriedBody& body) {
-  const auto* first = llvm::dyn_cast<llvm::ConstantInt>(begin);
-  const auto* last = llvm::dyn_cast<llvm::ConstantInt>(end);
-  if (first && last) {
-    const int64_t trips = (last->getSExtValue() - first->getSExtValue() + step - 1) / step;
-    if (trips <= 0) return initial;
-    if (trips == 1) {
-      memo_.emplace_back();
-      ++loops_open_;
-      Values out = body(begin, initial);
-      --loops_open_;
-      memo_.pop_back();
-      return out;
-    }
-  }
-  llvm::BasicBlock* before = b_.GetInsertBlock();
-  auto* head = llvm::BasicBlock::Create(b_.getContext(), "loop", function_);
-  auto* exit = llvm::BasicBlock::Create(b_.getContext(), "end", function_);
-  const bool never_empty = first && last;
-  if (never_empty)
-    b_.CreateBr(head);
-  else
-    b_.CreateCondBr(b_.CreateICmpSLT(begin, end), head, exit);
-  b_.SetInsertPoint(head);
-  llvm::PHINode* index = b_.CreatePHI(b_.getInt64Ty(), 2, "i");
-  index->addIncoming(begin, before);
-  Values carried;
-  for (llvm::Value* value : initial) {
-    llvm::PHINode* phi = b_.CreatePHI(value->getType(), 2);
-    phi->addIncoming(value, before);
-    carried.push_back(phi);
-  }
-  memo_.emplace_back();
-  ++loops_open_;
-  const Values next = body(index, carried);
-  --loops_open_;
-  memo_.pop_back();
-  llvm::Value* following = b_.CreateAdd(index, i64(step), "i.next", true, true);
-  llvm::BasicBlock* latch = b_.GetInsertBlock();
-  b_.CreateCondBr(b_.CreateICmpSLT(following, end), head, exit);
-  index->addIncoming(following, latch);
-  for (size_t i = 0; i < carried.size(); ++i)
-    llvm::cast<llvm::PHINode>(carried[i])->addIncoming(next[i], latch);
-  b_.SetInsertPoint(exit);
-  if (never_empty) return next;
-  Values out;
-  for (size_t i = 0; i < initial.size(); ++i) {
-    llvm::PHINode* phi = b_.CreatePHI(initial[i]->getType(), 2);
-    phi->addIncoming(initial[i], before);
-    phi->addIncoming(next[i], latch);
-    out.push_back(phi);
-  }
-  return out;
-}
-
-void KernelEmitter::loop(llvm::Value* begin, llvm::Value* end, int64_t step, const LoopBody& body) {
-  carry(begin, end, step, {}, [&](llvm::Value* index, const Values&) -> Values {
-    body(index);
-    return {};
-  });
-}
-
-void KernelEmitter::each_in(const std::vector<AxisId>& axes, const std::function<void()>& body) {
-  std::function<void(size_t)> level = [&](size_t at) {
-    if (at == axes.size()) return body();
-    const Bounds range = bounds(axes[at]);
-    loop(range.begin, range.end, 1, [&](llvm::Value* index) {
-      index_[axes[at].index] = index;
-      level(at + 1);
-      index_[axes[at].index] = nullptr;
-    });
-  };
-  level(0);
-}
-
-void KernelEmitter::in_steps(AxisId axis, int64_t size,
-                             const std::function<void(llvm::Value* at, int64_t)>& body) {
-  if (!axis.valid()) return body(nullptr, 1);
-  const Bounds range = bounds(axis);
-  const int64_t left = k_.axes[axis].extent % size;
-  llvm::Value* whole_end = range.end;
-  if (left != 0)
-    whole_end = b_.CreateSub(range.end, b_.CreateURem(b_.CreateSub(range.end, range.begin), i64(size)));
-  loop(range.begin, whole_end, size, [&](llvm::Value* at) { body(at, size); });
-  if (left != 0)
-    when(b_.CreateICmpSLT(whole_end, range.end), [&] {
-      ++loops_open_;
-      body(whole_end, left);
-      --loops_open_;
-    });
-}
-
-llvm::Value* KernelEmitter::tail_mask(llvm::Value* index, llvm::Value* end) {
-  std::vector<llvm::Constant*> lane(kLanes);
-  for (unsigned i = 0; i < kLanes; ++i) lane[i] = b_.getInt32(i);
-  llvm::Value* left = b_.CreateTrunc(b_.CreateSub(end, index), b_.getInt32Ty());
-  return b_.CreateICmpSLT(llvm::ConstantVector::get(lane), splat(b_, left));
-}
-
-void KernelEmitter::nest(const std::vector<AxisId>& axes, AxisId lanes, const std::function<void()>& body) {
-  std::function<void(size_t)> level = [&](size_t at) {
-    hoist();
-    if (at == axes.size()) return body();
-    const AxisId axis = axes[at];
-    const Bounds range = bounds(axis);
-    const auto enter = [&](llvm::Value* index, llvm::Value* mask) {
-      index_[axis.index] = index;
-      level_[axis.index] = loops_open_;
-      llvm::Value* outer_mask = mask_;
-      if (axis == lanes) mask_ = mask;
-      level(at + 1);
-      mask_ = outer_mask;
-      index_[axis.index] = nullptr;
-    };
-    if (axis != lanes)
-      return loop(range.begin, range.end, 1, [&](llvm::Value* index) { enter(index, nullptr); });
-
-    NNC_CHECK(at + 1 == axes.size(), "the lanes axis is the innermost loop");
-    lanes_ = lanes;
-    llvm::Value* whole = b_.CreateAnd(b_.CreateSub(range.end, range.begin), i64(-int64_t{kLanes}));
-    llvm::Value* middle = b_.CreateAdd(range.begin, whole);
-    loop(range.begin, middle, kLanes, [&](llvm::Value* index) { enter(index, nullptr); });
-    when(b_.CreateICmpSLT(middle, range.end), [&] {
-      ++loops_open_;
-      enter(middle, tail_mask(middle, range.end));
-      --loops_open_;
-    });
-    lanes_ = {};
-  };
-  // Levels are known before the loops exist, so that hoisting can tell inner from outer.
-  for (size_t i = 0; i < axes.size(); ++i) level_[axes[i].index] = loops_open_ + static_cast<int>(i) + 1;
-  level(0);
 }
 
 void KernelEmitter::emit(const kernel::Map& map) {
-  if (const std::optional<Transposition> t = transposition(map)) return emit_transposed(map, *t);
   std::vector<kernel::ExprId> roots;
   for (const kernel::Store& s : map.stores) roots.push_back(s.value);
   begin_statement(roots, map.stores);
+  if (TransposeEmitter(*this).emit(map)) return;
   std::vector<AxisId> order;
   for (AxisId axis : map.axes)
     if (axis != map.schedule.lanes) order.push_back(axis);
   if (map.schedule.lanes.valid()) order.push_back(map.schedule.lanes);
   nest(order, map.schedule.lanes, [&] { run_stores(map.stores); });
+}
+
+void KernelEmitter::emit(const kernel::Reduce& reduce) {
+  FoldEmitter(*this).emit(reduce);
+}
+
+void KernelEmitter::emit(const kernel::Contract& contract) {
+  // Whatever does not suit register tiles of either kind is summed as reductions are.
+  if (!TileEmitter(*this).emit(contract) && !DotsEmitter(*this).emit(contract))
+    FoldEmitter(*this).emit(contract);
 }
 
 void KernelEmitter::emit(const kernel::Scatter& scatter) {

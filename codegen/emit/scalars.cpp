@@ -41,20 +41,30 @@ llvm::Value* splat(IrBuilder& builder, llvm::Value* value) {
   return is_vector(value) ? value : builder.CreateVectorSplat(kLanes, value);
 }
 
+namespace {
+
+// A scalar as a vector as wide as that of these which is one.
+llvm::Value* widen(IrBuilder& builder, llvm::Value* value, std::initializer_list<llvm::Value*> others) {
+  if (is_vector(value)) return value;
+  for (const llvm::Value* other : others)
+    if (const auto* type = llvm::dyn_cast<llvm::FixedVectorType>(other->getType()))
+      return builder.CreateVectorSplat(type->getNumElements(), value);
+  return value;
+}
+
+}  // namespace
+
 EmittingScalars::Pair EmittingScalars::match(ScalarValue a, ScalarValue b) {
   NNC_CHECK(a.dtype == b.dtype, "operands of one scalar operation have one dtype");
   llvm::Value* x = value(a);
   llvm::Value* y = value(b);
-  if (is_vector(x) != is_vector(y)) {
-    x = splat(b_, x);
-    y = splat(b_, y);
-  }
-  return {x, y};
+  return {widen(b_, x, {y}), widen(b_, y, {x})};
 }
 
 llvm::Type* EmittingScalars::type_like(llvm::Value* shape, DType dtype) {
   llvm::Type* scalar = llvm_type(b_.getContext(), dtype);
-  return is_vector(shape) ? llvm::FixedVectorType::get(scalar, kLanes) : scalar;
+  const auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(shape->getType());
+  return vector ? llvm::FixedVectorType::get(scalar, vector->getNumElements()) : scalar;
 }
 
 ScalarValue EmittingScalars::unary_intrinsic(unsigned id, ScalarValue a) {
@@ -112,14 +122,9 @@ ScalarValue EmittingScalars::div(ScalarValue a, ScalarValue b) {
 }
 
 ScalarValue EmittingScalars::fma(ScalarValue a, ScalarValue b, ScalarValue c) {
-  llvm::Value* x = value(a);
-  llvm::Value* y = value(b);
-  llvm::Value* z = value(c);
-  if (is_vector(x) || is_vector(y) || is_vector(z)) {
-    x = splat(b_, x);
-    y = splat(b_, y);
-    z = splat(b_, z);
-  }
+  llvm::Value* x = widen(b_, value(a), {value(b), value(c)});
+  llvm::Value* y = widen(b_, value(b), {value(a), value(c)});
+  llvm::Value* z = widen(b_, value(c), {value(a), value(b)});
   return wrap(b_.CreateIntrinsic(llvm::Intrinsic::fma, {x->getType()}, {x, y, z}), a.dtype);
 }
 
@@ -159,11 +164,7 @@ ScalarValue EmittingScalars::compare(Compare how, ScalarValue a, ScalarValue b) 
 ScalarValue EmittingScalars::select(ScalarValue condition, ScalarValue a, ScalarValue b) {
   auto [x, y] = match(a, b);
   llvm::Value* c = value(condition);
-  if (is_vector(c)) {
-    x = splat(b_, x);
-    y = splat(b_, y);
-  }
-  return wrap(b_.CreateSelect(c, x, y), a.dtype);
+  return wrap(b_.CreateSelect(c, widen(b_, x, {c}), widen(b_, y, {c})), a.dtype);
 }
 
 ScalarValue EmittingScalars::logical_and(ScalarValue a, ScalarValue b) {

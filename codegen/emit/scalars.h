@@ -1,6 +1,6 @@
-// Scalar arithmetic as LLVM instructions. A handle is an llvm::Value of the dtype, or a vector of kLanes of them, on
-// every instruction set (LLVM splits it where registers are narrower); a scalar that meets a vector is splatted. Every
-// instruction is IEEE-exact: no fast-math flags, no contraction.
+// Scalar arithmetic as LLVM instructions. A handle is an llvm::Value of the dtype, or a vector of them: of kLanes on
+// every instruction set (LLVM splits it where registers are narrower), of fewer where lanes are merged. A scalar that
+// meets a vector is splatted. Every instruction is IEEE-exact: no fast-math flags, no contraction.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>

@@ -19,28 +19,27 @@ constexpr int64_t kUnroll = 4;
 
 }  // namespace
 
-int64_t KernelEmitter::load_stride(const kernel::Expr& load, AxisId axis) const {
+int64_t TileEmitter::stride(const kernel::Expr& load, AxisId axis) const {
   return *stride_along(k_, load.buffer, load.subscripts, axis);
 }
 
 // Adds term k from these places to each of the tile's sums.
-void KernelEmitter::tile_term(const Tile& t, int64_t rows, int64_t vectors, llvm::Value* vector_at,
-                              llvm::Value* broadcast_at, int64_t k, Values& sums) {
+void TileEmitter::add_term(const Tile& t, int64_t rows, int64_t vectors, llvm::Value* vector_at,
+                           llvm::Value* broadcast_at, int64_t k, Values& sums) {
   llvm::Type* f32 = b_.getFloatTy();
-  auto* vector_type = llvm::FixedVectorType::get(f32, kLanes);
   const llvm::Align align(4);
-  const int64_t vector_step = load_stride(t.vectors, t.depth);
-  const int64_t broadcast_step = load_stride(t.broadcast, t.depth);
-  const int64_t row_step = t.row.valid() ? load_stride(t.broadcast, t.row) : 0;
+  const int64_t vector_step = stride(t.vectors, t.depth);
+  const int64_t broadcast_step = stride(t.broadcast, t.depth);
+  const int64_t row_step = t.row.valid() ? stride(t.broadcast, t.row) : 0;
   Values columns;
   for (int64_t c = 0; c < vectors; ++c) {
     llvm::Value* where =
         b_.CreateConstGEP1_64(f32, vector_at, static_cast<uint64_t>(k * vector_step + c * kLanes));
     const bool partial = t.mask && c + 1 == vectors;
-    columns.push_back(partial
-                          ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(
-                                vector_type, where, align, t.mask, llvm::Constant::getNullValue(vector_type)))
-                          : b_.CreateAlignedLoad(vector_type, where, align));
+    columns.push_back(
+        partial ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(vector_type(), where, align, t.mask,
+                                                                llvm::Constant::getNullValue(vector_type())))
+                : b_.CreateAlignedLoad(vector_type(), where, align));
   }
   for (int64_t r = 0; r < rows; ++r) {
     llvm::Value* where =
@@ -48,7 +47,7 @@ void KernelEmitter::tile_term(const Tile& t, int64_t rows, int64_t vectors, llvm
     llvm::Value* factor = b_.CreateVectorSplat(kLanes, b_.CreateAlignedLoad(f32, where, align));
     for (int64_t c = 0; c < vectors; ++c) {
       llvm::Value*& sum = sums[static_cast<size_t>(r * vectors + c)];
-      sum = b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type},
+      sum = b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type()},
                                {factor, columns[static_cast<size_t>(c)], sum});
     }
   }
@@ -56,16 +55,16 @@ void KernelEmitter::tile_term(const Tile& t, int64_t rows, int64_t vectors, llvm
 
 // What the next tile will read, asked for while this one computes: the same terms of the rows below, or (where a task
 // has no more rows) of the columns to the right. Operands that stay in the cache need no asking.
-void KernelEmitter::fetch_ahead(const Tile& t, int64_t rows, int64_t vectors, llvm::Value* vector_at,
-                                llvm::Value* broadcast_at) {
-  const int64_t vector_step = load_stride(t.vectors, t.depth);
-  const int64_t broadcast_step = load_stride(t.broadcast, t.depth);
-  const int64_t row_step = t.row.valid() ? load_stride(t.broadcast, t.row) : 0;
+void TileEmitter::fetch_ahead(const Tile& t, int64_t rows, int64_t vectors, llvm::Value* vector_at,
+                              llvm::Value* broadcast_at) {
+  const int64_t vector_step = stride(t.vectors, t.depth);
+  const int64_t broadcast_step = stride(t.broadcast, t.depth);
+  const int64_t row_step = t.row.valid() ? stride(t.broadcast, t.row) : 0;
   const bool last_rows = !t.row.valid() || k_.axes[t.row].extent <= rows;
-  const bool far_rows = !last_rows && exceeds(t.broadcast.buffer, target_.l2_bytes);
-  const bool far_columns = last_rows && exceeds(t.vectors.buffer, target_.l1_bytes);
+  const bool far_rows = !last_rows && e_.exceeds(t.broadcast.buffer, target_.l2_bytes);
+  const bool far_columns = last_rows && e_.exceeds(t.vectors.buffer, target_.l1_bytes);
   const auto ask = [&](llvm::Value* base, int64_t elements, int level) {
-    prefetch(b_.CreateConstGEP1_64(b_.getFloatTy(), base, static_cast<uint64_t>(elements)), level);
+    e_.prefetch(b_.CreateConstGEP1_64(b_.getFloatTy(), base, static_cast<uint64_t>(elements)), level);
   };
   if (far_rows && broadcast_step == 1)
     for (int64_t r = 0; r < rows; ++r) ask(broadcast_at, (rows + r) * row_step, 2);
@@ -78,52 +77,97 @@ void KernelEmitter::fetch_ahead(const Tile& t, int64_t rows, int64_t vectors, ll
 
 // The sum over the contraction's axes (the innermost from depth_begin for depth_count terms) for rows x
 // vectors registers, row-major; starts from `initial`.
-KernelEmitter::Values KernelEmitter::tile_sum(const Tile& t, int64_t rows, int64_t vectors,
-                                              const Values& initial) {
+Values TileEmitter::plain_sum(const Tile& t, int64_t rows, int64_t vectors, const Values& initial) {
   llvm::Type* f32 = b_.getFloatTy();
-  const auto vector_turn = static_cast<uint64_t>(kUnroll * load_stride(t.vectors, t.depth));
-  const auto broadcast_turn = static_cast<uint64_t>(kUnroll * load_stride(t.broadcast, t.depth));
-  index_[t.lanes.index] = t.lane_at;
-  if (t.row.valid()) index_[t.row.index] = t.row_at;
-  std::vector<AxisId> outer(t.contract.over.begin(), t.contract.over.end() - 1);
-  return over_loops(outer, 0, i64(0), initial, [&](llvm::Value*, const Values& before) {
-    index_[t.depth.index] = t.depth_begin;
-    lanes_ = t.lanes;
-    llvm::Value* vector_at =
-        pointer(t.vectors.buffer, address(t.vectors.buffer, t.vectors.subscripts).offset);
-    llvm::Value* broadcast_at =
-        pointer(t.broadcast.buffer, address(t.broadcast.buffer, t.broadcast.subscripts).offset);
-    index_[t.depth.index] = nullptr;
+  const auto vector_turn = static_cast<uint64_t>(kUnroll * stride(t.vectors, t.depth));
+  const auto broadcast_turn = static_cast<uint64_t>(kUnroll * stride(t.broadcast, t.depth));
+  const std::vector<AxisId> outer(t.contract.over.begin(), t.contract.over.end() - 1);
+  return e_.over_loops(outer, initial, [&](llvm::Value*, const Values& before) {
+    Scope here(e_);
+    here.at(t.lanes, t.lane_at).at(t.row, t.row_at).at(t.depth, t.depth_begin);
+    llvm::Value* vector_at = e_.place(t.vectors.buffer, t.vectors.subscripts);
+    llvm::Value* broadcast_at = e_.place(t.broadcast.buffer, t.broadcast.subscripts);
     const int64_t whole = t.depth_count / kUnroll * kUnroll;
     Values state = before;
     state.push_back(vector_at);
     state.push_back(broadcast_at);
-    state = carry(i64(0), i64(whole), kUnroll, state, [&](llvm::Value*, const Values& inside) {
+    const auto pop = [](Values& values) {
+      llvm::Value* last = values.back();
+      values.pop_back();
+      return last;
+    };
+    state = e_.carry(i64(0), i64(whole), kUnroll, state, [&](llvm::Value*, const Values& inside) {
       Values next = inside;
-      llvm::Value* from = next.back();
-      next.pop_back();
-      llvm::Value* vector_from = next.back();
-      next.pop_back();
+      llvm::Value* from = pop(next);
+      llvm::Value* vector_from = pop(next);
       fetch_ahead(t, rows, vectors, vector_from, from);
-      for (int64_t k = 0; k < kUnroll; ++k) tile_term(t, rows, vectors, vector_from, from, k, next);
+      for (int64_t k = 0; k < kUnroll; ++k) add_term(t, rows, vectors, vector_from, from, k, next);
       next.push_back(b_.CreateConstGEP1_64(f32, vector_from, vector_turn));
       next.push_back(b_.CreateConstGEP1_64(f32, from, broadcast_turn));
       return next;
     });
-    llvm::Value* from = state.back();
-    state.pop_back();
-    llvm::Value* vector_from = state.back();
-    state.pop_back();
+    llvm::Value* from = pop(state);
+    llvm::Value* vector_from = pop(state);
     for (int64_t k = 0; k < t.depth_count - whole; ++k)
-      tile_term(t, rows, vectors, vector_from, from, k, state);
+      add_term(t, rows, vectors, vector_from, from, k, state);
     return state;
   });
 }
 
+// The same over all terms, for operands that are computed, checked or strided: each is made where it is needed.
+Values TileEmitter::computed_sum(const Tile& t, int64_t rows, int64_t vectors, const Values& initial) {
+  return e_.over_loops(t.contract.over, initial, [&](llvm::Value*, const Values& before) {
+    Values columns, next;
+    for (int64_t c = 0; c < vectors; ++c) {
+      Scope column(e_);
+      column.at(t.lanes, b_.CreateAdd(t.lane_at, i64(c * kLanes)));
+      column.along(t.lanes, c + 1 == vectors ? t.mask : nullptr);
+      columns.push_back(splat(b_, e_.expr(t.vector_id)));
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+      Scope row(e_);
+      if (t.row.valid()) row.at(t.row, b_.CreateAdd(t.row_at, i64(r)));
+      llvm::Value* factor = splat(b_, e_.expr(t.broadcast_id));
+      for (llvm::Value* column : columns)
+        next.push_back(
+            b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type()}, {factor, column, before[next.size()]}));
+    }
+    return next;
+  });
+}
+
+// The sum of one vector of outputs in the order lanes16: sixteen partial sums, each over every sixteenth term,
+// then the tree.
+llvm::Value* TileEmitter::partial_sums(const Tile& tile) {
+  llvm::Value* zero = llvm::Constant::getNullValue(vector_type());
+  Scope here(e_);
+  here.at(tile.lanes, tile.lane_at).at(tile.row, tile.row_at).along(tile.lanes, tile.mask);
+  const auto add_term = [&](llvm::Value* sum, llvm::Value* at) -> llvm::Value* {
+    Scope term(e_);
+    term.at(tile.depth, at);
+    const auto vector = EmittingScalars::wrap(e_.expr(tile.vector_id), DType::f32);
+    const auto broadcast = EmittingScalars::wrap(e_.expr(tile.broadcast_id), DType::f32);
+    return EmittingScalars::value(scalars_.fma(broadcast, vector, EmittingScalars::wrap(sum, DType::f32)));
+  };
+  const int64_t whole = tile.depth_count / kLanes * kLanes;
+  Values lanes16 =
+      e_.carry(i64(0), i64(whole), kLanes, Values(kLanes, zero), [&](llvm::Value* k, const Values& in) {
+        Values next = in;
+        for (unsigned l = 0; l < kLanes; ++l) next[l] = add_term(in[l], b_.CreateAdd(k, i64(l)));
+        return next;
+      });
+  for (int64_t k = whole; k < tile.depth_count; ++k)
+    lanes16[static_cast<size_t>(k - whole)] = add_term(lanes16[static_cast<size_t>(k - whole)], i64(k));
+  for (unsigned width = kLanes / 2; width >= 1; width /= 2)
+    for (unsigned l = 0; l < width; ++l) lanes16[l] = b_.CreateFAdd(lanes16[l], lanes16[l + width]);
+  return lanes16[0];
+}
+
 // Asks for what the stores will read at the tile's own elements (an optimizer's p, m, v), so that it arrives
 // from memory while the sum is computed.
-void KernelEmitter::tile_prefetch(const Tile& t, int64_t rows, int64_t vectors) {
-  std::vector<ExprId> pending = roots_;
+void TileEmitter::prefetch_stores(const Tile& t, int64_t rows, int64_t vectors) {
+  std::vector<ExprId> pending;
+  for (const kernel::Store& s : t.contract.stores) pending.push_back(s.value);
   std::vector<bool> seen(k_.exprs.size());
   while (!pending.empty()) {
     const ExprId id = pending.back();
@@ -136,63 +180,49 @@ void KernelEmitter::tile_prefetch(const Tile& t, int64_t rows, int64_t vectors) 
         stride_along(k_, e.buffer, e.subscripts, t.lanes) != 1 ||
         stride_along(k_, e.buffer, e.subscripts, t.row).value_or(0) == 0)
       continue;
-    lanes_ = t.lanes;
-    index_[t.lanes.index] = t.lane_at;
-    index_[t.row.index] = t.row_at;
-    llvm::Value* first = pointer(e.buffer, address(e.buffer, e.subscripts).offset);
-    const int64_t row_step = *stride_along(k_, e.buffer, e.subscripts, t.row);
+    Scope here(e_);
+    here.at(t.lanes, t.lane_at).at(t.row, t.row_at).along(t.lanes);
+    llvm::Value* first = e_.place(e.buffer, e.subscripts);
+    const int64_t row_step = stride(e, t.row);
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < vectors; ++c) {
         llvm::Value* where =
             b_.CreateConstGEP1_64(b_.getFloatTy(), first, static_cast<uint64_t>(r * row_step + c * kLanes));
-        prefetch(where, 1);
+        e_.prefetch(where, 1);
       }
   }
 }
 
-void KernelEmitter::tile_stores(const Tile& t, int64_t rows, int64_t vectors, const Values& sums) {
-  lanes_ = t.lanes;
-  memo_.emplace_back();
+void TileEmitter::stores(const Tile& t, int64_t rows, int64_t vectors, const Values& sums) {
+  Scope tile(e_);
   for (int64_t r = 0; r < rows; ++r) {
-    if (t.row.valid()) index_[t.row.index] = b_.CreateAdd(t.row_at, i64(r));
-    ++loops_open_;
-    memo_.emplace_back();
-    hoist();
+    Scope row(e_);
+    if (t.row.valid()) row.at(t.row, b_.CreateAdd(t.row_at, i64(r)));
+    e_.hoist();
     for (int64_t c = 0; c < vectors; ++c) {
-      index_[t.lanes.index] = b_.CreateAdd(t.lane_at, i64(c * kLanes));
-      mask_ = c + 1 == vectors ? t.mask : nullptr;
-      results_ = {sums[static_cast<size_t>(r * vectors + c)]};
-      ++loops_open_;
-      memo_.emplace_back();
-      run_stores(t.contract.stores);
-      memo_.pop_back();
-      --loops_open_;
+      Scope vector(e_);
+      vector.at(t.lanes, b_.CreateAdd(t.lane_at, i64(c * kLanes)));
+      vector.along(t.lanes, c + 1 == vectors ? t.mask : nullptr);
+      vector.results({sums[static_cast<size_t>(r * vectors + c)]});
+      e_.run_stores(t.contract.stores);
     }
-    memo_.pop_back();
-    --loops_open_;
   }
-  memo_.pop_back();
-  mask_ = nullptr;
-  results_.clear();
 }
 
 // The same through memory, with one loop over the rows: for long epilogues.
-void KernelEmitter::tile_stores_looped(const Tile& t, int64_t rows, int64_t vectors, const Values& sums) {
-  IrBuilder entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
+void TileEmitter::stores_looped(const Tile& t, int64_t rows, int64_t vectors, const Values& sums) {
   llvm::Type* type = sums[0]->getType();
-  llvm::AllocaInst* memory = entry.CreateAlloca(type, entry.getInt64(static_cast<uint64_t>(rows * vectors)));
+  llvm::AllocaInst* memory = e_.stack(type, rows * vectors);
   memory->setAlignment(llvm::Align(64));
   for (size_t i = 0; i < sums.size(); ++i) b_.CreateStore(sums[i], b_.CreateConstGEP1_64(type, memory, i));
-  loop(i64(0), i64(rows), 1, [&](llvm::Value* r) {
+  e_.loop(i64(0), i64(rows), 1, [&](llvm::Value* r) {
     Tile one = t;
     if (t.row.valid()) one.row_at = b_.CreateAdd(t.row_at, r);
     Values line;
     for (int64_t c = 0; c < vectors; ++c)
       line.push_back(b_.CreateLoad(
           type, b_.CreateGEP(type, memory, b_.CreateAdd(b_.CreateMul(r, i64(vectors)), i64(c)))));
-    --loops_open_;  // tile_stores opens the row's level itself
-    tile_stores(one, 1, vectors, line);
-    ++loops_open_;
+    stores(one, 1, vectors, line);
   });
 }
 

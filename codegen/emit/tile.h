@@ -1,36 +1,79 @@
-// Inside of the contraction emitter: what the parts of one tiled contraction share.
+// Contractions in register tiles of `rows` x `columns` outputs: one operand broadcast, the other in vectors along an
+// output axis. emit/contract.cpp goes over the tiles, emit/tile.cpp computes one.
 #pragma once
+
+#include <optional>
 
 #include "codegen/emit/kernel.h"
 
 namespace nnc::codegen {
 
-// The tiles of one contraction, and the emitter's place in it.
-struct KernelEmitter::Tile {
-  const kernel::Contract& contract;
-  kernel::ExprId vector_id;     // the operand that moves along the lanes
-  kernel::ExprId broadcast_id;  // the other
-  const kernel::Expr& vectors;  // what they load
-  const kernel::Expr& broadcast;
-  kernel::AxisId lanes;
-  kernel::AxisId row;                  // invalid: one row
-  kernel::AxisId depth;                // the innermost axis of the sum
-  std::vector<kernel::AxisId> outer;   // loops around the tiles
-  bool partials = false;               // in the order lanes16: one register, sixteen partial sums
-  bool long_epilogue = false;          // the stores loop over a tile's rows
-  int64_t rows = 1, columns = kLanes;  // of a whole tile
-  // A schedule's block cuts the sum into passes over the task's tiles: what a pass reads of the operand along the lanes
-  // stays in the cache for all rows. Accumulators wait in memory between passes. Tiles then go along a row first, so
-  // that the results are written as they lie in memory. 0: one pass.
-  int64_t block = 0;
-  llvm::Value* waiting = nullptr;  // vectors, row-major over the task; null where there is one pass
-  int64_t waiting_vectors = 0;     // in a row of them
+class TileEmitter : StatementEmitter {
+ public:
+  explicit TileEmitter(KernelEmitter& emitter) : StatementEmitter(emitter), target_(emitter.target()) {}
 
-  llvm::Value* row_at = nullptr;
-  llvm::Value* lane_at = nullptr;
-  llvm::Value* depth_begin = nullptr;
-  int64_t depth_count = 0;
-  llvm::Value* mask = nullptr;  // of the last vector
+  // False, and nothing is emitted, if the contraction suits no tile or its schedule wants none.
+  bool emit(const kernel::Contract& contract);
+
+ private:
+  // The tiles of one contraction, and the emitter's place in it. `rows` and `vectors` of the functions below are those of
+  // the tile at hand, which at the end of an axis may be a smaller one.
+  struct Tile {
+    const kernel::Contract& contract;
+    kernel::ExprId vector_id;     // the operand that moves along the lanes
+    kernel::ExprId broadcast_id;  // the other
+    const kernel::Expr& vectors;  // what they are; loads, unless `computed`
+    const kernel::Expr& broadcast;
+    kernel::AxisId lanes;
+    kernel::AxisId row;                 // invalid: one row
+    kernel::AxisId depth;               // the innermost axis of the sum
+    std::vector<kernel::AxisId> outer;  // loops around the tiles
+    bool computed = false;       // some operand is no plain load with its vectors as they lie in memory
+    bool partials = false;       // in the order lanes16: one register, sixteen partial sums
+    bool long_epilogue = false;  // the stores loop over a tile's rows
+    int64_t rows = 1, columns = kLanes;  // of a whole tile
+    // A schedule's block cuts the sum into passes over the task's tiles: what a pass reads of the operand along the lanes
+    // stays in the cache for all rows. Accumulators wait in a local between passes. Tiles then go along a row first, so
+    // that the results are written as they lie in memory. 0: one pass.
+    int64_t block = 0;
+    llvm::Value* waiting = nullptr;  // vectors, row-major over the task; null where there is one pass
+    int64_t waiting_vectors = 0;     // in a row of them
+
+    llvm::Value* row_at = nullptr;
+    llvm::Value* lane_at = nullptr;
+    llvm::Value* depth_begin = nullptr;
+    int64_t depth_count = 0;
+    llvm::Value* mask = nullptr;  // of the last vector
+  };
+
+  // ---- emit/contract.cpp
+  std::optional<Tile> tile_of(const kernel::Contract& contract) const;
+  void all_tiles(Tile& tile);
+  void down_rows(Tile& tile, const std::function<void(int64_t rows)>& body);
+  void along_lanes(Tile& tile, const std::function<void(int64_t vectors)>& body);
+  void early_tile(const Tile& tile, int64_t rows, int64_t vectors);  // in a pass before the last
+  void last_tile(const Tile& tile, int64_t rows, int64_t vectors);
+  Values tile_pass(const Tile& tile, int64_t rows, int64_t vectors);
+  void clear_waiting(Tile& tile);
+  llvm::Value* waiting_at(const Tile& tile, int64_t r, int64_t c);
+
+  // ---- emit/tile.cpp
+  Values plain_sum(const Tile& tile, int64_t rows, int64_t vectors, const Values& initial);
+  void add_term(const Tile& tile, int64_t rows, int64_t vectors, llvm::Value* vector_at,
+                llvm::Value* broadcast_at, int64_t k, Values& sums);
+  void fetch_ahead(const Tile& tile, int64_t rows, int64_t vectors, llvm::Value* vector_at,
+                   llvm::Value* broadcast_at);
+  Values computed_sum(const Tile& tile, int64_t rows, int64_t vectors, const Values& initial);
+  llvm::Value* partial_sums(const Tile& tile);
+  void prefetch_stores(const Tile& tile, int64_t rows, int64_t vectors);
+  void stores(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
+  void stores_looped(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
+
+  llvm::FixedVectorType* vector_type() { return llvm::FixedVectorType::get(b_.getFloatTy(), kLanes); }
+  // In elements; the load must be a plain one, so that every axis has a stride.
+  int64_t stride(const kernel::Expr& load, kernel::AxisId axis) const;
+
+  const Target& target_;
 };
 
 }  // namespace nnc::codegen

@@ -1,19 +1,23 @@
-// A map that only moves elements from one layout to another: 16 x 16 blocks go through registers, so that
-// both sides are read and written in whole vectors.
-#include "codegen/emit/kernel.h"
+// Maps that only move elements, in blocks of 16 x 16.
+#include "codegen/emit/transpose.h"
+
+#include <algorithm>
+
 #include "codegen/lower/strides.h"
-#include "support/check.h"
 
 namespace nnc::codegen {
 
 using kernel::AxisId;
 
 // The axes along which source and target are contiguous, if the map is such a move.
-std::optional<KernelEmitter::Transposition> KernelEmitter::transposition(const kernel::Map& map) const {
+std::optional<TransposeEmitter::Transposition> TransposeEmitter::transposition(const kernel::Map& map) const {
   if (!map.schedule.lanes.valid() || map.stores.size() != 1) return std::nullopt;
   const kernel::Store& s = map.stores[0];
   const kernel::Expr& e = k_.exprs[s.value];
-  if (e.kind != kernel::ExprKind::load || dtype_bytes(e.dtype) != 4) return std::nullopt;
+  const auto guarded = [](const kernel::Index& i) { return i.checked || i.computed.valid(); };
+  if (e.kind != kernel::ExprKind::load || dtype_bytes(e.dtype) != 4 ||
+      std::ranges::any_of(e.subscripts, guarded))
+    return std::nullopt;
   AxisId source, target;
   for (AxisId axis : map.axes) {
     const auto from = stride_along(k_, e.buffer, e.subscripts, axis);
@@ -27,7 +31,7 @@ std::optional<KernelEmitter::Transposition> KernelEmitter::transposition(const k
 }
 
 // Sixteen rows of sixteen become sixteen columns, in four turns: each swaps the halves of squares half as large.
-void KernelEmitter::transpose16(Values& rows) {
+void TransposeEmitter::transpose16(Values& rows) {
   auto* vector_type = llvm::cast<llvm::FixedVectorType>(rows[0]->getType());
   // LLVM would look, for most of a move's compile time, for ways to merge each shuffle with those before it. The
   // fence costs no instruction and ends the search.
@@ -53,8 +57,8 @@ void KernelEmitter::transpose16(Values& rows) {
   }
 }
 
-void KernelEmitter::transpose_block(const kernel::Map& map, const Transposition& t, llvm::Value* source_mask,
-                                    llvm::Value* target_mask) {
+void TransposeEmitter::transpose_block(const kernel::Map& map, const Transposition& t,
+                                       llvm::Value* source_mask, llvm::Value* target_mask) {
   const kernel::Store& s = map.stores[0];
   const kernel::Expr& e = k_.exprs[s.value];
   llvm::Type* element = llvm_memory_type(b_.getContext(), e.dtype);
@@ -63,8 +67,8 @@ void KernelEmitter::transpose_block(const kernel::Map& map, const Transposition&
   // Between the block's rows, which run along `source` when read and along `target` when written.
   const int64_t source_stride = *stride_along(k_, e.buffer, e.subscripts, t.target);
   const int64_t target_stride = *stride_along(k_, s.buffer, s.index, t.source);
-  llvm::Value* from = pointer(e.buffer, address(e.buffer, e.subscripts).offset);
-  llvm::Value* to = pointer(s.buffer, address(s.buffer, s.index).offset);
+  llvm::Value* from = e_.place(e.buffer, e.subscripts);
+  llvm::Value* to = e_.place(s.buffer, s.index);
   llvm::Value* none = llvm::Constant::getNullValue(vector_type);
   const auto row_mask = [&](llvm::Value* mask, llvm::Value* rows, unsigned row) {
     return b_.CreateSelect(b_.CreateExtractElement(rows, row), mask,
@@ -87,39 +91,41 @@ void KernelEmitter::transpose_block(const kernel::Map& map, const Transposition&
   }
 }
 
-void KernelEmitter::emit_transposed(const kernel::Map& map, const Transposition& t) {
-  lanes_ = {};
+bool TransposeEmitter::emit(const kernel::Map& map) {
+  const std::optional<Transposition> found = transposition(map);
+  if (!found) return false;
+  const Transposition& t = *found;
+  using Bounds = KernelEmitter::Bounds;
   std::vector<AxisId> outer;
   for (AxisId axis : map.axes)
     if (axis != t.source && axis != t.target) outer.push_back(axis);
-  const Bounds source = bounds(t.source);
-  const Bounds target = bounds(t.target);
+  const Bounds source = e_.bounds(t.source);
+  const Bounds target = e_.bounds(t.target);
   const auto whole_end = [&](const Bounds& range) {
     return b_.CreateAdd(range.begin,
                         b_.CreateAnd(b_.CreateSub(range.end, range.begin), i64(-int64_t{kLanes})));
   };
   const auto block = [&](llvm::Value* source_at, llvm::Value* target_at, bool whole) {
-    index_[t.source.index] = source_at;
-    index_[t.target.index] = target_at;
-    llvm::Value* target_mask = whole ? nullptr : tail_mask(target_at, target.end);
-    llvm::Value* source_mask = whole ? nullptr : tail_mask(source_at, source.end);
+    Scope here(e_);
+    here.at(t.source, source_at).at(t.target, target_at);
+    llvm::Value* target_mask = whole ? nullptr : e_.tail_mask(target_at, target.end);
+    llvm::Value* source_mask = whole ? nullptr : e_.tail_mask(source_at, source.end);
     transpose_block(map, t, source_mask, target_mask);
   };
-  each_in(outer, [&] {
+  e_.each_in(outer, [&] {
     llvm::Value* source_whole = whole_end(source);
     llvm::Value* target_whole = whole_end(target);
-    loop(target.begin, target_whole, kLanes, [&](llvm::Value* target_at) {
-      loop(source.begin, source_whole, kLanes,
-           [&](llvm::Value* source_at) { block(source_at, target_at, true); });
-      when(b_.CreateICmpSLT(source_whole, source.end), [&] { block(source_whole, target_at, false); });
+    e_.loop(target.begin, target_whole, kLanes, [&](llvm::Value* target_at) {
+      e_.loop(source.begin, source_whole, kLanes,
+              [&](llvm::Value* source_at) { block(source_at, target_at, true); });
+      e_.when(b_.CreateICmpSLT(source_whole, source.end), [&] { block(source_whole, target_at, false); });
     });
-    when(b_.CreateICmpSLT(target_whole, target.end), [&] {
-      loop(source.begin, source.end, kLanes,
-           [&](llvm::Value* source_at) { block(source_at, target_whole, false); });
+    e_.when(b_.CreateICmpSLT(target_whole, target.end), [&] {
+      e_.loop(source.begin, source.end, kLanes,
+              [&](llvm::Value* source_at) { block(source_at, target_whole, false); });
     });
   });
-  index_[t.source.index] = nullptr;
-  index_[t.target.index] = nullptr;
+  return true;
 }
 
 }  // namespace nnc::codegen

@@ -196,6 +196,28 @@ class Scheduler {
     if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
       limits = cut_sum(contract, row, lanes);
     cut_tiles(row, tile.rows, lanes, tile.vectors * kLanes, depth_count, limits);
+    if (contract.schedule.block != 0) make_waiting(contract, row, lanes);
+  }
+
+  int64_t task_extent(AxisId axis) {
+    const kernel::GridAxis* g = grid(axis);
+    return g ? std::min(g->step, extent(axis)) : extent(axis);
+  }
+
+  // A local for the accumulators of a task's tiles between the passes. Where they would need much, there is one pass.
+  void make_waiting(Contract& contract, AxisId row, AxisId lanes) {
+    constexpr int64_t kMost = 256 << 10;  // bytes
+    if (contract.schedule.block >= extent(contract.over.back())) return;
+    const Shape shape{task_extent(row), ceil_div(task_extent(lanes), kLanes) * kLanes};
+    const TensorType type{DType::f32, shape};
+    if (type.bytes() > kMost) {
+      contract.schedule.block = 0;
+      return;
+    }
+    std::string name = "waiting";
+    const auto taken = [&](const kernel::Buffer& b) { return b.name == name; };
+    while (std::ranges::any_of(k_.buffers, taken)) name += "_";
+    contract.schedule.waiting = k_.buffers.push_back({name, type, {}, kernel::Space::local, {}});
   }
 
   // Passes over the sum, for operands and results that do not stay in the second cache level.

@@ -6,7 +6,7 @@
 //       grid j:512 step 64, i:128 {
 //     contract i, j over k:784 order serial
 //         a w[j,k] b x[i,k]
-//         schedule {lanes i, tile 8x32, block 256} {
+//         schedule {lanes i, tile 8x32} {
 //       h[i,j] = maximum(acc + b[j], 0)
 //     }
 //   }
@@ -118,7 +118,8 @@ struct Schedule {
   AxisId lanes;       // the axis vectors run along
   int64_t rows = 0;   // contract: register tile, rows of the broadcast operand …
   int64_t cols = 0;   // … by elements along `lanes`
-  int64_t block = 0;  // contract: terms of the sum per pass (the accumulator is reloaded between)
+  int64_t block = 0;  // contract: terms of the sum per pass …
+  BufferId waiting;   // … and the local in which the accumulators wait between passes
   bool empty() const { return *this == Schedule(); }
   bool operator==(const Schedule&) const = default;
 };

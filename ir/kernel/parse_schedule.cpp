@@ -34,6 +34,7 @@ Schedule Parser::schedule() {
       result.cols = cols;
     } else if (field.is("block")) {
       result.block = integer("a block of terms", 1, kLargest);
+      if (accept("in")) result.waiting = buffer(name("the local in which sums wait"));
     } else {
       std::vector<std::string> known = {"lanes", "tile", "block"};
       std::optional<std::string> near = suggest(field.text, known);

@@ -19,8 +19,10 @@
 //        locals are read after a store to them; a written parameter is read where the same task writes it
 //   K14  operands of a contract are f32 or f64, the same; reduced values i32, i64, f32 or f64 (welford: a
 //        float); what argmax and argmin number fits i32; a sum has at most one segment per term
-//   K15  schedules use the fields of their statement; vectors run along one of its axes, along a sum only in
-//        an order that has lanes (argmax and argmin: any)
+//   K15  schedules use the fields of their statement; vectors run along one of its axes, or along the last axis
+//        of a sum in the order lanes16 (argmax and argmin: any), whose extent is a multiple of 16 if there are
+//        others; a tile takes at most 64 registers; a block is for two axes over one, in the order serial, and
+//        its sums wait in a local of at most 1 MiB that holds a task's and that no statement names
 // Programs: kernel/verify_program.cpp.
 #include "ir/kernel/verify.h"
 
@@ -146,7 +148,7 @@ class Verifier {
   void check(const Map& s) {
     begin("map", s.axes);
     if (!bind(s.axes, {})) return;
-    schedule(s.schedule, s.axes, {}, false);
+    schedule({s.schedule, s.axes, {}, {}, false, false});
     stores(s.axes, s.stores, nullptr, DType::f32);
   }
 
@@ -162,8 +164,7 @@ class Verifier {
     int64_t count = 1;
     for (AxisId axis : s.over) count = std::min(count * std::min(k_.axes[axis].extent, kMost), kMost);
     if (def.positions && count >= kMost) found(name + " numbers more than 2^31 values");
-    order(s.order, s.schedule, def.any_order);
-    schedule(s.schedule, s.axes, s.over, false);
+    schedule({s.schedule, s.axes, s.over, s.order, def.any_order, false});
     stores(s.axes, s.stores, &s.combine, dtype);
   }
 
@@ -175,8 +176,7 @@ class Verifier {
     if (!is_float(dtype) || dtype != other)
       return found("the operands are " + std::string(dtype_name(dtype)) + " and " +
                    std::string(dtype_name(other)) + "; both have to be f32, or both f64");
-    order(s.order, s.schedule, false);
-    schedule(s.schedule, s.axes, s.over, true);
+    schedule({s.schedule, s.axes, s.over, s.order, false, true});
     Combine sum = Combine::sum;
     stores(s.axes, s.stores, &sum, dtype);
   }
@@ -346,22 +346,13 @@ class Verifier {
     return true;
   }
 
-  // ---- order and schedule ----
+  // ---- schedule ----
 
-  void order(Order order, const Schedule& s, bool any_order) {
-    bool along = s.lanes.valid() && k_.axes.contains(s.lanes) && summed_[s.lanes.index];
-    if (along && order == Order::serial && !any_order)
-      found("vectors along the sum over " + tick(axis_name(s.lanes)) + " need the order lanes16");
-  }
-
-  void schedule(const Schedule& s, const Axes& axes, const Axes& over, bool contracts) {
-    bool among =
-        std::count(axes.begin(), axes.end(), s.lanes) + std::count(over.begin(), over.end(), s.lanes) > 0;
-    if (s.lanes.valid() && !among)
-      found("the schedule's vectors run along an axis that is not the statement's");
-    if (s.rows < 0 || s.cols < 0 || s.block < 0) found("the schedule has a negative number");
-    if ((s.rows == 0) != (s.cols == 0)) found("the schedule's tile has rows or columns only");
-    if (!contracts && (s.rows != 0 || s.block != 0)) found("tiles and blocks are for contractions");
+  void schedule(const ScheduledLoops& loops) {
+    for (const std::string& problem : check_schedule(k_, loops)) found(problem);
+    const BufferId waiting = loops.schedule.waiting;
+    if (k_.buffers.contains(waiting) && !stores_[waiting.index].empty())
+      found("its sums wait in " + tick(k_.buffers[waiting].name) + ", where a statement stores");
   }
 
   const Kernel& k_;

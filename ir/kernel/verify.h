@@ -35,6 +35,18 @@ inline std::string tick(std::string_view name) {
   return "`" + std::string(name) + "`";
 }
 
+// What a schedule is about: a statement's loops.
+struct ScheduledLoops {
+  const Schedule& schedule;
+  const std::vector<AxisId>& axes;
+  std::vector<AxisId> over;
+  Order order;
+  bool any_order = false;  // whatever order the terms are met in, the bits are the same
+  bool contracts = false;
+};
+// What is wrong with the schedule (K15); the statement's axes are sound.
+std::vector<std::string> check_schedule(const Kernel& kernel, const ScheduledLoops& loops);
+
 bool valid_layout(const Shape& shape, const Layout& layout);
 
 // Calls visit(ExprId) for what the expression uses: operands, and computed parts of subscripts.

@@ -214,6 +214,7 @@ std::optional<std::string> ExprChecker::check_element(BufferId id, const std::ve
       if (dtype != DType::i32 && dtype != DType::i64)
         return which + " is computed as " + std::string(dtype_name(dtype)) + "; i32 or i64 is needed";
       if (index.checked) return which + " is computed, hence clamped: it cannot be checked too";
+      if (b.type.shape[i] == 0) return which + " is computed, and there is nothing to clamp it to";
     }
     if (use == Element::store && index.computed.valid())
       return which + " is computed: only a scatter may write so";

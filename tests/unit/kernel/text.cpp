@@ -40,10 +40,11 @@ void check_error(const std::string& text, const std::string& part) {
 TEST_CASE("every statement prints as it is written") {
   check_printed(
       R"(kernel @fc1(x: f32[128,784], w: f32[512,784], b: f32[512], out h: f32[128,512] order [1,0] pitch 144)
-    grid j:512 step 64, i:128 {
+    grid j:512 step 64, i:128 step 40 {
+  local sums: f32[64, 48]
   contract i, j over k:784 order serial
       a w[j,k] b x[i,k]
-      schedule {lanes i, tile 8x32, block 256} {
+      schedule {lanes i, tile 8x32, block 256 in sums} {
     h[i,j] = maximum(acc + b[j], 0)
   }
 }

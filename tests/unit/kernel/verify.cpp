@@ -258,4 +258,36 @@ TEST_CASE("K14 and K15: orders, dtypes, schedules") {
       kHead + "{ reduce i:8 over j:4 max order serial value x[i,j] schedule {lanes j} { y[i,0] = acc } }",
       "need the order lanes16");
   check_refused(contract("serial", "tile 0x2"), "rows or columns only");
+  check_accepted(contract("serial", "lanes j, tile 8x128"));
+  check_refused(contract("serial", "lanes j, tile 8x129"), "more than 64 registers");
+  check_refused(contract("serial", "lanes j, tile 400x400"), "more than 64 registers");
+  check_refused(contract("lanes16", "lanes k, tile 9x8"), "more than 64 registers");
+  check_refused(contract("serial", "block 2"), "with vectors along one");
+  check_refused(contract("serial", "lanes j, block 2"), "needs a local in which the sums wait");
+  check_accepted(contract("serial", "lanes j, block 4"));
+  auto wide = [](const std::string& over, const std::string& combine, const std::string& lanes) {
+    return "kernel @f(x: f32[8,10,10], out y: f32[8]) { reduce i:8 over " + over + " " + combine +
+           " value x[i,r,s] schedule {lanes " + lanes + "} { y[i] = acc } }";
+  };
+  check_refused(wide("r:10, s:10", "sum order lanes16", "s"), "its extent, 10, to be a multiple of 16");
+  check_refused(wide("r:10, s:10", "sum order lanes16", "r"), "the last of the sum's axes");
+  check_accepted(wide("r:10, s:10", "argmax order lanes16", "s"));
+  check_refused(wide("r:10, s:10", "argmax order lanes16", "r"), "the last of the sum's axes");
+}
+
+TEST_CASE("K15: sums that wait between passes lie in a local of their own") {
+  auto blocked = [](const std::string& local, const std::string& in) {
+    return kHead + "grid i:8 step 4 { local s: " + local + " contract i, j:4 over k:4 order serial " +
+           "a x[i,k] b x[j,k] schedule {lanes j, tile 2x16, block 2 in " + in + "} { y[i,j] = acc } }";
+  };
+  check_accepted(blocked("f32[4,16]", "s"));
+  check_accepted(blocked("f32[i,32]", "s"));
+  check_refused(blocked("f32[3,16]", "s"), "has to be a local f32[4,16]");
+  check_refused(blocked("f32[4,15]", "s"), "has to be a local f32[4,16]");
+  check_refused(blocked("f64[4,16]", "s"), "has to be a local f32[4,16]");
+  check_refused(blocked("f32[4,16]", "x"), "has to be a local f32[4,16]");
+  check_refused(blocked("f32[40000,16]", "s"), "larger than 1 MiB");
+  check_refused(kHead + "{ local s: f32[8,16] map i:8 { s[i,0] = 1 } contract i, j:4 over k:4 order serial " +
+                    "a x[i,k] b x[j,k] schedule {lanes j, block 2 in s} { y[i,j] = acc } }",
+                "where a statement stores");
 }

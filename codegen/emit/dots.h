@@ -1,0 +1,38 @@
+// Contractions as dot products: vectors run along the sum, so that narrow outputs waste no lanes. The sixteen
+// lanes of an accumulator are the sixteen partial sums of the order lanes16.
+#pragma once
+
+#include <optional>
+
+#include "codegen/emit/kernel.h"
+
+namespace nnc::codegen {
+
+class DotsEmitter : StatementEmitter {
+ public:
+  explicit DotsEmitter(KernelEmitter& emitter) : StatementEmitter(emitter) {}
+
+  // False, and nothing is emitted, if the contraction is no such product or its schedule has vectors elsewhere.
+  bool emit(const kernel::Contract& contract);
+
+ private:
+  struct Dots {
+    const kernel::Contract& contract;
+    const kernel::Expr& a;
+    const kernel::Expr& b;
+    kernel::AxisId depth;
+    kernel::AxisId row, column;         // move only a, only b; each may be missing
+    std::vector<kernel::AxisId> outer;  // whatever else there is: loops around the tiles
+    int64_t rows = 1, columns = 1;      // of a whole tile
+    llvm::Value* row_at = nullptr;
+    llvm::Value* column_at = nullptr;
+  };
+  std::optional<Dots> dots_of(const kernel::Contract& contract) const;
+  void dot_tile(const Dots& dots, int64_t rows, int64_t columns);
+  Values dot_sums(const Dots& dots, int64_t rows, int64_t columns);
+  void dot_terms(const Dots& dots, llvm::Value* a_base, llvm::Value* b_base, llvm::Value* k,
+                 llvm::Value* mask, int64_t rows, int64_t columns, Values& sums);
+  int64_t stride(const kernel::Expr& load, kernel::AxisId axis) const;
+};
+
+}  // namespace nnc::codegen

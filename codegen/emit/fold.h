@@ -1,0 +1,40 @@
+// Sums of any kind – reductions, and contractions without a register tile – in the orders of ir/order.h: with vectors
+// along an output axis, along the sum, or none.
+#pragma once
+
+#include "codegen/emit/kernel.h"
+
+namespace nnc::codegen {
+
+class FoldEmitter : StatementEmitter {
+ public:
+  explicit FoldEmitter(KernelEmitter& emitter) : StatementEmitter(emitter) {}
+
+  void emit(const kernel::Reduce& reduce);
+  void emit(const kernel::Contract& contract);
+
+  // Merges a vector's lanes: (l, l + 8), (l, l + 4), (l, l + 2), (l, l + 1).
+  using Merge = std::function<Values(const Values&, const Values&)>;
+  Values tree16(Values vectors, const Merge& merge);
+
+ private:
+  // One sum: how it starts, goes on, and what two of its partial results make.
+  struct Fold {
+    const std::vector<kernel::AxisId>& over;
+    Order order;
+    Values neutral;                                     // scalars, or vectors of the lanes
+    std::function<Values(llvm::Value* position)> term;  // at the place at hand
+    std::function<Values(const Values& state, const Values& term)> enter;
+    Merge merge;
+    bool positions = false;  // whether a term asks for its position
+  };
+  // The statement around it: loops over its axes, in which `fold` is made and summed, then the stores.
+  template <class Statement>
+  void emit_sum(const Statement& statement, std::vector<kernel::ExprId> operands,
+                const std::function<Fold(bool vector)>& fold);
+  Values sum(const Fold& fold);
+  Values along_lanes(const Fold& fold);
+  Values partials16(const Fold& fold);
+};
+
+}  // namespace nnc::codegen

@@ -1,0 +1,215 @@
+// Loops, and the scopes that they open.
+#include "codegen/emit/kernel.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "support/check.h"
+
+namespace nnc::codegen {
+
+using kernel::AxisId;
+
+Scope::Scope(KernelEmitter& emitter) : emitter_(emitter), outer_(std::exchange(emitter.scope_, this)) {
+  if (!outer_) {
+    index_.resize(emitter.kernel().axes.size());
+    return;
+  }
+  index_ = outer_->index_;
+  lanes_ = outer_->lanes_;
+  mask_ = outer_->mask_;
+  results_ = outer_->results_;
+}
+
+Scope::~Scope() {
+  emitter_.scope_ = outer_;
+}
+
+Scope& Scope::at(AxisId axis, llvm::Value* index) {
+  if (axis.valid()) index_[axis.index] = index;
+  return *this;
+}
+
+Scope& Scope::along(AxisId axis, llvm::Value* mask) {
+  lanes_ = axis;
+  mask_ = mask;
+  return *this;
+}
+
+Scope& Scope::results(Values values) {
+  results_ = std::move(values);
+  return *this;
+}
+
+void KernelEmitter::when(llvm::Value* condition, const std::function<void()>& body) {
+  if (auto* constant = llvm::dyn_cast<llvm::ConstantInt>(condition)) {
+    if (constant->isOne()) body();
+    return;
+  }
+  auto* then = llvm::BasicBlock::Create(b_.getContext(), "then", function_);
+  auto* after = llvm::BasicBlock::Create(b_.getContext(), "after", function_);
+  b_.CreateCondBr(condition, then, after);
+  b_.SetInsertPoint(then);
+  {
+    Scope inside(*this);
+    body();
+  }
+  b_.CreateBr(after);
+  b_.SetInsertPoint(after);
+}
+
+Values KernelEmitter::carry(llvm::Value* begin, llvm::Value* end, int64_t step, const Values& initial,
+                            const CarriedBody& body) {
+  const auto* first = llvm::dyn_cast<llvm::ConstantInt>(begin);
+  const auto* last = llvm::dyn_cast<llvm::ConstantInt>(end);
+  const bool never_empty = first && last;
+  if (never_empty) {
+    const int64_t trips = (last->getSExtValue() - first->getSExtValue() + step - 1) / step;
+    if (trips <= 0) return initial;
+    if (trips == 1) {
+      Scope inside(*this);
+      return body(begin, initial);
+    }
+  }
+  llvm::BasicBlock* before = b_.GetInsertBlock();
+  auto* head = llvm::BasicBlock::Create(b_.getContext(), "loop", function_);
+  auto* exit = llvm::BasicBlock::Create(b_.getContext(), "end", function_);
+  if (never_empty)
+    b_.CreateBr(head);
+  else
+    b_.CreateCondBr(b_.CreateICmpSLT(begin, end), head, exit);
+  b_.SetInsertPoint(head);
+  llvm::PHINode* index = b_.CreatePHI(b_.getInt64Ty(), 2, "i");
+  index->addIncoming(begin, before);
+  Values carried;
+  for (llvm::Value* value : initial) {
+    llvm::PHINode* phi = b_.CreatePHI(value->getType(), 2);
+    phi->addIncoming(value, before);
+    carried.push_back(phi);
+  }
+  Values next;
+  {
+    Scope inside(*this);
+    next = body(index, carried);
+  }
+  llvm::Value* following = b_.CreateAdd(index, i64(step), "i.next", true, true);
+  llvm::BasicBlock* latch = b_.GetInsertBlock();
+  b_.CreateCondBr(b_.CreateICmpSLT(following, end), head, exit);
+  index->addIncoming(following, latch);
+  for (size_t i = 0; i < carried.size(); ++i)
+    llvm::cast<llvm::PHINode>(carried[i])->addIncoming(next[i], latch);
+  b_.SetInsertPoint(exit);
+  if (never_empty) return next;
+  Values out;
+  for (size_t i = 0; i < initial.size(); ++i) {
+    llvm::PHINode* phi = b_.CreatePHI(initial[i]->getType(), 2);
+    phi->addIncoming(initial[i], before);
+    phi->addIncoming(next[i], latch);
+    out.push_back(phi);
+  }
+  return out;
+}
+
+void KernelEmitter::loop(llvm::Value* begin, llvm::Value* end, int64_t step, const LoopBody& body) {
+  carry(begin, end, step, {}, [&](llvm::Value* index, const Values&) -> Values {
+    body(index);
+    return {};
+  });
+}
+
+void KernelEmitter::each_in(const std::vector<AxisId>& axes, const std::function<void()>& body) {
+  std::function<void(size_t)> level = [&](size_t at) {
+    if (at == axes.size()) return body();
+    const Bounds range = bounds(axes[at]);
+    loop(range.begin, range.end, 1, [&](llvm::Value* index) {
+      scope_->at(axes[at], index);
+      level(at + 1);
+    });
+  };
+  level(0);
+}
+
+Values KernelEmitter::over_loops(const std::vector<AxisId>& over, const Values& initial,
+                                 const CarriedBody& term) {
+  std::function<Values(size_t, llvm::Value*, const Values&)> level = [&](size_t at, llvm::Value* position,
+                                                                         const Values& carried) -> Values {
+    if (at == over.size()) return term(position, carried);
+    const AxisId axis = over[at];
+    const Bounds range = bounds(axis);
+    return carry(range.begin, range.end, 1, carried, [&](llvm::Value* index, const Values& inside) {
+      scope_->at(axis, index);
+      llvm::Value* next = b_.CreateAdd(b_.CreateMul(position, i64(k_.axes[axis].extent)), index);
+      hoist();
+      return level(at + 1, next, inside);
+    });
+  };
+  return level(0, i64(0), initial);
+}
+
+int64_t KernelEmitter::task_extent(AxisId axis) const {
+  for (const kernel::GridAxis& grid : k_.grid)
+    if (grid.axis == axis) return std::min(grid.step, k_.axes[axis].extent);
+  return k_.axes[axis].extent;
+}
+
+void KernelEmitter::in_steps(AxisId axis, int64_t size,
+                             const std::function<void(llvm::Value* at, int64_t)>& body) {
+  if (!axis.valid()) return body(nullptr, 1);
+  const Bounds range = bounds(axis);
+  const int64_t whole_task = std::max<int64_t>(1, task_extent(axis));
+  // What is left at the end of the last task, and of the others.
+  std::vector<int64_t> lefts;
+  for (const int64_t left : {k_.axes[axis].extent % whole_task % size, whole_task % size})
+    if (left != 0 && std::ranges::find(lefts, left) == lefts.end()) lefts.push_back(left);
+  llvm::Value* whole_end = range.end;
+  if (!lefts.empty())
+    whole_end = b_.CreateSub(range.end, b_.CreateURem(b_.CreateSub(range.end, range.begin), i64(size)));
+  loop(range.begin, whole_end, size, [&](llvm::Value* at) { body(at, size); });
+  for (const int64_t left : lefts)
+    when(lefts.size() == 1 ? b_.CreateICmpSLT(whole_end, range.end)
+                           : b_.CreateICmpEQ(b_.CreateSub(range.end, whole_end), i64(left)),
+         [&] { body(whole_end, left); });
+}
+
+llvm::Value* KernelEmitter::tail_mask(llvm::Value* index, llvm::Value* end) {
+  std::vector<llvm::Constant*> lane(kLanes);
+  for (unsigned i = 0; i < kLanes; ++i) lane[i] = b_.getInt32(i);
+  llvm::Value* left = b_.CreateTrunc(b_.CreateSub(end, index), b_.getInt32Ty());
+  return b_.CreateICmpSLT(llvm::ConstantVector::get(lane), splat(b_, left));
+}
+
+void KernelEmitter::nest(const std::vector<AxisId>& axes, AxisId lanes, const std::function<void()>& body) {
+  std::function<void(size_t)> level = [&](size_t at) {
+    hoist();
+    if (at == axes.size()) return body();
+    const AxisId axis = axes[at];
+    const Bounds range = bounds(axis);
+    if (axis != lanes)
+      return loop(range.begin, range.end, 1, [&](llvm::Value* index) {
+        scope_->at(axis, index);
+        level(at + 1);
+      });
+
+    NNC_CHECK(at + 1 == axes.size(), "the lanes axis is the innermost loop");
+    llvm::Value* whole = b_.CreateAnd(b_.CreateSub(range.end, range.begin), i64(-int64_t{kLanes}));
+    llvm::Value* middle = b_.CreateAdd(range.begin, whole);
+    loop(range.begin, middle, kLanes, [&](llvm::Value* index) {
+      scope_->at(axis, index).along(axis);
+      level(at + 1);
+    });
+    when(b_.CreateICmpSLT(middle, range.end), [&] {
+      Scope tail(*this);
+      tail.at(axis, middle).along(axis, tail_mask(middle, range.end));
+      level(at + 1);
+    });
+  };
+  level(0);
+}
+
+llvm::AllocaInst* KernelEmitter::stack(llvm::Type* type, int64_t count) {
+  IrBuilder entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
+  return entry.CreateAlloca(type, entry.getInt64(static_cast<uint64_t>(count)));
+}
+
+}  // namespace nnc::codegen

@@ -1,0 +1,100 @@
+// The verifier of kernel IR: schedules (K15 of the list in kernel/verify.cpp).
+#include <algorithm>
+
+#include "ir/kernel/verify.h"
+
+namespace nnc::kernel {
+
+namespace {
+
+// What the code generator unrolls grows with these.
+constexpr int64_t kMostRegisters = 64;
+constexpr int64_t kMostWaiting = int64_t{1} << 20;  // bytes
+
+class ScheduleChecker {
+ public:
+  ScheduleChecker(const Kernel& kernel, const ScheduledLoops& loops)
+      : k_(kernel), s_(loops.schedule), loops_(loops) {}
+
+  std::vector<std::string> run() {
+    along_sum_ = has(loops_.over, s_.lanes);
+    if (s_.lanes.valid() && !along_sum_ && !has(loops_.axes, s_.lanes))
+      found("the schedule's vectors run along an axis that is not the statement's");
+    if (along_sum_) lanes_along_sum();
+    tile();
+    if (s_.block != 0 || s_.waiting.valid()) block();
+    return std::move(found_);
+  }
+
+ private:
+  using Axes = std::vector<AxisId>;
+
+  void found(std::string message) { found_.push_back(std::move(message)); }
+  static bool has(const Axes& axes, AxisId axis) {
+    return std::find(axes.begin(), axes.end(), axis) != axes.end();
+  }
+  const std::string& name(AxisId axis) const { return k_.axes[axis].name; }
+
+  // A term is in the lane that its order gives it only where the vectors begin at multiples of the lanes.
+  void lanes_along_sum() {
+    const std::string sum = "vectors along the sum over " + tick(name(s_.lanes));
+    if (s_.lanes != loops_.over.back()) return found(sum + " need it to be the last of the sum's axes");
+    if (loops_.any_order) return;
+    if (loops_.order != Order::lanes16) return found(sum + " need the order lanes16");
+    if (loops_.over.size() > 1 && k_.axes[s_.lanes].extent % kLanes != 0)
+      found(sum + " and other axes need its extent, " + std::to_string(k_.axes[s_.lanes].extent) +
+            ", to be a multiple of " + std::to_string(kLanes));
+  }
+
+  void tile() {
+    if (s_.rows < 0 || s_.cols < 0 || s_.block < 0) return found("the schedule has a negative number");
+    if ((s_.rows == 0) != (s_.cols == 0)) return found("the schedule's tile has rows or columns only");
+    if (!loops_.contracts && (s_.rows != 0 || s_.block != 0 || s_.waiting.valid()))
+      return found("tiles and blocks are for contractions");
+    const int64_t registers = along_sum_ ? s_.cols : s_.cols / kLanes + (s_.cols % kLanes != 0 ? 1 : 0);
+    if (s_.rows > kMostRegisters || registers > kMostRegisters || s_.rows * registers > kMostRegisters)
+      found("the schedule's tile takes more than " + std::to_string(kMostRegisters) + " registers");
+  }
+
+  int64_t task_extent(AxisId axis) const {
+    for (const GridAxis& g : k_.grid)
+      if (g.axis == axis) return std::min(g.step, k_.axes[axis].extent);
+    return k_.axes[axis].extent;
+  }
+
+  void block() {
+    const bool a_product = loops_.contracts && loops_.axes.size() == 2 && loops_.over.size() == 1 &&
+                           loops_.order == Order::serial && has(loops_.axes, s_.lanes);
+    if (!a_product || s_.block == 0)
+      return found(
+          "a block is for a contraction of two axes over one, in the order serial, with vectors along one");
+    if (s_.block >= k_.axes[loops_.over[0]].extent && !s_.waiting.valid()) return;
+    if (!s_.waiting.valid())
+      return found("a block of fewer terms than the sum has needs a local in which the sums wait");
+    if (!k_.buffers.contains(s_.waiting)) return found("its sums wait in a buffer that does not exist");
+    const Buffer& buffer = k_.buffers[s_.waiting];
+    const int64_t rows = task_extent(loops_.axes[0] == s_.lanes ? loops_.axes[1] : loops_.axes[0]);
+    const int64_t columns = (task_extent(s_.lanes) + kLanes - 1) / kLanes * kLanes;
+    const Shape shape = k_.local_shape(s_.waiting);
+    if (buffer.space != Space::local || buffer.type.dtype != DType::f32 || shape.size() != 2 ||
+        shape[0] < rows || shape[1] < columns || shape[1] % kLanes != 0)
+      return found("its sums wait in " + tick(buffer.name) + ", which has to be a local f32[" +
+                   std::to_string(rows) + "," + std::to_string(columns) + "]");
+    if (element_count(shape) > kMostWaiting / dtype_bytes(DType::f32))
+      found("its sums wait in " + tick(buffer.name) + ", which is larger than 1 MiB");
+  }
+
+  const Kernel& k_;
+  const Schedule& s_;
+  const ScheduledLoops& loops_;
+  bool along_sum_ = false;
+  std::vector<std::string> found_;
+};
+
+}  // namespace
+
+std::vector<std::string> check_schedule(const Kernel& kernel, const ScheduledLoops& loops) {
+  return ScheduleChecker(kernel, loops).run();
+}
+
+}  // namespace nnc::kernel
