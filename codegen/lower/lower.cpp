@@ -270,12 +270,13 @@ class ProgramLowering {
   }
 
   void launch(const Group& group) {
-    // Where the group writes a new value, it also finds the old one.
-    std::map<Value, SlotId> slots = slots_;
+    // Where the group writes a new value, it also finds the old one; the others find it at its own place.
+    std::vector<std::pair<Value, SlotId>> own;
     for (Value value : group.stored)
       if (const auto old = overwritten_.find(value); old != overwritten_.end())
-        slots[old->second] = slots_.at(value);
-    LoweredGroup lowered = lower_group({g_, group.number, group.nodes, group.stored, slots, program_.slots});
+        own.emplace_back(old->second, std::exchange(slots_.at(old->second), slots_.at(value)));
+    LoweredGroup lowered = lower_group({g_, group.number, group.nodes, group.stored, slots_, program_.slots});
+    for (const auto& [old, slot] : own) slots_.at(old) = slot;
     const kernel::KernelId id = program_.kernels.push_back(std::move(lowered.kernel));
     program_.items.push_back(kernel::Launch{id, std::move(lowered.arguments)});
   }

@@ -13,9 +13,9 @@ namespace nnc::codegen {
 struct GroupContext {
   const Graph& graph;
   uint32_t group;
-  std::vector<NodeId> nodes;              // of the group, in order
-  std::vector<Value> stored;              // results that others read or that leave the program
-  std::map<Value, kernel::SlotId> slots;  // where stored values and inputs live
+  const std::vector<NodeId>& nodes;              // of the group, in order
+  const std::vector<Value>& stored;              // results that others read or that leave the program
+  const std::map<Value, kernel::SlotId>& slots;  // where stored values and inputs live
   const IdVector<kernel::SlotId, kernel::Slot>& slot_table;
 };
 
