@@ -235,8 +235,11 @@ class Grouping {
       if (node.types[0].rank() == 0 && op_def(node.op).has(kExpensive)) return place_scalar(id, what);
       if (!in_memory_[id.index] && is_short_enough_to_inline(id)) return;
     }
-    for (uint32_t group : from)
-      if (has_room(group, work_of(id)) && fits(id, what, group, groups_[group].domain)) return add(id, group);
+    // A draw has a kernel of its own, which all draws of its shape share.
+    if (!op_def(node.op).has(kRandom))
+      for (uint32_t group : from)
+        if (has_room(group, work_of(id)) && fits(id, what, group, groups_[group].domain))
+          return add(id, group);
     start(id, false);
   }
 
