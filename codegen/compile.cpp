@@ -145,11 +145,10 @@ void compile_units(std::vector<Unit>& units, const std::vector<Program>& program
                                      sources ? line_of(*unit.kernel, *sources) : SourceLine());
       } else {
         const Program& program = programs[unit.program];
-        std::vector<SourceLine> lines;
-        if (sources)
-          for (const Kernel& k : program.kernels) lines.push_back(line_of(k, *sources));
+        SourceLine at;
+        if (sources && !program.kernels.empty()) at = line_of(program.kernels[KernelId{0}], *sources);
         unit.object = compile_step(program, plan.programs[unit.program], symbols[unit.program], unit.symbol,
-                                   target, lines);
+                                   target, at);
       }
       if (cache) cache->store(unit.key, unit.object);
     }

@@ -104,12 +104,12 @@ Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, c
 
 Object compile_step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
                     const std::vector<std::string>& symbols, const std::string& name, const Target& target,
-                    const std::vector<SourceLine>& lines) {
+                    const SourceLine& at) {
   const auto machine = make_machine(target);
   llvm::LLVMContext context;
   llvm::Module module(name, context);
   prepare(module, *machine);
-  emit_step(module, program, plan, symbols, name, target, lines);
+  emit_step(module, program, plan, symbols, name, target, at);
   return to_object(module, *machine);
 }
 

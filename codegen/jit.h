@@ -25,10 +25,9 @@ struct SourceLine {
 // `at` gives the code a line table (no file: none).
 Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, const Target& target,
                       const SourceLine& at = {});
-// `lines`: one per kernel of the program, or none.
 Object compile_step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
                     const std::vector<std::string>& symbols, const std::string& name, const Target& target,
-                    const std::vector<SourceLine>& lines = {});
+                    const SourceLine& at = {});
 
 // The same as text, for people.
 enum class Listing { llvm_ir, assembly };

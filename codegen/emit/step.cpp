@@ -1,3 +1,4 @@
+// See step.h. What is launched is data that the step goes through: its code is as short for two hundred layers as for two.
 #include "codegen/emit/step.h"
 
 #include <llvm/IR/IntrinsicsX86.h>
@@ -19,260 +20,224 @@ namespace {
 
 // Flush-to-zero and denormals-are-zero, in the control word of vector arithmetic.
 constexpr uint32_t kFlushBits = 0x8040;
-// A thread's counters of claimed tasks fill one cache line, so that claiming from the own share is cheap.
-constexpr uint64_t kClaimsPerThread = 16;
-static_assert(kClaimsPerThread * sizeof(uint32_t) == NNC_CLAIM_BYTES);
-// Launches in one function: what LLVM takes to compile one grows faster than its length.
-constexpr uint64_t kMostLaunches = 128;
+
+// What offsets of buffers are counted from, by their place in the step's `bases`; input tensors follow.
+enum Base : uint64_t { kState, kArena, kScratch, kNowhere, kInputs };
 
 class StepEmitter {
  public:
-  StepEmitter(llvm::Module& module, const std::string& name, const Target& target)
-      : module_(module), b_(module.getContext()), target_(target) {
-    begin(name, llvm::Function::ExternalLinkage);
-    step_ = function_;
-  }
+  StepEmitter(llvm::Module& module, const kernel::Program& program, const MemoryPlan::PerProgram& plan,
+              const std::vector<std::string>& symbols, const Target& target)
+      : module_(module),
+        program_(program),
+        plan_(plan),
+        symbols_(symbols),
+        target_(target),
+        b_(module.getContext()) {}
 
-  void flush_to_zero() {
-    saved_ = b_.CreateAlloca(b_.getInt32Ty());
-    changed_ = b_.CreateAlloca(b_.getInt32Ty());
-    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_stmxcsr, {}, {saved_});
-    b_.CreateStore(b_.CreateOr(b_.CreateLoad(b_.getInt32Ty(), saved_), b_.getInt32(kFlushBits)), changed_);
-    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {changed_});
-  }
-
-  // The step is attributed to the file of its first kernel; each call where its kernel comes from.
-  void enter(const SourceLine& at) {
-    if (!lines_) lines_.emplace(module_, at.file);
-    lines_->enter(*function_, at.line, b_);
-  }
-  void move(const SourceLine& at) { lines_->move(at, b_); }
-
-  // From a certain length on, what follows is in functions of their own, which the step calls.
-  bool is_long() const { return launches_ >= kMostLaunches; }
-  void next_piece() {
-    return_to_step();
-    step_end_ = b_.saveIP();
-    step_line_ = b_.getCurrentDebugLocation();
-    b_.SetCurrentDebugLocation({});
-    begin("piece", llvm::Function::InternalLinkage);
-    function_->addFnAttr(llvm::Attribute::NoInline);
-    launches_ = 0;
-  }
-
-  void finish() {
-    return_to_step();
-    leave();
-    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {saved_});
-    b_.CreateRetVoid();
-    if (lines_) lines_->finish();
-    verify();
-  }
-
-  void launch(const kernel::Program& program, const kernel::Launch& item, const MemoryPlan::PerProgram& plan,
-              const std::string& symbol, uint64_t rotation) {
-    ++launches_;
-    const kernel::Kernel& k = program.kernels[item.kernel];
-    std::vector<llvm::Value*> arguments;
-    for (kernel::SlotId slot : item.arguments) arguments.push_back(place(plan.places[slot.index], program));
-    // This thread's scratch lies behind the arena.
-    llvm::Value* scratch = b_.CreateMul(thread_, i64(plan.scratch_bytes));
-    scratch = b_.CreateAdd(scratch, i64(plan.arena_bytes));
-    arguments.push_back(b_.CreateGEP(b_.getInt8Ty(), arena_, scratch));
-    const auto tasks = static_cast<uint64_t>(k.task_count());
-    // Threads take turns at being the first one, so that launches of a single task do not all fall to one
-    // thread.
-    llvm::Value* turn = thread_;
-    if (rotation != 0) turn = b_.CreateURem(b_.CreateAdd(thread_, i64(rotation)), threads_);
-    if (claimed_launches_ < kClaimsPerThread) {
-      claim_all(symbol, arguments, turn, tasks, claimed_launches_++);
-    } else {
-      emit(symbol, arguments, share(b_, turn, i64(tasks), threads_),
-           share(b_, b_.CreateAdd(turn, i64(1)), i64(tasks), threads_));
-    }
-  }
-
-  void barrier() {
-    if (!barrier_) barrier_ = emit_barrier(module_, target_);
-    b_.CreateCall(barrier_, {context_, function_->getArg(2)});
-    claimed_launches_ = 0;
-  }
-
- private:
-  // A function like the step itself, `void name(context, thread, threads)`, becomes the one that is emitted.
-  void begin(const std::string& name, llvm::Function::LinkageTypes linkage) {
-    auto* pointer = llvm::PointerType::get(module_.getContext(), 0);
-    auto* type = llvm::FunctionType::get(b_.getVoidTy(), {pointer, b_.getInt32Ty(), b_.getInt32Ty()}, false);
-    function_ = llvm::Function::Create(type, linkage, name, module_);
+  void emit(const std::string& name, const SourceLine& at) {
+    llvm::GlobalVariable* launches = table();
+    const uint64_t count = program_.items.size();
+    auto* type =
+        llvm::FunctionType::get(b_.getVoidTy(), {pointer(), b_.getInt32Ty(), b_.getInt32Ty()}, false);
+    function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module_);
     function_->addFnAttr("target-cpu", target_.cpu);
     function_->addFnAttr("target-features", target_.features);
     function_->addFnAttr(llvm::Attribute::NoUnwind);
-    b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
-    read_context();
-    helped_ = b_.CreateAlloca(b_.getInt64Ty(), nullptr, "helped");
-  }
-
-  void read_context() {
     context_ = function_->getArg(0);
-    thread_ = b_.CreateZExt(function_->getArg(1), b_.getInt64Ty(), "thread");
-    threads_ = b_.CreateZExt(function_->getArg(2), b_.getInt64Ty(), "threads");
-    state_ = field(offsetof(nnc_context, state));
-    arena_ = field(offsetof(nnc_context, arena));
-    inputs_ = field(offsetof(nnc_context, inputs));
-    claims_ = field(offsetof(nnc_context, claims));
-  }
+    threads_ = function_->getArg(2);
+    auto* entry = block("entry");
+    auto* next = block("next");
+    auto* item = block("item");
+    auto* launch = block("launch");
+    auto* barrier = block("barrier");
+    auto* done = block("done");
 
-  // Ends the piece that is being emitted, if one is, and calls it.
-  void return_to_step() {
-    if (function_ == step_) return;
+    b_.SetInsertPoint(entry);
+    std::optional<DebugLines> lines;
+    if (!at.file.empty()) lines.emplace(module_, at.file).enter(*function_, at.line, b_);
+    llvm::Value* saved = flush_to_zero();
+    llvm::Value* bases = fill_bases();
+    b_.CreateBr(next);
+
+    b_.SetInsertPoint(next);
+    llvm::PHINode* index = b_.CreatePHI(b_.getInt64Ty(), 3, "index");
+    index->addIncoming(i64(0), entry);
+    b_.CreateCondBr(b_.CreateICmpULT(index, i64(count)), item, done);
+
+    b_.SetInsertPoint(item);
+    llvm::Value* record = b_.CreateLoad(pointer(), b_.CreateGEP(pointer(), launches, index), "record");
+    llvm::Value* after = b_.CreateAdd(index, i64(1));
+    b_.CreateCondBr(b_.CreateIsNull(record), barrier, launch);
+
+    b_.SetInsertPoint(launch);
+    b_.CreateCall(emit_launch(module_, target_), {context_, function_->getArg(1), threads_, record, bases});
+    index->addIncoming(after, launch);
+    b_.CreateBr(next);
+
+    b_.SetInsertPoint(barrier);
+    b_.CreateCall(emit_barrier(module_, target_), {context_, threads_});
+    index->addIncoming(after, barrier);
+    b_.CreateBr(next);
+
+    b_.SetInsertPoint(done);
+    if (claims_ != 0) leave();
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {saved});
     b_.CreateRetVoid();
-    verify();
-    llvm::Function* piece = function_;
-    function_ = step_;
-    b_.restoreIP(step_end_);
-    b_.SetCurrentDebugLocation(step_line_);
-    b_.CreateCall(piece, {step_->getArg(0), step_->getArg(1), step_->getArg(2)});
-    read_context();
-  }
-
-  void verify() {
+    if (lines) lines->finish();
     std::string message;
     llvm::raw_string_ostream stream(message);
     NNC_CHECK(!llvm::verifyFunction(*function_, &stream), "the emitted step is malformed: " + message);
   }
 
-  llvm::BasicBlock* block(const char* name) {
-    return llvm::BasicBlock::Create(module_.getContext(), name, function_);
+ private:
+  // One record per launch, as launch_type() says; a barrier is a null pointer.
+  llvm::GlobalVariable* table() {
+    std::vector<llvm::Constant*> records;
+    uint64_t single = 0;
+    for (const kernel::Item& item : program_.items) {
+      const auto* launch = std::get_if<kernel::Launch>(&item);
+      if (launch == nullptr) {
+        records.push_back(llvm::ConstantPointerNull::get(pointer()));
+        claims_ = 0;
+        continue;
+      }
+      // Threads take turns at being the first one, so that launches of a single task do not all fall to one thread.
+      const uint64_t rotation = program_.kernels[launch->kernel].task_count() == 1 ? single++ : 0;
+      records.push_back(record(*launch, rotation, claims_++));
+    }
+    auto* type = llvm::ArrayType::get(pointer(), records.size());
+    return constant("launches", llvm::ConstantArray::get(type, records));
   }
 
-  void emit(const std::string& symbol, std::vector<llvm::Value*> arguments, llvm::Value* begin,
-            llvm::Value* end) {
-    arguments.push_back(begin);
-    arguments.push_back(end);
-    std::vector<llvm::Type*> types;
-    for (llvm::Value* v : arguments) types.push_back(v->getType());
-    b_.CreateCall(module_.getOrInsertFunction(symbol, llvm::FunctionType::get(b_.getVoidTy(), types, false)),
-                  arguments);
+  llvm::Constant* record(const kernel::Launch& launch, uint64_t rotation, uint64_t claim) {
+    const std::string& symbol = symbols_[launch.kernel.index];
+    std::vector<llvm::Constant*> buffers;
+    for (kernel::SlotId slot : launch.arguments) buffers.push_back(place(slot));
+    buffers.push_back(place(kScratch, i64(0)));
+    llvm::Function*& launched = launched_[symbol];
+    if (!launched) launched = emit_launched(module_, target_, symbol, buffers.size());
+    const auto tasks = static_cast<uint64_t>(program_.kernels[launch.kernel].task_count());
+    auto* places =
+        llvm::ConstantArray::get(llvm::ArrayType::get(buffers[0]->getType(), buffers.size()), buffers);
+    return constant("launch." + symbol,
+                    llvm::ConstantStruct::getAnon({launched, i64(tasks), i64(rotation), i64(claim), places}));
   }
 
-  // Calls the kernel with one range of tasks after the other, until the helper has no more.
-  void claim_all(const std::string& symbol, const std::vector<llvm::Value*>& arguments, llvm::Value* turn,
-                 uint64_t tasks, uint64_t launch) {
-    if (!claim_) claim_ = emit_claim(module_, target_);
-    auto* next = block("next");
-    auto* work = block("work");
-    auto* done = block("done");
-    b_.CreateStore(i64(0), helped_);
-    llvm::Value* counts = b_.CreateConstGEP1_64(b_.getInt8Ty(), claims_, 4 * launch);
-    b_.CreateBr(next);
-    b_.SetInsertPoint(next);
-    llvm::Value* range = b_.CreateCall(claim_, {counts, turn, i64(tasks), threads_, helped_});
-    llvm::Value* begin = b_.CreateExtractValue(range, 0);
-    b_.CreateCondBr(b_.CreateICmpSGE(begin, i64(0)), work, done);
-    b_.SetInsertPoint(work);
-    emit(symbol, arguments, begin, b_.CreateExtractValue(range, 1));
-    b_.CreateBr(next);
-    b_.SetInsertPoint(done);
+  llvm::Constant* place(uint64_t base, llvm::Constant* offset) {
+    return llvm::ConstantStruct::getAnon({i64(base), offset});
   }
 
-  // The last thread to leave puts the claims back to zero, for whatever entry comes next.
-  void leave() {
-    if (claimed_launches_ == 0) return;
-    auto* several = block("several");
-    auto* last = block("last");
-    auto* done = block("done");
-    b_.CreateCondBr(b_.CreateICmpUGT(threads_, i64(1)), several, done);
-    b_.SetInsertPoint(several);
-    llvm::Value* left = at(offsetof(nnc_context, left));
-    llvm::Value* count = b_.CreateAtomicRMW(llvm::AtomicRMWInst::Add, left, b_.getInt32(1), llvm::Align(4),
-                                            llvm::AtomicOrdering::AcquireRelease);
-    b_.CreateCondBr(b_.CreateICmpEQ(b_.CreateAdd(count, b_.getInt32(1)), function_->getArg(2)), last, done);
-    b_.SetInsertPoint(last);
-    b_.CreateMemSet(claims_, b_.getInt8(0), claim_line(b_, threads_), llvm::MaybeAlign(64));
-    b_.CreateAlignedStore(b_.getInt32(0), left, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
-    b_.CreateBr(done);
-    b_.SetInsertPoint(done);
-  }
-
-  llvm::Value* i64(uint64_t value) { return b_.getInt64(value); }
-  llvm::Value* at(uint64_t offset) { return b_.CreateConstGEP1_64(b_.getInt8Ty(), context_, offset); }
-  llvm::Value* field(uint64_t offset) { return b_.CreateLoad(context_->getType(), at(offset)); }
-  llvm::Value* place(const Place& place, const kernel::Program& program) {
-    switch (place.base) {
+  llvm::Constant* place(kernel::SlotId slot) {
+    const Place& at = plan_.places[slot.index];
+    switch (at.base) {
       case Place::Base::state:
-        return b_.CreateConstGEP1_64(b_.getInt8Ty(), state_, place.offset);
+        return place(kState, i64(at.offset));
       case Place::Base::arena:
-        return b_.CreateConstGEP1_64(b_.getInt8Ty(), arena_, place.offset);
-      case Place::Base::constant:
-        return constant(program.slots[kernel::SlotId{static_cast<uint32_t>(place.offset)}]);
+        return place(kArena, i64(at.offset));
       case Place::Base::input:
+        return place(kInputs + at.offset, i64(0));
+      case Place::Base::constant:
         break;
     }
-    llvm::Value* where = b_.CreateConstGEP1_64(context_->getType(), inputs_, place.offset);
-    return b_.CreateLoad(context_->getType(), where);
+    llvm::GlobalVariable* numbers = data(kernel::SlotId{static_cast<uint32_t>(at.offset)});
+    return place(kNowhere, llvm::ConstantExpr::getPtrToInt(numbers, b_.getInt64Ty()));
   }
 
-  llvm::Value* constant(const kernel::Slot& slot) {
-    llvm::GlobalVariable*& data = constants_[&slot];
+  llvm::GlobalVariable* data(kernel::SlotId slot) {
+    llvm::GlobalVariable*& data = data_[slot];
     if (!data) {
-      const std::vector<std::byte> bytes = kernel::constant_bytes(slot);
-      auto* numbers = llvm::ConstantDataArray::getRaw(
-          {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, bytes.size(), b_.getInt8Ty());
-      data = new llvm::GlobalVariable(module_, numbers->getType(), /*isConstant=*/true,
-                                      llvm::GlobalValue::PrivateLinkage, numbers, "constant");
+      const std::vector<std::byte> bytes = kernel::constant_bytes(program_.slots[slot]);
+      data = constant("constant", llvm::ConstantDataArray::getRaw(
+                                      {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                                      bytes.size(), b_.getInt8Ty()));
       data->setAlignment(llvm::Align(kAlignment));
     }
     return data;
   }
 
+  llvm::GlobalVariable* constant(const llvm::Twine& name, llvm::Constant* value) {
+    return new llvm::GlobalVariable(module_, value->getType(), /*isConstant=*/true,
+                                    llvm::GlobalValue::PrivateLinkage, value, name);
+  }
+
+  llvm::Value* flush_to_zero() {
+    llvm::Value* saved = b_.CreateAlloca(b_.getInt32Ty(), nullptr, "saved");
+    llvm::Value* changed = b_.CreateAlloca(b_.getInt32Ty());
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_stmxcsr, {}, {saved});
+    b_.CreateStore(b_.CreateOr(b_.CreateLoad(b_.getInt32Ty(), saved), b_.getInt32(kFlushBits)), changed);
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {changed});
+    return saved;
+  }
+
+  llvm::Value* fill_bases() {
+    auto* type = llvm::ArrayType::get(pointer(), kInputs + plan_.inputs.size());
+    llvm::Value* bases = b_.CreateAlloca(type, nullptr, "bases");
+    const auto set = [&](uint64_t base, llvm::Value* value) {
+      b_.CreateStore(value, b_.CreateConstGEP1_64(pointer(), bases, base));
+    };
+    llvm::Value* arena = field(offsetof(nnc_context, arena));
+    llvm::Value* inputs = field(offsetof(nnc_context, inputs));
+    set(kState, field(offsetof(nnc_context, state)));
+    set(kArena, arena);
+    // This thread's scratch lies behind the arena.
+    llvm::Value* thread = b_.CreateZExt(function_->getArg(1), b_.getInt64Ty());
+    llvm::Value* offset =
+        b_.CreateAdd(b_.CreateMul(thread, i64(plan_.scratch_bytes)), i64(plan_.arena_bytes));
+    set(kScratch, b_.CreateGEP(b_.getInt8Ty(), arena, offset));
+    set(kNowhere, llvm::ConstantPointerNull::get(pointer()));
+    for (uint64_t i = 0; i < plan_.inputs.size(); ++i)
+      set(kInputs + i, b_.CreateLoad(pointer(), b_.CreateConstGEP1_64(pointer(), inputs, i)));
+    return bases;
+  }
+
+  // The last thread to leave puts the claims back to zero, for whatever entry comes next.
+  void leave() {
+    auto* several = block("several");
+    auto* last = block("last");
+    auto* end = block("end");
+    b_.CreateCondBr(b_.CreateICmpUGT(threads_, b_.getInt32(1)), several, end);
+    b_.SetInsertPoint(several);
+    llvm::Value* left = at(offsetof(nnc_context, left));
+    llvm::Value* count = b_.CreateAtomicRMW(llvm::AtomicRMWInst::Add, left, b_.getInt32(1), llvm::Align(4),
+                                            llvm::AtomicOrdering::AcquireRelease);
+    b_.CreateCondBr(b_.CreateICmpEQ(b_.CreateAdd(count, b_.getInt32(1)), threads_), last, end);
+    b_.SetInsertPoint(last);
+    llvm::Value* bytes = claim_line(b_, b_.CreateZExt(threads_, b_.getInt64Ty()));
+    b_.CreateMemSet(field(offsetof(nnc_context, claims)), b_.getInt8(0), bytes, llvm::MaybeAlign(64));
+    b_.CreateAlignedStore(b_.getInt32(0), left, llvm::Align(4))->setAtomic(llvm::AtomicOrdering::Monotonic);
+    b_.CreateBr(end);
+    b_.SetInsertPoint(end);
+  }
+
+  llvm::PointerType* pointer() { return llvm::PointerType::get(module_.getContext(), 0); }
+  llvm::ConstantInt* i64(uint64_t value) { return b_.getInt64(value); }
+  llvm::Value* at(uint64_t offset) { return b_.CreateConstGEP1_64(b_.getInt8Ty(), context_, offset); }
+  llvm::Value* field(uint64_t offset) { return b_.CreateLoad(pointer(), at(offset)); }
+  llvm::BasicBlock* block(const char* name) {
+    return llvm::BasicBlock::Create(module_.getContext(), name, function_);
+  }
+
   llvm::Module& module_;
-  IrBuilder b_;
+  const kernel::Program& program_;
+  const MemoryPlan::PerProgram& plan_;
+  const std::vector<std::string>& symbols_;
   const Target& target_;
-  llvm::Function* step_ = nullptr;      // the entry point
-  llvm::Function* function_ = nullptr;  // that is being emitted: it, or a piece of it
-  llvm::IRBuilderBase::InsertPoint step_end_;
-  llvm::DebugLoc step_line_;
-  uint64_t launches_ = 0;  // in that function
+  IrBuilder b_;
+  std::map<std::string, llvm::Function*> launched_;       // by the kernel's symbol
+  std::map<kernel::SlotId, llvm::GlobalVariable*> data_;  // of constants
+  uint64_t claims_ = 0;                                   // launches since the last barrier
+  llvm::Function* function_ = nullptr;
   llvm::Value* context_ = nullptr;
-  llvm::Value* thread_ = nullptr;
   llvm::Value* threads_ = nullptr;
-  std::map<const kernel::Slot*, llvm::GlobalVariable*> constants_;
-  llvm::Value* state_ = nullptr;
-  llvm::Value* arena_ = nullptr;
-  llvm::Value* inputs_ = nullptr;
-  llvm::Value* claims_ = nullptr;
-  llvm::Value* helped_ = nullptr;  // how far the current launch's claims have come round the threads
-  llvm::Function* barrier_ = nullptr;
-  llvm::Function* claim_ = nullptr;
-  uint64_t claimed_launches_ = 0;  // since the last barrier
-  llvm::Value* saved_ = nullptr;
-  llvm::Value* changed_ = nullptr;
-  std::optional<DebugLines> lines_;
 };
 
 }  // namespace
 
 void emit_step(llvm::Module& module, const kernel::Program& program, const MemoryPlan::PerProgram& plan,
                const std::vector<std::string>& symbols, const std::string& name, const Target& target,
-               const std::vector<SourceLine>& lines) {
-  StepEmitter emitter(module, name, target);
-  if (!lines.empty()) emitter.enter(lines.front());
-  emitter.flush_to_zero();
-  uint64_t rotation = 0;
-  for (const kernel::Item& item : program.items) {
-    if (const auto* launch = std::get_if<kernel::Launch>(&item)) {
-      if (emitter.is_long()) {
-        emitter.next_piece();
-        if (!lines.empty()) emitter.enter(lines[launch->kernel.index]);
-      }
-      if (!lines.empty()) emitter.move(lines[launch->kernel.index]);
-      const bool single = program.kernels[launch->kernel].task_count() == 1;
-      emitter.launch(program, *launch, plan, symbols[launch->kernel.index], single ? rotation++ : 0);
-    } else {
-      emitter.barrier();
-    }
-  }
-  emitter.finish();
+               const SourceLine& at) {
+  StepEmitter(module, program, plan, symbols, target).emit(name, at);
 }
 
 }  // namespace nnc::codegen

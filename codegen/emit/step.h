@@ -11,10 +11,9 @@
 
 namespace nnc::codegen {
 
-// `symbols` names the function of each kernel, by KernelId; `lines` (one per kernel, or none) where it comes
-// from.
+// `symbols` names the function of each kernel, by KernelId; `at` gives the step itself a line (no file: none).
 void emit_step(llvm::Module& module, const kernel::Program& program, const MemoryPlan::PerProgram& plan,
                const std::vector<std::string>& symbols, const std::string& name, const Target& target,
-               const std::vector<SourceLine>& lines = {});
+               const SourceLine& at = {});
 
 }  // namespace nnc::codegen

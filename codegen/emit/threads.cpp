@@ -11,10 +11,6 @@
 
 namespace nnc::codegen {
 
-llvm::Value* share(IrBuilder& b, llvm::Value* thread, llvm::Value* tasks, llvm::Value* threads) {
-  return b.CreateUDiv(b.CreateMul(thread, tasks), threads);
-}
-
 llvm::Value* claim_line(IrBuilder& b, llvm::Value* thread) {
   return b.CreateMul(thread, b.getInt64(NNC_CLAIM_BYTES));
 }
@@ -45,25 +41,29 @@ void yield_processor(IrBuilder& b) {
   b.CreateCall(call_type, system_call, {b.getInt64(kSchedYield)});
 }
 
-// Where a thread claims one task more of the share of `owner`: the task, and the end of the share.
-struct Claim {
-  llvm::Value* task;
-  llvm::Value* end;
-};
-Claim claim_one(IrBuilder& b, llvm::Value* counts, llvm::Value* owner, llvm::Value* tasks,
-                llvm::Value* threads) {
-  llvm::Value* first = share(b, owner, tasks, threads);
-  llvm::Value* end = share(b, b.CreateAdd(owner, b.getInt64(1)), tasks, threads);
-  llvm::Value* count = b.CreateGEP(b.getInt8Ty(), counts, claim_line(b, owner));
-  llvm::Value* taken = b.CreateAtomicRMW(llvm::AtomicRMWInst::Add, count, b.getInt32(1), llvm::Align(4),
-                                         llvm::AtomicOrdering::Monotonic);
-  return {b.CreateAdd(first, b.CreateZExt(taken, b.getInt64Ty())), end};
+// Where the share of `thread` begins.
+llvm::Value* share(IrBuilder& b, llvm::Value* thread, llvm::Value* tasks, llvm::Value* threads) {
+  return b.CreateUDiv(b.CreateMul(thread, tasks), threads);
+}
+
+// What launched.SYMBOL is: void(places, bases, begin, end).
+llvm::FunctionType* launched_type(llvm::Module& module) {
+  auto* index = llvm::Type::getInt64Ty(module.getContext());
+  auto* pointer = llvm::PointerType::get(module.getContext(), 0);
+  return llvm::FunctionType::get(llvm::Type::getVoidTy(module.getContext()), {pointer, pointer, index, index},
+                                 false);
+}
+
+// Where a buffer lies: a base, and an offset from it.
+llvm::StructType* place_type(llvm::Module& module) {
+  auto* number = llvm::Type::getInt64Ty(module.getContext());
+  return llvm::StructType::get(number, number);
 }
 
 // A function of this module's own that the step calls from many places; being emitted once keeps the step
 // small, and so quick to compile.
-llvm::Function* helper(llvm::Module& module, const Target& target, const char* name, llvm::Type* result,
-                       llvm::ArrayRef<llvm::Type*> parameters) {
+llvm::Function* helper(llvm::Module& module, const Target& target, const llvm::Twine& name,
+                       llvm::Type* result, llvm::ArrayRef<llvm::Type*> parameters) {
   auto* type = llvm::FunctionType::get(result, parameters, false);
   auto* f = llvm::Function::Create(type, llvm::Function::InternalLinkage, name, module);
   f->addFnAttr("target-cpu", target.cpu);
@@ -132,59 +132,113 @@ llvm::Function* emit_barrier(llvm::Module& module, const Target& target) {
   return f;
 }
 
-llvm::Function* emit_claim(llvm::Module& module, const Target& target) {
+llvm::Function* emit_launch(llvm::Module& module, const Target& target) {
   IrBuilder b(module.getContext());
   llvm::Type* i64_type = b.getInt64Ty();
+  llvm::Type* i32_type = b.getInt32Ty();
   llvm::Type* pointer_type = llvm::PointerType::get(module.getContext(), 0);
-  llvm::StructType* range_type = llvm::StructType::get(i64_type, i64_type);
-  llvm::Function* f =
-      helper(module, target, "claim", range_type, {pointer_type, i64_type, i64_type, i64_type, pointer_type});
-  llvm::Value* counts = f->getArg(0);
-  llvm::Value* turn = f->getArg(1);
-  llvm::Value* tasks = f->getArg(2);
-  llvm::Value* threads = f->getArg(3);
-  llvm::Value* helped = f->getArg(4);
+  llvm::StructType* record_type = llvm::StructType::get(pointer_type, i64_type, i64_type, i64_type,
+                                                        llvm::ArrayType::get(place_type(module), 0));
+  llvm::Function* f = helper(module, target, "launch", b.getVoidTy(),
+                             {pointer_type, i32_type, i32_type, pointer_type, pointer_type});
+  llvm::Value* context = f->getArg(0);
+  llvm::Value* record = f->getArg(3);
+  llvm::Value* bases = f->getArg(4);
   auto* entry = llvm::BasicBlock::Create(module.getContext(), "entry", f);
   auto* alone = llvm::BasicBlock::Create(module.getContext(), "alone", f);
+  auto* several = llvm::BasicBlock::Create(module.getContext(), "several", f);
+  auto* fixed = llvm::BasicBlock::Create(module.getContext(), "fixed", f);
   auto* owners = llvm::BasicBlock::Create(module.getContext(), "owners", f);
-  auto* claim = llvm::BasicBlock::Create(module.getContext(), "claim", f);
-  auto* found = llvm::BasicBlock::Create(module.getContext(), "found", f);
+  auto* share_of = llvm::BasicBlock::Create(module.getContext(), "share", f);
   auto* next = llvm::BasicBlock::Create(module.getContext(), "next", f);
-  auto* none = llvm::BasicBlock::Create(module.getContext(), "none", f);
-  const auto give = [&](llvm::Value* begin, llvm::Value* end) {
-    llvm::Value* range = b.CreateInsertValue(llvm::PoisonValue::get(range_type), begin, 0);
-    b.CreateRet(b.CreateInsertValue(range, end, 1));
+  auto* work = llvm::BasicBlock::Create(module.getContext(), "work", f);
+  auto* finished = llvm::BasicBlock::Create(module.getContext(), "finished", f);
+  auto* done = llvm::BasicBlock::Create(module.getContext(), "done", f);
+  const auto field = [&](unsigned index, llvm::Type* type, const char* name) {
+    return b.CreateLoad(type, b.CreateStructGEP(record_type, record, index), name);
   };
 
   b.SetInsertPoint(entry);
-  llvm::Value* first_helped = b.CreateLoad(i64_type, helped);
-  b.CreateCondBr(b.CreateICmpUGT(threads, b.getInt64(1)), owners, alone);
+  llvm::Value* kernel = field(0, pointer_type, "kernel");
+  llvm::Value* tasks = field(1, i64_type, "tasks");
+  llvm::Value* rotation = field(2, i64_type, "rotation");
+  llvm::Value* claim = field(3, i64_type, "claim");
+  llvm::Value* places = b.CreateStructGEP(record_type, record, 4, "places");
+  const auto run = [&](llvm::Value* begin, llvm::Value* end) {
+    b.CreateCall(launched_type(module), kernel, {places, bases, begin, end});
+  };
+  llvm::Value* thread = b.CreateZExt(f->getArg(1), i64_type, "thread");
+  llvm::Value* threads = b.CreateZExt(f->getArg(2), i64_type, "threads");
+  b.CreateCondBr(b.CreateICmpUGT(threads, b.getInt64(1)), several, alone);
 
   b.SetInsertPoint(alone);
-  b.CreateStore(b.getInt64(1), helped);
-  llvm::Value* is_new = b.CreateICmpEQ(first_helped, b.getInt64(0));
-  give(b.CreateSelect(is_new, b.getInt64(0), llvm::ConstantInt::getSigned(i64_type, -1)), tasks);
+  run(b.getInt64(0), tasks);
+  b.CreateRetVoid();
+
+  b.SetInsertPoint(several);
+  llvm::Value* turn = b.CreateURem(b.CreateAdd(thread, rotation), threads, "turn");
+  llvm::Value* claims =
+      b.CreateLoad(pointer_type, b.CreateConstGEP1_64(b.getInt8Ty(), context, offsetof(nnc_context, claims)));
+  llvm::Value* counts = b.CreateGEP(i32_type, claims, claim);
+  b.CreateCondBr(b.CreateICmpULT(claim, b.getInt64(kMostClaims)), owners, fixed);
+
+  b.SetInsertPoint(fixed);
+  run(share(b, turn, tasks, threads), share(b, b.CreateAdd(turn, b.getInt64(1)), tasks, threads));
+  b.CreateRetVoid();
 
   b.SetInsertPoint(owners);
-  llvm::PHINode* whose = b.CreatePHI(i64_type, 2);
-  whose->addIncoming(first_helped, entry);
-  b.CreateCondBr(b.CreateICmpULT(whose, threads), claim, none);
+  llvm::PHINode* whose = b.CreatePHI(i64_type, 2, "whose");
+  whose->addIncoming(b.getInt64(0), several);
+  b.CreateCondBr(b.CreateICmpULT(whose, threads), share_of, done);
 
-  b.SetInsertPoint(claim);
-  llvm::Value* owner = b.CreateURem(b.CreateAdd(turn, whose), threads);
-  const Claim one = claim_one(b, counts, owner, tasks, threads);
-  b.CreateCondBr(b.CreateICmpULT(one.task, one.end), found, next);
-
-  b.SetInsertPoint(found);
-  b.CreateStore(whose, helped);
-  give(one.task, b.CreateAdd(one.task, b.getInt64(1)));
+  b.SetInsertPoint(share_of);
+  llvm::Value* owner = b.CreateURem(b.CreateAdd(turn, whose), threads, "owner");
+  llvm::Value* first = share(b, owner, tasks, threads);
+  llvm::Value* end = share(b, b.CreateAdd(owner, b.getInt64(1)), tasks, threads);
+  llvm::Value* count = b.CreateGEP(b.getInt8Ty(), counts, claim_line(b, owner));
+  b.CreateBr(next);
 
   b.SetInsertPoint(next);
-  whose->addIncoming(b.CreateAdd(whose, b.getInt64(1)), next);
+  llvm::Value* taken = b.CreateAtomicRMW(llvm::AtomicRMWInst::Add, count, b.getInt32(1), llvm::Align(4),
+                                         llvm::AtomicOrdering::Monotonic);
+  llvm::Value* task = b.CreateAdd(first, b.CreateZExt(taken, i64_type), "task");
+  b.CreateCondBr(b.CreateICmpULT(task, end), work, finished);
+
+  b.SetInsertPoint(work);
+  run(task, b.CreateAdd(task, b.getInt64(1)));
+  b.CreateBr(next);
+
+  b.SetInsertPoint(finished);
+  whose->addIncoming(b.CreateAdd(whose, b.getInt64(1)), finished);
   b.CreateBr(owners);
 
-  b.SetInsertPoint(none);
-  give(llvm::ConstantInt::getSigned(i64_type, -1), b.getInt64(0));
+  b.SetInsertPoint(done);
+  b.CreateRetVoid();
+  return f;
+}
+
+llvm::Function* emit_launched(llvm::Module& module, const Target& target, const std::string& symbol,
+                              size_t buffers) {
+  IrBuilder b(module.getContext());
+  llvm::Type* pointer_type = llvm::PointerType::get(module.getContext(), 0);
+  llvm::Function* f =
+      helper(module, target, "launched." + symbol, b.getVoidTy(), launched_type(module)->params());
+  b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "entry", f));
+  std::vector<llvm::Value*> arguments;
+  for (size_t i = 0; i < buffers; ++i) {
+    llvm::Value* place = b.CreateConstGEP1_64(place_type(module), f->getArg(0), i);
+    llvm::Value* base = b.CreateLoad(b.getInt64Ty(), b.CreateStructGEP(place_type(module), place, 0));
+    llvm::Value* offset = b.CreateLoad(b.getInt64Ty(), b.CreateStructGEP(place_type(module), place, 1));
+    base = b.CreateLoad(pointer_type, b.CreateGEP(pointer_type, f->getArg(1), base));
+    arguments.push_back(b.CreateGEP(b.getInt8Ty(), base, offset));
+  }
+  arguments.push_back(f->getArg(2));
+  arguments.push_back(f->getArg(3));
+  std::vector<llvm::Type*> types;
+  for (llvm::Value* v : arguments) types.push_back(v->getType());
+  auto* kernel_type = llvm::FunctionType::get(b.getVoidTy(), types, false);
+  b.CreateCall(module.getOrInsertFunction(symbol, kernel_type), arguments);
+  b.CreateRetVoid();
   return f;
 }
 

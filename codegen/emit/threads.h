@@ -3,12 +3,13 @@
 #pragma once
 
 #include "codegen/emit/scalars.h"
+#include "codegen/program.h"
 #include "codegen/target.h"
 
 namespace nnc::codegen {
 
-// Where the share of `thread` begins.
-llvm::Value* share(IrBuilder& b, llvm::Value* thread, llvm::Value* tasks, llvm::Value* threads);
+// A thread's counters of claimed tasks fill one cache line, so that claiming from the own share is cheap.
+inline constexpr uint64_t kMostClaims = NNC_CLAIM_BYTES / sizeof(uint32_t);
 
 // How far a thread's counters of claims lie behind the first thread's, in bytes.
 llvm::Value* claim_line(IrBuilder& b, llvm::Value* thread);
@@ -18,11 +19,18 @@ llvm::Value* claim_line(IrBuilder& b, llvm::Value* thread);
 // still get on.
 llvm::Function* emit_barrier(llvm::Module& module, const Target& target);
 
-// The next tasks of a launch for this thread, {begin, end} = claim(counts, turn, tasks, threads, helped), or a
-// negative begin when none is left. A thread alone gets them all at once. Of several, every one has a share of
-// the tasks, the same in every step, so that its part of the weights stays in its cache; it claims them one by
-// one, then helps the others with what is left of theirs: a thread that the system disturbs holds up one task,
-// not its whole share. `helped` (zero at first) says whose share is being claimed.
-llvm::Function* emit_claim(llvm::Module& module, const Target& target);
+// What the step knows of a launch, constants beside its code, each of 8 bytes:
+//     launched.KERNEL, tasks, rotation, claim, then the place of each buffer: a base and an offset
+// `rotation` makes threads take turns at being the first one; `claim` numbers the launches since the last barrier.
+//
+// void launch(context, thread, threads, record, bases): runs this thread's tasks of a launch, whose buffers lie at
+// bases[base] + offset. A thread alone gets all tasks at once. Of several, every one has a share of the tasks, the same in every step, so that its part of the weights
+// stays in its cache; it claims them one by one, then helps the others with what is left of theirs: a thread that the
+// system disturbs holds up one task, not its whole share. From kMostClaims on nobody helps.
+llvm::Function* emit_launch(llvm::Module& module, const Target& target);
+
+// void launched.SYMBOL(places, bases, begin, end): calls a kernel with so many buffers, the scratch among them, so that `launch` can call any kernel.
+llvm::Function* emit_launched(llvm::Module& module, const Target& target, const std::string& symbol,
+                              size_t buffers);
 
 }  // namespace nnc::codegen
