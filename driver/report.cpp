@@ -88,13 +88,17 @@ void write_json(Console& console, const nlohmann::ordered_json& json) {
   console.print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+uint64_t constant_bytes(const Bundle& bundle) {
+  uint64_t bytes = 0;
+  for (const EntryPoint& entry : bundle.entries) bytes += entry.memory.constants;
+  return bytes;
+}
+
 uint64_t peak_bytes(const Bundle& bundle) {
-  uint64_t temporaries = 0, constants = 0;
-  for (const EntryPoint& entry : bundle.entries) {
+  uint64_t temporaries = 0;
+  for (const EntryPoint& entry : bundle.entries)
     temporaries = std::max(temporaries, entry.memory.arena + entry.memory.scratch + entry.memory.inputs);
-    constants += entry.memory.constants;
-  }
-  return bundle.state_bytes + temporaries + constants;
+  return bundle.state_bytes + temporaries + constant_bytes(bundle);
 }
 
 }  // namespace nnc::driver

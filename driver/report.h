@@ -37,6 +37,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+// Of all entries: what lies beside their code, whichever runs.
+uint64_t constant_bytes(const Bundle& bundle);
+
 // The largest amount that any entry of the bundle needs at once.
 uint64_t peak_bytes(const Bundle& bundle);
 

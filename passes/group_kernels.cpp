@@ -229,17 +229,13 @@ class Grouping {
     const std::vector<Read> what = reads(id);
     const std::vector<uint32_t> from = candidates(what);
     if (std::holds_alternative<ReduceRule>(lower)) return place_reduction(id, what, from);
-    // What a draw reads of other groups is its key, a number: it is computed where it is read, as what reads none is.
-    if (from.empty() || op_def(node.op).has(kRandom)) {
+    if (from.empty()) {
       // A scalar worth computing once (1 - beta^t) gets a place; everything else is computed where it is read.
       if (node.types[0].rank() == 0 && op_def(node.op).has(kExpensive)) return place_scalar(id, what);
       if (!in_memory_[id.index] && is_short_enough_to_inline(id)) return;
     }
-    // A draw has a kernel of its own, which all draws of its shape share.
-    if (!op_def(node.op).has(kRandom))
-      for (uint32_t group : from)
-        if (has_room(group, work_of(id)) && fits(id, what, group, groups_[group].domain))
-          return add(id, group);
+    for (uint32_t group : from)
+      if (has_room(group, work_of(id)) && fits(id, what, group, groups_[group].domain)) return add(id, group);
     start(id, false);
   }
 
@@ -314,7 +310,7 @@ Graph with_own_outputs(const Graph& graph) {
   std::set<Value> taken;
   for (Output& output : out.outputs) {
     const Node& node = out.node(output.value);
-    if (node.op == Op::input || is_free(node) || !taken.insert(output.value).second) {
+    if (is_given(node) || is_free(node) || !taken.insert(output.value).second) {
       const Layout layout = out.layout(output.value);
       Builder builder(out);
       builder.set_spans(node.spans);

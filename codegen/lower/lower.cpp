@@ -106,11 +106,12 @@ class ProgramLowering {
     for (Value value : stored) groups_[group_of(value)].stored.push_back(value);
   }
 
-  // Inputs have theirs already; a constant gets one when the first group reads it.
+  // Inputs have theirs already; what is given otherwise gets one when the first group reads it.
   void constant_slot(Value value) {
-    const auto* constant = std::get_if<ConstantAttrs>(&g_.node(value).attrs);
-    if (!constant || slots_.count(value)) return;
-    Slot slot{slot_name(value), g_.type(value), {}, Slot::Kind::constant, {}, false, constant->values};
+    if (slots_.count(value)) return;
+    const Node& node = g_.node(value);
+    std::vector<double> values = op_def(node.op).eval({}, node.attrs, node.types)[value.result].data;
+    Slot slot{slot_name(value), g_.type(value), {}, Slot::Kind::constant, {}, false, std::move(values)};
     slots_[value] = program_.slots.push_back(std::move(slot));
   }
 

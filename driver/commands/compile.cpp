@@ -38,7 +38,8 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   bill.row({"activations", bytes_text(memory.activations), ""});
   bill.row({"scratch", bytes_text(memory.scratch), ""});
   if (memory.inputs > 0) bill.row({"one batch", bytes_text(memory.inputs), ""});
-  if (memory.constants > 0) bill.row({"constants", bytes_text(memory.constants), "long lists of numbers"});
+  if (const uint64_t constants = constant_bytes(c.bundle); constants > 0)
+    bill.row({"constants", bytes_text(constants), "long lists of numbers, hashes of the names of draws"});
   if (c.data_bytes > 0) bill.row({"data", bytes_text(c.data_bytes), "resident"});
   if (c.feeding_bytes > 0)
     bill.row({"feeding", bytes_text(c.feeding_bytes), "batches gathered ahead, the rows' order"});
@@ -152,7 +153,7 @@ nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sourc
   json["activation_bytes"] = memory.activations;
   json["scratch_bytes"] = memory.scratch;
   json["input_bytes"] = memory.inputs;
-  json["constant_bytes"] = memory.constants;
+  json["constant_bytes"] = constant_bytes(c.bundle);
   json["arena_bytes"] = memory.arena;
   json["state_bytes"] = c.bundle.state_bytes;
   json["data_bytes"] = c.data_bytes;

@@ -14,7 +14,7 @@ SpanSet join(const SpanSet& a, const SpanSet& b) {
 }
 
 bool is_given(const Node& node) {
-  if (node.op == Op::input) return true;
+  if (op_def(node.op).has(kGiven)) return true;
   const auto* constant = std::get_if<ConstantAttrs>(&node.attrs);
   return constant && constant->values.size() > kInlineConstant;
 }

@@ -45,7 +45,7 @@ struct Output {
 // A constant of more numbers than this is data: it lies in memory, where a shorter one is written into the code.
 inline constexpr size_t kInlineConstant = 16;
 
-// Whether a value lies in memory before any kernel has run: an input, or a constant that is data.
+// Whether a value lies in memory before any kernel has run: an input, a stream, or a constant that is data.
 bool is_given(const Node& node);
 
 struct Graph {

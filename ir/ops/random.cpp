@@ -8,8 +8,8 @@
 //   uniform = fma(k * 2^-24, f32(b - a), f32(a));   bernoulli = k * 2^-24 < f32(a)
 //   normal  = fma(erfinv((2 k + 1) * 2^-24 - 1), f32(sqrt(2) * b), f32(a))
 //
-// `random` is written out as `random_key` and `draw` before kernels are formed: a kernel reads its key from memory, so that
-// draws of one shape and distribution share their code whatever their names.
+// `random` is written out as `stream` and `draw` before kernels are formed: a kernel reads h from memory, so that draws of
+// one shape and distribution share their code whatever their names.
 #include <array>
 #include <cmath>
 #include <limits>
@@ -168,14 +168,36 @@ std::vector<DenseTensor> eval_erfinv(std::span<const DenseTensor> x, const Attrs
 
 const Sample kErfinvSamples[] = {{{{DType::f32, {3, 5}}}, NoAttrs{}, -0.9, 0.9}};
 
+// ---- stream ----------------------------------------------------------------------------------------------
+
+const TensorType kStream{DType::i64, {2}};
+
+Inferred infer_stream(std::span<const TensorType>, const Attrs&) {
+  return typed(kStream);
+}
+
+std::vector<DenseTensor> eval_stream(std::span<const DenseTensor>, const Attrs& attrs,
+                                     std::span<const TensorType> types) {
+  const uint64_t hash = stream_hash(std::get<StreamAttrs>(attrs).stream);
+  return {{types[0], {static_cast<double>(hash & 0xffffffff), static_cast<double>(hash >> 32)}}};
+}
+
+MathText math_stream(std::span<const MathText>, const Attrs& attrs) {
+  return call("stream", {std::get<StreamAttrs>(attrs).stream});
+}
+
+const Sample kStreamSamples[] = {{{}, StreamAttrs{"w"}, 0, 1}};
+
 // ---- random ----------------------------------------------------------------------------------------------
 
-// Of `random`, which takes seed and step, and of `draw`, which takes both halves of a key and step.
+// Of `random`, which takes seed and step, and of `draw`, which takes the stream besides.
 Inferred infer_random(std::span<const TensorType> operands, const Attrs& attrs) {
   const auto& random = std::get<RandomAttrs>(attrs);
-  for (const TensorType& type : operands)
+  for (const TensorType& type : operands.first(2))
     if (type != TensorType{DType::i64, {}})
-      return failed("takes numbers, i64[] each, found " + list_types(operands));
+      return failed("takes seed and step, i64[] each, found " + list_types(operands));
+  if (operands.size() > 2 && operands[2] != kStream)
+    return failed("takes a stream, i64[2], found " + to_string(operands[2]));
   if (std::string error = shape_error(random.shape); !error.empty()) return failed(std::move(error));
   if (!std::isfinite(random.a) || !std::isfinite(random.b))
     return failed(fmt::format("the parameters {} and {} are not finite", random.a, random.b));
@@ -204,8 +226,14 @@ ExprId element_draw(ElementContext& context, std::span<const Index> index, uint3
   };
   const auto f32 = [&](double value) { return f32_constant(kernel, value); };
   const Index linear = linear_index(kernel, index, random.shape);
+  const auto key_half = [&](int64_t half) {
+    const Index which = Index::at(half);
+    return apply(Op::key_half,
+                 {context.operand(0, {}), context.operand(2, {&which, 1}), int_constant(kernel, half)},
+                 DType::i64);
+  };
   const ExprId bits = apply(Op::random_bits,
-                            {context.operand(0, {}), context.operand(1, {}), context.operand(2, {}),
+                            {key_half(0), key_half(1), context.operand(1, {}),
                              index_value(kernel, linear, element_count(random.shape))},
                             DType::i32);
   const auto [scale, shift] = affine(random);
@@ -256,9 +284,8 @@ std::vector<DenseTensor> eval_random(std::span<const DenseTensor> x, const Attrs
 
 std::vector<Value> expand_random(Builder& b, const Node& node, std::span<const Value> operands) {
   auto random = std::get<RandomAttrs>(node.attrs);
-  const std::vector<Value> key = b.make_all(Op::random_key, {operands[0]}, StreamAttrs{random.stream});
-  random.stream.clear();
-  return {b.make(Op::draw, {key[0], key[1], operands[1]}, std::move(random))};
+  const Value stream = b.make(Op::stream, {}, StreamAttrs{std::exchange(random.stream, "")});
+  return {b.make(Op::draw, {operands[0], operands[1], stream}, std::move(random))};
 }
 
 MathText math_random(std::span<const MathText>, const Attrs& attrs) {
@@ -279,42 +306,16 @@ const Sample kRandomSamples[] = {
      1000},
 };
 
-// ---- random_key and draw ---------------------------------------------------------------------------------
-
-Inferred infer_random_key(std::span<const TensorType> operands, const Attrs&) {
-  const TensorType number{DType::i64, {}};
-  if (operands[0] != number) return failed("takes a seed, i64[], found " + to_string(operands[0]));
-  return {{number, number}, ""};
-}
-
-ExprId element_random_key(ElementContext& context, std::span<const Index>, uint32_t result) {
-  const uint64_t hash = stream_hash(std::get<StreamAttrs>(context.node.attrs).stream);
-  const uint64_t half = result == 0 ? hash & 0xffffffff : hash >> 32;
-  kernel::Kernel& kernel = context.kernel;
-  return kernel.apply(Op::key_half,
-                      {context.operand(0, {}), int_constant(kernel, static_cast<int64_t>(half)),
-                       int_constant(kernel, result)},
-                      DType::i64);
-}
-
-std::vector<DenseTensor> eval_random_key(std::span<const DenseTensor> x, const Attrs& attrs,
-                                         std::span<const TensorType> types) {
-  const uint64_t key = number_of(x[0]) ^ stream_hash(std::get<StreamAttrs>(attrs).stream);
-  return {{types[0], {static_cast<double>(key & 0xffffffff)}}, {types[1], {static_cast<double>(key >> 32)}}};
-}
-
-MathText math_random_key(std::span<const MathText> x, const Attrs& attrs) {
-  return call("random_key", {x[0].text, std::get<StreamAttrs>(attrs).stream});
-}
+// ---- draw ------------------------------------------------------------------------------------------------
 
 std::vector<DenseTensor> eval_draw(std::span<const DenseTensor> x, const Attrs& attrs,
                                    std::span<const TensorType> types) {
-  return draws(attrs, number_of(x[0]) | number_of(x[1]) << 32, x[2], types[0]);
+  const auto half = [&](size_t i) { return static_cast<uint64_t>(static_cast<int64_t>(x[2].data[i])); };
+  return draws(attrs, number_of(x[0]) ^ (half(0) | half(1) << 32), x[1], types[0]);
 }
 
-const Sample kRandomKeySamples[] = {{{{DType::i64, {}}}, StreamAttrs{"w"}, 0, 1000}};
 const Sample kDrawSamples[] = {
-    {{{DType::i64, {}}, {DType::i64, {}}, {DType::i64, {}}},
+    {{{DType::i64, {}}, {DType::i64, {}}, kStream},
      RandomAttrs{Distribution::normal, 1, 2, {5, 5}, ""},
      0,
      1000},
@@ -341,23 +342,24 @@ const OpDef k_op_random = {
     .samples = ops::kRandomSamples,
 };
 
-const OpDef k_op_random_key = {
-    .name = "random_key",
-    .doc =
-        "Low and high half of the key of a stream of draws: the seed mixed with a hash of the stream's name.",
-    .traits = kRandom | kExpensive,
+const OpDef k_op_stream = {
+    .name = "stream",
+    .doc = "Low and high half of a hash of the stream's name: data that lies beside the code.",
+    .min_operands = 0,
+    .max_operands = 0,
+    .traits = kGiven,
     .attrs = StreamAttrs{},
-    .infer = ops::infer_random_key,
-    .derivative = no_gradient(ops::kDrawn),
-    .lower = ElementRule{ops::element_random_key},
-    .eval = ops::eval_random_key,
-    .math = ops::math_random_key,
-    .samples = ops::kRandomKeySamples,
+    .infer = ops::infer_stream,
+    .derivative = no_gradient("it depends on nothing"),
+    .lower = RewrittenRule{"the binding of kernels' parameters"},
+    .eval = ops::eval_stream,
+    .math = ops::math_stream,
+    .samples = ops::kStreamSamples,
 };
 
 const OpDef k_op_draw = {
     .name = "draw",
-    .doc = "A draw as of `random`, from low and high half of a key and step.",
+    .doc = "A draw as of `random`, from seed, step and stream.",
     .min_operands = 3,
     .max_operands = 3,
     .traits = kRandom | kExpensive,

@@ -13,10 +13,19 @@ struct TraitRow {
   std::string_view name;
 };
 constexpr TraitRow kTraits[] = {
-    {kElementwise, "elementwise"}, {kCommutative, "commutative"}, {kReduces, "reduces"},
-    {kFused, "made by fusion"},    {kSmooth, "smooth"},           {kExpensive, "expensive"},
-    {kRandom, "random"},           {kTyped, "states its type"},   {kInternal, "in kernels only"},
-    {kDivides, "divides"},         {kMoves, "moves elements"},    {kView, "view"},
+    {kElementwise, "elementwise"},
+    {kCommutative, "commutative"},
+    {kReduces, "reduces"},
+    {kFused, "made by fusion"},
+    {kSmooth, "smooth"},
+    {kExpensive, "expensive"},
+    {kRandom, "random"},
+    {kTyped, "states its type"},
+    {kInternal, "in kernels only"},
+    {kDivides, "divides"},
+    {kMoves, "moves elements"},
+    {kView, "view"},
+    {kGiven, "given"},
 };
 
 std::string operands(const OpDef& def) {

@@ -17,6 +17,6 @@ assert report["kernels"] == len(report["step"]) > 0
 # Temporaries whose lifetimes do not overlap share the arena.
 assert 0 < report["arena_bytes"] <= report["activation_bytes"] + report["gradient_bytes"]
 assert report["peak_bytes"] == (report["state_bytes"] + report["arena_bytes"] + report["scratch_bytes"] +
-                                report["input_bytes"] + report["epoch_end_bytes"])
+                                report["input_bytes"] + report["constant_bytes"] + report["epoch_end_bytes"])
 # The gradients that are measured at the end of an epoch stand in memory then: no more than the parameters' size.
 assert report["epoch_end_bytes"] <= report["parameter_bytes"] + 4096
