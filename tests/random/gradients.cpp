@@ -1,0 +1,119 @@
+// Derivatives against differences. A rule that is wrong makes compiled code and reference wrong alike, so that only
+// this finds it.
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "passes/pass.h"
+#include "reference.h"
+
+namespace nnc::random {
+namespace {
+
+// A grad node of a program, as values of the differentiated graph.
+struct Question {
+  Value scalar;
+  Value by;
+  Value answer;
+};
+
+// The differentiated graph without its outputs, and where in it scalars, what they are derived by, and the
+// derivatives are.
+struct Questions {
+  Graph graph;
+  std::vector<Question> all;
+};
+
+Questions questions_of(const Graph& graph) {
+  Graph asked = graph;
+  asked.outputs.clear();
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[NodeId{i}];
+    if (node.op != Op::grad) continue;
+    for (uint32_t r = 0; r < node.types.size(); ++r) {
+      const size_t n = asked.outputs.size();
+      asked.outputs.push_back({fmt::format("scalar{}", n), node.operands[0], std::nullopt});
+      asked.outputs.push_back({fmt::format("by{}", n), node.operands[r + 1], std::nullopt});
+      asked.outputs.push_back({fmt::format("answer{}", n), Value{NodeId{i}, r}, std::nullopt});
+    }
+  }
+  Diagnostics diagnostics;
+  Result<Graph> derived = passes::differentiate(asked, diagnostics);
+  Questions questions;
+  if (!derived) return questions;
+  for (size_t i = 0; i + 2 < derived->outputs.size(); i += 3)
+    questions.all.push_back(
+        {derived->outputs[i].value, derived->outputs[i + 1].value, derived->outputs[i + 2].value});
+  questions.graph = std::move(*derived);
+  return questions;
+}
+
+// The scalar of a question as a function of how far its `by` is moved along a direction. What is detached stays.
+class Slope {
+ public:
+  Slope(const Graph& graph, const TensorMap& inputs, const Question& question, Draw& draw)
+      : graph_(graph), inputs_(inputs), question_(question), base_(walk(graph, inputs)) {
+    for (uint32_t i = 0; i < graph.nodes.size(); ++i)
+      if (graph.nodes[NodeId{i}].op == Op::detach) fixed_[Value{NodeId{i}, 0}] = base_[i][0];
+    for (size_t i = 0; i < of(question.by).data.size(); ++i) direction_.push_back(draw.real(-1, 1));
+  }
+
+  const DenseTensor& of(Value value) const { return base_[value.node.index][value.result]; }
+  double at_rest() const { return of(question_.scalar).data[0]; }
+  double at(double distance) {
+    DenseTensor moved = of(question_.by);
+    for (size_t i = 0; i < moved.data.size(); ++i) moved.data[i] += distance * direction_[i];
+    fixed_[question_.by] = std::move(moved);
+    const Values values = walk(graph_, inputs_, nullptr, &fixed_);
+    return values[question_.scalar.node.index][question_.scalar.result].data[0];
+  }
+  // What the derivative says of the slope, and the sum of the sizes of what it adds up.
+  std::pair<double, double> said() const {
+    double sum = 0, size = 0;
+    for (size_t i = 0; i < direction_.size(); ++i) {
+      const double term = of(question_.answer).data[i] * direction_[i];
+      sum += term;
+      size += std::fabs(term);
+    }
+    return {sum, size};
+  }
+
+ private:
+  const Graph& graph_;
+  const TensorMap& inputs_;
+  Question question_;
+  Values base_;
+  Fixed fixed_;
+  std::vector<double> direction_;
+};
+
+}  // namespace
+
+std::optional<std::string> check_gradients(const Program& program, Tally& tally) {
+  const Questions questions = questions_of(program.graph);
+  const TensorMap inputs = inputs_of(program, 0);
+  Draw draw(program.seed);
+  for (size_t k = 0; k < questions.all.size(); ++k) {
+    Slope slope(questions.graph, inputs, questions.all[k], draw);
+    const auto [said, size] = slope.said();
+    constexpr double kStep = 1e-5;
+    const double here = slope.at_rest();
+    const double above = slope.at(kStep), below = slope.at(-kStep);
+    const double seen = (above - below) / (2 * kStep);
+    const double near = (slope.at(kStep / 2) - slope.at(-kStep / 2)) / kStep;
+    const double allowed = 1e-3 * (size + std::fabs(near)) + 1e-8 * (1 + std::fabs(here));
+    // Where the slopes of both sides differ, or change from one distance to the next, there is a kink or a jump.
+    const double sides = std::fabs((above - here) - (here - below)) / kStep;
+    const bool is_smooth = std::isfinite(said) && std::isfinite(seen) && std::isfinite(near) &&
+                           sides <= allowed && std::fabs(seen - near) <= allowed / 10;
+    ++(is_smooth ? tally.checked : tally.unchecked);
+    if (is_smooth && std::fabs(near - said) > allowed)
+      return fmt::format(
+          "derivative {} says a slope of {}, differences {} (and {}), the terms' sizes being {}", k, said,
+          near, seen, size);
+  }
+  return std::nullopt;
+}
+
+}  // namespace nnc::random

@@ -1,0 +1,254 @@
+// What models are full of, in many spellings: the rewriting passes look for some of them, and must leave alone what
+// only resembles them.
+#include <algorithm>
+#include <cmath>
+
+#include "growth.h"
+
+namespace nnc::random {
+namespace {
+
+// x reduced along its last axis and repeated along it again.
+Value along_last(Growth& growth, Op op, Value x) {
+  Builder& b = growth.builder;
+  const Shape shape = b.type(x).shape;
+  const auto last = static_cast<int64_t>(shape.size()) - 1;
+  const Value reduced = b.make(op, {x}, ReduceAttrs{{last}});
+  std::vector<int64_t> axes;
+  for (int64_t axis = 0; axis < last; ++axis) axes.push_back(axis);
+  if (growth.draw.chance(0.3)) {  // through a written 1, as `keep = true` has it
+    Shape kept = shape;
+    kept.back() = 1;
+    axes.push_back(last);
+    return b.broadcast(b.reshape(reduced, kept), shape, axes);
+  }
+  return b.broadcast(reduced, shape, axes);
+}
+
+Value softmax(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  if (growth.draw.chance(0.7)) x = b.sub(x, along_last(growth, Op::reduce_max, x));
+  const Value e = b.make(Op::exp, {x});
+  const Value total = along_last(growth, Op::reduce_sum, e);
+  if (growth.draw.chance(0.2)) return b.mul(e, b.div(b.full_like(total, 1), total));
+  return b.div(e, total);
+}
+
+Value log_softmax(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  if (growth.draw.chance(0.4)) return b.make(Op::log, {softmax(growth, x)});
+  if (growth.draw.chance(0.7)) x = b.sub(x, along_last(growth, Op::reduce_max, x));
+  return b.sub(x, b.make(Op::log, {along_last(growth, Op::reduce_sum, b.make(Op::exp, {x}))}));
+}
+
+// -sum(target * log(p)), or the entry that a label names.
+Value cross_entropy(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  const Shape shape = b.type(x).shape;
+  const int64_t classes = shape.back();
+  const Value label = growth.draw.chance(0.7)
+                          ? growth.input("label", Role::input,
+                                         {draw.one_of({DType::i32, DType::i32, DType::i64}),
+                                          Shape(shape.begin(), shape.end() - 1)},
+                                         draw.chance(0.6) ? classes : 0)
+                          : growth.want({DType::i32, Shape(shape.begin(), shape.end() - 1)});
+  const Value logs = log_softmax(growth, x);
+  if (draw.chance(0.5)) return b.neg(b.make(Op::pick, {logs, label}));
+  Value target = b.make(Op::one_hot, {label}, ClassesAttrs{classes});
+  if (draw.chance(0.2)) target = b.make(Op::detach, {target});
+  const Value product = draw.chance(0.5) ? b.mul(target, logs) : b.mul(logs, target);
+  return b.neg(b.sum(product, {static_cast<int64_t>(shape.size()) - 1}));
+}
+
+Value normalized(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  const auto count = static_cast<double>(b.type(x).shape.back());
+  const Value mean = b.div(along_last(growth, Op::reduce_sum, x), b.full_like(x, count));
+  const Value centered = b.sub(x, mean);
+  const Value variance =
+      b.div(along_last(growth, Op::reduce_sum, b.mul(centered, centered)), b.full_like(x, count));
+  return b.div(centered, b.make(Op::sqrt, {b.add(variance, b.full_like(x, 1e-5))}));
+}
+
+// A product with its operands or its result transposed by nodes or by flags, and perhaps a bias and an activation.
+Value product(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  Shape shape = b.type(x).shape;
+  if (shape.size() != 2) return x;
+  if (draw.chance(0.3)) {
+    x = b.permute(x, {1, 0});
+    std::swap(shape[0], shape[1]);
+  }
+  const bool swap_a = draw.chance(0.4), swap_b = draw.chance(0.4), by_node = draw.chance(0.5);
+  const int64_t depth = swap_a ? shape[0] : shape[1];
+  const int64_t rows = swap_a ? shape[1] : shape[0];
+  const int64_t columns = std::min<int64_t>(growth.size(std::max(rows, depth)), 65);
+  growth.learn();
+  Value w = growth.want({DType::f32, by_node != swap_b ? Shape{columns, depth} : Shape{depth, columns}});
+  if (by_node) w = b.permute(w, {1, 0});
+  Value y = b.make(Op::matmul, {x, w}, MatmulAttrs{swap_a, swap_b});
+  if (draw.chance(0.3)) y = b.permute(y, {1, 0});
+  growth.learn();
+  if (draw.chance(0.5)) {
+    const Value bias = growth.want({DType::f32, {b.type(y).shape[1]}});
+    y = b.add(y, b.broadcast(bias, b.type(y).shape, {1}));
+  }
+  switch (draw.below(4)) {
+    case 0:
+      return b.make(Op::maximum, {y, b.full_like(y, 0)});
+    case 1:
+      return b.make(Op::tanh, {y});
+    case 2:
+      return b.make(Op::where, {b.make(Op::gt, {y, b.full_like(y, 0)}), y, b.full_like(y, 0)});
+    default:
+      return y;
+  }
+}
+
+// What algebra makes less of.
+Value redundant(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  const Value other = growth.want(b.type(x));
+  const double number = growth.draw.one_of({1.0, 0.0, 2.0, -1.0, 0.5, 3.0, -0.0});
+  const Value same = b.full_like(x, number);
+  const Value pair = growth.draw.chance(0.5) ? other : same;
+  switch (growth.draw.below(14)) {
+    case 0:
+      return b.sub(b.add(x, pair), pair);
+    case 1:
+      return b.neg(b.neg(b.mul(x, pair)));
+    case 2:
+      return b.mul(b.mul(x, same), b.full_like(x, 3));
+    case 3:
+      return b.add(b.mul(x, other), b.mul(x, same));
+    case 4:
+      return b.div(x, b.full_like(x, growth.draw.one_of({3.0, 4.0, 0.1})));
+    case 5:
+      return b.sub(b.neg(x), pair);
+    case 6:
+      return b.make(Op::pow, {x, b.full_like(x, growth.draw.one_of({2.0, 1.0, 0.0, 3.0}))});
+    case 7:
+      return b.make(Op::maximum, {b.make(Op::minimum, {x, b.full_like(x, 1)}), same});
+    case 8:
+      return b.make(Op::where, {b.make(Op::eq, {x, x}), x, other});
+    case 9:
+      return b.make(Op::log, {b.make(Op::exp, {growth.within(x, -2, 2)})});
+    case 10:
+      return b.add(b.mul(x, pair), other);
+    case 11:
+      return b.sub(x, x);
+    case 12:
+      return b.div(b.make(Op::exp, {growth.within(x, -2, 2)}),
+                   b.make(Op::exp, {growth.within(other, -2, 2)}));
+    default:
+      return b.mul(b.add(x, same), pair);
+  }
+}
+
+// Through other shapes and back, or not back.
+Value reshaped(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  const Shape shape = b.type(x).shape;
+  const auto rank = static_cast<int64_t>(shape.size());
+  std::vector<int64_t> order;
+  for (int64_t axis = 0; axis < rank; ++axis) order.push_back(axis);
+  draw.shuffle(order);
+  const Value moved = b.permute(x, order);
+  switch (draw.below(4)) {
+    case 0:
+      return b.reshape(moved, {b.type(moved).elements()});
+    case 1:
+      draw.shuffle(order);
+      return b.permute(b.make(Op::tanh, {moved}), order);
+    case 2:
+      return b.make(Op::concat, {x, draw.chance(0.5) ? x : growth.want(b.type(x))},
+                    AxisAttrs{static_cast<int64_t>(draw.below(shape.size()))});
+    default:
+      return b.sum(moved, {static_cast<int64_t>(draw.below(shape.size()))});
+  }
+}
+
+// Integers: sums and products that wrap, rounded division, then conditions on them.
+Value whole(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  const Shape shape = b.type(x).shape;
+  const Value k = growth.want({DType::i32, shape});
+  const Value axis =
+      b.make(Op::iota, {}, IotaAttrs{shape, static_cast<int64_t>(draw.below(shape.size())), DType::i32});
+  const Value divisor = b.full_like(k, draw.one_of({2, 3, -3, 7}));
+  Value n = b.add(b.mul(k, b.full_like(k, draw.one_of({1, 3, -1, 100000}))), axis);
+  if (draw.chance(0.5)) n = b.sub(n, b.mul(b.make(Op::floordiv, {n, divisor}), divisor));
+  const Value condition = b.make(draw.one_of({Op::lt, Op::eq, Op::ge}), {n, axis});
+  growth.learn();
+  return b.make(Op::where, {condition, x, growth.want(b.type(x))});
+}
+
+}  // namespace
+
+Value number_of(Growth& growth, Value value) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  value = growth.within(value, -5, 5);
+  switch (draw.below(5)) {
+    case 0:
+      value = b.mul(value, value);
+      break;
+    case 1:
+      value = b.make(Op::tanh, {value});
+      break;
+    case 2:
+      if (b.type(value).rank() > 0) value = cross_entropy(growth, value);
+      break;
+    default:
+      break;
+  }
+  const double count = static_cast<double>(std::max<int64_t>(1, b.type(value).elements()));
+  while (b.type(value).rank() > 0) {
+    std::vector<int64_t> axes;
+    for (int64_t axis = 0; axis < b.type(value).rank(); ++axis)
+      if (draw.chance(0.7)) axes.push_back(axis);
+    value = b.sum(value, axes);
+  }
+  if (draw.chance(0.6)) value = b.div(value, b.full_like(value, count));
+  if (draw.chance(0.3)) value = b.mul(b.full_like(value, draw.one_of({0.1, 2.0, 1.0})), value);
+  growth.learn();
+  return value;
+}
+
+void add_idiom(Growth& growth, Value value) {
+  value = growth.within(value, -20, 20);
+  switch (growth.draw.below(9)) {
+    case 0:
+      softmax(growth, value);
+      break;
+    case 1:
+      log_softmax(growth, value);
+      break;
+    case 2:
+      cross_entropy(growth, value);
+      break;
+    case 3:
+      normalized(growth, value);
+      break;
+    case 4:
+    case 5:
+      product(growth, value);
+      break;
+    case 6:
+      reshaped(growth, value);
+      break;
+    case 7:
+      whole(growth, value);
+      break;
+    default:
+      redundant(growth, value);
+      break;
+  }
+  growth.learn();
+}
+
+}  // namespace nnc::random

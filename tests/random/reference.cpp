@@ -1,0 +1,200 @@
+// The walk, with and without noise, and bounds from it.
+#include "reference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "passes/pass.h"
+
+namespace nnc::random {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// Half a unit in the last place of f32 and f64; `kTimes` of them are the largest noise of one operation.
+constexpr double kUnit = 0x1p-24, kUnitDouble = 0x1p-53, kTimes = 4;
+// The bound is this many times the largest difference seen, and never less than some units of the value.
+constexpr double kFactor = 12, kLeast = 8 * kUnit;
+constexpr double kSmallest = std::numeric_limits<float>::min();
+
+bool combines(const OpDef& def) {
+  return std::holds_alternative<ReduceRule>(def.lower) || std::holds_alternative<ContractRule>(def.lower);
+}
+
+// For an op that combines terms: for each result the sum of the terms' sizes; and the root of the number of terms, since
+// partial sums round too.
+struct Terms {
+  std::vector<double> sizes;
+  double root = 1;
+};
+Terms terms_of(const Node& node, std::span<const DenseTensor> operands) {
+  const OpDef& def = op_def(node.op);
+  if (!combines(def)) return {};
+  std::vector<DenseTensor> sizes(operands.begin(), operands.end());
+  double elements = 1;
+  for (DenseTensor& tensor : sizes) {
+    elements *= static_cast<double>(tensor.data.size());
+    for (double& x : tensor.data) x = std::fabs(x);
+  }
+  std::vector<double> result = def.eval(sizes, node.attrs, node.types)[0].data;
+  const double terms = std::max(1.0, elements / static_cast<double>(result.size()));
+  return {std::move(result), std::sqrt(sizes.size() > 1 ? std::sqrt(terms) : terms)};
+}
+
+bool is_copy(double value, size_t i, std::span<const DenseTensor> operands) {
+  return std::ranges::any_of(operands, [&](const DenseTensor& operand) {
+    return i < operand.data.size() && operand.data[i] == value;
+  });
+}
+
+bool has_few_digits(double x) {
+  int exponent = 0;
+  const double digits = std::ldexp(std::frexp(x, &exponent), 12);
+  return digits == std::trunc(digits);
+}
+
+// One element of an f32 as some order of rounding may give it.
+double rounded(double value, double ulps, double terms, double root, Draw& noise) {
+  const auto exact = static_cast<double>(static_cast<float>(value));
+  if (!std::isfinite(exact)) return exact;
+  // A sum may be an f32 by chance where its parts are none; not so if few digits are enough for their sizes (a count).
+  const bool is_exact = exact == value && has_few_digits(terms);
+  if (is_exact && (value == 0 || std::fabs(value) >= kSmallest)) return value;
+  if (std::fabs(value) < 16 * kSmallest && terms < 16 * kSmallest)
+    return noise.chance(0.5) ? std::copysign(0.0, value) : value;
+  const double size = std::max(std::fabs(value) * std::max(1.0, 2 * ulps), terms * root);
+  return static_cast<double>(static_cast<float>(value + noise.real(-1, 1) * kTimes * kUnit * size));
+}
+
+void disturb(const Node& node, std::vector<DenseTensor>& results, std::span<const DenseTensor> operands,
+             Draw& noise) {
+  const OpDef& def = op_def(node.op);
+  const Terms terms = terms_of(node, operands);
+  for (DenseTensor& tensor : results) {
+    for (size_t i = 0; i < tensor.data.size(); ++i) {
+      double& x = tensor.data[i];
+      if (tensor.type.dtype == DType::f32) {
+        x = rounded(x, def.ulps, i < terms.sizes.size() ? terms.sizes[i] : 0, terms.root, noise);
+      } else if (tensor.type.dtype == DType::f64 && def.scalar && !is_copy(x, i, operands)) {
+        x *= 1 + noise.real(-1, 1) * kTimes * kUnitDouble * std::max(1.0, 2 * def.ulps);
+      }
+    }
+  }
+}
+
+// The program as it goes on: what replaces an input is the input of the next step.
+std::vector<TensorMap> run(const Program& program, const Graph& graph, Draw* noise) {
+  std::vector<TensorMap> steps;
+  TensorMap kept;
+  for (int step = 0; step < program.steps; ++step) {
+    TensorMap inputs = inputs_of(program, step);
+    for (const auto& [name, tensor] : kept) inputs.insert_or_assign(name, tensor);
+    const Values values = walk(graph, inputs, noise);
+    TensorMap& outputs = steps.emplace_back();
+    for (const auto& [name, tensor] : inputs)
+      if (const Node& node = graph.nodes[graph.find_input(name)];
+          std::get<InputAttrs>(node.attrs).role == Role::param ||
+          std::get<InputAttrs>(node.attrs).role == Role::state)
+        kept[name] = tensor;
+    for (const Output& output : graph.outputs) {
+      const DenseTensor& value = values[output.value.node.index][output.value.result];
+      outputs[output.name] = value;
+      if (output.replaces) kept[std::get<InputAttrs>(graph.nodes[*output.replaces].attrs).name] = value;
+    }
+  }
+  return steps;
+}
+
+double distance(double a, double b) {
+  if (a == b || (std::isnan(a) && std::isnan(b))) return 0;
+  const double d = std::fabs(a - b);
+  return std::isnan(d) ? kInfinity : d;
+}
+
+bool has_fused(const Graph& graph) {
+  return std::ranges::any_of(graph.nodes, [](const Node& node) {
+    return std::holds_alternative<ExpandRule>(op_def(node.op).lower);
+  });
+}
+
+}  // namespace
+
+Values walk(const Graph& graph, const TensorMap& inputs, Draw* noise, const Fixed* fixed) {
+  Values values(graph.nodes.size());
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[NodeId{i}];
+    if (node.op == Op::input) {
+      values[i] = {inputs.at(std::get<InputAttrs>(node.attrs).name)};
+    } else {
+      std::vector<DenseTensor> operands;
+      for (const Value& operand : node.operands)
+        operands.push_back(values[operand.node.index][operand.result]);
+      values[i] = op_def(node.op).eval(operands, node.attrs, node.types);
+      if (noise) disturb(node, values[i], operands, *noise);
+    }
+    if (!fixed) continue;
+    for (uint32_t r = 0; r < node.types.size(); ++r)
+      if (const auto given = fixed->find(Value{NodeId{i}, r}); given != fixed->end())
+        values[i][r] = given->second;
+  }
+  return values;
+}
+
+std::vector<ExpectedStep> expect(const Program& program, const Graph& differentiated, int samples) {
+  const std::vector<TensorMap> exact = run(program, differentiated, nullptr);
+  // A fused op rounds as the ops that it stands for do.
+  const bool is_fused = has_fused(differentiated);
+  const Graph expanded =
+      is_fused ? passes::run_pass(*passes::find_pass("expand_fused"), differentiated) : differentiated;
+  const std::vector<TensorMap> center = is_fused ? run(program, expanded, nullptr) : exact;
+  std::vector<ExpectedStep> steps(exact.size());
+  for (size_t s = 0; s < steps.size(); ++s)
+    for (const auto& [name, tensor] : exact[s])
+      steps[s][name] = {tensor.data, std::vector<double>(tensor.data.size(), 0)};
+  for (int k = 0; k < samples; ++k) {
+    Draw noise(program.seed * 31 + static_cast<uint64_t>(k));
+    const std::vector<TensorMap> sample = run(program, expanded, &noise);
+    for (size_t s = 0; s < steps.size(); ++s)
+      for (auto& [name, expected] : steps[s])
+        for (size_t i = 0; i < expected.bound.size(); ++i)
+          expected.bound[i] =
+              std::max(expected.bound[i], distance(sample[s].at(name).data[i], center[s].at(name).data[i]));
+  }
+  for (size_t s = 0; s < steps.size(); ++s)
+    for (auto& [name, expected] : steps[s]) {
+      const DType dtype = exact[s].at(name).type.dtype;
+      for (size_t i = 0; i < expected.bound.size(); ++i) {
+        double& bound = expected.bound[i];
+        if (!is_float(dtype)) {
+          bound = bound == 0 ? 0 : kInfinity;
+        } else if (!std::isfinite(expected.value[i])) {
+          bound = kInfinity;
+        } else {
+          const double unit = dtype == DType::f32 ? kLeast : 16 * kUnitDouble;
+          bound = kFactor * bound + unit * std::fabs(expected.value[i]) + kSmallest;
+        }
+      }
+    }
+  return steps;
+}
+
+std::optional<std::string> difference(const Expected& expected, const std::vector<double>& found,
+                                      Tally& tally) {
+  if (found.size() != expected.value.size())
+    return fmt::format("{} elements instead of {}", found.size(), expected.value.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (std::isinf(expected.bound[i]) || expected.bound[i] > 0.1 * (1 + std::fabs(expected.value[i]))) {
+      ++tally.unchecked;
+      continue;
+    }
+    ++tally.checked;
+    if (!(std::fabs(found[i] - expected.value[i]) <= expected.bound[i]))
+      return fmt::format("element {} is {}, not {} within {:.3g}", i, found[i], expected.value[i],
+                         expected.bound[i]);
+  }
+  return std::nullopt;
+}
+
+}  // namespace nnc::random
