@@ -211,10 +211,19 @@ class Gradient {
 Result<Graph> differentiate(const Graph& graph, Diagnostics& diagnostics) {
   const WorkingOn work = working_on("differentiate", graph);
   size_t errors_before = diagnostics.error_count();
+  bool derives =
+      std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& n) { return n.op == Op::grad; });
   Rewriter rewriter(graph);
   for (NodeId id : node_ids(graph)) {
     const Node& node = graph.nodes[id];
     if (node.op == Op::input) continue;
+    // A fused op, which a graph's text may hold, has no derivative of its own.
+    if (const auto* fused = std::get_if<ExpandRule>(&op_def(node.op).lower); fused && derives) {
+      rewriter.builder().set_spans(node.spans);
+      rewriter.set(id, fused->expand(rewriter.builder(), node, rewriter.operands(id)));
+      rewriter.builder().set_spans({});
+      continue;
+    }
     if (node.op != Op::grad) {
       rewriter.copy(id);
       continue;
