@@ -26,7 +26,8 @@ struct Coverage {
 
 // What to compare. Each of `bits` must give the bits of the first of them; each of `values` the right values.
 struct Plan {
-  bool whole = true;  // text, and gradients against differences
+  bool whole = true;       // text, and gradients against differences
+  bool interpret = false;  // the kernel IR's interpreter, too, must give the bits of `bits`
   std::vector<Variant> bits;
   std::vector<Variant> values;
 };

@@ -25,9 +25,15 @@ Value along_last(Growth& growth, Op op, Value x) {
   return b.broadcast(reduced, shape, axes);
 }
 
+Value shifted(Growth& growth, Value x) {
+  Value largest = along_last(growth, Op::reduce_max, x);
+  if (growth.draw.chance(0.5)) largest = growth.builder.make(Op::detach, {largest});
+  return growth.builder.sub(x, largest);
+}
+
 Value softmax(Growth& growth, Value x) {
   Builder& b = growth.builder;
-  if (growth.draw.chance(0.7)) x = b.sub(x, along_last(growth, Op::reduce_max, x));
+  if (growth.draw.chance(0.7)) x = shifted(growth, x);
   const Value e = b.make(Op::exp, {x});
   const Value total = along_last(growth, Op::reduce_sum, e);
   if (growth.draw.chance(0.2)) return b.mul(e, b.div(b.full_like(total, 1), total));
@@ -37,7 +43,7 @@ Value softmax(Growth& growth, Value x) {
 Value log_softmax(Growth& growth, Value x) {
   Builder& b = growth.builder;
   if (growth.draw.chance(0.4)) return b.make(Op::log, {softmax(growth, x)});
-  if (growth.draw.chance(0.7)) x = b.sub(x, along_last(growth, Op::reduce_max, x));
+  if (growth.draw.chance(0.7)) x = shifted(growth, x);
   return b.sub(x, b.make(Op::log, {along_last(growth, Op::reduce_sum, b.make(Op::exp, {x}))}));
 }
 

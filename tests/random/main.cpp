@@ -1,5 +1,6 @@
 // nnc_random: random programs, or stored ones, each in a process of its own, so that a crash is a finding like any other.
 //   nnc_random --count 10000 --seed 1    programs of the seeds 1, 2, … 10000
+//   nnc_random --models …                `.nn` models of these seeds, and their graphs
 //   nnc_random tests/random/found        stored programs: files, or folders of them
 // A program that fails is made smaller and written to --keep FOLDER (default: where the command runs). Exit code: 0
 // where nothing failed, 1 otherwise.
@@ -21,6 +22,7 @@
 
 #include "check.h"
 #include "generate.h"
+#include "model_text.h"
 #include "passes/pass.h"
 #include "shrink.h"
 
@@ -101,6 +103,9 @@ Plan narrowed(const Program& program, const Fault& fault) {
   plan.whole = false;
   if (fault.kind == "bits") {
     plan.bits = {plan_for(program).bits.front(), *fault.variant};
+  } else if (fault.kind == "interpreter") {
+    plan.bits = {*fault.variant};
+    plan.interpret = true;
   } else {
     plan.values = {*fault.variant};
   }
@@ -109,6 +114,7 @@ Plan narrowed(const Program& program, const Fault& fault) {
 
 struct Options {
   uint64_t count = 300, seed = 1;
+  bool models = false;
   std::string keep = ".";
   std::vector<std::string> paths;
 };
@@ -141,14 +147,28 @@ Program posted() {
   return std::get<Stored>(stored).program;
 }
 
+std::optional<Fault> try_graph(uint64_t seed) {
+  const Program program = generate(seed);
+  post(program);
+  return find_fault(program, plan_for(program), board().coverage);
+}
+
+std::optional<Fault> try_model(uint64_t seed) {
+  std::vector<Program> programs;
+  if (auto fault = elaborate(random_model(seed), seed, programs)) return fault;
+  for (const Program& program : programs) {
+    post(program);
+    if (auto fault = find_fault(program, plan_for(program), board().coverage)) return fault;
+  }
+  return std::nullopt;
+}
+
 size_t try_seeds(const Options& options) {
   size_t faults = 0;
   for (uint64_t seed = options.seed; seed < options.seed + options.count; ++seed) {
     const auto fault = isolated([&] {
       board().program_size = 0;
-      const Program program = generate(seed);
-      post(program);
-      return find_fault(program, plan_for(program), board().coverage);
+      return options.models ? try_model(seed) : try_graph(seed);
     });
     if (!fault) continue;
     ++faults;
@@ -224,6 +244,8 @@ int run(int count, char** arguments) {
       options.seed = std::stoull(next());
     } else if (argument == "--keep") {
       options.keep = next();
+    } else if (argument == "--models") {
+      options.models = true;
     } else {
       options.paths.push_back(argument);
     }

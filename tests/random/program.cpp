@@ -113,7 +113,7 @@ DenseTensor draw_input(const Node& input, uint64_t seed, int step) {
   const TensorType& type = input.types[0];
   Draw own(seed_of(seed, attrs.name));
   // Special numbers are rare, since what follows from them is NaN and checks little else.
-  const uint64_t kind = own.chance(0.01) ? 3 : own.one_of<uint64_t>({0, 1, 2, 4, 4, 4});
+  const uint64_t kind = own.chance(0.004) ? 3 : own.one_of<uint64_t>({0, 1, 2, 4, 4, 4});
   const double base = own.real(0.01, 0.5);
   const int64_t whole = static_cast<int64_t>(own.below(10));
   Draw draw(seed_of(seed + static_cast<uint64_t>(step) * 7919, attrs.name) + 1);
