@@ -56,7 +56,8 @@ class Updates {
     std::vector<Value> states;
     for (size_t i = 2 + draw_.below(3); i > 0; --i) states.push_back(growth_.input("h", Role::state, type));
     for (size_t i = 0; i < states.size(); ++i) {
-      const Value next = states[(i + 1) % states.size()];
+      // Its own old value, at other places perhaps, or another's.
+      const Value next = states[draw_.chance(0.4) ? i : (i + 1) % states.size()];
       const Value other = draw_.one_of(states);
       switch (draw_.below(5)) {
         case 0:
@@ -93,8 +94,13 @@ class Updates {
   // Reads places other than the one it writes.
   Value reversed(Value x) {
     const Shape shape = b_.type(x).shape;
-    if (shape.size() != 2 || shape[0] != shape[1]) return b_.neg(x);
-    return b_.permute(x, {1, 0});
+    if (shape.size() == 2 && shape[0] == shape[1]) return b_.permute(x, {1, 0});
+    if (shape.empty() || shape[0] == 1) return b_.neg(x);
+    std::vector<int64_t> begin(shape.size(), 0), end = shape;
+    begin[0] = 1;
+    const Value later = b_.make(Op::slice, {x}, SliceAttrs{begin, end});  // each element moves up by one
+    begin[0] = 0;
+    return b_.make(Op::pad, {later}, PadAttrs{shape, begin});
   }
   Value spread(Value x) {
     const Shape shape = b_.type(x).shape;
@@ -123,7 +129,7 @@ void add_updates(Growth& growth, const std::vector<Value>& params, const std::ve
     else
       growth.builder.output(growth.new_name("d"), gradients[i]);
   }
-  if (growth.draw.chance(0.4)) {
+  if (growth.draw.chance(0.6)) {
     const int64_t side = growth.size(1) % 40 + 1;
     updates.hand_on({DType::f32, growth.draw.chance(0.5) ? Shape{side, side} : growth.shape(1)});
   }
