@@ -10,7 +10,7 @@ import lit.formats
 config.name = "nnc"
 config.test_format = lit.formats.ShTest(execute_external=True)
 config.suffixes = [".test", ".nn", ".nnir", ".nnk"]
-config.excludes = ["Inputs", "unit", "bin", "hold", "broken", "CMakeLists.txt"]
+config.excludes = ["Inputs", "unit", "bin", "hold", "broken", "random", "CMakeLists.txt"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.build_dir, "tests", "lit")
 

@@ -152,7 +152,7 @@ bool add_op(Growth& growth, Op op) {
   std::vector<Value> operands;
   for (size_t i = 0; i < fitting->types.size(); ++i) {
     Value value = fitting->given == i ? fitting->value : growth.want(fitting->types[i]);
-    if (draw.chance(0.95))
+    if (draw.chance(0.95) || fitting->types[i].dtype == DType::i64)
       value = is_bounded ? growth.within(value, sample.low, sample.high) : growth.within(value, -50, 50);
     operands.push_back(value);
   }

@@ -235,6 +235,8 @@ Value Growth::want(const TensorType& type) {
 Value Growth::within(Value value, double low, double high) {
   const TensorType type = graph.type(value);
   const auto& data = known(value).data;
+  // An index may lie outside its axis; a seed, a step or half of a key is never negative.
+  if (type == TensorType{DType::i64, {}} && low >= 0 && data[0] < low) return scalar_input("t", DType::i64);
   if (type.dtype != DType::f32) return value;
   const bool fits = std::ranges::all_of(data, [&](double x) { return x >= low && x <= high; });
   if (fits) return value;

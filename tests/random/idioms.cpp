@@ -132,7 +132,7 @@ Value redundant(Growth& growth, Value x) {
     case 4:
       return b.div(x, b.full_like(x, growth.draw.one_of({3.0, 4.0, 0.1})));
     case 5:
-      return b.sub(b.neg(x), pair);
+      return growth.draw.chance(0.5) ? b.sub(b.neg(x), pair) : b.sub(same, x);
     case 6:
       return b.make(Op::pow, {x, b.full_like(x, growth.draw.one_of({2.0, 1.0, 0.0, 3.0}))});
     case 7:
