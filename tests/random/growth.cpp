@@ -90,6 +90,7 @@ void Growth::learn() {
 }
 
 std::optional<std::vector<Value>> Growth::apply(Op op, std::vector<Value> operands, const Attrs& attrs) {
+  learn();
   const OpDef& def = op_def(op);
   std::vector<TensorType> types;
   std::vector<DenseTensor> tensors;
@@ -113,6 +114,7 @@ std::optional<std::vector<Value>> Growth::apply(Op op, std::vector<Value> operan
 }
 
 std::optional<std::vector<Value>> Growth::differentiate(Value scalar, const std::vector<Value>& by) {
+  learn();
   Graph trial = graph;
   Builder trial_builder(trial);
   std::vector<Value> operands = {scalar};
@@ -233,6 +235,7 @@ Value Growth::want(const TensorType& type) {
 }
 
 Value Growth::within(Value value, double low, double high) {
+  learn();
   const TensorType type = graph.type(value);
   const auto& data = known(value).data;
   // An index may lie outside its axis; a seed, a step or half of a key is never negative.
