@@ -1,6 +1,8 @@
 // Sums: reductions in general, and contractions that take no register tile.
 #include "codegen/emit/fold.h"
 
+#include <llvm/IR/Intrinsics.h>
+
 #include <algorithm>
 
 #include "codegen/lower/strides.h"
@@ -42,34 +44,117 @@ Values FoldEmitter::tree16(Values vectors, const Merge& merge) {
   return vectors;
 }
 
-// Sixteen partial states in memory, which stays in the first cache level.
-Values FoldEmitter::partials16(const Fold& fold) {
-  std::vector<llvm::Value*> memory;
-  for (llvm::Value* v : fold.neutral) memory.push_back(e_.stack(v->getType(), kLanes));
-  const auto slot = [&](size_t component, llvm::Value* lane) {
-    return b_.CreateGEP(fold.neutral[component]->getType(), memory[component], lane);
-  };
-  const auto load = [&](llvm::Value* lane) {
+// Sixteen times `count` partial states in memory, which stay in the first cache level.
+struct FoldEmitter::Partials {
+  llvm::Value* slot(size_t component, llvm::Value* i) const {
+    return f.b_.CreateGEP(fold.neutral[component]->getType(), memory[component], i);
+  }
+  Values load(llvm::Value* i) const {
     Values state;
     for (size_t c = 0; c < memory.size(); ++c)
-      state.push_back(b_.CreateLoad(fold.neutral[c]->getType(), slot(c, lane)));
+      state.push_back(f.b_.CreateLoad(fold.neutral[c]->getType(), slot(c, i)));
     return state;
-  };
-  const auto store = [&](const Values& state, llvm::Value* lane) {
-    for (size_t c = 0; c < memory.size(); ++c) b_.CreateStore(state[c], slot(c, lane));
-  };
-  for (int64_t lane = 0; lane < kLanes; ++lane) store(fold.neutral, i64(lane));
+  }
+  void store(const Values& state, llvm::Value* i) const {
+    for (size_t c = 0; c < memory.size(); ++c) f.b_.CreateStore(state[c], slot(c, i));
+  }
+  // Adds what `terms` adds to the partial result that `position` says, of the sum of this number.
+  void change(llvm::Value* position, llvm::Value* number, const std::function<Values(Values)>& terms) const {
+    llvm::Value* lane = f.b_.CreateAnd(position, f.i64(kLanes - 1));
+    llvm::Value* i = f.b_.CreateAdd(f.b_.CreateMul(lane, f.i64(count)), number);
+    store(terms(load(i)), i);
+  }
+  void enter(llvm::Value* position, llvm::Value* number) const {
+    change(position, number, [&](const Values& state) { return fold.enter(state, fold.term(position)); });
+  }
+  Values merged(llvm::Value* number) const {
+    std::vector<Values> lanes;
+    for (int64_t lane = 0; lane < kLanes; ++lane)
+      lanes.push_back(load(f.b_.CreateAdd(f.i64(lane * count), number)));
+    for (size_t width = kLanes / 2; width >= 1; width /= 2)
+      for (size_t lane = 0; lane < width; ++lane) lanes[lane] = fold.merge(lanes[lane], lanes[lane + width]);
+    return lanes[0];
+  }
+
+  FoldEmitter& f;
+  const Fold& fold;
+  int64_t count;
+  std::vector<llvm::Value*> memory;  // by component
+};
+
+FoldEmitter::Partials FoldEmitter::start_partials(const Fold& fold, int64_t count) {
+  Partials partials{*this, fold, count, {}};
+  for (llvm::Value* v : fold.neutral) partials.memory.push_back(e_.stack(v->getType(), kLanes * count));
+  e_.loop(i64(0), i64(kLanes * count), 1, [&](llvm::Value* i) { partials.store(fold.neutral, i); });
+  return partials;
+}
+
+Values FoldEmitter::partials16(const Fold& fold) {
+  const Partials partials = start_partials(fold, 1);
   e_.over_loops(fold.over, {}, [&](llvm::Value* position, const Values&) -> Values {
-    llvm::Value* lane = b_.CreateAnd(position, i64(kLanes - 1));
-    const Values term = fold.term(position);
-    store(fold.enter(load(lane), term), lane);
+    partials.enter(position, i64(0));
     return {};
   });
-  std::vector<Values> lanes;
-  for (int64_t lane = 0; lane < kLanes; ++lane) lanes.push_back(load(i64(lane)));
-  for (size_t width = kLanes / 2; width >= 1; width /= 2)
-    for (size_t lane = 0; lane < width; ++lane) lanes[lane] = fold.merge(lanes[lane], lanes[lane + width]);
-  return lanes[0];
+  return partials.merged(i64(0));
+}
+
+// Goes through the terms row by row; `columns` calls back with the number of each sum of a row.
+void FoldEmitter::rows16(const Fold& fold, const Partials& partials,
+                         const std::function<void(const std::function<void(llvm::Value*)>&)>& columns) {
+  // So many terms that fall on one partial result, one after another, cost it one visit.
+  constexpr int64_t kTerms = 4;
+  constexpr int64_t kRows = kTerms * kLanes;
+  const AxisId axis = fold.over.back();
+  int64_t begin = 0;
+  if (fold.over.size() == 1) {
+    begin = k_.axes[axis].extent / kRows * kRows;
+    e_.loop(i64(0), i64(begin), kRows, [&](llvm::Value* first) {
+      e_.loop(i64(0), i64(kLanes), 1, [&](llvm::Value* lane) {
+        columns([&](llvm::Value* number) {
+          partials.change(lane, number, [&](Values state) {
+            for (int64_t t = 0; t < kTerms; ++t) {
+              Scope here(e_);
+              llvm::Value* position = b_.CreateAdd(b_.CreateAdd(first, i64(t * kLanes)), lane);
+              here.at(axis, position);
+              state = fold.enter(state, fold.term(position));
+            }
+            return state;
+          });
+        });
+      });
+    });
+  }
+  e_.within(axis, {i64(begin), e_.bounds(axis).end}, [&] {
+    e_.over_loops(fold.over, {}, [&](llvm::Value* position, const Values&) -> Values {
+      columns([&](llvm::Value* number) { partials.enter(position, number); });
+      return {};
+    });
+  });
+}
+
+// Vectors along an output axis, many at a time: what lies together in memory is read together, once, and each row of terms
+// goes to the partial results of its position.
+void FoldEmitter::columns16(const Fold& fold, AxisId lanes, const std::vector<kernel::Store>& stores) {
+  constexpr int64_t kVectors = 16;  // with 16 partial results each: 16 KiB
+  const int64_t most = (e_.task_extent(lanes) + kLanes - 1) / kLanes;
+  const int64_t vectors = std::min(kVectors, most);
+  const KernelEmitter::Bounds all = e_.bounds(lanes);
+  e_.loop(all.begin, all.end, vectors * kLanes, [&](llvm::Value* first) {
+    llvm::Value* end = b_.CreateAdd(first, i64(vectors * kLanes));
+    end = vectors == most ? all.end : b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, all.end);
+    const auto number = [&] { return b_.CreateUDiv(b_.CreateSub(e_.axis_value(lanes), first), i64(kLanes)); };
+    e_.within(lanes, {first, end}, [&] {
+      const Partials partials = start_partials(fold, vectors);
+      rows16(fold, partials, [&](const std::function<void(llvm::Value*)>& each) {
+        e_.nest({lanes}, lanes, [&] { each(number()); });
+      });
+      e_.nest({lanes}, lanes, [&] {
+        Scope done(e_);
+        done.results(partials.merged(number()));
+        e_.run_stores(stores);
+      });
+    });
+  });
 }
 
 // The last axis of the sum runs along the lanes, a vector at a time. Its terms fall on their lanes, or may fall on any
@@ -121,6 +206,9 @@ void FoldEmitter::emit_sum(const Statement& statement, std::vector<kernel::ExprI
   std::vector<AxisId> axes;
   for (AxisId axis : statement.axes)
     if (axis != lanes) axes.push_back(axis);
+  const bool has_columns = statement.order == Order::lanes16 && lanes.valid() && !along_sum && vector;
+  if (has_columns && !statement.over.empty())
+    return e_.nest(axes, {}, [&] { columns16(fold(true), lanes, statement.stores); });
   if (lanes.valid() && !along_sum) axes.push_back(lanes);
   e_.nest(axes, along_sum ? AxisId{} : lanes, [&] {
     Scope done(e_);

@@ -28,6 +28,8 @@ class FoldEmitter : StatementEmitter {
     Merge merge;
     bool positions = false;  // whether a term asks for its position
   };
+  struct Partials;
+  Partials start_partials(const Fold& fold, int64_t count);
   // The statement around it: loops over its axes, in which `fold` is made and summed, then the stores.
   template <class Statement>
   void emit_sum(const Statement& statement, std::vector<kernel::ExprId> operands,
@@ -35,6 +37,9 @@ class FoldEmitter : StatementEmitter {
   Values sum(const Fold& fold);
   Values along_lanes(const Fold& fold);
   Values partials16(const Fold& fold);
+  void rows16(const Fold& fold, const Partials& partials,
+              const std::function<void(const std::function<void(llvm::Value*)>&)>& columns);
+  void columns16(const Fold& fold, kernel::AxisId lanes, const std::vector<kernel::Store>& stores);
 };
 
 }  // namespace nnc::codegen

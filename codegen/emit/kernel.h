@@ -85,6 +85,8 @@ class KernelEmitter {
   void in_steps(kernel::AxisId axis, int64_t size, const std::function<void(llvm::Value* at, int64_t)>& body);
   llvm::Value* tail_mask(llvm::Value* index, llvm::Value* end);  // lanes below end - index
   Bounds bounds(kernel::AxisId axis) const { return bounds_[axis.index]; }
+  // `body`, in which the axis runs over a part of what it runs over here.
+  void within(kernel::AxisId axis, Bounds part, const std::function<void()>& body);
   // The most values of `axis` that one task has.
   int64_t task_extent(kernel::AxisId axis) const;
   // Memory of the function's own for `count` values, outside all loops.
@@ -109,6 +111,7 @@ class KernelEmitter {
   llvm::Value* place(kernel::BufferId buffer, const std::vector<kernel::Index>& subscripts) {
     return pointer(buffer, address(buffer, subscripts).offset);
   }
+  llvm::Value* axis_value(kernel::AxisId axis) const;
   void hoist();                                  // emits what the axes at hand determine
   void prefetch(llvm::Value* where, int level);  // into cache level 1, 2 or 3
   // Whether a buffer is larger than what this cache level keeps beside other data.
@@ -135,7 +138,6 @@ class KernelEmitter {
   const Needs& needs(kernel::ExprId id);
   bool ready(kernel::ExprId id);
   llvm::Value* known(kernel::ExprId id) const;  // or null
-  llvm::Value* axis_value(kernel::AxisId axis) const;
   llvm::Value* lane_offsets(int64_t stride);
   llvm::Value* compute(const kernel::Expr& e);
   llvm::Value* load(const kernel::Expr& e);

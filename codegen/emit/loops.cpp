@@ -147,6 +147,12 @@ Values KernelEmitter::over_loops(const std::vector<AxisId>& over, const Values& 
   return level(0, i64(0), initial);
 }
 
+void KernelEmitter::within(AxisId axis, Bounds part, const std::function<void()>& body) {
+  const Bounds whole = std::exchange(bounds_[axis.index], part);
+  body();
+  bounds_[axis.index] = whole;
+}
+
 int64_t KernelEmitter::task_extent(AxisId axis) const {
   for (const kernel::GridAxis& grid : k_.grid)
     if (grid.axis == axis) return std::min(grid.step, k_.axes[axis].extent);
