@@ -16,15 +16,6 @@ std::optional<Order> parse_order(std::string_view text) {
   return std::nullopt;
 }
 
-Order contraction_order(const Shape& output, int64_t depth) {
-  const size_t rank = output.size();
-  const int64_t last = rank >= 1 ? output[rank - 1] : 1;
-  const int64_t before = rank >= 2 ? output[rank - 2] : 1;
-  const auto [smaller, larger] = std::minmax(last, before);
-  if (smaller < kLanes && depth / 4 >= larger) return Order::lanes16;
-  return Order::serial;
-}
-
 Order reduction_order(int64_t count) {
   return count < kLanes ? Order::serial : Order::lanes16;
 }

@@ -21,11 +21,6 @@ enum class Order : uint8_t {
 std::string_view order_name(Order order);  // "serial", "lanes16"
 std::optional<Order> parse_order(std::string_view text);
 
-// The order of a contraction with this output and `depth` terms per element. Narrow outputs with long sums take their
-// vectors along the sum, everything else along an output axis: lanes16 when the smaller of the last two extents of
-// the output is below 16 and depth >= 4 x the larger; serial otherwise.
-Order contraction_order(const Shape& output, int64_t depth);
-
 // The order of a reduction of `count` terms per element: serial below 16, lanes16 from there on. Sums of many terms have
 // been cut into partial sums by then (passes/split_sums.cpp).
 Order reduction_order(int64_t count);

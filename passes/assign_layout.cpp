@@ -112,8 +112,6 @@ class LayoutAssignment {
     std::vector<Value> operands = rewriter_.operands(id);
     const std::vector<Index>* maps[2] = {&spec.a, &spec.b};
     const auto rank = static_cast<uint32_t>(spec.output.size());
-    int64_t depth = 1;
-    for (int64_t extent : spec.over) depth *= extent;
 
     // The last output axis that only this operand has.
     const auto free_axis = [&](int which) {
@@ -129,7 +127,7 @@ class LayoutAssignment {
     if (a_weight && !b_weight && free_axis(1) >= 0) lanes = free_axis(1);
 
     const AxisId sum_axis{rank + static_cast<uint32_t>(spec.over.size()) - 1};
-    bool along_sum = contraction_order(spec.output, depth) == Order::lanes16 && spec.over.size() == 1;
+    bool along_sum = contraction_order(spec) == Order::lanes16;
     for (int i = 0; i < 2 && along_sum; ++i) {
       const Graph& g = rewriter_.result();
       along_sum = dimension_of(*maps[i], sum_axis) == innermost(g.type(operands[static_cast<size_t>(i)]),

@@ -134,16 +134,12 @@ class GroupLowering {
     for (Value v : node.operands) types.push_back(g_.type(v));
     const ContractSpec spec = std::get<ContractRule>(op_def(node.op).lower).spec(node, types);
     kernel::Contract statement;
-    int64_t depth = 1;
     for (size_t d = 0; d < spec.output.size(); ++d) {
       statement.axes.push_back(axis("i", d, spec.output[d]));
       k_.grid.push_back({statement.axes.back(), spec.output[d]});
     }
-    for (size_t d = 0; d < spec.over.size(); ++d) {
-      statement.over.push_back(axis("k", d, spec.over[d]));
-      depth *= spec.over[d];
-    }
-    statement.order = contraction_order(spec.output, depth);
+    for (size_t d = 0; d < spec.over.size(); ++d) statement.over.push_back(axis("k", d, spec.over[d]));
+    statement.order = contraction_order(spec);
     statement.a = elements_.at(node.operands[0], spec.a);
     statement.b = elements_.at(node.operands[1], spec.b);
     result_of_ = Value{id, 0};

@@ -1,6 +1,7 @@
 // The table itself: ops.def in order, each row defined in its family's file.
 #include "ir/ops/op.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -24,6 +25,19 @@ std::string arity_text(const OpDef& def) {
 }
 
 }  // namespace
+
+Order contraction_order(const ContractSpec& spec) {
+  const size_t rank = spec.output.size();
+  const kernel::Index depth = kernel::Index::of(kernel::AxisId{static_cast<uint32_t>(rank)});
+  const auto sums_rows = [&](const std::vector<kernel::Index>& map) {
+    return !map.empty() && map.back() == depth;
+  };
+  if (spec.over.size() != 1 || !sums_rows(spec.a) || !sums_rows(spec.b)) return Order::serial;
+  const int64_t last = rank >= 1 ? spec.output[rank - 1] : 1;
+  const int64_t before = rank >= 2 ? spec.output[rank - 2] : 1;
+  const auto [smaller, larger] = std::minmax(last, before);
+  return smaller < kLanes && spec.over[0] / 4 >= larger ? Order::lanes16 : Order::serial;
+}
 
 const OpDef& op_def(Op op) {
   return *kTable[static_cast<size_t>(op)];

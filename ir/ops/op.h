@@ -18,6 +18,7 @@
 #include "ir/graph/attrs.h"
 #include "ir/graph/bounds.h"
 #include "ir/graph/value.h"
+#include "ir/order.h"
 #include "ir/scalar/scalar.h"
 #include "ir/type.h"
 
@@ -96,6 +97,10 @@ struct ContractSpec {
   std::vector<kernel::Index> a;
   std::vector<kernel::Index> b;
 };
+// The order of a contraction's sums. A narrow output with long sums along the rows of both operands takes its vectors along
+// the sum, everything else along an output axis: lanes16 when the one axis summed over is the last of both operands, the
+// smaller of the last two extents of the output is below 16 and the sum has >= 4 x the larger; serial otherwise.
+Order contraction_order(const ContractSpec& spec);
 struct ContractRule {
   ContractSpec (*spec)(const Node& node, std::span<const TensorType> operands);
 };

@@ -141,7 +141,7 @@ class Lowering {
     const std::vector<AxisId> over = add_axes(spec.over);
     const ExprId a = element(node.operands[0], spec.a);
     const ExprId b = element(node.operands[1], spec.b);
-    const Order order = contraction_order(spec.output, element_count(spec.over));
+    const Order order = contraction_order(spec);
     kernel_.body.push_back(
         {kernel::Contract{axes, over, order, a, b, {store(axes, kernel_.result(DType::f32))}, {}}, {}});
   }

@@ -1,6 +1,8 @@
 // Types, layouts, and the order of sums.
 #include <catch2/catch.hpp>
 
+#include "ir/graph/graph.h"
+#include "ir/kernel/kernel.h"
 #include "ir/order.h"
 #include "ir/type.h"
 
@@ -38,13 +40,27 @@ TEST_CASE("strides follow the layout's order and pitch") {
 }
 
 TEST_CASE("the order of a sum follows from the logical shape") {
-  CHECK(order_name(contraction_order({128, 512}, 784)) == "serial");
-  CHECK(order_name(contraction_order({64, 10}, 784)) == "lanes16");  // narrow, and the sum is long
-  CHECK(order_name(contraction_order({64, 10}, 32)) == "serial");    // narrow, but the sum is short
-  CHECK(order_name(contraction_order({64, 10}, 256)) == "lanes16");
-  CHECK(order_name(contraction_order({64, 10}, 255)) == "serial");
-  CHECK(order_name(contraction_order({10, 64}, 256)) == "lanes16");
-  CHECK(order_name(contraction_order({}, 100)) == "lanes16");
+  // Of the product of a[rows, depth] and b[columns, depth], or of one whose operands are transposed.
+  const auto order_of = [](int64_t rows, int64_t columns, int64_t depth, MatmulAttrs flags) {
+    const auto operand = [](int64_t side, int64_t sum, bool sum_first) {
+      return TensorType{DType::f32, sum_first ? Shape{sum, side} : Shape{side, sum}};
+    };
+    const Node node{Op::matmul, flags, {}, {{DType::f32, {rows, columns}}}, {}, kNoGroup, {}};
+    const std::vector<TensorType> types = {operand(rows, depth, flags.transpose_a),
+                                           operand(columns, depth, !flags.transpose_b)};
+    return contraction_order(std::get<ContractRule>(op_def(Op::matmul).lower).spec(node, types));
+  };
+  const MatmulAttrs rows_of_both{false, true};
+  CHECK(order_of(128, 512, 784, rows_of_both) == Order::serial);
+  CHECK(order_of(64, 10, 784, rows_of_both) == Order::lanes16);  // narrow, and the sum is long
+  CHECK(order_of(64, 10, 32, rows_of_both) == Order::serial);    // narrow, but the sum is short
+  CHECK(order_of(64, 10, 256, rows_of_both) == Order::lanes16);
+  CHECK(order_of(64, 10, 255, rows_of_both) == Order::serial);
+  CHECK(order_of(10, 64, 256, rows_of_both) == Order::lanes16);
+  CHECK(order_of(1, 1, 100, rows_of_both) == Order::lanes16);
+  CHECK(order_of(64, 10, 784, {false, false}) == Order::serial);  // along columns of one operand
+  CHECK(order_of(64, 10, 784, {true, true}) == Order::serial);
+  CHECK(order_of(10, 64, 784, {true, false}) == Order::serial);  // of both: a weight's gradient
   CHECK(order_name(reduction_order(15)) == "serial");
   CHECK(order_name(reduction_order(16)) == "lanes16");
   for (const Order order : {Order::serial, Order::lanes16}) CHECK(parse_order(order_name(order)) == order);
