@@ -92,7 +92,7 @@ class Grouping {
 
   // What a contraction needs in memory to read this operand, with plain subscripts.
   Value stored_behind(Value operand) const {
-    while (op_def(g_.node(operand).op).has(kView)) operand = g_.node(operand).operands[0];
+    while (is_view(g_, operand.node)) operand = g_.node(operand).operands[0];
     return operand;
   }
 

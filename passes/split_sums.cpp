@@ -7,7 +7,9 @@
 //   →  %1 = reshape x {shape=[25, 4000]} : f32[25, 4000]
 //      %2 = reduce_sum %1 {axes=[1]} : f32[25]
 //      %3 = reduce_sum %2 {axes=[0]} : f32[]
-// Maxima and minima likewise. Leaves argmax alone, whose result is a position, and sums of up to kMostTerms.
+// Maxima and minima likewise, and a product over the rows of both operands, as of a weight's gradient, if its result is
+// small: then it is a stack of products over blocks of rows, whose sum is taken.
+// Leaves argmax alone, whose result is a position, and sums of up to kMostTerms.
 #include "ir/order.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
@@ -17,6 +19,8 @@ namespace {
 
 constexpr int64_t kMostTerms = 8191;
 constexpr int64_t kBlock = 4096;
+// A product with more results has enough of them to share, and its partial results would take much memory.
+constexpr int64_t kMostResults = 65536;
 
 size_t at(int64_t axis) {
   return static_cast<size_t>(axis);
@@ -28,6 +32,14 @@ int64_t block_of(int64_t extent) {
     for (const int64_t length : {kBlock - away, kBlock + away})
       if (extent % length == 0) return length;
   return kBlock;
+}
+
+// A part of `x` along one axis.
+Value part(Builder& b, Value x, int64_t axis, int64_t begin, int64_t end) {
+  SliceAttrs slice{Shape(at(b.type(x).rank()), 0), b.type(x).shape};
+  slice.begin[at(axis)] = begin;
+  slice.end[at(axis)] = end;
+  return b.make(Op::slice, {x}, std::move(slice));
 }
 
 class SumSplitter {
@@ -61,38 +73,60 @@ class SumSplitter {
     const int64_t extent = shape[at(axis)];
     const int64_t length = block_of(extent);
     const int64_t whole = extent / length * length;
-    const Value blocks = whole == extent ? x : part(x, axis, 0, whole);
+    const Value blocks = whole == extent ? x : part(b_, x, axis, 0, whole);
     shape[at(axis)] = length;
     shape.insert(shape.begin() + axis, whole / length);
     const Value sums = reduce(b_.reshape(blocks, shape), {axis + 1});
     if (whole == extent) return sums;
     Shape one = b_.type(sums).shape;
     one[at(axis)] = 1;
-    const Value rest = b_.reshape(reduce(part(x, axis, whole, extent), {axis}), one);
+    const Value rest = b_.reshape(reduce(part(b_, x, axis, whole, extent), {axis}), one);
     return b_.make(Op::concat, {sums, rest}, AxisAttrs{axis});
-  }
-
-  Value part(Value x, int64_t axis, int64_t begin, int64_t end) {
-    SliceAttrs slice{Shape(at(b_.type(x).rank()), 0), b_.type(x).shape};
-    slice.begin[at(axis)] = begin;
-    slice.end[at(axis)] = end;
-    return b_.make(Op::slice, {x}, std::move(slice));
   }
 
   Builder& b_;
   Op op_;
 };
 
+// The product aᵀ b of a[…, rows, m] and b[…, rows, n], where it has to be cut.
+std::optional<Value> split_product(Builder& b, Value left, Value right) {
+  const Shape shape = b.type(left).shape;
+  const auto axis = static_cast<int64_t>(shape.size()) - 2;
+  const int64_t rows = shape[at(axis)];
+  if (rows <= kMostTerms || shape.back() * b.type(right).shape.back() > kMostResults) return std::nullopt;
+  const int64_t length = block_of(rows);
+  const int64_t whole = rows / length * length;
+  const auto product = [&](Value x, Value y) { return b.make(Op::matmul, {x, y}, MatmulAttrs{true, false}); };
+  const auto blocks = [&](Value x) {
+    Shape stack = b.type(x).shape;
+    stack[at(axis)] = length;
+    stack.insert(stack.begin() + axis, whole / length);
+    return b.reshape(whole == rows ? x : part(b, x, axis, 0, whole), stack);
+  };
+  const auto rest = [&](Value x) { return part(b, x, axis, whole, rows); };
+  const Value left_blocks = blocks(left), right_blocks = blocks(right);
+  const Value sum = b.make(Op::reduce_sum, {product(left_blocks, right_blocks)}, ReduceAttrs{{axis}});
+  if (whole == rows) return sum;
+  const Value left_rest = rest(left), right_rest = rest(right);
+  return b.add(sum, product(left_rest, right_rest));
+}
+
 }  // namespace
 
 Graph split_sums(const Graph& graph) {
-  return rebuild(graph,
-                 [](Rewriter& rewriter, NodeId id, const Node& node) -> std::optional<std::vector<Value>> {
-                   const auto* attrs = std::get_if<ReduceAttrs>(&node.attrs);
-                   if (attrs == nullptr) return std::nullopt;
-                   SumSplitter splitter(rewriter.builder(), node.op);
-                   return std::vector<Value>{splitter.sum(rewriter.operands(id)[0], attrs->axes)};
-                 });
+  return rebuild(
+      graph, [](Rewriter& rewriter, NodeId id, const Node& node) -> std::optional<std::vector<Value>> {
+        const std::vector<Value> operands = rewriter.operands(id);
+        if (node.op == Op::matmul && std::get<MatmulAttrs>(node.attrs) == MatmulAttrs{true, false}) {
+          if (const auto sum = split_product(rewriter.builder(), operands[0], operands[1]))
+            return std::vector<Value>{*sum};
+          return std::nullopt;
+        }
+        const auto* attrs = std::get_if<ReduceAttrs>(&node.attrs);
+        if (attrs == nullptr) return std::nullopt;
+        SumSplitter splitter(rewriter.builder(), node.op);
+        return std::vector<Value>{splitter.sum(operands[0], attrs->axes)};
+      });
 }
 
 }  // namespace nnc::passes

@@ -43,6 +43,7 @@ int64_t points(const Kernel& k, const kernel::Statement& statement) {
 struct TileShape {
   int64_t rows = 1;
   int64_t vectors = 1;
+  double cycles = 0;  // for all outputs, per term of the sum
 };
 
 // The most rows and columns a task may have; 0: no limit.
@@ -164,39 +165,50 @@ class Scheduler {
         stride(contract.b, depth) == 1)
       return schedule_dots(contract, depth);
 
+    int64_t depth_count = 1;
+    for (AxisId axis : contract.over) depth_count *= extent(axis);
     // Vectors along an output axis that one operand holds innermost and the other lacks.
-    AxisId lanes;
+    AxisId lanes, row;
+    TileShape tile;
+    double best_cycles = 0;
+    const bool partials = contract.order == Order::lanes16;
     for (AxisId axis : contract.axes) {
       const bool a_moves = stride(contract.a, axis) == 1 && stride(contract.b, axis) == 0;
       const bool b_moves = stride(contract.b, axis) == 1 && stride(contract.a, axis) == 0;
       if (!a_moves && !b_moves) continue;
+      const AxisId across = row_of(contract, axis, a_moves);
+      const int64_t rows = across.valid() ? extent(across) : 1;
+      const TileShape shape = partials ? TileShape{} : best_tile(rows, extent(axis));
+      // A store that does not go along the vectors takes a few cycles for each element.
+      constexpr double kScattered = 4;
       const bool stored_so = std::all_of(contract.stores.begin(), contract.stores.end(), [&](const auto& s) {
         return stride_along(k_, s.buffer, s.index, axis) == 1;
       });
-      if (!lanes.valid() || stored_so) lanes = axis;
+      const double cycles = shape.cycles * static_cast<double>(depth_count) +
+                            (stored_so ? 0 : kScattered * static_cast<double>(rows * extent(axis)));
+      if (lanes.valid() && cycles >= best_cycles && !(cycles == best_cycles && stored_so)) continue;
+      lanes = axis, row = across, tile = shape, best_cycles = cycles;
     }
-    if (!lanes.valid() || (contract.order == Order::lanes16 && contract.over.size() != 1)) return;
-    const ExprId vector_operand = stride(contract.a, lanes) == 1 ? contract.a : contract.b;
-    const ExprId broadcast_operand = vector_operand == contract.a ? contract.b : contract.a;
-    AxisId row;
-    for (AxisId axis : contract.axes)
-      if (axis != lanes && !row.valid() && stride(broadcast_operand, axis) != 0 &&
-          stride(vector_operand, axis) == 0)
-        row = axis;
-
-    TileShape tile;
-    const bool partials = contract.order == Order::lanes16;
-    if (!partials) tile = best_tile(row.valid() ? extent(row) : 1, extent(lanes));
+    if (!lanes.valid() || (partials && contract.over.size() != 1)) return;
     contract.schedule.lanes = lanes;
     contract.schedule.rows = tile.rows;
     contract.schedule.cols = tile.vectors * kLanes;
-    int64_t depth_count = 1;
-    for (AxisId axis : contract.over) depth_count *= extent(axis);
     TaskLimits limits;
     if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
       limits = cut_sum(contract, row, lanes);
     cut_tiles(row, tile.rows, lanes, tile.vectors * kLanes, depth_count, limits);
     if (contract.schedule.block != 0) make_waiting(contract, row, lanes);
+  }
+
+  // The output axis along which the rows of a tile lie: the first that the other operand alone has. Vectors run along an
+  // axis of `a`, or of `b`.
+  AxisId row_of(const Contract& contract, AxisId lanes, bool vectors_of_a) const {
+    const ExprId vector_operand = vectors_of_a ? contract.a : contract.b;
+    const ExprId broadcast_operand = vectors_of_a ? contract.b : contract.a;
+    for (AxisId axis : contract.axes)
+      if (axis != lanes && stride(broadcast_operand, axis) != 0 && stride(vector_operand, axis) == 0)
+        return axis;
+    return {};
   }
 
   int64_t task_extent(AxisId axis) {
@@ -292,7 +304,6 @@ class Scheduler {
     const int64_t per_value = target_.registers_per_value();
     const double broadcast = target_.broadcast_price();
     TileShape best;
-    double best_cycles = 0;
     std::vector<TileShape> legal;
     for (int64_t vectors = 1; vectors <= 4; ++vectors) {
       for (int64_t r = 1; (r * vectors + vectors) * per_value + 1 <= target_.vector_registers; ++r) {
@@ -312,11 +323,8 @@ class Scheduler {
             total +=
                 static_cast<double>(column_tiles) * (static_cast<double>(rows / r) * cycles(r, tile_vectors) +
                                                      (rows % r != 0 ? cycles(rows % r, tile_vectors) : 0));
-        legal.push_back({r, vectors});
-        if (best_cycles == 0 || total < best_cycles - 1e-9) {
-          best = {r, vectors};
-          best_cycles = total;
-        }
+        legal.push_back({r, vectors, total});
+        if (best.cycles == 0 || total < best.cycles - 1e-9) best = legal.back();
       }
     }
     return random() ? legal[static_cast<size_t>(pick(0, static_cast<int64_t>(legal.size()) - 1))] : best;
@@ -333,7 +341,15 @@ class Scheduler {
   void cut_tiles(AxisId row, int64_t tile_rows, AxisId column, int64_t tile_columns, int64_t depth,
                  TaskLimits limits = {}) {
     tiled_ = true;
-    const int64_t wanted = options_.threads > 1 ? options_.threads * kTasksPerThread : 1;
+    int64_t wanted = options_.threads > 1 ? options_.threads * kTasksPerThread : 1;
+    // Of a stack of products, whole ones first.
+    for (kernel::GridAxis& g : k_.grid) {
+      if (g.axis == row || g.axis == column) continue;
+      int64_t tasks = std::min(extent(g.axis), wanted);
+      if (random()) tasks = pick(1, extent(g.axis));
+      g.step = ceil_div(extent(g.axis), tasks);
+      wanted = ceil_div(wanted, ceil_div(extent(g.axis), g.step));
+    }
     int64_t row_tasks = 1;
     kernel::GridAxis* row_grid = row.valid() ? grid(row) : nullptr;
     kernel::GridAxis* column_grid = column.valid() ? grid(column) : nullptr;

@@ -52,6 +52,20 @@ bool is_inlined(const Graph& graph, Value value) {
   return !is_given(node) && node.group == kNoGroup;
 }
 
+bool is_view(const Graph& graph, NodeId id) {
+  const Node& node = graph.nodes[id];
+  if (op_def(node.op).has(kView)) return true;
+  if (node.op != Op::reshape) return false;
+  const Shape& to = node.types[0].shape;
+  size_t t = 0;
+  for (const int64_t extent : graph.type(node.operands[0]).shape) {
+    int64_t covered = 1;
+    while (covered < extent && t < to.size()) covered *= to[t++];
+    if (covered != extent) return false;
+  }
+  return std::all_of(to.begin() + static_cast<std::ptrdiff_t>(t), to.end(), [](int64_t e) { return e == 1; });
+}
+
 std::vector<Read> reads_of(const Graph& graph, NodeId id) {
   const Node& node = graph.nodes[id];
   kernel::Kernel scratch;

@@ -42,6 +42,10 @@ class ElementExpr {
 // Whether a value is computed wherever it is read: it lies in no memory and belongs to no kernel.
 bool is_inlined(const Graph& graph, Value value);
 
+// Whether the node is a view: it has no place in memory, and is read where its operand is, at plain subscripts: an op with
+// that trait, or a reshape that does no more than split axes.
+bool is_view(const Graph& graph, NodeId node);
+
 // What one element of each result of a node reads: a value (looked at through those that are inlined) and the
 // subscripts, in terms of axes numbered like the result's. For reductions and contractions the axes summed over follow
 // those of the result.
