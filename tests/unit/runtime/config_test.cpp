@@ -192,4 +192,7 @@ TEST_CASE("any text: a configuration or errors, never a crash") {
   Sources sources;
   Diagnostics diagnostics;
   CHECK_FALSE(parse_config("x.toml", "a = " + std::string(100000, '['), {}, sources, diagnostics));
+  // Letters outside of ASCII where a key is expected, which toml++ was undefined for.
+  for (const char* letter : {"é", "Њ", "あ", "가", "\uFEFF"})
+    CHECK_FALSE(parse_config("x.toml", std::string("d") + letter + " = 1", {}, sources, diagnostics));
 }
