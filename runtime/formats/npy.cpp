@@ -10,6 +10,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "fmt/format.h"
@@ -253,6 +254,17 @@ Result<std::vector<unsigned char>> unpack(zip_t* archive, zip_uint64_t index, ui
   return Failure{};
 }
 
+// An archive may hold two members of one name, and a folder x.npy and x.npy.gz: it is not said which is meant.
+bool names_differ(const FieldSet& set, const std::string& path, Diagnostics& diagnostics) {
+  std::set<std::string> names;
+  for (const Field& field : set.fields)
+    if (!names.insert(field.name).second) {
+      diagnostics.error_at(DiagnosticKind::data_format, path, fmt::format("holds {} twice", field.name));
+      return false;
+    }
+  return true;
+}
+
 Result<FieldSet> read_npz(const std::string& path, SharedBytes bytes, Diagnostics& diagnostics) {
   const auto fail = [&](std::string message) {
     diagnostics.error_at(DiagnosticKind::data_format, path, std::move(message));
@@ -288,7 +300,7 @@ Result<FieldSet> read_npz(const std::string& path, SharedBytes bytes, Diagnostic
     good = good && field.ok();
     if (field) set.fields.push_back(*std::move(field));
   }
-  if (!good) return Failure{};
+  if (!good || !names_differ(set, path, diagnostics)) return Failure{};
   if (set.fields.empty()) return fail("is a zip archive without .npy files");
   return set;
 }
@@ -312,7 +324,7 @@ Result<FieldSet> read_folder(const std::string& path, DataPlace place, Diagnosti
   }
   if (files.empty())
     diagnostics.error_at(DiagnosticKind::data_empty, path, "holds no .npy file, with .gz or not");
-  if (!good || files.empty()) return Failure{};
+  if (!good || files.empty() || !names_differ(set, path, diagnostics)) return Failure{};
   return set;
 }
 

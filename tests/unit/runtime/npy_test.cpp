@@ -92,6 +92,24 @@ TEST_CASE("NPY: what cannot be rows of numbers is refused with the reason") {
             .find("has a header that is not") != std::string::npos);
 }
 
+TEST_CASE("arrays of one name are refused: which of them is meant is not said") {
+  const std::string one = npy(dictionary("<f4", "(1,)"), raw<float>({1}));
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.path() + "/both");
+  folder.file("both/x.npy", one);
+  folder.file("both/x.npy.gz", gzip(one));
+  // libzip writes no name twice; the second is renamed in its two places.
+  std::string archive = npz({{"x.npy", one}, {"y.npy", one}}, false);
+  for (size_t at; (at = archive.find("y.npy")) != std::string::npos;) archive[at] = 'x';
+  folder.file("x.npz", archive);
+  for (const char* name : {"both", "x.npz"}) {
+    Diagnostics diagnostics;
+    CHECK_FALSE(read_npy(folder.path() + "/" + name, DataPlace::memory, diagnostics));
+    CHECK(rendered(diagnostics, Sources(), folder.path()) ==
+          std::string(name) + ": error: holds x twice [data_format]\n");
+  }
+}
+
 TEST_CASE("one array of rows and columns serves several inputs, as the columns of a table do") {
   const TemporaryFolder folder;
   folder.file("t.npy", npy(dictionary("<f4", "(4, 5)"), raw<float>({0,  1,  2,  3,  1, 10, 11, 12, 13, 2,
