@@ -203,7 +203,8 @@ class GraphReader {
       }
     }
     const auto it = values_.find(name);
-    if (it == values_.end()) {
+    if (it == values_.end() ||
+        (good_ && !it->second.valid())) {  // while all is good, that is this line's own
       r.error(DiagnosticKind::graph_name, token.span,
               fmt::format("`%{}` is not defined before this line", name));
       return std::nullopt;

@@ -32,6 +32,8 @@ TEST_CASE("each kind of slip has its sentence") {
   CHECK(said("  %0 = neg y\n  return y = %0\n") == "test.nnir:2:12: error: unknown input `y` [graph_name]");
   CHECK(said("  %0 = neg %1\n  return y = %0\n") ==
         "test.nnir:2:12: error: `%1` is not defined before this line [graph_name]");
+  CHECK(said("  %0 = neg %0\n  return y = %0\n") ==
+        "test.nnir:2:12: error: `%0` is not defined before this line [graph_name]");
   CHECK(said("  %0 = neg x\n  %0 = neg x\n  return y = %0\n") ==
         "test.nnir:3:3: error: `%0` is defined twice [graph_name]");
   CHECK(said("  %0 = neg x : f32[3,2]\n  return y = %0\n") ==
