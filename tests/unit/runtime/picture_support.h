@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "catch2/catch.hpp"
 #include "runtime/formats/pictures.h"
+#include "support/check.h"
 
 namespace nnc::runtime::test {
 
@@ -33,9 +33,11 @@ inline std::string png(const Picture& picture) {
   image.height = static_cast<png_uint_32>(picture.height);
   image.format = PNG_FORMAT_RGB;
   png_alloc_size_t size = 0;
-  REQUIRE(png_image_write_to_memory(&image, nullptr, &size, 0, picture.rgb.data(), 0, nullptr) != 0);
+  NNC_CHECK(png_image_write_to_memory(&image, nullptr, &size, 0, picture.rgb.data(), 0, nullptr) != 0,
+            image.message);
   std::string out(size, '\0');
-  REQUIRE(png_image_write_to_memory(&image, out.data(), &size, 0, picture.rgb.data(), 0, nullptr) != 0);
+  NNC_CHECK(png_image_write_to_memory(&image, out.data(), &size, 0, picture.rgb.data(), 0, nullptr) != 0,
+            image.message);
   out.resize(size);
   return out;
 }
