@@ -23,6 +23,7 @@ void KernelEmitter::begin_statement(const std::vector<ExprId>& roots,
     for (const Index& index : s.index)
       if (index.computed.valid()) roots_.push_back(index.computed);
   needs_.clear();
+  stack_used_ = 0;
   std::fill(written_.begin(), written_.end(), false);
   for (const kernel::Store& s : stores) written_[s.buffer.index] = true;
   // What earlier statements, or those around a loop, computed from buffers may be out of date.

@@ -25,13 +25,6 @@ int count_operations(const kernel::Kernel& kernel, ExprId id) {
   return count;
 }
 
-// Whether the element of an f32 buffer can be found by strides alone.
-bool is_plain_load(const kernel::Kernel& kernel, ExprId id) {
-  const kernel::Expr& e = kernel.exprs[id];
-  return e.kind == ExprKind::load &&
-         std::ranges::none_of(e.subscripts, [](const auto& i) { return i.checked || i.computed.valid(); });
-}
-
 }  // namespace
 
 std::optional<TileEmitter::Tile> TileEmitter::tile_of(const Contract& contract) const {
@@ -76,7 +69,7 @@ void TileEmitter::clear_waiting(Tile& tile) {
   const int64_t width = k_.local_shape(local)[1];
   tile.waiting_vectors = width / kLanes;
   tile.waiting = e_.pointer(local, i64(0));
-  const auto bytes = static_cast<uint64_t>(e_.task_extent(tile.row) * width * dtype_bytes(DType::f32));
+  const auto bytes = static_cast<uint64_t>(k_.task_extent(tile.row) * width * dtype_bytes(DType::f32));
   b_.CreateMemSet(tile.waiting, b_.getInt8(0), bytes, llvm::MaybeAlign(64));
 }
 

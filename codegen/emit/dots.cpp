@@ -18,11 +18,8 @@ namespace {
 // What the operand loads, if vectors can run along `depth` as it lies in memory.
 const kernel::Expr* plain_load(const kernel::Kernel& kernel, kernel::ExprId id, AxisId depth) {
   const kernel::Expr& e = kernel.exprs[id];
-  const auto guarded = [](const kernel::Index& i) { return i.checked || i.computed.valid(); };
-  if (e.kind != kernel::ExprKind::load || e.dtype != DType::f32 ||
-      std::ranges::any_of(e.subscripts, guarded) || stride_along(kernel, e.buffer, e.subscripts, depth) != 1)
-    return nullptr;
-  return &e;
+  const bool suits = is_plain_load(kernel, id) && stride_along(kernel, e.buffer, e.subscripts, depth) == 1;
+  return suits ? &e : nullptr;
 }
 
 }  // namespace

@@ -135,9 +135,13 @@ void FoldEmitter::rows16(const Fold& fold, const Partials& partials,
 // Vectors along an output axis, many at a time: what lies together in memory is read together, once, and each row of terms
 // goes to the partial results of its position.
 void FoldEmitter::columns16(const Fold& fold, AxisId lanes, const std::vector<kernel::Store>& stores) {
-  constexpr int64_t kVectors = 16;  // with 16 partial results each: 16 KiB
-  const int64_t most = (e_.task_extent(lanes) + kLanes - 1) / kLanes;
-  const int64_t vectors = std::min(kVectors, most);
+  // The partial results of all take half of the first cache level.
+  int64_t bytes = 0;
+  for (const llvm::Value* v : fold.neutral)
+    bytes +=
+        kLanes * static_cast<int64_t>(b_.GetInsertBlock()->getDataLayout().getTypeAllocSize(v->getType()));
+  const int64_t most = (k_.task_extent(lanes) + kLanes - 1) / kLanes;
+  const int64_t vectors = std::clamp<int64_t>(e_.target().l1_bytes / 2 / bytes, 1, most);
   const KernelEmitter::Bounds all = e_.bounds(lanes);
   e_.loop(all.begin, all.end, vectors * kLanes, [&](llvm::Value* first) {
     llvm::Value* end = b_.CreateAdd(first, i64(vectors * kLanes));
@@ -230,11 +234,7 @@ void FoldEmitter::emit(const kernel::Reduce& reduce) {
       Values term{as_wide(e_.expr(reduce.value))};
       if (!how.positions) return term;
       term.push_back(as_wide(b_.CreateTrunc(position, b_.getInt32Ty())));
-      if (along_sum) {
-        std::vector<llvm::Constant*> lane(kLanes);
-        for (unsigned i = 0; i < kLanes; ++i) lane[i] = b_.getInt32(i);
-        term[1] = b_.CreateAdd(term[1], llvm::ConstantVector::get(lane));
-      }
+      if (along_sum) term[1] = b_.CreateAdd(term[1], lane_numbers(b_));
       return term;
     };
     fold.enter = [=, this, &how](const Values& state, const Values& term) {

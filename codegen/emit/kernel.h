@@ -87,10 +87,8 @@ class KernelEmitter {
   Bounds bounds(kernel::AxisId axis) const { return bounds_[axis.index]; }
   // `body`, in which the axis runs over a part of what it runs over here.
   void within(kernel::AxisId axis, Bounds part, const std::function<void()>& body);
-  // The most values of `axis` that one task has.
-  int64_t task_extent(kernel::AxisId axis) const;
-  // Memory of the function's own for `count` values, outside all loops.
-  llvm::AllocaInst* stack(llvm::Type* type, int64_t count);
+  // Memory of the function's own for `count` values, until the statement ends: the next one uses it again.
+  llvm::Value* stack(llvm::Type* type, int64_t count);
 
   // ---- emit/access.cpp: expressions, loads, stores
   // In the scope at hand: which expressions its statement uses and which buffers it writes decides what may be hoisted.
@@ -153,6 +151,8 @@ class KernelEmitter {
   IrBuilder b_;
   EmittingScalars scalars_;
   llvm::Function* function_ = nullptr;
+  llvm::AllocaInst* stack_ = nullptr;
+  uint64_t stack_size_ = 0;                    // bytes, for the statement that needs the most
   std::vector<llvm::Value*> buffers_;          // base pointers
   std::vector<std::vector<int64_t>> strides_;  // of each buffer, in elements
   std::vector<Bounds> bounds_;
@@ -162,6 +162,7 @@ class KernelEmitter {
   std::vector<kernel::ExprId> roots_;
   std::vector<bool> written_;  // buffers it stores to
   std::unordered_map<uint32_t, Needs> needs_;
+  uint64_t stack_used_ = 0;  // bytes
 };
 
 // What the emitters of statements start from.

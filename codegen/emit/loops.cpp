@@ -153,17 +153,11 @@ void KernelEmitter::within(AxisId axis, Bounds part, const std::function<void()>
   bounds_[axis.index] = whole;
 }
 
-int64_t KernelEmitter::task_extent(AxisId axis) const {
-  for (const kernel::GridAxis& grid : k_.grid)
-    if (grid.axis == axis) return std::min(grid.step, k_.axes[axis].extent);
-  return k_.axes[axis].extent;
-}
-
 void KernelEmitter::in_steps(AxisId axis, int64_t size,
                              const std::function<void(llvm::Value* at, int64_t)>& body) {
   if (!axis.valid()) return body(nullptr, 1);
   const Bounds range = bounds(axis);
-  const int64_t whole_task = std::max<int64_t>(1, task_extent(axis));
+  const int64_t whole_task = std::max<int64_t>(1, k_.task_extent(axis));
   // What is left at the end of the last task, and of the others.
   std::vector<int64_t> lefts;
   for (const int64_t left : {k_.axes[axis].extent % whole_task % size, whole_task % size})
@@ -179,10 +173,8 @@ void KernelEmitter::in_steps(AxisId axis, int64_t size,
 }
 
 llvm::Value* KernelEmitter::tail_mask(llvm::Value* index, llvm::Value* end) {
-  std::vector<llvm::Constant*> lane(kLanes);
-  for (unsigned i = 0; i < kLanes; ++i) lane[i] = b_.getInt32(i);
   llvm::Value* left = b_.CreateTrunc(b_.CreateSub(end, index), b_.getInt32Ty());
-  return b_.CreateICmpSLT(llvm::ConstantVector::get(lane), splat(b_, left));
+  return b_.CreateICmpSLT(lane_numbers(b_), splat(b_, left));
 }
 
 void KernelEmitter::nest(const std::vector<AxisId>& axes, AxisId lanes, const std::function<void()>& body) {
@@ -213,9 +205,18 @@ void KernelEmitter::nest(const std::vector<AxisId>& axes, AxisId lanes, const st
   level(0);
 }
 
-llvm::AllocaInst* KernelEmitter::stack(llvm::Type* type, int64_t count) {
-  IrBuilder entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
-  return entry.CreateAlloca(type, entry.getInt64(static_cast<uint64_t>(count)));
+llvm::Value* KernelEmitter::stack(llvm::Type* type, int64_t count) {
+  const uint64_t size = module_.getDataLayout().getTypeAllocSize(type) * static_cast<uint64_t>(count);
+  const uint64_t offset =
+      std::exchange(stack_used_, stack_used_ + (size + kAlignment - 1) / kAlignment * kAlignment);
+  stack_size_ = std::max(stack_size_, stack_used_);
+  if (!stack_) {
+    IrBuilder entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
+    stack_ = entry.CreateAlloca(b_.getInt8Ty(), i64(0), "stack");
+    stack_->setAlignment(llvm::Align(kAlignment));
+  }
+  stack_->setOperand(0, b_.getInt64(stack_size_));
+  return b_.CreateConstGEP1_64(b_.getInt8Ty(), stack_, offset);
 }
 
 }  // namespace nnc::codegen

@@ -37,6 +37,12 @@ bool is_vector(const llvm::Value* value) {
   return value->getType()->isVectorTy();
 }
 
+llvm::Constant* lane_numbers(IrBuilder& builder) {
+  std::vector<llvm::Constant*> lane(kLanes);
+  for (unsigned i = 0; i < kLanes; ++i) lane[i] = builder.getInt32(i);
+  return llvm::ConstantVector::get(lane);
+}
+
 llvm::Value* splat(IrBuilder& builder, llvm::Value* value) {
   return is_vector(value) ? value : builder.CreateVectorSplat(kLanes, value);
 }

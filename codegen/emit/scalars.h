@@ -15,6 +15,7 @@ using IrBuilder = llvm::IRBuilder<>;
 llvm::Type* llvm_memory_type(llvm::LLVMContext& context, DType dtype);  // a bool takes a byte there
 bool is_vector(const llvm::Value* value);
 llvm::Value* splat(IrBuilder& builder, llvm::Value* value);  // a vector stays as it is
+llvm::Constant* lane_numbers(IrBuilder& builder);            // 0, 1, … kLanes - 1 as i32
 
 class EmittingScalars final : public ScalarBuilder {
  public:

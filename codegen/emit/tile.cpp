@@ -212,8 +212,7 @@ void TileEmitter::stores(const Tile& t, int64_t rows, int64_t vectors, const Val
 // The same through memory, with one loop over the rows: for long epilogues.
 void TileEmitter::stores_looped(const Tile& t, int64_t rows, int64_t vectors, const Values& sums) {
   llvm::Type* type = sums[0]->getType();
-  llvm::AllocaInst* memory = e_.stack(type, rows * vectors);
-  memory->setAlignment(llvm::Align(64));
+  llvm::Value* memory = e_.stack(type, rows * vectors);
   for (size_t i = 0; i < sums.size(); ++i) b_.CreateStore(sums[i], b_.CreateConstGEP1_64(type, memory, i));
   e_.loop(i64(0), i64(rows), 1, [&](llvm::Value* r) {
     Tile one = t;

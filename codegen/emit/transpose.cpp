@@ -14,9 +14,8 @@ std::optional<TransposeEmitter::Transposition> TransposeEmitter::transposition(c
   if (!map.schedule.lanes.valid() || map.stores.size() != 1) return std::nullopt;
   const kernel::Store& s = map.stores[0];
   const kernel::Expr& e = k_.exprs[s.value];
-  const auto guarded = [](const kernel::Index& i) { return i.checked || i.computed.valid(); };
   if (e.kind != kernel::ExprKind::load || dtype_bytes(e.dtype) != 4 ||
-      std::ranges::any_of(e.subscripts, guarded))
+      !std::ranges::all_of(e.subscripts, &kernel::Index::is_plain))
     return std::nullopt;
   AxisId source, target;
   for (AxisId axis : map.axes) {

@@ -130,7 +130,7 @@ class Join {
     return each_element([&](BufferId b, std::vector<Index>& at) {
       if (b != id) return true;
       for (const Index* index : {&at[d], &at[d + 1]})
-        if (index->checked || index->computed.valid()) return false;
+        if (!index->is_plain()) return false;
       return true;
     });
   }

@@ -147,19 +147,12 @@ class Scheduler {
 
   // ---- contractions
 
-  bool is_plain_load(ExprId id) const {
-    const kernel::Expr& e = k_.exprs[id];
-    return e.kind == ExprKind::load && e.dtype == DType::f32 &&
-           std::none_of(e.subscripts.begin(), e.subscripts.end(),
-                        [](const kernel::Index& i) { return i.checked || i.computed.valid(); });
-  }
-
   std::optional<int64_t> stride(ExprId id, AxisId axis) const {
     return stride_along(k_, k_.exprs[id].buffer, k_.exprs[id].subscripts, axis);
   }
 
   void schedule(Contract& contract) {
-    if (!is_plain_load(contract.a) || !is_plain_load(contract.b)) return;
+    if (!is_plain_load(k_, contract.a) || !is_plain_load(k_, contract.b)) return;
     const AxisId depth = contract.over.back();
     if (contract.order == Order::lanes16 && contract.over.size() == 1 && stride(contract.a, depth) == 1 &&
         stride(contract.b, depth) == 1)
@@ -211,16 +204,11 @@ class Scheduler {
     return {};
   }
 
-  int64_t task_extent(AxisId axis) {
-    const kernel::GridAxis* g = grid(axis);
-    return g ? std::min(g->step, extent(axis)) : extent(axis);
-  }
-
   // A local for the accumulators of a task's tiles between the passes. Where they would need much, there is one pass.
   void make_waiting(Contract& contract, AxisId row, AxisId lanes) {
     constexpr int64_t kMost = 256 << 10;  // bytes
     if (contract.schedule.block >= extent(contract.over.back())) return;
-    const Shape shape{task_extent(row), ceil_div(task_extent(lanes), kLanes) * kLanes};
+    const Shape shape{k_.task_extent(row), ceil_div(k_.task_extent(lanes), kLanes) * kLanes};
     const TensorType type{DType::f32, shape};
     if (type.bytes() > kMost) {
       contract.schedule.block = 0;

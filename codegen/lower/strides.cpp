@@ -20,11 +20,17 @@ std::optional<int64_t> stride_along(const Kernel& kernel, kernel::BufferId id,
     if (index.computed.valid() && uses_axis(kernel, index.computed, axis)) return std::nullopt;
     for (const kernel::Term& term : index.terms) {
       if (term.axis != axis) continue;
-      if (index.checked || index.computed.valid()) return std::nullopt;
+      if (!index.is_plain()) return std::nullopt;
       total += term.coefficient * strides[d];
     }
   }
   return total;
+}
+
+bool is_plain_load(const Kernel& kernel, ExprId id) {
+  const kernel::Expr& e = kernel.exprs[id];
+  return e.kind == kernel::ExprKind::load && e.dtype == DType::f32 &&
+         std::ranges::all_of(e.subscripts, &kernel::Index::is_plain);
 }
 
 bool uses_axis(const Kernel& kernel, ExprId id, AxisId axis) {

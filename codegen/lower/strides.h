@@ -12,6 +12,9 @@ namespace nnc::codegen {
 std::optional<int64_t> stride_along(const kernel::Kernel& kernel, kernel::BufferId buffer,
                                     const std::vector<kernel::Index>& subscripts, kernel::AxisId axis);
 
+// Whether the expression is an element of an f32 buffer that is found by strides alone.
+bool is_plain_load(const kernel::Kernel& kernel, kernel::ExprId expr);
+
 bool uses_axis(const kernel::Kernel& kernel, kernel::ExprId expr, kernel::AxisId axis);
 
 // Multiply-adds, times two, of the kernel's contractions.

@@ -79,7 +79,7 @@ size_t Code::add_element(BufferId id, const std::vector<Index>& element) {
     const Index& index = element[d];
     bool follows = d < buffer.axes.size() && buffer.axes[d].valid();
     int64_t stride = frame_.strides[id.index][d];
-    bool guarded = index.checked || index.computed.valid();
+    bool guarded = !index.is_plain();
     Linear value;
     value.constant = index.constant;
     for (const Term& term : index.terms) {

@@ -312,15 +312,17 @@ int64_t Kernel::task_count() const {
   return count;
 }
 
+int64_t Kernel::task_extent(AxisId axis) const {
+  for (const GridAxis& g : grid)
+    if (g.axis == axis) return std::min(g.step, axes[axis].extent);
+  return axes[axis].extent;
+}
+
 Shape Kernel::local_shape(BufferId buffer) const {
   const Buffer& b = buffers[buffer];
   Shape shape = b.type.shape;
   for (size_t i = 0; i < b.axes.size(); ++i) {
-    if (!b.axes[i].valid()) continue;
-    shape[i] = axes[b.axes[i]].extent;
-    for (const GridAxis& g : grid) {
-      if (g.axis == b.axes[i]) shape[i] = std::min(g.step, shape[i]);
-    }
+    if (b.axes[i].valid()) shape[i] = task_extent(b.axes[i]);
   }
   return shape;
 }

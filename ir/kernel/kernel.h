@@ -76,6 +76,7 @@ struct Index {
   ExprId computed;       // an integer expression added to it; the sum is then clamped to the buffer's extent
   bool checked = false;  // may lie outside (padding): such a load gives 0
 
+  bool is_plain() const { return !checked && !computed.valid(); }  // its terms alone say where it is
   static Index of(AxisId axis) { return {{{axis, 1}}, 0, {}, false}; }
   static Index at(int64_t constant) { return {{}, constant, {}, false}; }
   bool operator==(const Index&) const = default;
@@ -212,8 +213,9 @@ struct Kernel {
   // Tables, grid and body alike; source spans do not count.
   bool operator==(const Kernel& other) const;
 
-  int64_t parameter_count() const;  // buffers that are not local
-  int64_t task_count() const;       // product over the grid of ceil(extent / step)
+  int64_t parameter_count() const;         // buffers that are not local
+  int64_t task_count() const;              // product over the grid of ceil(extent / step)
+  int64_t task_extent(AxisId axis) const;  // the most values of the axis that one task has
   // Fixed extents of a local: those of its axes' steps where it follows the grid.
   Shape local_shape(BufferId buffer) const;
 

@@ -222,7 +222,7 @@ std::optional<std::string> ExprChecker::check_element(BufferId id, const std::ve
     bool follows = i < b.axes.size() && b.axes[i].valid();
     if (follows && index != Index::of(b.axes[i]))
       return which + " has to be " + tick(k_.axes[b.axes[i]].name) + " alone: the local follows that axis";
-    if (index.checked || index.computed.valid()) continue;
+    if (!index.is_plain()) continue;
     bool never = std::any_of(index.terms.begin(), index.terms.end(),
                              [&](const Term& term) { return k_.axes[term.axis].extent == 0; });
     Range range = range_of(k_, index);

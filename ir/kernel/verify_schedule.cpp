@@ -56,12 +56,6 @@ class ScheduleChecker {
       found("the schedule's tile takes more than " + std::to_string(kMostRegisters) + " registers");
   }
 
-  int64_t task_extent(AxisId axis) const {
-    for (const GridAxis& g : k_.grid)
-      if (g.axis == axis) return std::min(g.step, k_.axes[axis].extent);
-    return k_.axes[axis].extent;
-  }
-
   void block() {
     const bool a_product = loops_.contracts && loops_.axes.size() == 2 && loops_.over.size() == 1 &&
                            loops_.order == Order::serial && has(loops_.axes, s_.lanes);
@@ -73,8 +67,8 @@ class ScheduleChecker {
       return found("a block of fewer terms than the sum has needs a local in which the sums wait");
     if (!k_.buffers.contains(s_.waiting)) return found("its sums wait in a buffer that does not exist");
     const Buffer& buffer = k_.buffers[s_.waiting];
-    const int64_t rows = task_extent(loops_.axes[0] == s_.lanes ? loops_.axes[1] : loops_.axes[0]);
-    const int64_t columns = (task_extent(s_.lanes) + kLanes - 1) / kLanes * kLanes;
+    const int64_t rows = k_.task_extent(loops_.axes[0] == s_.lanes ? loops_.axes[1] : loops_.axes[0]);
+    const int64_t columns = (k_.task_extent(s_.lanes) + kLanes - 1) / kLanes * kLanes;
     const Shape shape = k_.local_shape(s_.waiting);
     if (buffer.space != Space::local || buffer.type.dtype != DType::f32 || shape.size() != 2 ||
         shape[0] < rows || shape[1] < columns || shape[1] % kLanes != 0)
