@@ -42,6 +42,16 @@ Value part(Builder& b, Value x, int64_t axis, int64_t begin, int64_t end) {
   return b.make(Op::slice, {x}, std::move(slice));
 }
 
+// An axis in whole blocks, as two axes; without the rest that may be left of it.
+Value in_blocks(Builder& b, Value x, int64_t axis, int64_t length) {
+  Shape shape = b.type(x).shape;
+  const int64_t blocks = shape[at(axis)] / length;
+  if (shape[at(axis)] % length != 0) x = part(b, x, axis, 0, blocks * length);
+  shape[at(axis)] = length;
+  shape.insert(shape.begin() + axis, blocks);
+  return b.reshape(x, shape);
+}
+
 class SumSplitter {
  public:
   SumSplitter(Builder& builder, Op op) : b_(builder), op_(op) {}
@@ -69,14 +79,10 @@ class SumSplitter {
 
   // One sum for each block of the axis, in its place.
   Value block_sums(Value x, int64_t axis) {
-    Shape shape = b_.type(x).shape;
-    const int64_t extent = shape[at(axis)];
+    const int64_t extent = b_.type(x).shape[at(axis)];
     const int64_t length = block_of(extent);
     const int64_t whole = extent / length * length;
-    const Value blocks = whole == extent ? x : part(b_, x, axis, 0, whole);
-    shape[at(axis)] = length;
-    shape.insert(shape.begin() + axis, whole / length);
-    const Value sums = reduce(b_.reshape(blocks, shape), {axis + 1});
+    const Value sums = reduce(in_blocks(b_, x, axis, length), {axis + 1});
     if (whole == extent) return sums;
     Shape one = b_.type(sums).shape;
     one[at(axis)] = 1;
@@ -97,17 +103,11 @@ std::optional<Value> split_product(Builder& b, Value left, Value right) {
   const int64_t length = block_of(rows);
   const int64_t whole = rows / length * length;
   const auto product = [&](Value x, Value y) { return b.make(Op::matmul, {x, y}, MatmulAttrs{true, false}); };
-  const auto blocks = [&](Value x) {
-    Shape stack = b.type(x).shape;
-    stack[at(axis)] = length;
-    stack.insert(stack.begin() + axis, whole / length);
-    return b.reshape(whole == rows ? x : part(b, x, axis, 0, whole), stack);
-  };
-  const auto rest = [&](Value x) { return part(b, x, axis, whole, rows); };
-  const Value left_blocks = blocks(left), right_blocks = blocks(right);
+  const Value left_blocks = in_blocks(b, left, axis, length),
+              right_blocks = in_blocks(b, right, axis, length);
   const Value sum = b.make(Op::reduce_sum, {product(left_blocks, right_blocks)}, ReduceAttrs{{axis}});
   if (whole == rows) return sum;
-  const Value left_rest = rest(left), right_rest = rest(right);
+  const Value left_rest = part(b, left, axis, whole, rows), right_rest = part(b, right, axis, whole, rows);
   return b.add(sum, product(left_rest, right_rest));
 }
 
@@ -116,8 +116,8 @@ std::optional<Value> split_product(Builder& b, Value left, Value right) {
 Graph split_sums(const Graph& graph) {
   return rebuild(
       graph, [](Rewriter& rewriter, NodeId id, const Node& node) -> std::optional<std::vector<Value>> {
-        const std::vector<Value> operands = rewriter.operands(id);
         if (node.op == Op::matmul && std::get<MatmulAttrs>(node.attrs) == MatmulAttrs{true, false}) {
+          const std::vector<Value> operands = rewriter.operands(id);
           if (const auto sum = split_product(rewriter.builder(), operands[0], operands[1]))
             return std::vector<Value>{*sum};
           return std::nullopt;
@@ -125,7 +125,7 @@ Graph split_sums(const Graph& graph) {
         const auto* attrs = std::get_if<ReduceAttrs>(&node.attrs);
         if (attrs == nullptr) return std::nullopt;
         SumSplitter splitter(rewriter.builder(), node.op);
-        return std::vector<Value>{splitter.sum(operands[0], attrs->axes)};
+        return std::vector<Value>{splitter.sum(rewriter.operands(id)[0], attrs->axes)};
       });
 }
 
