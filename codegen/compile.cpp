@@ -110,8 +110,8 @@ std::string step_text(const Program& program, const MemoryPlan::PerProgram& plan
 
 // Roughly how long a unit takes to compile, in instructions: what is done last should be short, so that no
 // thread waits long for another.
-int64_t size_of(const Unit& unit, const std::vector<Program>& programs) {
-  if (!unit.kernel) return 100 * static_cast<int64_t>(programs[unit.program].items.size());
+int64_t size_of(const Unit& unit) {
+  if (!unit.kernel) return 1000;  // a loop over a table, however many launches that holds
   int64_t size = 50 * static_cast<int64_t>(unit.kernel->exprs.size());
   const std::function<void(const std::vector<kernel::Statement>&)> add = [&](const auto& body) {
     for (const kernel::Statement& s : body) {
@@ -128,7 +128,7 @@ void compile_units(std::vector<Unit>& units, const std::vector<Program>& program
                    const std::vector<std::vector<std::string>>& symbols, const Target& target,
                    const ObjectCache* cache, const Sources* sources) {
   std::vector<std::pair<int64_t, size_t>> order;  // largest first
-  for (size_t i = 0; i < units.size(); ++i) order.emplace_back(-size_of(units[i], programs), i);
+  for (size_t i = 0; i < units.size(); ++i) order.emplace_back(-size_of(units[i]), i);
   std::sort(order.begin(), order.end());
   std::atomic<size_t> next{0};
   const auto work = [&] {

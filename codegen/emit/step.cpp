@@ -91,7 +91,7 @@ class StepEmitter {
   }
 
  private:
-  // One record per launch, as launch_type() says; a barrier is a null pointer.
+  // One record per launch, as emit/threads.h says; a barrier is a null pointer.
   llvm::GlobalVariable* table() {
     std::vector<llvm::Constant*> records;
     uint64_t single = 0;
