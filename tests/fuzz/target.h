@@ -37,4 +37,15 @@ void check_round_trip(const std::string& text, const Read& read, const Print& pr
   NNC_CHECK(twice == text, "printed differently:\n" + text + "--- then\n" + twice);
 }
 
+// Text of the intermediate forms: read, verified, and printed as it reads back.
+template <class Read, class Print>
+int check_text(const uint8_t* data, size_t size, const Read& read, const Print& print) {
+  Sources sources;
+  Diagnostics diagnostics;
+  const auto value = read(sources, sources.add("text", text_of(data, size)), diagnostics);
+  if (answered(value, diagnostics, sources))
+    check_round_trip(print(*value), read, [&](const auto& again, const Sources&) { return print(again); });
+  return 0;
+}
+
 }  // namespace nnc::fuzz
