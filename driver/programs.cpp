@@ -1,9 +1,7 @@
 #include "driver/programs.h"
 
 #include <algorithm>
-#include <set>
 
-#include "codegen/plan_memory.h"
 #include "driver/norms.h"
 #include "driver/report.h"
 #include "runtime/training/batches.h"
@@ -11,29 +9,6 @@
 
 namespace nnc::driver {
 namespace {
-
-// Adds the model's graph `name` for whole batches and, under "<name>.rest", for the rows left over in each part.
-Status add_batched(Session& session, const LoadedModel& loaded, const frontend::Model& model,
-                   const std::string& name, std::span<const int64_t> rows, std::vector<Graph>& graphs) {
-  const Graph* whole = model.module.find(name);
-  if (whole == nullptr) return Done();
-  graphs.push_back(*whole);
-  std::set<int64_t> rests;
-  for (const int64_t count : rows)
-    if (count % loaded.options.batch != 0) rests.insert(count % loaded.options.batch);
-  for (const int64_t rest : rests) {
-    frontend::BuildOptions options = loaded.options;
-    options.batch = rest;
-    const Result<frontend::Model> smaller =
-        frontend::build_model(loaded.tree, session.sources, options, session.diagnostics);
-    if (!smaller) return Failure();
-    const Graph* part = smaller->module.find(name);
-    NNC_CHECK(part != nullptr, "a model lost the graph " + name + " with another batch size");
-    graphs.push_back(
-        renamed(*part, fmt::format("{}.rest{}", name, rests.size() > 1 ? std::to_string(rest) : "")));
-  }
-  return Done();
-}
 
 // Adds the program of runtime/training/norms.h for steps that have a gradient anyway, on a batch that the data can fill.
 Status add_norms(Session& session, const LoadedModel& loaded, const frontend::Model& model, int64_t rows,
@@ -46,26 +21,13 @@ Status add_norms(Session& session, const LoadedModel& loaded, const frontend::Mo
     graphs.push_back(norms_graph(*model.module.find("gradients")));
     return Done();
   }
-  frontend::BuildOptions options = loaded.options;
-  options.batch = rows;
-  const Result<frontend::Model> smaller =
-      frontend::build_model(loaded.tree, session.sources, options, session.diagnostics);
+  const Result<frontend::Model> smaller = source_of(session, loaded).build(rows);
   if (!smaller) return Failure();
   graphs.push_back(norms_graph(*smaller->module.find("gradients")));
   return Done();
 }
 
 }  // namespace
-
-std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model) {
-  std::vector<runtime::ModelColumn> columns;
-  for (const frontend::Column& column : model.columns) {
-    Shape row = column.type.shape;
-    if (column.batched) row.erase(row.begin());
-    columns.push_back({column.name, column.type.dtype, row, column.classes, column.span});
-  }
-  return columns;
-}
 
 std::string batch_text(const frontend::Model& model, int64_t batch) {
   const bool batched = std::any_of(model.columns.begin(), model.columns.end(),
@@ -82,22 +44,18 @@ Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& 
                                            const frontend::Model& model, int64_t train_rows,
                                            std::span<const int64_t> evaluated) {
   std::vector<Graph> graphs;
-  if (!add_batched(session, loaded, model, "train", {&train_rows, 1}, graphs)) return Failure();
+  if (!add_batched(source_of(session, loaded), model, "train", {&train_rows, 1}, graphs)) return Failure();
   if (const Graph* init = model.module.find("init")) graphs.push_back(*init);
   if (!add_norms(session, loaded, model, train_rows, graphs)) return Failure();
-  if (!evaluated.empty()) {
-    const Result<std::vector<Graph>> evaluation = evaluation_graphs(session, loaded, model, evaluated);
-    if (!evaluation) return Failure();
-    graphs.insert(graphs.end(), evaluation->begin(), evaluation->end());
-  }
+  if (!evaluated.empty() && !add_evaluation(source_of(session, loaded), model, evaluated, graphs))
+    return Failure();
   return graphs;
 }
 
 Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded,
                                              const frontend::Model& model, std::span<const int64_t> rows) {
   std::vector<Graph> graphs;
-  if (!add_batched(session, loaded, model, "eval", rows, graphs)) return Failure();
-  if (const Graph* finish = model.module.find("finish")) graphs.push_back(*finish);
+  if (!add_evaluation(source_of(session, loaded), model, rows, graphs)) return Failure();
   return graphs;
 }
 
@@ -130,16 +88,7 @@ uint64_t feeding_bytes(const Bundle& bundle, const runtime::RunConfig& config,
 }
 
 Status check_memory(Session& session, const Bundle& bundle, uint64_t more) {
-  const uint64_t available = runtime::available_memory();
-  const uint64_t needed = peak_bytes(bundle) + more;
-  if (available == 0 || needed <= available) return Done();
-  session.diagnostics
-      .error_at(
-          DiagnosticKind::out_of_memory, "nnc",
-          fmt::format("this needs {} of memory, {} are free", bytes_text(needed), bytes_text(available)))
-      .suggest(runtime::takes_batch(bundle) ? "a smaller batch, or nnc compile to see what needs it"
-                                            : "smaller tensors; nnc compile shows what needs it");
-  return Failure();
+  return nnc::check_memory(bundle, more, session.diagnostics);
 }
 
 }  // namespace nnc::driver

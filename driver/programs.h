@@ -1,17 +1,14 @@
-// Which graphs a run compiles: what runtime/training/trainer.h asks of a bundle, from a model and the rows of its data.
+// Which graphs a run compiles, from its model and the rows of its data (api/programs.h has what the library compiles, too).
 #pragma once
 
 #include <span>
 #include <string>
 #include <vector>
 
+#include "api/programs.h"
 #include "driver/session.h"
-#include "runtime/data/dataset.h"
 
 namespace nnc::driver {
-
-// The model's data columns as the runtime knows them.
-std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model);
 
 // ", batch 32"; "" of a model without columns of data, to which the number means nothing.
 std::string batch_text(const frontend::Model& model, int64_t batch);
@@ -41,8 +38,7 @@ Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel
 uint64_t feeding_bytes(const Bundle& bundle, const runtime::RunConfig& config,
                        const runtime::LoadedData& data);
 
-// Whether the bundle's peak and `more` fit into what the system says is available; reports both numbers if not. Asking
-// first, because a system that overcommits would give the memory and end the process later.
+// See api/memory_need.h.
 Status check_memory(Session& session, const Bundle& bundle, uint64_t more = 0);
 
 }  // namespace nnc::driver

@@ -19,15 +19,6 @@ std::string count_text(int64_t count, std::string_view noun) {
   return count_text(count) + text.substr(text.find(' '));
 }
 
-std::string bytes_text(uint64_t bytes) {
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  constexpr std::string_view kUnits[] = {"KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(bytes) / 1024;
-  size_t unit = 0;
-  while (value >= 1000 && unit + 1 < std::size(kUnits)) value /= 1024, ++unit;
-  return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : 1, kUnits[unit]);
-}
-
 std::string flops_text(double flops) {
   constexpr std::string_view kUnits[] = {"", " k", " M", " G", " T"};
   size_t unit = 0;
@@ -86,19 +77,6 @@ std::string Table::text(std::string_view indent) const {
 
 void write_json(Console& console, const nlohmann::ordered_json& json) {
   console.print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-}
-
-uint64_t constant_bytes(const Bundle& bundle) {
-  uint64_t bytes = 0;
-  for (const EntryPoint& entry : bundle.entries) bytes += entry.memory.constants;
-  return bytes;
-}
-
-uint64_t peak_bytes(const Bundle& bundle) {
-  uint64_t temporaries = 0;
-  for (const EntryPoint& entry : bundle.entries)
-    temporaries = std::max(temporaries, entry.memory.arena + entry.memory.scratch + entry.memory.inputs);
-  return bundle.state_bytes + temporaries + constant_bytes(bundle);
 }
 
 }  // namespace nnc::driver

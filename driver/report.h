@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "codegen/program.h"
+#include "api/memory_need.h"
 #include "driver/console.h"
 #include "nlohmann/json_fwd.hpp"
 #include "support/diagnostic.h"
@@ -16,7 +16,6 @@ namespace nnc::driver {
 
 std::string count_text(int64_t count);                         // "2,410"
 std::string count_text(int64_t count, std::string_view noun);  // "2,410 rows", "1 row"
-std::string bytes_text(uint64_t bytes);                        // "9.4 KiB"
 std::string flops_text(double flops);                          // "324.3 k", "36.5 G"
 
 // A JSON array with one object per diagnostic: severity, kind, message, file, line, column, help, notes.
@@ -36,11 +35,5 @@ class Table {
   std::string alignment_;
   std::vector<std::vector<std::string>> rows_;
 };
-
-// Of all entries: what lies beside their code, whichever runs.
-uint64_t constant_bytes(const Bundle& bundle);
-
-// The largest amount that any entry of the bundle needs at once.
-uint64_t peak_bytes(const Bundle& bundle);
 
 }  // namespace nnc::driver

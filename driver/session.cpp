@@ -1,14 +1,8 @@
 #include "driver/session.h"
 
-#include <malloc.h>
-
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 
 #include "driver/programs.h"
 #include "driver/starter/auto_arguments.h"
@@ -22,25 +16,10 @@
 namespace nnc::driver {
 namespace {
 
-// The parsers say what they take; this keeps what is no text from filling the memory before they are asked.
-constexpr size_t kLargestSource = size_t{256} << 20;
-
 std::string extension(const std::string& path) {
   const size_t slash = path.find_last_of('/');
   const size_t dot = path.find_last_of('.');
   return dot == std::string::npos || (slash != std::string::npos && dot < slash) ? "" : path.substr(dot);
-}
-
-// Nothing is there.
-Failure missing(Session& session, const std::string& path, const char* what) {
-  Diagnostic& d = session.diagnostics.error_at(DiagnosticKind::file_not_found, path, what);
-  if (const auto near = runtime::near_path(path)) d.suggest(fmt::format("did you mean {}?", *near));
-  return {};
-}
-
-Failure unreadable(Session& session, const std::string& path, const std::string& why) {
-  session.diagnostics.error_at(DiagnosticKind::unreadable_file, path, why);
-  return {};
 }
 
 // What stands before and after the first '='; reports a definition without one.
@@ -80,7 +59,7 @@ Result<FileKind> kind_of(Session& session, const std::string& path) {
   if (suffix == ".nnk") return FileKind::kernel_text;
   if (suffix == ".safetensors") return FileKind::checkpoint;
   if (runtime::is_folder(path)) return FileKind::folder;
-  if (!runtime::file_exists(path)) return missing(session, path, "no such file or folder");
+  if (!runtime::file_exists(path)) return report_missing(path, "no such file or folder", session.diagnostics);
   session.diagnostics
       .error_at(DiagnosticKind::wrong_file_kind, path, "the name does not say what kind of file this is")
       .suggest(
@@ -90,28 +69,8 @@ Result<FileKind> kind_of(Session& session, const std::string& path) {
 }
 
 Result<FileId> open_source(Session& session, const std::string& path) {
-  std::FILE* file = stdin;
-  if (path != "-") {
-    struct stat info {};
-    if (stat(path.c_str(), &info) != 0)
-      return errno == ENOENT || errno == ENOTDIR ? missing(session, path, "no such file")
-                                                 : unreadable(session, path, std::strerror(errno));
-    if (S_ISDIR(info.st_mode)) return unreadable(session, path, "this is a folder, a file is expected");
-    if (!S_ISREG(info.st_mode)) return unreadable(session, path, "this is no regular file");
-    file = std::fopen(path.c_str(), "rb");
-    if (file == nullptr) return unreadable(session, path, std::strerror(errno));
-  }
-  std::string text;
-  char buffer[1 << 16];
-  size_t count = 0;
-  while (text.size() <= kLargestSource && (count = std::fread(buffer, 1, sizeof buffer, file)) > 0)
-    text.append(buffer, count);
-  const bool failed = std::ferror(file) != 0;
-  const int error = errno;
-  if (file != stdin) std::fclose(file);
-  if (failed) return unreadable(session, path, std::strerror(error));
-  if (text.size() > kLargestSource) return unreadable(session, path, "a source text of more than 256 MiB");
-  return session.sources.add(path == "-" ? "<stdin>" : path, std::move(text));
+  if (path == "-") return read_source(stdin, "<stdin>", session.sources, session.diagnostics);
+  return open_source(path, session.sources, session.diagnostics);
 }
 
 Result<ast::File> parse_model(Session& session, const std::string& path) {
@@ -254,8 +213,12 @@ Result<LoadedModel> load_model(Session& session, const std::string& path) {
   return loaded;
 }
 
+ModelSource source_of(Session& session, const LoadedModel& loaded) {
+  return {loaded.tree, loaded.options, session.sources, session.diagnostics};
+}
+
 Result<frontend::Model> build(Session& session, const LoadedModel& loaded) {
-  return frontend::build_model(loaded.tree, session.sources, loaded.options, session.diagnostics);
+  return source_of(session, loaded).build();
 }
 
 bool only_values(const ast::File& tree) {
@@ -343,28 +306,11 @@ CodegenOptions codegen_options(const Options& options) {
 }
 
 Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs, double* passes_ms) {
+  const Result<std::vector<std::string>> disabled = disabled_passes(session);
+  if (!disabled) return Failure();
   CodegenOptions codegen = codegen_options(session.options);
   if (session.options.debug_lines) codegen.lines = &session.sources;
-  std::vector<kernel::Program> programs;
-  for (const Graph& graph : graphs) {
-    const double start = now_ms();
-    const Result<Graph> ready = run_pipeline(session, graph, passes::Stage::kernels);
-    if (!ready) return Failure();
-    if (passes_ms != nullptr) *passes_ms += now_ms() - start;
-    Result<kernel::Program> program = lower_graph(*ready, codegen, session.diagnostics);
-    if (!program) return Failure();
-    programs.push_back(std::move(*program));
-  }
-  Result<Bundle> bundle = compile_programs(std::move(programs), codegen, session.diagnostics);
-  // What LLVM is done with goes back before the step's own memory is allocated, or it would stay resident beside it.
-  if (bundle && bundle->times.kernels_compiled > 0) malloc_trim(0);
-  return bundle;
-}
-
-Graph renamed(const Graph& graph, std::string name) {
-  Graph copy = graph;
-  copy.name = std::move(name);
-  return copy;
+  return nnc::compile_graphs(graphs, *disabled, codegen, session.diagnostics, passes_ms);
 }
 
 double now_ms() {

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "codegen/compile.h"
+#include "api/compile.h"
+#include "api/programs.h"
+#include "api/source_file.h"
 #include "driver/console.h"
 #include "driver/options.h"
-#include "frontend/model.h"
 #include "frontend/syntax/parser.h"
-#include "passes/pass.h"
 #include "runtime/run_file/run.h"
 
 namespace nnc::driver {
@@ -59,6 +59,7 @@ struct LoadedModel {
   std::optional<runtime::RunConfig> run;
 };
 Result<LoadedModel> load_model(Session& session, const std::string& path);
+ModelSource source_of(Session& session, const LoadedModel& loaded);
 Result<frontend::Model> build(Session& session, const LoadedModel& loaded);
 
 // Values without a loss: what `nnc run` shows and nothing could train.
@@ -78,13 +79,9 @@ Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage u
 
 CodegenOptions codegen_options(const Options& options);
 
-// Machine code for all of them, as entry points of their names in one bundle. Adds the passes' time to
-// `passes_ms`.
+// Machine code for all of them (api/compile.h), as the flags say.
 Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs,
                               double* passes_ms = nullptr);
-
-// The model's graph under another entry name: "eval" built for the remainder batch becomes "eval.rest".
-Graph renamed(const Graph& graph, std::string name);
 
 // Milliseconds since some fixed instant.
 double now_ms();

@@ -71,7 +71,7 @@ uint64_t Compiled::epoch_end_bytes() const {
 }
 
 uint64_t Compiled::peak_bytes() const {
-  return driver::peak_bytes(bundle) + data_bytes + feeding_bytes;
+  return nnc::peak_bytes(bundle) + data_bytes + feeding_bytes;
 }
 
 int64_t Compiled::parameter_count() const {

@@ -1,0 +1,19 @@
+// Graphs → machine code: the passes, then code generation. What the command and the library (include/nnc/nnc.h) share.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "codegen/compile.h"
+#include "passes/pass.h"
+
+namespace nnc {
+
+// Machine code for all of them, as entry points of their names in one bundle; `disabled` are optional passes to leave out.
+// Adds the passes' time to `passes_ms`.
+Result<Bundle> compile_graphs(std::span<const Graph> graphs, const std::vector<std::string>& disabled,
+                              const CodegenOptions& codegen, Diagnostics& diagnostics,
+                              double* passes_ms = nullptr);
+
+}  // namespace nnc

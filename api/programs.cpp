@@ -1,0 +1,59 @@
+// See programs.h.
+#include "api/programs.h"
+
+#include <set>
+
+#include "fmt/format.h"
+
+namespace nnc {
+
+Result<frontend::Model> ModelSource::build(int64_t batch) const {
+  if (batch == 0) return frontend::build_model(tree, sources, options, diagnostics);
+  frontend::BuildOptions other = options;
+  other.batch = batch;
+  return frontend::build_model(tree, sources, other, diagnostics);
+}
+
+std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model) {
+  std::vector<runtime::ModelColumn> columns;
+  for (const frontend::Column& column : model.columns) {
+    Shape row = column.type.shape;
+    if (column.batched) row.erase(row.begin());
+    columns.push_back({column.name, column.type.dtype, row, column.classes, column.span});
+  }
+  return columns;
+}
+
+Graph renamed(const Graph& graph, std::string name) {
+  Graph copy = graph;
+  copy.name = std::move(name);
+  return copy;
+}
+
+Status add_batched(const ModelSource& source, const frontend::Model& model, const std::string& name,
+                   std::span<const int64_t> rows, std::vector<Graph>& graphs) {
+  const Graph* whole = model.module.find(name);
+  if (whole == nullptr) return Done();
+  graphs.push_back(*whole);
+  std::set<int64_t> rests;
+  for (const int64_t count : rows)
+    if (count % source.options.batch != 0) rests.insert(count % source.options.batch);
+  for (const int64_t rest : rests) {
+    const Result<frontend::Model> smaller = source.build(rest);
+    if (!smaller) return Failure();
+    const Graph* part = smaller->module.find(name);
+    NNC_CHECK(part != nullptr, "a model lost the graph " + name + " with another batch size");
+    graphs.push_back(
+        renamed(*part, fmt::format("{}.rest{}", name, rests.size() > 1 ? std::to_string(rest) : "")));
+  }
+  return Done();
+}
+
+Status add_evaluation(const ModelSource& source, const frontend::Model& model, std::span<const int64_t> rows,
+                      std::vector<Graph>& graphs) {
+  if (!add_batched(source, model, "eval", rows, graphs)) return Failure();
+  if (const Graph* finish = model.module.find("finish")) graphs.push_back(*finish);
+  return Done();
+}
+
+}  // namespace nnc
