@@ -48,7 +48,7 @@ int64_t ColumnData::row_bytes() const {
 }
 
 const unsigned char* ColumnData::row(int64_t index) const {
-  if (file == nullptr) return bytes.data() + index * row_bytes();
+  if (file == nullptr) return (borrowed != nullptr ? borrowed : bytes.data()) + index * row_bytes();
   const size_t at = pick.empty() ? static_cast<size_t>(index) : pick[static_cast<size_t>(index)];
   return file->data() + offset + stride * at;
 }

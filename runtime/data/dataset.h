@@ -59,6 +59,7 @@ struct ColumnData {
   SharedBytes file = nullptr;
   size_t offset = 0, stride = 0;
   std::vector<uint32_t> pick = {};
+  const unsigned char* borrowed = nullptr;  // the rows, one after the other, in memory of the caller's
   Augment augment = {};
 
   int64_t row_bytes() const;  // of a gathered row, in column.dtype
