@@ -61,8 +61,8 @@ bool Trainer::end_segment() {
 
 bool Trainer::evaluate_epoch() {
   outcome_.losses.clear();
-  for (size_t i = 0; i < losses_.size(); ++i)
-    outcome_.losses.push_back({losses_[i].name, at_.losses[i] / static_cast<double>(at_.rows)});
+  for (size_t i = 0; i < values_.losses().size(); ++i)
+    outcome_.losses.push_back({values_.losses()[i].name, at_.losses[i] / static_cast<double>(at_.rows)});
   if (config_.train_metrics) {
     const Result<std::vector<NamedValue>> values = evaluate(*session_, data_.train, diagnostics_);
     if (!values) return false;
@@ -131,7 +131,7 @@ bool Trainer::diverged(const std::string& parameter) {
   if (!data_is_unchanged()) return false;  // it is not the model's fault, then
   std::string what = parameter;
   if (parameter.empty()) {
-    for (const LossReader& loss : losses_)
+    for (const LossReader& loss : values_.losses())
       if (what.empty() && loss.name != "loss" && !std::isfinite(loss.read(session_->state())))
         what = loss.name;
     if (what.empty()) what = "loss";

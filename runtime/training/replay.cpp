@@ -19,7 +19,7 @@ std::optional<FailingStep> Trainer::replay() {
     if (StopSignal::requested()) return std::nullopt;
     std::memcpy(before.data(), session_->state(), before.size());
     take_step();
-    for (const LossReader& loss : losses_)
+    for (const LossReader& loss : values_.losses())
       if (!std::isfinite(loss.read(session_->state()))) found.losses.push_back(loss.name);
     found.tensors = not_finite(bundle(), session_->state());
     if (found.losses.empty() && found.tensors.empty()) continue;

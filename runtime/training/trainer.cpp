@@ -52,7 +52,7 @@ bool Trainer::prepare() {
     return false;
 
   std::vector<std::string> columns = {"epoch", "step", "phase", "lr"};
-  for (const LossReader& loss : losses_) columns.push_back("train." + loss.name);
+  for (const LossReader& loss : values_.losses()) columns.push_back("train." + loss.name);
   const auto evaluated = [&](const std::string& part, bool losses) {
     for (const TensorInfo& t : bundle().tensors)
       if (t.role == TensorRole::output && t.shape.empty() && (losses || !is_loss(t.name)))
@@ -97,7 +97,7 @@ bool Trainer::resume() {
   initialize(*session_, config_.seed);
   session_->set_scalar("seed", draw_seed());
   if (!load_state(*checkpoint, bundle(), session_->state(), {}, diagnostics_)) return false;
-  if (at_.losses.size() != losses_.size()) at_.losses.assign(losses_.size(), 0);
+  if (at_.losses.size() != values_.losses().size()) at_.losses.assign(values_.losses().size(), 0);
   return true;
 }
 
@@ -111,21 +111,9 @@ bool Trainer::enter_phase() {
     if (!same) at_.t = 0;
   }
   session_ = std::move(session);
-  losses_ = find_losses(bundle());
-  if (losses_.empty()) {
-    diagnostics_.error_at(DiagnosticKind::missing_program, "", "the compiled model has no output loss");
-    return false;
-  }
-  at_.losses.resize(losses_.size(), 0);
+  if (!values_.bind(*session_, diagnostics_)) return false;
+  at_.losses.resize(values_.losses().size(), 0);
   session_->set_scalar("seed", draw_seed());
-  const TensorInfo* count = bundle().find_tensor("t");
-  count_ = count != nullptr && count->role == TensorRole::scalar && count->dtype == DType::i64
-               ? session_->state() + count->offset
-               : nullptr;
-  const TensorInfo* rate = bundle().find_tensor("lr");
-  rate_ = rate != nullptr && rate->role == TensorRole::scalar && rate->dtype == DType::f64
-              ? session_->state() + rate->offset
-              : nullptr;
   if (!batches_.bind(bundle(), "train", data_.train, diagnostics_)) return false;
   length_ = phase_length(phase(), data_.train.columns.empty() ? 0 : batches_.batches());
   return true;
@@ -181,9 +169,7 @@ bool Trainer::take_step() {
   const bool no_data = data_.train.columns.empty();
   const int64_t batch = no_data ? 0 : at_.step_in_epoch;
   ++at_.t;
-  if (count_ != nullptr) std::memcpy(count_, &at_.t, sizeof at_.t);
-  const double lr = rate(at_.step_in_phase);
-  if (rate_ != nullptr) std::memcpy(rate_, &lr, sizeof lr);
+  values_.set(at_.t, rate(at_.step_in_phase));
   batches_.run(*session_, batch);
   ++at_.step;
   ++at_.step_in_epoch;
@@ -211,13 +197,13 @@ bool Trainer::segment() {
 
 bool Trainer::add_losses(int64_t rows) {
   bool finite = true;
-  for (size_t i = 0; i < losses_.size(); ++i) {
-    const double value = losses_[i].read(session_->state());
+  for (size_t i = 0; i < values_.losses().size(); ++i) {
+    const double value = values_.losses()[i].read(session_->state());
     finite = finite && std::isfinite(value);
     at_.losses[i] += value * static_cast<double>(rows);
   }
   at_.rows += rows;
-  last_loss_ = losses_[0].read(session_->state());
+  last_loss_ = values_.losses()[0].read(session_->state());
   return finite;
 }
 

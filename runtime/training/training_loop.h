@@ -14,9 +14,9 @@
 #include "runtime/store/position.h"
 #include "runtime/store/run_checkpoints.h"
 #include "runtime/training/batches.h"
-#include "runtime/training/losses.h"
 #include "runtime/training/replay.h"
 #include "runtime/training/schedule.h"
+#include "runtime/training/step_values.h"
 #include "runtime/training/stop_signal.h"
 #include "runtime/training/trainer.h"
 
@@ -106,9 +106,7 @@ class Trainer {
   std::unique_ptr<Session> session_;
   Batches batches_;
   std::vector<uint32_t> order_;
-  std::vector<LossReader> losses_;
-  unsigned char* count_ = nullptr;  // the scalar t in the state
-  unsigned char* rate_ = nullptr;   // and lr
+  StepValues values_;
   PhaseLength length_;
   Position at_;
   int64_t first_step_ = 0;  // of this session
