@@ -57,7 +57,8 @@ std::optional<Object> ObjectCache::load(const std::string& key) const {
 
 void ObjectCache::store(const std::string& key, const Object& object) const {
   if (directory_.empty()) return;
-  const std::string temporary = path(key) + "." + std::to_string(getpid());
+  // By thread, not process: two models of one process may compile the same kernel at once.
+  const std::string temporary = path(key) + "." + std::to_string(gettid());
   std::error_code error;
   {
     std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
