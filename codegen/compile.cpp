@@ -167,7 +167,7 @@ std::vector<Span> source_of(const Kernel& k) {
   return out;
 }
 
-EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan) {
+EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan, int threads) {
   EntryPoint entry;
   entry.name = program.name;
   entry.inputs = plan.inputs;
@@ -175,6 +175,7 @@ EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan) 
   entry.serial = program.serial;
   entry.arena_bytes = plan.arena_bytes;
   entry.scratch_bytes_per_thread = plan.scratch_bytes;
+  entry.memory.scratch = entry.scratch_bytes(threads);
   for (const kernel::Item& item : program.items) {
     const auto* launch = std::get_if<kernel::Launch>(&item);
     if (!launch) {
@@ -232,7 +233,7 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
   for (size_t p = 0; p < programs.size(); ++p) {
     const Result<void*> address = (*linker)->find("nnc_step_" + std::to_string(p), diagnostics);
     if (!address) return Failure();
-    EntryPoint entry = describe(programs[p], plan.programs[p]);
+    EntryPoint entry = describe(programs[p], plan.programs[p], options.threads);
     entry.function = reinterpret_cast<nnc_entry>(*address);
     bundle.entries.push_back(std::move(entry));
   }

@@ -62,7 +62,7 @@ struct MemoryBill {
   uint64_t gradients = 0;  // those that had to be stored; 0 where each is used up in its product's epilogue
   uint64_t optimizer = 0;
   uint64_t activations = 0;  // temporaries that are no gradients of parameters; their lifetimes overlap
-  uint64_t scratch = 0;      // per thread, times threads
+  uint64_t scratch = 0;      // of all threads
   uint64_t inputs = 0;       // one batch
   uint64_t constants = 0;    // those that are data; they lie beside the machine code
   uint64_t arena = 0;  // what is allocated for temporaries: gradients and activations, planned by lifetimes
@@ -86,8 +86,13 @@ struct EntryPoint {
   bool serial = false;  // too little work to share: to be entered by one thread alone, as thread 0 of 1
   MemoryBill memory;
   uint64_t arena_bytes = 0;               // to allocate for `arena` …
-  uint64_t scratch_bytes_per_thread = 0;  // … plus this times threads behind it
+  uint64_t scratch_bytes_per_thread = 0;  // … and scratch_bytes() behind it
   double flops = 0;
+
+  // Of all threads that enter it, of a pool of `threads`.
+  uint64_t scratch_bytes(int threads) const {
+    return scratch_bytes_per_thread * static_cast<uint64_t>(serial ? 1 : threads);
+  }
 };
 
 struct CompileTimes {

@@ -38,8 +38,7 @@ void clear(unsigned char* memory, uint64_t bytes, ThreadPool& pool) {
 Session::Session(const Bundle& bundle, ThreadPool& pool) : bundle_(bundle), pool_(pool) {
   uint64_t arena = 0;
   for (const EntryPoint& e : bundle.entries)
-    arena =
-        std::max(arena, e.arena_bytes + e.scratch_bytes_per_thread * static_cast<uint64_t>(pool.threads()));
+    arena = std::max(arena, e.arena_bytes + e.scratch_bytes(pool.threads()));
   state_ = allocate_aligned(bundle.state_bytes);
   arena_ = allocate_aligned(arena);
   if (state_ != nullptr) clear(state_, bundle.state_bytes, pool);
