@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "codegen/host_target.h"
@@ -167,7 +168,19 @@ std::vector<Span> source_of(const Kernel& k) {
   return out;
 }
 
-EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan, int threads) {
+KernelInfo describe(const Kernel& k) {
+  KernelInfo info{k.name, source_of(k), flops(k), k.task_count(), 0, 0};
+  for (const kernel::Buffer& buffer : k.buffers) {
+    if (buffer.space == kernel::Space::local) continue;
+    const auto bytes = static_cast<uint64_t>(buffer.type.bytes());
+    if (buffer.space != kernel::Space::out) info.bytes_read += bytes;
+    if (buffer.space != kernel::Space::in) info.bytes_written += bytes;
+  }
+  return info;
+}
+
+EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan,
+                    const std::vector<std::string>& symbols, int threads) {
   EntryPoint entry;
   entry.name = program.name;
   entry.inputs = plan.inputs;
@@ -182,10 +195,12 @@ EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan, 
       ++entry.barriers;
       continue;
     }
-    const Kernel& k = program.kernels[launch->kernel];
-    entry.kernels.push_back({k.name, source_of(k), flops(k), k.task_count()});
-    entry.flops += entry.kernels.back().flops;
+    const KernelInfo& info = entry.kernels.emplace_back(describe(program.kernels[launch->kernel]));
+    entry.flops += info.flops;
+    entry.bytes_read += info.bytes_read;
+    entry.bytes_written += info.bytes_written;
   }
+  entry.distinct_kernels = std::set<std::string>(symbols.begin(), symbols.end()).size();
   return entry;
 }
 
@@ -233,7 +248,7 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
   for (size_t p = 0; p < programs.size(); ++p) {
     const Result<void*> address = (*linker)->find("nnc_step_" + std::to_string(p), diagnostics);
     if (!address) return Failure();
-    EntryPoint entry = describe(programs[p], plan.programs[p], options.threads);
+    EntryPoint entry = describe(programs[p], plan.programs[p], symbols[p], options.threads);
     entry.function = reinterpret_cast<nnc_entry>(*address);
     bundle.entries.push_back(std::move(entry));
   }

@@ -94,9 +94,12 @@ Result<Target> host_target(const CodegenOptions& options, Diagnostics& diagnosti
     const long bytes = sysconf(name);
     return bytes > 0 ? static_cast<int64_t>(bytes) : otherwise;
   };
-  target.l1_bytes = cache(_SC_LEVEL1_DCACHE_SIZE, target.l1_bytes);
-  target.l2_bytes = cache(_SC_LEVEL2_CACHE_SIZE, target.l2_bytes);
-  target.isa = options.isa.empty() ? (avx512 ? "avx512" : "avx2") : options.isa;
+  target.isa = options.isa;
+  if (options.isa.empty()) {  // one that was asked for gives the same kernels on every machine
+    target.l1_bytes = cache(_SC_LEVEL1_DCACHE_SIZE, target.l1_bytes);
+    target.l2_bytes = cache(_SC_LEVEL2_CACHE_SIZE, target.l2_bytes);
+    target.isa = avx512 ? "avx512" : "avx2";
+  }
   if (target.isa == "avx512") {
     target.cpu = llvm::sys::getHostCPUName().str();
     target.features = "+avx512f,+avx512vl,+avx512dq,+avx512bw,+fma";

@@ -75,19 +75,25 @@ struct KernelInfo {
   std::vector<Span> source;  // the places it comes from, each once
   double flops = 0;          // of products and contractions, 2 per multiply-add
   int64_t tasks = 0;
+  // Of the tensors that it reads and writes, each counted once and whole, without padding.
+  uint64_t bytes_read = 0;
+  uint64_t bytes_written = 0;
 };
 
 struct EntryPoint {
   std::string name;
   nnc_entry function = nullptr;
   std::vector<InputInfo> inputs;
-  std::vector<KernelInfo> kernels;  // in launch order
+  std::vector<KernelInfo> kernels;  // one per launch, in order
+  size_t distinct_kernels = 0;      // launches of equal kernels share machine code
   int barriers = 0;
   bool serial = false;  // too little work to share: to be entered by one thread alone, as thread 0 of 1
   MemoryBill memory;
   uint64_t arena_bytes = 0;               // to allocate for `arena` …
   uint64_t scratch_bytes_per_thread = 0;  // … and scratch_bytes() behind it
   double flops = 0;
+  uint64_t bytes_read = 0;  // of all launches
+  uint64_t bytes_written = 0;
 
   // Of all threads that enter it, of a pool of `threads`.
   uint64_t scratch_bytes(int threads) const {

@@ -56,7 +56,8 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
     app.add_option("--schedule", o.schedule, "none: the plain loops; random:SEED: any valid schedule")
         ->type_name("HOW")
         ->check(checked(valid_schedule));
-    app.add_option("--isa", o.isa, "avx2 or avx512 (default: the best that this processor has)")
+    app.add_option("--isa", o.isa,
+                   "avx2 or avx512, for caches of usual sizes (default: what this processor has)")
         ->type_name("NAME")
         ->check(checked(one_of({"avx2", "avx512"})));
     app.add_option("--vector-units", o.vector_units,

@@ -28,8 +28,10 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   facts.row(
       {"parameters", count_text(c.parameter_count()), "in " + plural(c.model.parameters.size(), "tensor")});
   facts.row({"FLOPs per step", flops_text(step.flops), "of matrix products"});
-  facts.row(
-      {"kernels", fmt::format("{}", step.kernels.size()), fmt::format("with {} barriers", step.barriers)});
+  facts.row({"kernels", fmt::format("{}", step.kernels.size()),
+             fmt::format("{} distinct, {}", step.distinct_kernels, plural(step.barriers, "barrier"))});
+  facts.row({"tensors read", bytes_text(step.bytes_read), "by the kernels, each its own once"});
+  facts.row({"tensors written", bytes_text(step.bytes_written), ""});
   out += facts.text() + "\nmemory\n";
   Table bill("lrl");
   bill.row({"parameters", bytes_text(memory.parameters), ""});
@@ -46,11 +48,11 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   bill.row({"epoch end", bytes_text(c.epoch_end_bytes()), "more, to measure the gradients"});
   bill.row({"peak", bytes_text(c.peak_bytes()), "what is allocated at most"});
   out += bill.text("  ") + "\nstep\n";
-  Table kernels("lrrl");
+  Table kernels("lrrrrl");
   for (const KernelInfo& kernel : step.kernels)
     kernels.row({kernel.name, kernel.flops > 0 ? flops_text(kernel.flops) + "FLOP" : "",
-                 fmt::format("{} task{}", kernel.tasks, kernel.tasks == 1 ? "" : "s"),
-                 describe_lines(kernel.source, sources)});
+                 bytes_text(kernel.bytes_read) + " read", bytes_text(kernel.bytes_written) + " written",
+                 plural(kernel.tasks, "task"), describe_lines(kernel.source, sources)});
   out += kernels.text("  ");
   out += fmt::format(
       "\ncompiled in {:.1f} ms: frontend {:.1f}, passes {:.1f}, lowering {:.1f}, machine code {:.1f}, "
@@ -144,7 +146,10 @@ nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sourc
   json["parameters"] = c.parameter_count();
   json["flops_per_step"] = step.flops;
   json["kernels"] = step.kernels.size();
+  json["distinct_kernels"] = step.distinct_kernels;
   json["barriers"] = step.barriers;
+  json["bytes_read"] = step.bytes_read;
+  json["bytes_written"] = step.bytes_written;
   json["epoch_end_bytes"] = c.epoch_end_bytes();
   json["peak_bytes"] = c.peak_bytes();
   json["parameter_bytes"] = memory.parameters;
@@ -167,6 +172,8 @@ nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sourc
     json["step"].push_back({{"kernel", kernel.name},
                             {"tasks", kernel.tasks},
                             {"flops", kernel.flops},
+                            {"bytes_read", kernel.bytes_read},
+                            {"bytes_written", kernel.bytes_written},
                             {"source", describe_lines(kernel.source, sources)}});
   return json;
 }

@@ -221,8 +221,9 @@ function model_sections() {
     make("p", { class: "small faint" }, `A training step on ${plural(c.batch, "row")} with ${c.optimizer}: ` +
       `${plural(c.kernels, "kernel")}, ${plural(c.barriers, "barrier")}, ${number(c.flops_per_step, 4)} floating-point operations.`),
     table(["memory for", "size"], bill.map(([name, n]) => [name, bytes(n)]), [1]),
-    details("Kernels", table(["kernel", "FLOPs", "tasks", "from"], c.step.map(k =>
-      [name_code(k.kernel), number(k.flops ?? null, 4), k.tasks, k.source]), [1, 2]))))];
+    details("Kernels", table(["kernel", "FLOPs", "reads", "writes", "tasks", "from"], c.step.map(k =>
+      [name_code(k.kernel), number(k.flops ?? null, 4), bytes(k.bytes_read), bytes(k.bytes_written), k.tasks, k.source]),
+      [1, 2, 3, 4]))))];
 }
 function origin_sections() {
   const e = run.environment, names = { nnc: "nnc", started: "last started", processor: "processor", processors: "processors",

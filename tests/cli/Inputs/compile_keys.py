@@ -20,3 +20,8 @@ assert report["peak_bytes"] == (report["state_bytes"] + report["arena_bytes"] + 
                                 report["input_bytes"] + report["constant_bytes"] + report["epoch_end_bytes"])
 # The gradients that are measured at the end of an epoch stand in memory then: no more than the parameters' size.
 assert report["epoch_end_bytes"] <= report["parameter_bytes"] + 4096
+assert report["distinct_kernels"] <= report["kernels"]
+for moved in ("bytes_read", "bytes_written"):
+    assert report[moved] == sum(kernel[moved] for kernel in report["step"]) > 0
+# Adam reads and writes each parameter and its two moments, and none of them twice over.
+assert 3 * 4 * parameters <= report["bytes_written"] < 2 * 3 * 4 * parameters, report["bytes_written"]
