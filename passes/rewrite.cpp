@@ -14,7 +14,10 @@ namespace nnc::passes {
 Rewriter::Rewriter(const Graph& source, NodeRule rule, Builder::Interning interning)
     : source_(source), rule_(std::move(rule)), builder_(result_, interning) {
   result_.name = source.name;
-  map_.resize(source.nodes.size());
+  for (const Node& node : source.nodes) {
+    first_.push_back(static_cast<uint32_t>(map_.size()));
+    map_.resize(map_.size() + node.types.size());
+  }
   in_progress_.resize(source.nodes.size(), 0);
   for (NodeId id : source.inputs) {
     const Node& node = source.nodes[id];
@@ -22,14 +25,14 @@ Rewriter::Rewriter(const Graph& source, NodeRule rule, Builder::Interning intern
     builder_.set_spans(node.spans);
     Value made = builder_.input(attrs.name, attrs.role, node.types[0], attrs.classes);
     result_.nodes[made.node].layouts = node.layouts;
-    map_[id] = {made};
+    at({id, 0}) = made;
   }
   builder_.set_spans({});
 }
 
 Value Rewriter::operator[](Value old) {
-  if (map_[old.node].empty()) require(old.node);
-  return map_[old.node][old.result];
+  if (!is_set(old.node)) require(old.node);
+  return at(old);
 }
 
 std::vector<Value> Rewriter::operands(NodeId old) {
@@ -52,11 +55,11 @@ void Rewriter::require(NodeId old) {
                                      " asks for a value that needs the rewritten one");
     missing.push_back(id);
     for (Value operand : source_.nodes[id].operands)
-      if (map_[operand.node].empty() && seen.insert(operand.node).second) open.push_back(operand.node);
+      if (!is_set(operand.node) && seen.insert(operand.node).second) open.push_back(operand.node);
   }
   std::sort(missing.begin(), missing.end());
   for (NodeId id : missing)
-    if (map_[id].empty()) apply_rule(id);
+    if (!is_set(id)) apply_rule(id);
 }
 
 void Rewriter::apply_rule(NodeId old) {
@@ -69,7 +72,7 @@ void Rewriter::apply_rule(NodeId old) {
       NNC_CHECK(builder_.type((*values)[i]) == node.types[i],
                 std::string(op_def(node.op).name) + " changed type in a rewrite");
     }
-    set(old, std::move(*values));
+    set(old, *values);
   } else {
     copy(old);
   }
@@ -80,10 +83,10 @@ void Rewriter::apply_rule(NodeId old) {
 Graph Rewriter::finish() {
   for (const Output& output : source_.outputs) {
     std::optional<NodeId> replaces;
-    if (output.replaces) replaces = map_[*output.replaces][0].node;
+    if (output.replaces) replaces = at({*output.replaces, 0}).node;
     builder_.output(output.name, (*this)[output.value], replaces);
   }
-  return without_dead(result_);
+  return without_dead(std::move(result_));
 }
 
 Graph rebuild(const Graph& source, NodeRule rule, Builder::Interning interning) {
@@ -104,7 +107,7 @@ Graph verified(std::string_view pass, Graph after) {
   return after;
 }
 
-Graph without_dead(const Graph& graph) {
+Graph without_dead(Graph graph) {
   IdVector<NodeId, char> live;
   live.resize(graph.nodes.size(), 0);
   for (const Output& output : graph.outputs) live[output.value.node] = 1;
@@ -113,24 +116,24 @@ Graph without_dead(const Graph& graph) {
     if (!live[NodeId{i}]) continue;
     for (Value operand : graph.nodes[NodeId{i}].operands) live[operand.node] = 1;
   }
+  if (std::ranges::all_of(live, [](char is_live) { return is_live != 0; })) return graph;
 
-  Graph result;
-  result.name = graph.name;
+  IdVector<NodeId, Node> nodes;
   IdVector<NodeId, NodeId> map;
   map.resize(graph.nodes.size());
   for (NodeId id : node_ids(graph)) {
     if (!live[id]) continue;
-    Node node = graph.nodes[id];
+    Node& node = graph.nodes[id];
     for (Value& operand : node.operands) operand.node = map[operand.node];
-    map[id] = result.nodes.push_back(std::move(node));
+    map[id] = nodes.push_back(std::move(node));
   }
-  for (NodeId id : graph.inputs) result.inputs.push_back(map[id]);
-  for (Output output : graph.outputs) {
+  graph.nodes = std::move(nodes);
+  for (NodeId& id : graph.inputs) id = map[id];
+  for (Output& output : graph.outputs) {
     output.value.node = map[output.value.node];
     if (output.replaces) output.replaces = map[*output.replaces];
-    result.outputs.push_back(std::move(output));
   }
-  return result;
+  return graph;
 }
 
 Readers::Readers(const Graph& graph) {

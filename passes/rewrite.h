@@ -2,6 +2,7 @@
 // about the nodes behind a value.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <span>
@@ -39,14 +40,18 @@ class Rewriter {
   std::vector<Value> operands(NodeId old);
 
   // An old node's results are these new values.
-  void set(NodeId old, std::vector<Value> values) { map_[old] = std::move(values); }
+  void set(NodeId old, std::span<const Value> values) {
+    std::ranges::copy(values, map_.begin() + first_[old]);
+  }
   // A new node like the old one, its operands mapped.
-  void copy(NodeId old) { map_[old] = builder_.copy(source_.nodes[old], operands(old)); }
+  void copy(NodeId old) { set(old, builder_.copy(source_.nodes[old], operands(old))); }
 
   // Maps the outputs and drops what they do not need. Ends the rewriter: the graph is moved out.
   Graph finish();
 
  private:
+  Value& at(Value old) { return map_[first_[old.node] + old.result]; }
+  bool is_set(NodeId old) { return at({old, 0}).node.valid(); }
   void require(NodeId old);
   void apply_rule(NodeId old);
 
@@ -54,7 +59,8 @@ class Rewriter {
   NodeRule rule_;
   Graph result_;
   Builder builder_;
-  IdVector<NodeId, std::vector<Value>> map_;
+  std::vector<Value> map_;            // the new values of all results, node by node
+  IdVector<NodeId, uint32_t> first_;  // where a node's begin
   IdVector<NodeId, char> in_progress_;
 };
 
@@ -67,7 +73,7 @@ WorkingOn working_on(std::string_view pass, const Graph& graph);
 Graph verified(std::string_view pass, Graph after);
 
 // The graph without the nodes that no output needs. Inputs stay: they are the signature.
-Graph without_dead(const Graph& graph);
+Graph without_dead(Graph graph);
 
 // Who reads each value. An output counts as a reader with an invalid id.
 class Readers {

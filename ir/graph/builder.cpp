@@ -117,9 +117,8 @@ Value Builder::sum(Value a, std::vector<int64_t> axes) {
 }
 
 std::vector<Value> Builder::copy(const Node& node, std::vector<Value> operands) {
-  Node twin = node;
-  twin.operands = std::move(operands);
-  const NodeId id = add_node(std::move(twin));
+  const NodeId id =
+      add_node({node.op, node.attrs, std::move(operands), node.types, node.layouts, node.group, node.spans});
   std::vector<Value> results;
   for (uint32_t i = 0; i < graph_.nodes[id].types.size(); ++i) results.push_back({id, i});
   return results;
