@@ -1,9 +1,15 @@
 // See compile.h.
 #include "api/compile.h"
 
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
 #include <malloc.h>
 
 #include "support/clock.h"
+#include "support/parallel.h"
 
 namespace nnc {
 
@@ -12,19 +18,33 @@ Result<Bundle> compile_graphs(std::span<const Graph> graphs, const std::vector<s
   passes::PipelineOptions options;
   options.until = passes::Stage::kernels;
   options.disabled = disabled;
+  // Each graph is worked on by one thread; what they say is told in the graphs' order.
+  std::vector<Diagnostics> said(graphs.size());
+  const auto all_good = [&](const auto& results) {
+    for (Diagnostics& one : said) diagnostics.append(std::exchange(one, {}));
+    return std::ranges::all_of(results, [](const auto& result) { return result && result->ok(); });
+  };
+
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<std::optional<Result<Graph>>> ready(graphs.size());
+  parallel_for(graphs.size(),
+               [&](size_t i) { ready[i] = passes::run_pipeline(graphs[i], options, said[i]); });
+  if (passes_ms != nullptr) *passes_ms = ms_since(start);
+  if (!all_good(ready)) return Failure();
+
+  const auto lower_start = std::chrono::steady_clock::now();
+  std::vector<std::optional<Result<kernel::Program>>> lowered(graphs.size());
+  parallel_for(graphs.size(), [&](size_t i) { lowered[i] = lower_graph(**ready[i], codegen, said[i]); });
+  if (!all_good(lowered)) return Failure();
   std::vector<kernel::Program> programs;
-  for (const Graph& graph : graphs) {
-    const auto start = std::chrono::steady_clock::now();
-    const Result<Graph> ready = passes::run_pipeline(graph, options, diagnostics);
-    if (!ready) return Failure();
-    if (passes_ms != nullptr) *passes_ms += ms_since(start);
-    Result<kernel::Program> program = lower_graph(*ready, codegen, diagnostics);
-    if (!program) return Failure();
-    programs.push_back(std::move(*program));
-  }
+  for (auto& program : lowered) programs.push_back(std::move(**program));
+  const double lower_ms = ms_since(lower_start);
+
   Result<Bundle> bundle = compile_programs(std::move(programs), codegen, diagnostics);
+  if (!bundle) return Failure();
+  bundle->times.lower_ms += lower_ms;
   // What LLVM is done with goes back before the step's own memory is allocated, or it would stay resident beside it.
-  if (bundle && bundle->times.kernels_compiled > 0) malloc_trim(0);
+  if (bundle->times.kernels_compiled > 0) malloc_trim(0);
   return bundle;
 }
 

@@ -3,12 +3,10 @@
 #include "codegen/compile.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
 #include <set>
-#include <thread>
 
 #include "codegen/host_target.h"
 #include "codegen/jit.h"
@@ -16,6 +14,7 @@
 #include "codegen/object_cache.h"
 #include "support/check.h"
 #include "support/clock.h"
+#include "support/parallel.h"
 
 namespace nnc {
 namespace codegen {
@@ -56,18 +55,17 @@ SourceLine line_of(const Kernel& k, const Sources& sources) {
 // The symbol of each kernel of each program: readable, and unique by content.
 std::vector<std::vector<std::string>> name_kernels(const std::vector<Program>& programs,
                                                    const std::string& identity, const Sources* lines) {
-  std::vector<std::vector<std::string>> symbols;
-  for (const Program& program : programs) {
-    std::vector<std::string>& own = symbols.emplace_back();
-    for (const Kernel& k : program.kernels) {
+  std::vector<std::vector<std::string>> symbols(programs.size());
+  parallel_for(programs.size(), [&](size_t p) {
+    for (const Kernel& k : programs[p].kernels) {
       std::string content = identity + "\n" + canonical_text(k);
       if (lines) {
         const SourceLine at = line_of(k, *lines);  // with line tables, only equal lines share code
         content += "\n" + at.file + ":" + std::to_string(at.line);
       }
-      own.push_back(base_name(k.name) + "." + content_hash(content).substr(0, 32));
+      symbols[p].push_back(base_name(k.name) + "." + content_hash(content).substr(0, 32));
     }
-  }
+  });
   return symbols;
 }
 
@@ -131,35 +129,26 @@ void compile_units(std::vector<Unit>& units, const std::vector<Program>& program
   std::vector<std::pair<int64_t, size_t>> order;  // largest first
   for (size_t i = 0; i < units.size(); ++i) order.emplace_back(-size_of(units[i]), i);
   std::sort(order.begin(), order.end());
-  std::atomic<size_t> next{0};
-  const auto work = [&] {
-    for (size_t i = next++; i < units.size(); i = next++) {
-      Unit& unit = units[order[i].second];
-      if (cache)
-        if (std::optional<Object> found = cache->load(unit.key)) {
-          unit.object = std::move(*found);
-          unit.cached = true;
-          continue;
-        }
-      if (unit.kernel) {
-        unit.object = compile_kernel(*unit.kernel, unit.symbol, target,
-                                     sources ? line_of(*unit.kernel, *sources) : SourceLine());
-      } else {
-        const Program& program = programs[unit.program];
-        SourceLine at;
-        if (sources && !program.kernels.empty()) at = line_of(program.kernels[KernelId{0}], *sources);
-        unit.object = compile_step(program, plan.programs[unit.program], symbols[unit.program], unit.symbol,
-                                   target, at);
+  parallel_for(units.size(), [&](size_t i) {
+    Unit& unit = units[order[i].second];
+    if (cache)
+      if (std::optional<Object> found = cache->load(unit.key)) {
+        unit.object = std::move(*found);
+        unit.cached = true;
+        return;
       }
-      if (cache) cache->store(unit.key, unit.object);
+    if (unit.kernel) {
+      unit.object = compile_kernel(*unit.kernel, unit.symbol, target,
+                                   sources ? line_of(*unit.kernel, *sources) : SourceLine());
+    } else {
+      const Program& program = programs[unit.program];
+      SourceLine at;
+      if (sources && !program.kernels.empty()) at = line_of(program.kernels[KernelId{0}], *sources);
+      unit.object =
+          compile_step(program, plan.programs[unit.program], symbols[unit.program], unit.symbol, target, at);
     }
-  };
-  const size_t helpers =
-      std::min<size_t>(units.size(), std::max(1u, std::thread::hardware_concurrency())) - 1;
-  std::vector<std::thread> threads;
-  for (size_t i = 0; i < helpers; ++i) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
+    if (cache) cache->store(unit.key, unit.object);
+  });
 }
 
 std::vector<Span> source_of(const Kernel& k) {

@@ -84,23 +84,24 @@ uint64_t place_temporaries(const Program& program, std::vector<Place>& places) {
   std::vector<uint32_t> order;
   for (uint32_t i = 0; i < program.slots.size(); ++i)
     if (program.slots[SlotId{i}].kind == Slot::Kind::temporary && lives[i].first >= 0) order.push_back(i);
-  const auto bytes = [&](uint32_t i) { return slot_bytes(program.slots[SlotId{i}]); };
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return bytes(a) > bytes(b); });
+  std::vector<uint64_t> bytes(program.slots.size());
+  for (uint32_t i : order) bytes[i] = slot_bytes(program.slots[SlotId{i}]);
+  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return bytes[a] > bytes[b]; });
   uint64_t total = 0;
   std::vector<uint32_t> placed;
   for (uint32_t i : order) {
     std::vector<std::pair<uint64_t, uint64_t>> taken;
     for (uint32_t j : placed)
       if (lives[j].first <= lives[i].last && lives[i].first <= lives[j].last)
-        taken.push_back({places[j].offset, places[j].offset + bytes(j)});
+        taken.push_back({places[j].offset, places[j].offset + bytes[j]});
     std::sort(taken.begin(), taken.end());
     uint64_t at = 0;
     for (const auto& [begin, end] : taken) {
-      if (at + bytes(i) <= begin) break;
+      if (at + bytes[i] <= begin) break;
       at = std::max(at, end);
     }
     places[i] = {Place::Base::arena, at};
-    total = std::max(total, at + bytes(i));
+    total = std::max(total, at + bytes[i]);
     placed.push_back(i);
   }
   return total;

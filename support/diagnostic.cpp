@@ -128,6 +128,10 @@ Diagnostic& Diagnostics::add(Diagnostic diagnostic) {
   return all_.back();
 }
 
+void Diagnostics::append(const Diagnostics& others) {
+  for (const Diagnostic& diagnostic : others.all_) add(diagnostic);
+}
+
 Diagnostic& Diagnostics::error(DiagnosticKind kind, Span span, std::string message) {
   Diagnostic diagnostic{kind, Severity::error, span, {}, std::move(message), {}, {}, {}};
   return add(std::move(diagnostic));

@@ -71,6 +71,9 @@ class Diagnostics {
   Diagnostic& error_at(DiagnosticKind kind, std::string location, std::string message);
   Diagnostic& warning_at(DiagnosticKind kind, std::string location, std::string message);
 
+  // What was said elsewhere, as if it had been said here.
+  void append(const Diagnostics& others);
+
   bool has_errors() const { return errors_ > 0; }
   size_t error_count() const { return errors_; }
   const std::vector<Diagnostic>& all() const { return all_; }
