@@ -31,7 +31,7 @@ std::optional<TileEmitter::Tile> TileEmitter::tile_of(const Contract& contract) 
   const kernel::Schedule& schedule = contract.schedule;
   const AxisId lanes = schedule.lanes;
   if (!lanes.valid() || std::ranges::find(contract.axes, lanes) == contract.axes.end() ||
-      contract.over.empty() || k_.exprs[contract.a].dtype != DType::f32)
+      contract.over.empty() || contract.accumulator != DType::f32)
     return std::nullopt;
   const bool a_moves = uses_axis(k_, contract.a, lanes);
   if (a_moves == uses_axis(k_, contract.b, lanes)) return std::nullopt;

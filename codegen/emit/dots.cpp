@@ -29,7 +29,7 @@ int64_t DotsEmitter::stride(const kernel::Expr& load, AxisId axis) const {
 }
 
 std::optional<DotsEmitter::Dots> DotsEmitter::dots_of(const Contract& contract) const {
-  if (contract.order != Order::lanes16 || contract.over.size() != 1 ||
+  if (contract.accumulator != DType::f32 || contract.order != Order::lanes16 || contract.over.size() != 1 ||
       contract.schedule.lanes != contract.over[0])
     return std::nullopt;
   const kernel::Expr* a = plain_load(k_, contract.a, contract.over[0]);

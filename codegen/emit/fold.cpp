@@ -250,15 +250,19 @@ void FoldEmitter::emit(const kernel::Reduce& reduce) {
 }
 
 void FoldEmitter::emit(const kernel::Contract& contract) {
-  const DType dtype = k_.exprs[contract.a].dtype;
+  const DType dtype = contract.accumulator;
   const CombineDef& how = kernel::combine_def(kernel::Combine::sum);
   emit_sum(contract, {contract.a, contract.b}, [&](bool vector) {
     const auto as_wide = [this, vector](llvm::Value* v) { return vector ? splat(b_, v) : v; };
     Fold fold{contract.over, contract.order, values_of(how.neutral(scalars_, dtype), how), {}, {}, {}};
     std::ranges::transform(fold.neutral, fold.neutral.begin(), as_wide);
-    fold.term = [this, &contract](llvm::Value*) {
-      llvm::Value* a = e_.expr(contract.a);
-      return Values{a, e_.expr(contract.b)};
+    fold.term = [=, this, &contract](llvm::Value*) {
+      const auto operand = [&](kernel::ExprId id) {
+        return EmittingScalars::value(
+            scalars_.cast(dtype, EmittingScalars::wrap(e_.expr(id), k_.exprs[id].dtype)));
+      };
+      llvm::Value* a = operand(contract.a);
+      return Values{a, operand(contract.b)};
     };
     fold.enter = [=, this](const Values& state, const Values& term) -> Values {
       return {EmittingScalars::value(scalars_.fma(EmittingScalars::wrap(term[0], dtype),

@@ -140,6 +140,7 @@ class GroupLowering {
     }
     for (size_t d = 0; d < spec.over.size(); ++d) statement.over.push_back(axis("k", d, spec.over[d]));
     statement.order = contraction_order(spec);
+    statement.accumulator = node.types[0].dtype;
     statement.a = elements_.at(node.operands[0], spec.a);
     statement.b = elements_.at(node.operands[1], spec.b);
     result_of_ = Value{id, 0};

@@ -191,7 +191,7 @@ class Interpreter {
     code->add(s.a);
     code->add(s.b);
     auto stores = std::make_shared<Stores>(k_, frame_, s.stores);
-    bool f32 = k_.exprs[s.a].dtype == DType::f32;
+    const bool f32 = s.accumulator == DType::f32;
     if (f32 && !s.over.empty() && code->plain_load(s.a) && code->plain_load(s.b)) {
       return [this, &s, code, stores] {
         each_point(s.axes, [&] {
@@ -208,8 +208,9 @@ class Interpreter {
         code->run_outer(frame_);
         each_point(s.over, [&] {
           code->run_inner(frame_);
+          const auto term = [&](ExprId id) { return scalars_.cast(s.accumulator, code->value(id)); };
           ScalarValue& sum = partials.next();
-          sum = scalars_.fma(code->value(s.a), code->value(s.b), sum);
+          sum = scalars_.fma(term(s.a), term(s.b), sum);
         });
         stores->code.set_result(0, partials.finish());
         stores->run(frame_);

@@ -157,7 +157,7 @@ class Canonicalizer {
     return result;
   }
   Contract copy(const Contract& s) {
-    Contract result{axes(s.axes), axes(s.over), s.order, {}, {}, {}, schedule(s.schedule)};
+    Contract result{axes(s.axes), axes(s.over), s.order, s.accumulator, {}, {}, {}, schedule(s.schedule)};
     result.a = expr(s.a);
     result.b = expr(s.b);
     result.stores = stores(s.stores);

@@ -151,11 +151,13 @@ struct Reduce {
 };
 
 // For each point of `axes`: acc = sum over `over` (row-major) of a * b, each term by one fused multiply-add, from 0,
-// in `order`; then the stores.
+// in `order`; then the stores. `accumulator` is the type of the sums, to which the operands are cast: theirs, or a wider
+// float.
 struct Contract {
   std::vector<AxisId> axes;
   std::vector<AxisId> over;
   Order order;
+  DType accumulator = DType::f32;
   ExprId a;
   ExprId b;
   std::vector<Store> stores;

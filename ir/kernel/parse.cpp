@@ -325,6 +325,16 @@ Contract Parser::contract() {
   expect("over", "after the axes of a contract");
   result.over = axes();
   result.order = order();
+  std::optional<DType> accumulator;
+  if (at("in")) {
+    take();
+    accumulator = peek().kind == TokenKind::name ? parse_dtype(peek().text) : std::nullopt;
+    if (!accumulator) {
+      expected("the type of the sums, such as f64");
+      return result;
+    }
+    take();
+  }
   lets();
   expect("a", "before the first operand");
   result.a = expression();
@@ -332,7 +342,10 @@ Contract Parser::contract() {
   result.b = expression();
   lets_.clear();
   result.schedule = schedule();
-  if (!failed_) combined_ = {Combine::sum, k_.exprs[result.a].dtype};
+  if (!failed_) {
+    result.accumulator = accumulator.value_or(k_.exprs[result.a].dtype);
+    combined_ = {Combine::sum, result.accumulator};
+  }
   result.stores = stores("=");
   combined_.reset();
   return result;

@@ -17,7 +17,7 @@
 //   K12  two tasks store to different elements of a parameter
 //   K13  what a statement stores it reads in the stores' values only, at the same subscripts; `out` and
 //        locals are read after a store to them; a written parameter is read where the same task writes it
-//   K14  operands of a contract are f32 or f64, the same; reduced values i32, i64, f32 or f64 (welford: a
+//   K14  operands of a contract are f32 or f64, the same, its sums as wide or wider; reduced values i32, i64, f32 or f64 (welford: a
 //        float); what argmax and argmin number fits i32
 //   K15  schedules use the fields of their statement; vectors run along one of its axes, or along the last axis
 //        of a sum in the order lanes16 (argmax and argmin: any), whose extent is a multiple of 16 if there are
@@ -176,9 +176,13 @@ class Verifier {
     if (!is_float(dtype) || dtype != other)
       return found("the operands are " + std::string(dtype_name(dtype)) + " and " +
                    std::string(dtype_name(other)) + "; both have to be f32, or both f64");
+    if (!is_float(s.accumulator) || dtype_bytes(s.accumulator) < dtype_bytes(dtype))
+      return found("products of " + std::string(dtype_name(dtype)) + " are summed in " +
+                   std::string(dtype_name(s.accumulator)) + "; " + std::string(dtype_name(dtype)) +
+                   " or a wider float is needed");
     schedule({s.schedule, s.axes, s.over, s.order, false, true});
     Combine sum = Combine::sum;
-    stores(s.axes, s.stores, &sum, dtype);
+    stores(s.axes, s.stores, &sum, s.accumulator);
   }
 
   void check(const Scatter& s) {

@@ -169,8 +169,9 @@ class Generator {
       case 3:
       case 4:
       case 5: {
-        kernel::Contract contract{axes, over, order, value(inside, 1), value(inside, 1), {}, {}};
-        contract.stores = {store(stored, epilogue(stored, k_.result(DType::f32)))};
+        const DType accumulator = one_in(3) ? DType::f64 : DType::f32;
+        kernel::Contract contract{axes, over, order, accumulator, value(inside, 1), value(inside, 1), {}, {}};
+        contract.stores = {store(stored, epilogue(stored, k_.result(accumulator)))};
         return contract;
       }
       default: {

@@ -143,7 +143,8 @@ class Lowering {
     const ExprId b = element(node.operands[1], spec.b);
     const Order order = contraction_order(spec);
     kernel_.body.push_back(
-        {kernel::Contract{axes, over, order, a, b, {store(axes, kernel_.result(DType::f32))}, {}}, {}});
+        {kernel::Contract{axes, over, order, DType::f32, a, b, {store(axes, kernel_.result(DType::f32))}, {}},
+         {}});
   }
 
   const Graph& graph_;

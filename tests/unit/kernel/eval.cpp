@@ -258,3 +258,15 @@ TEST_CASE("a training step of the digits example takes milliseconds", "[.][speed
   for (int i = 0; i < 100; ++i) run(k, {&x, &w, &b, &p, &h});
   CHECK(std::isfinite(p[0]));
 }
+
+TEST_CASE("a contraction's sums have the type that it says") {
+  const auto sum = [](const std::string& type) {
+    Kernel k = kernel_of("kernel @f(x: f32[3], w: f32[3], out y: f32[]) {\n  contract over i:3 order serial" +
+                         type + " a x[i] b w[i] {\n    y[] = f32(acc)\n  }\n}\n");
+    std::vector<float> x = {1e8f, 1, -1e8f}, w = {1, 1, 1}, y(1);
+    run(k, {&x, &w, &y});
+    return y[0];
+  };
+  CHECK(sum("") == 0);
+  CHECK(sum(" in f64") == 1);
+}

@@ -231,6 +231,12 @@ TEST_CASE("K13: what is read and written") {
 TEST_CASE("K14 and K15: orders, dtypes, schedules") {
   check_refused(kHead + "{ contract i:8 over j:4 order serial a n[i] b n[i] { y[i,0] = f32(acc) } }",
                 "the operands are i32 and i32");
+  check_refused(
+      kHead + "{ contract i:8 over j:4 order serial in i32 a x[i,j] b x[i,j] { y[i,0] = f32(acc) } }",
+      "products of f32 are summed in i32; f32 or a wider float is needed");
+  check_refused(
+      kHead + "{ contract i:8 over j:4 order serial in f32 a f64(x[i,j]) b f64(x[i,j]) { y[i,0] = acc } }",
+      "products of f64 are summed in f32; f64 or a wider float is needed");
   check_refused(kHead + "{ reduce i:8 over j:4 welford order serial value n[i] { y[i,0] = f32(acc) } }",
                 "welford of values of type i32");
   check_refused(kHead + "{ reduce i:8 over j:4 max order serial value x[i,j] > 0 { y[i,0] = 0 } }",
