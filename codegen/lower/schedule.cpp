@@ -365,8 +365,7 @@ class Scheduler {
 
   // ---- rows
 
-  // Cuts the domain along its first axis of some length: for the threads, and so that locals stay in the
-  // cache.
+  // Cuts the domain: for the threads, and so that locals stay in the cache.
   void cut_rows() {
     if (k_.grid.empty()) return;
     int64_t work = 0;
@@ -376,20 +375,28 @@ class Scheduler {
     });
     int64_t tasks = work >= kWorthSplitting && options_.threads > 1 ? options_.threads * kTasksPerThread : 1;
     if (has_locals) tasks = std::max(tasks, ceil_div(work, target_.l1_bytes / 4));
-    // The longest axis gives the most freedom; steps are whole vectors, for the case that vectors run along
-    // it.
-    auto longest = std::max_element(k_.grid.begin(), k_.grid.end(), [&](const auto& a, const auto& b) {
-      return extent(a.axis) < extent(b.axis);
-    });
-    auto chosen = extent(k_.grid.front().axis) >= tasks * 2 ? k_.grid.begin() : longest;
     if (random()) {
-      chosen = k_.grid.begin() + pick(0, static_cast<int64_t>(k_.grid.size()) - 1);
-      tasks = pick(1, std::max<int64_t>(1, extent(chosen->axis) / kLanes));
+      for (kernel::GridAxis& g : k_.grid)
+        if (pick(0, 1) == 1) cut(g, pick(1, std::max<int64_t>(1, extent(g.axis) / kLanes)));
+      return;
     }
-    if (tasks <= 1) return;
-    int64_t step = ceil_div(extent(chosen->axis), tasks);
-    if (runs_along(chosen->axis)) step = ceil_div(step, kLanes) * kLanes;
-    chosen->step = std::clamp<int64_t>(step, 1, extent(chosen->axis));
+    // The first axis, if it is long: its rows lie apart. Otherwise the longest gives the most freedom. What that leaves is
+    // for the others, outermost first.
+    const auto longest =
+        std::ranges::max_element(k_.grid, {}, [&](const kernel::GridAxis& g) { return extent(g.axis); });
+    kernel::GridAxis& first = extent(k_.grid.front().axis) >= tasks * 2 ? k_.grid.front() : *longest;
+    int64_t wanted = ceil_div(tasks, cut(first, tasks));
+    for (kernel::GridAxis& g : k_.grid)
+      if (g.axis != first.axis) wanted = ceil_div(wanted, cut(g, wanted));
+  }
+
+  // Into about so many parts, of whole vectors if they run along the axis. Returns how many there are.
+  int64_t cut(kernel::GridAxis& g, int64_t parts) {
+    if (extent(g.axis) <= 1) return 1;
+    int64_t step = ceil_div(extent(g.axis), parts);
+    if (runs_along(g.axis)) step = ceil_div(step, kLanes) * kLanes;
+    g.step = std::clamp<int64_t>(step, 1, extent(g.axis));
+    return ceil_div(extent(g.axis), g.step);
   }
 
   bool runs_along(AxisId axis) const {
