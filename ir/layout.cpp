@@ -19,6 +19,8 @@ Layout padded_layout(const Shape& shape, std::vector<int64_t> order) {
   const int64_t inner = shape[last];
   if (inner < kLine) return layout;
   int64_t pitch = (inner + kLine - 1) / kLine * kLine;
+  // Rows that lie across lines cost a few percent; padding is worth a third more memory, not twice as much (17 → 32).
+  if (3 * pitch > 4 * inner) return layout;
   if (pitch % kSetStride == 0) pitch += kLine;
   if (pitch != inner) layout.pitch = pitch;
   return layout;
