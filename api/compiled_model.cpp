@@ -88,9 +88,10 @@ Status CompiledModel::compile_programs(Diagnostics& diagnostics) {
     for (const Diagnostic& d : again.all()) diagnostics.error(d.kind, d.span, d.message);
     return Failure();
   }
-  for (const Graph& graph : model.module.graphs)
-    if (graph.name == "init" || graph.name == "finish" || graph.name.starts_with("predict."))
-      graphs.push_back(graph);
+  std::vector<std::string> single = {"init", "finish"};
+  for (const std::string& output : model.outputs) single.push_back("predict." + output);
+  for (const std::string& name : single)
+    if (const Graph* graph = model.module.find(name)) graphs.push_back(*graph);
   Result<Bundle> compiled = compile_graphs(graphs, {}, codegen_, diagnostics);
   if (!compiled || !check_memory(*compiled, 0, diagnostics)) return Failure();
   auto bundle = std::make_unique<Bundle>(std::move(*compiled));
@@ -226,14 +227,18 @@ Result<Tensor> CompiledModel::predict(const std::string& output, const Arrays& r
 }
 
 Memory CompiledModel::memory() const {
-  Memory memory;
-  if (const EntryPoint* step = bundle_->find("train")) {
-    const MemoryBill& bill = step->memory;
-    memory = {
-        bill.parameters, bill.gradients, bill.optimizer, bill.activations, bill.scratch, bill.inputs, 0};
-  }
-  memory.peak = peak_bytes(*bundle_);
-  return memory;
+  const MemoryNeed need = memory_need(*bundle_);
+  return {.parameters = need.parameters,
+          .gradients = need.gradients,
+          .optimizer = need.optimizer,
+          .activations = need.activations,
+          .scratch = need.scratch,
+          .batch = need.inputs,
+          .layers = need.layers,
+          .results = need.results,
+          .constants = need.constants,
+          .others = need.others,
+          .peak = need.peak()};
 }
 
 const TensorInfo* CompiledModel::find_parameter(const std::string& name, Diagnostics& diagnostics) const {

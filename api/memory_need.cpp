@@ -24,16 +24,34 @@ uint64_t constant_bytes(const Bundle& bundle) {
   return bytes;
 }
 
-uint64_t peak_bytes(const Bundle& bundle) {
-  uint64_t temporaries = 0;
-  for (const EntryPoint& entry : bundle.entries)
-    temporaries = std::max(temporaries, entry.memory.arena + entry.memory.scratch + entry.memory.inputs);
-  return bundle.state_bytes + temporaries + constant_bytes(bundle);
+MemoryNeed memory_need(const Bundle& bundle) {
+  MemoryNeed need;
+  for (const TensorInfo& tensor : bundle.tensors) {
+    const bool is_result = tensor.role == TensorRole::output || tensor.role == TensorRole::scalar ||
+                           tensor.role == TensorRole::sum;
+    (tensor.role == TensorRole::param    ? need.parameters
+     : tensor.role == TensorRole::moment ? need.optimizer
+     : is_result                         ? need.results
+                                         : need.layers) += tensor.bytes;
+  }
+  need.constants = constant_bytes(bundle);
+  const auto temporaries = [](const MemoryBill& bill) { return bill.arena() + bill.scratch + bill.inputs; };
+  uint64_t of_step = 0, most = 0;
+  if (const EntryPoint* step = bundle.find("train")) {
+    need.gradients = step->memory.gradients;
+    need.activations = step->memory.activations;
+    need.scratch = step->memory.scratch;
+    need.inputs = step->memory.inputs;
+    of_step = temporaries(step->memory);
+  }
+  for (const EntryPoint& entry : bundle.entries) most = std::max(most, temporaries(entry.memory));
+  need.others = most - of_step;
+  return need;
 }
 
 Status check_memory(const Bundle& bundle, uint64_t more, Diagnostics& diagnostics) {
   const uint64_t available = runtime::available_memory();
-  const uint64_t needed = peak_bytes(bundle) + more;
+  const uint64_t needed = memory_need(bundle).peak() + more;
   if (available == 0 || needed <= available) return Done();
   diagnostics
       .error_at(

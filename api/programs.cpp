@@ -3,8 +3,6 @@
 
 #include <set>
 
-#include "fmt/format.h"
-
 namespace nnc {
 
 Result<frontend::Model> ModelSource::build(int64_t batch) const {
@@ -24,12 +22,6 @@ std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model) {
   return columns;
 }
 
-Graph renamed(const Graph& graph, std::string name) {
-  Graph copy = graph;
-  copy.name = std::move(name);
-  return copy;
-}
-
 Status add_batched(const ModelSource& source, const frontend::Model& model, const std::string& name,
                    std::span<const int64_t> rows, std::vector<Graph>& graphs) {
   const Graph* whole = model.module.find(name);
@@ -43,8 +35,7 @@ Status add_batched(const ModelSource& source, const frontend::Model& model, cons
     if (!smaller) return Failure();
     const Graph* part = smaller->module.find(name);
     NNC_CHECK(part != nullptr, "a model lost the graph " + name + " with another batch size");
-    graphs.push_back(
-        renamed(*part, fmt::format("{}.rest{}", name, rests.size() > 1 ? std::to_string(rest) : "")));
+    graphs.push_back(*part);
   }
   return Done();
 }

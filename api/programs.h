@@ -24,15 +24,12 @@ struct ModelSource {
 // The model's data columns as the runtime knows them.
 std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model);
 
-// The model's graph under another entry name: "eval" built for the remainder batch becomes "eval.rest".
-Graph renamed(const Graph& graph, std::string name);
-
-// Adds the model's graph `name` for whole batches and, under "NAME.rest…", for the rows that parts of so many `rows`
-// leave over. Nothing if the model has no such graph.
+// Adds the model's graph `name` for whole batches and, built anew, for the rows that parts of so many `rows` leave over.
+// Nothing if the model has no such graph.
 Status add_batched(const ModelSource& source, const frontend::Model& model, const std::string& name,
                    std::span<const int64_t> rows, std::vector<Graph>& graphs);
 
-// Adds eval with its rests, and finish, for parts with so many rows.
+// Adds eval, that for what is left over too, and finish, for parts with so many rows.
 Status add_evaluation(const ModelSource& source, const frontend::Model& model, std::span<const int64_t> rows,
                       std::vector<Graph>& graphs);
 

@@ -40,16 +40,13 @@ std::string base_name(const std::string& name) {
 
 // The first line of the user's that a kernel comes from, or of the standard library's.
 SourceLine line_of(const Kernel& k, const Sources& sources) {
-  SourceLine best;
+  Span best;
   for (const kernel::Statement& s : k.body)
-    for (const Span& span : s.spans) {
-      const SourceFile& file = sources[span.file];
-      const bool is_library = file.path().starts_with("std/");
-      if (best.file.empty() || (best.file.starts_with("std/") && !is_library))
-        best = {file.path(), file.locate(span.begin).line};
-    }
-  if (best.file.empty()) best.file = "nnc";
-  return best;
+    for (const Span& span : s.spans)
+      if (!best.valid() || (sources.is_library(best) && !sources.is_library(span))) best = span;
+  if (!best.valid()) return {"nnc", SourceLine().line};
+  const SourceFile& file = sources[best.file];
+  return {file.path(), file.locate(best.begin).line};
 }
 
 // The symbol of each kernel of each program: readable, and unique by content.
@@ -172,6 +169,7 @@ EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan,
                     const std::vector<std::string>& symbols, int threads) {
   EntryPoint entry;
   entry.name = program.name;
+  entry.rows = program.batch;
   entry.inputs = plan.inputs;
   entry.memory = plan.bill;
   entry.serial = program.serial;

@@ -36,15 +36,34 @@ uint64_t scratch_bytes(const Kernel& kernel) {
   return bytes;
 }
 
-bool in_state(Slot::Kind kind) {
-  return kind == Slot::Kind::param || kind == Slot::Kind::state || kind == Slot::Kind::scalar ||
-         kind == Slot::Kind::output;
+// The order of the parts of `state`: parameters first, so that an optimizer could sweep them flat.
+enum class Part : uint8_t { parameters, kept, scalars, outputs, elsewhere };
+
+Part part_of(Slot::Kind kind) {
+  switch (kind) {
+    case Slot::Kind::param:
+      return Part::parameters;
+    case Slot::Kind::state:
+    case Slot::Kind::moment:
+    case Slot::Kind::sum:
+      return Part::kept;
+    case Slot::Kind::scalar:
+      return Part::scalars;
+    case Slot::Kind::output:
+      return Part::outputs;
+    default:
+      return Part::elsewhere;
+  }
 }
 
 TensorRole role_of(Slot::Kind kind) {
   switch (kind) {
     case Slot::Kind::param:
       return TensorRole::param;
+    case Slot::Kind::moment:
+      return TensorRole::moment;
+    case Slot::Kind::sum:
+      return TensorRole::sum;
     case Slot::Kind::scalar:
       return TensorRole::scalar;
     case Slot::Kind::output:
@@ -107,6 +126,22 @@ uint64_t place_temporaries(const Program& program, std::vector<Place>& places) {
   return total;
 }
 
+// Bytes of the arena in which a gradient lies at some time.
+uint64_t gradient_bytes(const Program& program, const std::vector<Place>& places) {
+  const std::vector<Lifetime> lives = lifetimes(program);
+  std::vector<std::pair<uint64_t, uint64_t>> taken;
+  for (uint32_t i = 0; i < program.slots.size(); ++i)
+    if (const Slot& slot = program.slots[SlotId{i}]; slot.gradient && lives[i].first >= 0)
+      taken.emplace_back(places[i].offset, places[i].offset + slot_bytes(slot));
+  std::sort(taken.begin(), taken.end());
+  uint64_t bytes = 0, end = 0;
+  for (const auto& [from, to] : taken) {
+    bytes += std::max(end, to) - std::max(end, from);
+    end = std::max(end, to);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 uint64_t local_bytes(const Kernel& kernel, BufferId id) {
@@ -116,25 +151,27 @@ uint64_t local_bytes(const Kernel& kernel, BufferId id) {
 MemoryPlan plan_memory(const std::vector<Program>& programs) {
   MemoryPlan plan;
   std::map<std::string, size_t> tensor_at;
-  // Parameters first and in the order of the first program that has them, so that an optimizer could sweep
-  // them flat.
-  const auto add_tensor = [&](const Slot& slot) {
+  // Each part in the order of the first program that has the tensor.
+  const auto add_tensor = [&](const Program& program, const Slot& slot) {
+    const std::string of = slot.of.valid() ? program.slots[slot.of].name : "";
     const auto [at, is_new] = tensor_at.try_emplace(slot.name, plan.tensors.size());
     if (!is_new) {
-      const TensorInfo& known = plan.tensors[at->second];
+      TensorInfo& known = plan.tensors[at->second];
       NNC_CHECK(known.shape == slot.type.shape && known.strides == strides_of(slot.type.shape, slot.layout) &&
                     known.dtype == slot.type.dtype,
                 "programs disagree about the type or layout of " + slot.name);
+      if (known.kind == OutputKind::plain) known.kind = slot.output, known.of = of;
       return;
     }
     plan.tensors.push_back({slot.name, role_of(slot.kind), slot.type.dtype, slot.type.shape,
-                            strides_of(slot.type.shape, slot.layout), plan.state_bytes, slot_bytes(slot)});
+                            strides_of(slot.type.shape, slot.layout), plan.state_bytes, slot_bytes(slot),
+                            slot.output, of});
     plan.state_bytes += slot_bytes(slot);
   };
-  for (const Slot::Kind kind : {Slot::Kind::param, Slot::Kind::state, Slot::Kind::scalar, Slot::Kind::output})
+  for (const Part part : {Part::parameters, Part::kept, Part::scalars, Part::outputs})
     for (const Program& program : programs)
       for (const Slot& slot : program.slots)
-        if (slot.kind == kind && !slot.in_place_of.valid()) add_tensor(slot);
+        if (part_of(slot.kind) == part && !slot.in_place_of.valid()) add_tensor(program, slot);
 
   for (const Program& program : programs) {
     MemoryPlan::PerProgram out;
@@ -149,21 +186,14 @@ MemoryPlan plan_memory(const std::vector<Program>& programs) {
       } else if (slot.kind == Slot::Kind::constant) {
         out.places[i] = {Place::Base::constant, i};
         out.bill.constants += slot_bytes(slot);
-      } else if (in_state(slot.kind)) {
+      } else if (part_of(slot.kind) != Part::elsewhere) {
         const Slot& home = slot.in_place_of.valid() ? program.slots[slot.in_place_of] : slot;
         out.places[i] = {Place::Base::state, plan.tensors[tensor_at.at(home.name)].offset};
-        if (slot.in_place_of.valid()) continue;
-        if (slot.kind == Slot::Kind::param) out.bill.parameters += slot_bytes(slot);
-        if (slot.kind == Slot::Kind::state) out.bill.optimizer += slot_bytes(slot);
-      } else if (slot.gradient) {
-        out.bill.gradients += slot_bytes(slot);
-      } else {
-        out.bill.activations += slot_bytes(slot);
       }
     }
+    out.bill.gradients = gradient_bytes(program, out.places);
+    out.bill.activations = out.arena_bytes - out.bill.gradients;
     for (const Kernel& k : program.kernels) out.scratch_bytes = std::max(out.scratch_bytes, scratch_bytes(k));
-    out.bill.arena = out.arena_bytes;
-    out.bill.state = plan.state_bytes;
     plan.programs.push_back(std::move(out));
   }
   return plan;

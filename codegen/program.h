@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "support/dtype.h"
+#include "support/output_kind.h"
 #include "support/source.h"
 
 extern "C" {
@@ -36,7 +37,14 @@ typedef void (*nnc_entry)(struct nnc_context*, int32_t thread, int32_t threads);
 
 namespace nnc {
 
-enum class TensorRole : uint8_t { param, state, scalar, output };
+enum class TensorRole : uint8_t {
+  param,
+  state,   // what a layer keeps
+  moment,  // what an optimizer keeps
+  sum,     // of an evaluation, over its batches
+  scalar,
+  output
+};
 
 // A tensor kept in `state`. `strides` are in elements, per logical axis; checkpoints always hold the logical
 // tensor.
@@ -46,10 +54,13 @@ struct TensorInfo {
   DType dtype;
   std::vector<int64_t> shape;
   std::vector<int64_t> strides;
-  uint64_t offset;  // bytes from `state`, a multiple of 64
-  uint64_t bytes;   // with padding
+  uint64_t offset;                      // bytes from `state`, a multiple of 64
+  uint64_t bytes;                       // with padding
+  OutputKind kind = OutputKind::plain;  // of an output
+  std::string of = {};                  // the param whose gradient or norm it is
 };
 
+// A column of one batch: the first axis is the batch where the entry point says how many rows that has.
 struct InputInfo {
   std::string name;
   DType dtype;
@@ -58,16 +69,12 @@ struct InputInfo {
 
 // The exact memory bill of one entry point, in bytes.
 struct MemoryBill {
-  uint64_t parameters = 0;
-  uint64_t gradients = 0;  // those that had to be stored; 0 where each is used up in its product's epilogue
-  uint64_t optimizer = 0;
-  uint64_t activations = 0;  // temporaries that are no gradients of parameters; their lifetimes overlap
+  uint64_t gradients = 0;  // where parameters' are stored; 0 where each is used up in its product's epilogue
+  uint64_t activations = 0;  // where other temporaries are; what lives at different times may share a place
   uint64_t scratch = 0;      // of all threads
   uint64_t inputs = 0;       // one batch
   uint64_t constants = 0;    // those that are data; they lie beside the machine code
-  uint64_t arena = 0;  // what is allocated for temporaries: gradients and activations, planned by lifetimes
-  uint64_t state = 0;  // what is allocated for parameters, optimizer state, scalars, outputs
-  uint64_t peak() const { return arena + scratch + state + inputs + constants; }
+  uint64_t arena() const { return gradients + activations; }
 };
 
 struct KernelInfo {
@@ -80,8 +87,10 @@ struct KernelInfo {
   uint64_t bytes_written = 0;
 };
 
+// One graph of the model, for batches of one size: several entries of a bundle may have the same name.
 struct EntryPoint {
   std::string name;
+  int64_t rows = 0;  // of a batch; 0: it takes no batch
   nnc_entry function = nullptr;
   std::vector<InputInfo> inputs;
   std::vector<KernelInfo> kernels;  // one per launch, in order
@@ -117,9 +126,16 @@ class Bundle {
   std::vector<EntryPoint> entries;
   CompileTimes times;
 
+  // The first of that name: for whole batches, where there are others.
   const EntryPoint* find(const std::string& name) const {
     for (const EntryPoint& e : entries)
       if (e.name == name) return &e;
+    return nullptr;
+  }
+  // The one for batches of `rows` rows.
+  const EntryPoint* find(const std::string& name, int64_t rows) const {
+    for (const EntryPoint& e : entries)
+      if (e.name == name && e.rows == rows) return &e;
     return nullptr;
   }
   const TensorInfo* find_tensor(const std::string& name) const {

@@ -8,6 +8,15 @@
 
 namespace nnc::driver {
 
+// A line of the memory bill.
+struct MemoryRow {
+  const char* key;   // of --json
+  const char* name;  // in the table
+  uint64_t bytes = 0;
+  const char* note = "";
+  bool is_rare = false;  // left out of the table where it is 0
+};
+
 struct Compiled {
   LoadedModel loaded;
   frontend::Model model;
@@ -19,10 +28,8 @@ struct Compiled {
 
   const EntryPoint& step() const { return *bundle.find("train"); }
   int64_t parameter_count() const;
-  // What is allocated at most.
-  uint64_t peak_bytes() const;
-  // What the program that measures gradients at an epoch's end (runtime/training/norms.h) needs beyond the step.
-  uint64_t epoch_end_bytes() const;
+  // What is allocated at most, by use; the last row is all of it together.
+  std::vector<MemoryRow> memory() const;
 };
 
 // Of a model or run file. With a run file the programs for the remainder batches and the data in memory are part of it.

@@ -16,14 +16,13 @@ Graph norms_graph(const Graph& gradients) {
     std::iota(axes.begin(), axes.end(), 0);
     return builder.reshape(builder.make(Op::sqrt, {builder.sum(builder.mul(value, value), axes)}), {1});
   };
-  const std::string_view prefix = "grad.";
   std::vector<Output> weights, slopes;
   for (const Output& output : gradients.outputs) {
-    if (!output.name.starts_with(prefix)) continue;
-    const std::string name = output.name.substr(prefix.size());
-    const NodeId weight = gradients.find_input(name);
-    if (weight.valid()) weights.push_back({"norm.weight." + name, norm(Value{weight, 0}), {}});
-    slopes.push_back({"norm.gradient." + name, norm(output.value), {}});
+    if (output.kind != OutputKind::gradient) continue;
+    const std::string& name = gradients.input_name(*output.of);
+    weights.push_back(
+        {"norm.weight." + name, norm(Value{*output.of, 0}), {}, OutputKind::weight_norm, output.of});
+    slopes.push_back({"norm.gradient." + name, norm(output.value), {}, OutputKind::gradient_norm, output.of});
   }
   graph.outputs = std::move(weights);
   graph.outputs.insert(graph.outputs.end(), slopes.begin(), slopes.end());

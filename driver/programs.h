@@ -22,14 +22,14 @@ std::vector<const runtime::Dataset*> evaluated_parts(const runtime::RunConfig& c
                                                      const runtime::LoadedData& data);
 std::vector<int64_t> row_counts(std::span<const runtime::Dataset* const> parts);
 
-// train, init, norms (runtime/training/norms.h), eval and finish, and the remainder batches' own programs: "train.rest" for
-// train_rows % batch rows, "eval.rest" for those that a part with so many `evaluated` rows leaves over. The model is
-// built anew where a batch has another size.
+// train, init, norms (runtime/training/norms.h), eval and finish, and the remainder batches' own programs: train for
+// train_rows % batch rows, eval for those that a part with so many `evaluated` rows leaves over. The model is built anew
+// where a batch has another size.
 Result<std::vector<Graph>> training_graphs(Session& session, const LoadedModel& loaded,
                                            const frontend::Model& model, int64_t train_rows,
                                            std::span<const int64_t> evaluated);
 
-// eval with its rests, and finish, for parts with so many rows.
+// eval, that for what is left over too, and finish, for parts with so many rows.
 Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel& loaded,
                                              const frontend::Model& model, std::span<const int64_t> rows);
 

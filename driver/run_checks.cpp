@@ -28,8 +28,7 @@ Status check_watched(Session& session, const runtime::RunConfig& config, const f
     const Graph* found = model.module.find(graph);
     if (found == nullptr) return;
     for (const Output& output : found->outputs)
-      if (!output.replaces && found->type(output.value).shape.empty() &&
-          (runtime::is_loss(output.name) ? losses : metrics))
+      if ((losses && is_loss(output.kind)) || (metrics && output.kind == OutputKind::metric))
         to.push_back(output.name);
   };
   add("train", true, false, measured.training);

@@ -152,8 +152,7 @@ Status load_trained(Session& session, const Trained& trained, runtime::Session& 
   for (const Graph& graph : trained.model.module.graphs) {
     for (const Node& node : graph.nodes) {
       const auto* input = std::get_if<InputAttrs>(&node.attrs);
-      if (input != nullptr && (input->role == Role::param || input->role == Role::state))
-        names.insert(input->name);
+      if (input != nullptr && is_saved(input->role)) names.insert(input->name);
     }
   }
   return runtime::load_state(trained.checkpoint, memory.bundle(), memory.state(),

@@ -40,11 +40,11 @@ struct Building {
   void add_loss_outputs(Elaborator& e, const Elaborator::Loss& loss) {
     Frame frame;
     frame.scope = library.main_scope;
-    e.builder.output("loss", loss.total->value);
+    e.builder.output("loss", loss.total->value, OutputKind::loss);
     for (const auto& [name, part] : loss.parts) {
       if (name.empty()) continue;
       if (const std::optional<Tensor> real = e.cast_to(part, DType::f32, Site{frame, Span()})) {
-        e.builder.output("loss." + name, real->value);
+        e.builder.output("loss." + name, real->value, OutputKind::part);
       }
     }
   }
@@ -78,7 +78,8 @@ struct Building {
       add_loss_outputs(e, loss);
       if (const auto slopes = gradients(e, *loss.total, learned)) {
         for (size_t i = 0; i < learned.size(); ++i) {
-          e.builder.output("grad." + learned[i]->name, (*slopes)[i].value);
+          e.builder.output("grad." + learned[i]->name, (*slopes)[i].value, OutputKind::gradient,
+                           learned[i]->input->node);
         }
       }
       model.module.graphs.push_back(cleaned(e.graph, "gradients"));
@@ -131,7 +132,7 @@ struct Building {
       model.metrics.push_back(goal_name(*goal));
       const std::optional<Tensor> metric = e.run_metric(*goal);
       if (!metric) continue;
-      e.builder.output(goal_name(*goal), metric->value);
+      e.builder.output(goal_name(*goal), metric->value, OutputKind::metric);
       goals.push_back({goal_text(*goal), goal->name ? goal->name->span : goal->keyword});
     }
     note_columns(e);

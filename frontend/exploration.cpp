@@ -97,17 +97,33 @@ std::string no_loss_reason(const Elaborator& e) {
               : "there is no loss; `loss = …` says what learning makes small";
 }
 
+// An output of the graph, and what the user calls it.
+void add_shown(Elaborator& e, Exploration& out, Exploration::Shown::Kind kind, const std::string& name,
+               Value value) {
+  struct {
+    std::string_view prefix;
+    OutputKind is;
+  } constexpr kOf[] = {{"value.", OutputKind::plain},
+                       {"loss.", OutputKind::part},
+                       {"metric.", OutputKind::metric},
+                       {"output.", OutputKind::plain}};
+  const auto& of = kOf[static_cast<size_t>(kind)];
+  const std::string output = fmt::format("{}{}", of.prefix, name);
+  out.shown.push_back({kind, name, output});
+  e.builder.output(output, value, of.is);
+}
+
 // The metrics and outputs, as they are outside of training.
-void add_measured(Elaborator& e) {
+void add_measured(Elaborator& e, Exploration& out) {
   const Mode before = std::exchange(e.mode, Mode::predict);
   e.explaining = false;
   for (const ast::Goal* goal : e.goals(ast::GoalKind::metric))
     if (const std::optional<Tensor> metric = e.run_metric(*goal))
-      e.builder.output("metric." + goal_name(*goal), metric->value);
+      add_shown(e, out, Exploration::Shown::Kind::metric, goal_name(*goal), metric->value);
   for (const ast::Goal* goal : e.goals(ast::GoalKind::output)) {
     const Span span = body_span(goal->body);
     if (const std::optional<Tensor> output = e.output_tensor(e.run_goal(*goal), goal_text(*goal), span))
-      e.builder.output("output." + goal_name(*goal), output->value);
+      add_shown(e, out, Exploration::Shown::Kind::output, goal_name(*goal), output->value);
   }
   e.mode = before;
 }
@@ -149,27 +165,27 @@ Result<Exploration> build_exploration(const ast::File& file, Sources& sources, c
       continue;
     }
     out.values.push_back(name);
-    e.builder.output("value." + name, tensor->value);
+    add_shown(e, out, Exploration::Shown::Kind::value, name, tensor->value);
     std::string reason = no_gradient_reason(slot.value, *tensor, name);
     if (reason.empty() && !loss.total && tensor->parameter != nullptr) reason = no_loss_reason(e);
     if (!reason.empty()) {
       out.no_gradient[name] = std::move(reason);
     }
   }
-  add_measured(e);
+  add_measured(e, out);
   std::vector<OptimizerState> states;
   if (loss.total && diagnostics.error_count() == errors) {
-    e.builder.output("loss", loss.total->value);
-    for (const auto& [name, part] : loss.parts) {
-      if (!name.empty()) e.builder.output("loss." + name, part.value);
-    }
+    e.builder.output("loss", loss.total->value, OutputKind::loss);
+    for (const auto& [name, part] : loss.parts)
+      if (!name.empty()) add_shown(e, out, Exploration::Shown::Kind::part, name, part.value);
     std::vector<Parameter*> learned;
     for (Parameter* parameter : all) {
       if (parameter->role == Role::param) learned.push_back(parameter);
     }
     if (const auto slopes = gradients(e, *loss.total, learned)) {
       for (size_t i = 0; i < learned.size(); ++i)
-        e.builder.output("grad." + learned[i]->name, (*slopes)[i].value);
+        e.builder.output("grad." + learned[i]->name, (*slopes)[i].value, OutputKind::gradient,
+                         learned[i]->input->node);
     }
     if (library.optimizer) {
       if (const auto applied = apply_optimizer(e, *library.optimizer, *loss.total)) {

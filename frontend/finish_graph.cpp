@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "frontend/elaborate/saved_names.h"
 #include "frontend/finish_graph.h"
 #include "ir/graph/builder.h"
 
@@ -29,6 +30,7 @@ std::vector<bool> needed_nodes(const Graph& graph) {
   for (const Output& output : graph.outputs) {
     needed[output.value.node.index] = true;
     if (output.replaces) needed[output.replaces->index] = true;
+    if (output.of) needed[output.of->index] = true;
   }
   return with_operands(graph, std::move(needed));
 }
@@ -52,20 +54,18 @@ struct Copier {
     for (const Value& operand : node.operands) operands.push_back(at(operand));
     copied[id.index] = builder.copy(node, std::move(operands));
   }
+
+  void output(Output output) {
+    output.value = at(output.value);
+    for (std::optional<NodeId>* input : {&output.replaces, &output.of})
+      if (*input) *input = at(Value{**input, 0}).node;
+    builder.graph().outputs.push_back(std::move(output));
+  }
 };
 
 int role_rank(const Node& node) {
-  switch (std::get<InputAttrs>(node.attrs).role) {
-    case Role::input:
-      return 0;
-    case Role::param:
-      return 1;
-    case Role::state:
-      return 2;
-    case Role::scalar:
-      return 3;
-  }
-  return 4;
+  const Role role = std::get<InputAttrs>(node.attrs).role;
+  return role == Role::input ? 0 : role == Role::param ? 1 : is_kept(role) ? 2 : 3;
 }
 
 }  // namespace
@@ -85,11 +85,11 @@ Graph cleaned(const Graph& graph, std::string name) {
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
     if (needed[i]) copier.copy(NodeId{i});
   }
-  for (const Output& output : graph.outputs) {
-    std::optional<NodeId> replaces;
-    if (output.replaces) replaces = copier.at(Value{*output.replaces, 0}).node;
-    copier.builder.output(output.name, copier.at(output.value), replaces);
-  }
+  for (const Output& output : graph.outputs) copier.output(output);
+  const bool has_column = std::any_of(out.inputs.begin(), out.inputs.end(), [&](NodeId id) {
+    return std::get<InputAttrs>(out.nodes[id].attrs).role == Role::input;
+  });
+  out.batch = has_column ? graph.batch : 0;
   return out;
 }
 
@@ -144,16 +144,13 @@ Cut find_cut(const Graph& graph, std::span<const MetricGoal> goals, Diagnostics&
   return cut;
 }
 
-std::string sum_name(size_t k) {
-  return fmt::format("sum.{}", k);
-}
-
 // sum.K <- sum.K + what enters sum K, for each of them.
 Graph before_cut(const Graph& graph, const Cut& cut) {
   std::vector<bool> wanted(graph.nodes.size(), false);
   for (const NodeId id : cut.sums) wanted[graph.nodes[id].operands[0].node.index] = true;
   wanted = with_operands(graph, std::move(wanted));
   Graph eval;
+  eval.batch = graph.batch;
   Copier copier(graph, eval);
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
     if (wanted[i]) copier.copy(NodeId{i});
@@ -161,7 +158,7 @@ Graph before_cut(const Graph& graph, const Cut& cut) {
   for (size_t k = 0; k < cut.sums.size(); ++k) {
     const Node& node = graph.nodes[cut.sums[k]];
     copier.builder.set_spans(node.spans);
-    const Value old = copier.builder.input(sum_name(k), Role::state, node.types[0]);
+    const Value old = copier.builder.input(sum_name(k), Role::sum, node.types[0]);
     copier.builder.output(sum_name(k), copier.builder.add(old, copier.at(node.operands[0])), old.node);
   }
   return cleaned(eval, "eval");
@@ -183,9 +180,9 @@ Graph after_cut(const Graph& graph, const Cut& cut) {
     }
     const auto k = std::find(cut.sums.begin(), cut.sums.end(), NodeId{i}) - cut.sums.begin();
     copier.builder.set_spans(node.spans);
-    copier.copied[i] = {copier.builder.input(sum_name(static_cast<size_t>(k)), Role::state, node.types[0])};
+    copier.copied[i] = {copier.builder.input(sum_name(static_cast<size_t>(k)), Role::sum, node.types[0])};
   }
-  for (const Output& output : graph.outputs) copier.builder.output(output.name, copier.at(output.value));
+  for (const Output& output : graph.outputs) copier.output(output);
   return cleaned(finish, "finish");
 }
 

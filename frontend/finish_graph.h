@@ -19,8 +19,8 @@ struct MetricGoal {
   Span span;
 };
 struct Split {
-  Graph eval;    // run per batch: adds to the states sum.K
-  Graph finish;  // run once at the end: the outputs from the states sum.K
+  Graph eval;    // run per batch: adds to the sums sum.K
+  Graph finish;  // run once at the end: the outputs from the sums sum.K
 };
 // Splits a graph at its `accumulate` nodes, so that each output means what it would if the whole set were one batch.
 // Reports the outputs and sums for which no such split exists (metric_not_exact), and gives nothing then.

@@ -104,13 +104,13 @@ Status load_library(Library& library, const ast::File& main, Sources& sources, c
                     Diagnostics& diagnostics) {
   const size_t before = diagnostics.error_count();
   library.main = &main;
+  library.sources = &sources;
   Loader loader{library, sources, diagnostics};
   library.scopes.emplace_back();
   FileScope& standard = library.scopes.back();
   standard.is_standard = true;
   for (const StdFile& file : standard_library()) {
-    const FileId id = sources.add(std::string(file.path), std::string(file.text));
-    library.standard_files.insert(id);
+    const FileId id = sources.add(std::string(file.path), std::string(file.text), SourceOrigin::library);
     Result<ast::File> tree = parse(sources, id, diagnostics);
     if (!tree) return Failure();
     library.files.push_back(std::move(*tree));

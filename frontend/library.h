@@ -4,7 +4,6 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -31,14 +30,15 @@ struct Library {
   const ast::File* main = nullptr;
   std::deque<ast::File> files;  // all others; deques, because trees and scopes are pointed at
   std::deque<FileScope> scopes;
-  const FileScope* standard = nullptr;    // the names of the standard library
-  const FileScope* main_scope = nullptr;  // those that `main` sees
-  std::set<FileId> standard_files;
+  const FileScope* standard = nullptr;            // the names of the standard library
+  const FileScope* main_scope = nullptr;          // those that `main` sees
   std::map<std::string, ast::ExprPtr> arguments;  // -D name=value
   ast::ExprPtr optimizer;                         // null for none
   std::vector<std::vector<ast::ExprPtr>> groups;  // the values of BuildOptions::groups
 
-  bool is_standard(Span span) const { return standard_files.count(span.file) > 0; }
+  const Sources* sources = nullptr;  // of the trees
+
+  bool is_standard(Span span) const { return sources->is_library(span); }
 };
 
 // Reads what `main` imports, directly or through others, and parses `options`: its arguments and the optimizer's call.

@@ -61,14 +61,14 @@ struct ParameterInfo {
 };
 
 // The graphs, by name:
-//   init            (scalar seed: i64) → one output per param and state, under its name
-//   train           (columns, params, states, scalars lr: f64, t: i64, seed: i64) → loss, loss.NAME…,
-//                   param <- …, state <- …; holds `grad` nodes until passes/differentiate
-//   gradients       as train without an optimizer: outputs loss and grad.PARAM
-//   eval            (columns, params, states, states sum.K) → sum.K <- sum.K + this batch's part
-//   finish          (params, states, states sum.K) → loss, loss.NAME…, metric names
+//   init            (scalar seed: i64) → one output per param, state and moment, under its name
+//   train           (columns, params, states, moments, scalars lr: f64, t: i64, seed: i64) → loss, loss.NAME…,
+//                   param <- …, moment <- …; holds `grad` nodes until passes/differentiate
+//   gradients       as train without an optimizer: outputs loss and the gradient of each param
+//   eval            (columns, params, states, sums) → SUM <- SUM + this batch's part
+//   finish          (params, states, sums) → loss, loss.NAME…, metric names
 //   predict.OUTPUT  (columns, params, states) → OUTPUT
-// `t` counts steps from 1. Optimizer state is named "optimizer.STATE.PARAM". eval and finish split each metric at the
+// `t` counts steps from 1. eval and finish split each metric at the
 // sums over the batch (op accumulate), so that it means what it would mean if the whole set were one batch.
 struct Model {
   std::string name;
@@ -88,13 +88,20 @@ Result<Model> build_model(const ast::File& file, Sources& sources, const BuildOp
                           Diagnostics& diagnostics);
 
 // For `nnc run`: one graph that computes every named value of the file, the loss, its gradients, and one step.
-// Outputs: "value.NAME" for each named value in source order, "metric.NAME", "output.NAME", "loss", "loss.NAME",
-// "grad.PARAM", and after the optimizer's update PARAM <- …. `constants` says why a name has no gradient ("a constant; …").
+// Outputs: each named value in source order, metrics, outputs, the loss and its parts, the gradient of each param, and
+// after the optimizer's update PARAM <- ….
 struct Exploration {
+  // What the user calls an output of the graph.
+  struct Shown {
+    enum class Kind : uint8_t { value, part, metric, output } kind;
+    std::string name;
+    std::string output;  // its name in the graph
+  };
   Graph graph;  // inputs: params and states, scalars lr, t, seed
   Graph init;
   double default_lr = 0;                           // of the optimizer
   std::vector<std::string> values;                 // names in source order
+  std::vector<Shown> shown;                        // in the order of the graph's outputs
   std::map<std::string, std::string> not_shown;    // value name → what it is, for what is no tensor
   std::map<std::string, std::string> no_gradient;  // value name → reason, for what is not differentiated
   std::vector<std::string> explanations;           // "x[10,3] @ weight.T[3,2] + bias[2] → [10,2] (…)"

@@ -71,7 +71,7 @@ class LayoutAssignment {
     const Node& node = rewriter_.result().nodes[value.node];
     const Role role = std::get<InputAttrs>(node.attrs).role;
     const Shape& shape = node.types[0].shape;
-    if (role == Role::param || role == Role::state) set_layout(value, padded_layout(shape));
+    if (is_kept(role)) set_layout(value, padded_layout(shape));
   }
 
   // Whether a node that moves elements has each of its operand's once.

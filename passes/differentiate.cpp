@@ -26,6 +26,11 @@ std::string subject(const Graph& graph, Value value) {
   return "this " + std::string(op_def(node.op).name);
 }
 
+bool is_param(const Node& node) {
+  const auto* input = std::get_if<InputAttrs>(&node.attrs);
+  return input != nullptr && input->role == Role::param;
+}
+
 Span span_of(const Node& node) {
   return node.spans.empty() ? Span() : node.spans.front();
 }
@@ -158,7 +163,7 @@ class Gradient {
       return std::find_if(ends.begin(), ends.end(), [&](const End& e) { return e.kind == kind; });
     };
     const Node& input = graph_.node(value);
-    bool learned = input.op == Op::input && std::get<InputAttrs>(input.attrs).role == Role::param;
+    bool learned = is_param(input);
     auto no_rule = has(EndKind::no_rule);
     auto detached = has(EndKind::detached);
     auto zero = has(EndKind::zero);
@@ -232,7 +237,11 @@ Result<Graph> differentiate(const Graph& graph, Diagnostics& diagnostics) {
     NNC_CHECK(!operands.empty() && node.types.size() + 1 == operands.size(),
               "grad(scalar, of…): a result for each of");
     Gradient gradient(rewriter.builder(), operands[0], {operands.begin() + 1, operands.end()});
-    rewriter.set(id, gradient.compute(node.spans, diagnostics));
+    std::vector<Value> results = gradient.compute(node.spans, diagnostics);
+    for (size_t i = 0; i < results.size(); ++i)
+      if (const NodeId of = operands[i + 1].node; is_param(rewriter.result().nodes[of]))
+        rewriter.result().add_gradient(of, results[i]);
+    rewriter.set(id, std::move(results));
   }
   if (diagnostics.error_count() > errors_before) return Failure();
   return verified("differentiate", rewriter.finish());

@@ -14,6 +14,7 @@ namespace nnc::passes {
 Rewriter::Rewriter(const Graph& source, NodeRule rule, Builder::Interning interning)
     : source_(source), rule_(std::move(rule)), builder_(result_, interning) {
   result_.name = source.name;
+  result_.batch = source.batch;
   for (const Node& node : source.nodes) {
     first_.push_back(static_cast<uint32_t>(map_.size()));
     map_.resize(map_.size() + node.types.size());
@@ -82,10 +83,15 @@ void Rewriter::apply_rule(NodeId old) {
 
 Graph Rewriter::finish() {
   for (const Output& output : source_.outputs) {
-    std::optional<NodeId> replaces;
-    if (output.replaces) replaces = at({*output.replaces, 0}).node;
-    builder_.output(output.name, (*this)[output.value], replaces);
+    Output mapped = output;
+    mapped.value = (*this)[output.value];
+    for (std::optional<NodeId>* input : {&mapped.replaces, &mapped.of})
+      if (*input) *input = at({**input, 0}).node;
+    result_.outputs.push_back(std::move(mapped));
   }
+  for (const ParameterGradient& gradient : source_.gradients)
+    if (const Value value = at(gradient.value); value.valid())
+      result_.add_gradient(at({gradient.of, 0}).node, value);
   return without_dead(std::move(result_));
 }
 
@@ -132,6 +138,12 @@ Graph without_dead(Graph graph) {
   for (Output& output : graph.outputs) {
     output.value.node = map[output.value.node];
     if (output.replaces) output.replaces = map[*output.replaces];
+    if (output.of) output.of = map[*output.of];
+  }
+  std::erase_if(graph.gradients, [&](const ParameterGradient& g) { return !live[g.value.node]; });
+  for (ParameterGradient& gradient : graph.gradients) {
+    gradient.of = map[gradient.of];
+    gradient.value.node = map[gradient.value.node];
   }
   return graph;
 }

@@ -46,7 +46,8 @@ Span join(Span a, Span b) {
   return {a.file, std::min(a.begin, b.begin), std::max(a.end, b.end)};
 }
 
-SourceFile::SourceFile(std::string path, std::string text) : path_(std::move(path)), text_(std::move(text)) {
+SourceFile::SourceFile(std::string path, std::string text, SourceOrigin origin)
+    : path_(std::move(path)), text_(std::move(text)), origin_(origin) {
   line_starts_.push_back(0);
   for (size_t i = 0; i < text_.size(); ++i)
     if (text_[i] == '\n') line_starts_.push_back(static_cast<uint32_t>(i + 1));
@@ -70,8 +71,8 @@ std::string_view SourceFile::line(uint32_t line) const {
   return std::string_view(text_).substr(begin, end - begin);
 }
 
-FileId Sources::add(std::string path, std::string text) {
-  return files_.push_back(SourceFile(std::move(path), std::move(text)));
+FileId Sources::add(std::string path, std::string text, SourceOrigin origin) {
+  return files_.push_back(SourceFile(std::move(path), std::move(text), origin));
 }
 
 std::string_view Sources::text(Span span) const {
@@ -92,7 +93,7 @@ std::string describe_lines(const std::vector<Span>& spans, const Sources& source
   std::map<FileId, std::set<uint32_t>> lines;
   for (const Span& span : spans)
     if (span.valid()) lines[span.file].insert(sources[span.file].locate(span.begin).line);
-  const auto is_library = [&](FileId file) { return sources[file].path().starts_with("std/"); };
+  const auto is_library = [&](FileId file) { return sources[file].is_library(); };
   const bool has_own =
       std::any_of(lines.begin(), lines.end(), [&](const auto& entry) { return !is_library(entry.first); });
   std::string out;

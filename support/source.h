@@ -32,13 +32,17 @@ struct LineColumn {
   uint32_t column = 1;
 };
 
+// Whose text it is: the user's, or the standard library's.
+enum class SourceOrigin : uint8_t { user, library };
+
 // A text with a name, and where its lines start.
 class SourceFile {
  public:
-  SourceFile(std::string path, std::string text);
+  SourceFile(std::string path, std::string text, SourceOrigin origin = SourceOrigin::user);
 
   const std::string& path() const { return path_; }
   const std::string& text() const { return text_; }
+  bool is_library() const { return origin_ == SourceOrigin::library; }
   LineColumn locate(uint32_t offset) const;
   uint32_t line_count() const { return static_cast<uint32_t>(line_starts_.size()); }
   // The line's bytes without its line end; `line` counts from 1.
@@ -49,16 +53,19 @@ class SourceFile {
  private:
   std::string path_;
   std::string text_;
+  SourceOrigin origin_;
   std::vector<uint32_t> line_starts_;
 };
 
 // Owns every source text of one run of nnc.
 class Sources {
  public:
-  FileId add(std::string path, std::string text);
+  FileId add(std::string path, std::string text, SourceOrigin origin = SourceOrigin::user);
   const SourceFile& operator[](FileId id) const { return files_[id]; }
   size_t size() const { return files_.size(); }
   std::string_view text(Span span) const;
+  // Whether it lies in the standard library; false of one that points nowhere.
+  bool is_library(Span span) const { return span.valid() && files_[span.file].is_library(); }
   // "digits.nn:5:72"
   std::string describe(Span span) const;
 

@@ -39,10 +39,23 @@ Slot::Kind slot_kind(Role role) {
       return Slot::Kind::param;
     case Role::state:
       return Slot::Kind::state;
+    case Role::moment:
+      return Slot::Kind::moment;
+    case Role::sum:
+      return Slot::Kind::sum;
     case Role::scalar:
       return Slot::Kind::scalar;
   }
   NNC_CHECK(false, "a role without a kind of slot");
+}
+
+Slot slot_of(std::string name, TensorType type, Layout layout, Slot::Kind kind) {
+  Slot slot;
+  slot.name = std::move(name);
+  slot.type = std::move(type);
+  slot.layout = std::move(layout);
+  slot.kind = kind;
+  return slot;
 }
 
 class ProgramLowering {
@@ -51,6 +64,7 @@ class ProgramLowering {
 
   Program run() {
     program_.name = g_.name;
+    program_.batch = g_.batch;
     collect();
     input_slots();
     stored_values();
@@ -82,8 +96,8 @@ class ProgramLowering {
     for (NodeId id : g_.inputs) {
       const Node& node = g_.nodes[id];
       const auto& attrs = std::get<InputAttrs>(node.attrs);
-      Slot slot{attrs.name, node.types[0], g_.layout({id, 0}), slot_kind(attrs.role), {}, false, {}};
-      slots_[Value{id, 0}] = program_.slots.push_back(std::move(slot));
+      slots_[Value{id, 0}] = program_.slots.push_back(
+          slot_of(attrs.name, node.types[0], g_.layout({id, 0}), slot_kind(attrs.role)));
     }
   }
 
@@ -110,8 +124,8 @@ class ProgramLowering {
   void constant_slot(Value value) {
     if (slots_.count(value)) return;
     const Node& node = g_.node(value);
-    std::vector<double> values = op_def(node.op).eval({}, node.attrs, node.types)[value.result].data;
-    Slot slot{slot_name(value), g_.type(value), {}, Slot::Kind::constant, {}, false, std::move(values)};
+    Slot slot = slot_of(slot_name(value), g_.type(value), {}, Slot::Kind::constant);
+    slot.values = op_def(node.op).eval({}, node.attrs, node.types)[value.result].data;
     slots_[value] = program_.slots.push_back(std::move(slot));
   }
 
@@ -176,7 +190,9 @@ class ProgramLowering {
       }
       // What leaves has the layout of what is kept, whatever it was computed in: `init` writes parameters.
       const TensorType& type = g_.type(output.value);
-      Slot slot{free_name(output.name), type, padded_layout(type.shape), Slot::Kind::output, {}, false, {}};
+      Slot slot = slot_of(free_name(output.name), type, padded_layout(type.shape), Slot::Kind::output);
+      slot.output = output.kind;
+      if (output.of) slot.of = slots_.at(Value{*output.of, 0});
       slots_[output.value] = program_.slots.push_back(std::move(slot));
     }
   }
@@ -206,38 +222,32 @@ class ProgramLowering {
   }
 
   void temporaries() {
-    const std::set<Value> gradients = gradient_values();
+    const std::set<Value> gradients = stored_gradients();
     for (const Group& group : groups_)
       for (Value value : group.stored) {
         if (slots_.count(value)) continue;
-        Slot slot{slot_name(value),
-                  g_.type(value),
-                  g_.layout(value),
-                  Slot::Kind::temporary,
-                  {},
-                  gradients.count(value) > 0,
-                  {}};
+        Slot slot = slot_of(slot_name(value), g_.type(value), g_.layout(value), Slot::Kind::temporary);
+        slot.gradient = gradients.count(value) > 0;
         slots_[value] = program_.slots.push_back(std::move(slot));
       }
   }
 
-  // Stored values of a parameter's shape that its update reads: gradients that were not used up where they
-  // were made.
-  std::set<Value> gradient_values() const {
+  // Where parameters' gradients lie: themselves, or what they are another view of.
+  std::set<Value> stored_gradients() const {
     std::set<Value> out;
-    for (const Output& output : g_.outputs) {
-      if (!output.replaces) continue;
-      const Node& old = g_.nodes[*output.replaces];
-      if (std::get<InputAttrs>(old.attrs).role != Role::param) continue;
-      for (NodeId id : groups_[group_of(output.value)].nodes)
-        for (const Read& read : reads_[id.index]) {
-          const Node& from = g_.node(read.value);
-          if (!is_given(from) && group_of(read.value) != group_of(output.value) &&
-              g_.type(read.value) == old.types[0])
-            out.insert(read.value);
-        }
+    for (const ParameterGradient& gradient : g_.gradients) {
+      Value at = gradient.value;
+      while (is_another_view(at)) at = g_.node(at).operands[0];
+      out.insert(at);
     }
     return out;
+  }
+
+  // Whether it is not stored, and its elements are those of its operand in another order.
+  bool is_another_view(Value value) const {
+    const Node& node = g_.node(value);
+    return node.group == kNoGroup && !is_given(node) && op_def(node.op).has(kMoves) &&
+           g_.type(node.operands[0]).elements() == g_.type(value).elements();
   }
 
   // The barrier interval of each group: one after the latest it must wait for.

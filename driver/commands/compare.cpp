@@ -85,11 +85,11 @@ std::vector<std::string> result_columns(const Json& runs) {
   // What people look for first: metrics, the test part's before the others', then losses, then what is of training.
   const auto rank = [](const std::string& column) {
     const size_t dot = column.find('.');
-    const std::string part = column.substr(0, dot);
+    const std::string part = column.substr(0, dot), of = column.substr(dot + 1);
     return (part == "test"         ? 0
             : part == "validation" ? 1
                                    : 4) +
-           (runtime::is_loss(column.substr(dot + 1)) ? 2 : 0);
+           (of == "loss" || of.starts_with("loss.") ? 2 : 0);  // as metrics.csv calls them
   };
   std::stable_sort(columns.begin(), columns.end(),
                    [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });

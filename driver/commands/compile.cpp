@@ -19,7 +19,6 @@ uint64_t bytes_in_memory(const runtime::Dataset& data) {
 
 std::string text_report(const Compiled& c, int threads, const Sources& sources) {
   const EntryPoint& step = c.step();
-  const MemoryBill& memory = step.memory;
   const CompileTimes& times = c.bundle.times;
   std::string out =
       fmt::format("{} ({}{}, {} thread{})\n\n", c.model.name, c.loaded.options.optimizer,
@@ -34,19 +33,8 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   facts.row({"tensors written", bytes_text(step.bytes_written), ""});
   out += facts.text() + "\nmemory\n";
   Table bill("lrl");
-  bill.row({"parameters", bytes_text(memory.parameters), ""});
-  bill.row({"gradients", bytes_text(memory.gradients), memory.gradients == 0 ? "none is stored" : ""});
-  bill.row({"optimizer state", bytes_text(memory.optimizer), ""});
-  bill.row({"activations", bytes_text(memory.activations), ""});
-  bill.row({"scratch", bytes_text(memory.scratch), ""});
-  if (memory.inputs > 0) bill.row({"one batch", bytes_text(memory.inputs), ""});
-  if (const uint64_t constants = constant_bytes(c.bundle); constants > 0)
-    bill.row({"constants", bytes_text(constants), "long lists of numbers, hashes of the names of draws"});
-  if (c.data_bytes > 0) bill.row({"data", bytes_text(c.data_bytes), "resident"});
-  if (c.feeding_bytes > 0)
-    bill.row({"feeding", bytes_text(c.feeding_bytes), "batches gathered ahead, the rows' order"});
-  bill.row({"epoch end", bytes_text(c.epoch_end_bytes()), "more, to measure the gradients"});
-  bill.row({"peak", bytes_text(c.peak_bytes()), "what is allocated at most"});
+  for (const MemoryRow& row : c.memory())
+    if (row.bytes > 0 || !row.is_rare) bill.row({row.name, bytes_text(row.bytes), row.note});
   out += bill.text("  ") + "\nstep\n";
   Table kernels("lrrrrl");
   for (const KernelInfo& kernel : step.kernels)
@@ -64,16 +52,22 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
 
 }  // namespace
 
-uint64_t Compiled::epoch_end_bytes() const {
-  const EntryPoint* norms = bundle.find("norms");
-  if (norms == nullptr) return 0;
-  const auto temporaries = [](const MemoryBill& m) { return m.arena + m.scratch + m.inputs; };
-  const uint64_t of_step = temporaries(step().memory), of_norms = temporaries(norms->memory);
-  return of_norms > of_step ? of_norms - of_step : 0;
-}
-
-uint64_t Compiled::peak_bytes() const {
-  return nnc::peak_bytes(bundle) + data_bytes + feeding_bytes;
+std::vector<MemoryRow> Compiled::memory() const {
+  const MemoryNeed need = memory_need(bundle);
+  return {{"parameter_bytes", "parameters", need.parameters},
+          {"gradient_bytes", "gradients", need.gradients, need.gradients == 0 ? "none is stored" : ""},
+          {"optimizer_bytes", "optimizer state", need.optimizer},
+          {"layer_bytes", "layers' states", need.layers, "", true},
+          {"activation_bytes", "activations", need.activations},
+          {"scratch_bytes", "scratch", need.scratch},
+          {"input_bytes", "one batch", need.inputs, "", true},
+          {"result_bytes", "results", need.results, "losses, metrics, norms; what is set before a step"},
+          {"constant_bytes", "constants", need.constants,
+           "long lists of numbers, hashes of the names of draws", true},
+          {"data_bytes", "data", data_bytes, "resident", true},
+          {"feeding_bytes", "feeding", feeding_bytes, "batches gathered ahead, the rows' order", true},
+          {"epoch_end_bytes", "epoch end", need.others, "more, to evaluate and to measure the gradients"},
+          {"peak_bytes", "peak", need.peak() + data_bytes + feeding_bytes, "what is allocated at most"}};
 }
 
 int64_t Compiled::parameter_count() const {
@@ -135,7 +129,6 @@ Result<Compiled> compile_all(Session& session, LoadedModel loaded) {
 
 nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sources& sources) {
   const EntryPoint& step = c.step();
-  const MemoryBill& memory = step.memory;
   const CompileTimes& times = c.bundle.times;
   nlohmann::ordered_json json;
   json["model"] = c.model.name;
@@ -150,19 +143,7 @@ nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sourc
   json["barriers"] = step.barriers;
   json["bytes_read"] = step.bytes_read;
   json["bytes_written"] = step.bytes_written;
-  json["epoch_end_bytes"] = c.epoch_end_bytes();
-  json["peak_bytes"] = c.peak_bytes();
-  json["parameter_bytes"] = memory.parameters;
-  json["gradient_bytes"] = memory.gradients;
-  json["optimizer_bytes"] = memory.optimizer;
-  json["activation_bytes"] = memory.activations;
-  json["scratch_bytes"] = memory.scratch;
-  json["input_bytes"] = memory.inputs;
-  json["constant_bytes"] = constant_bytes(c.bundle);
-  json["arena_bytes"] = memory.arena;
-  json["state_bytes"] = c.bundle.state_bytes;
-  json["data_bytes"] = c.data_bytes;
-  json["feeding_bytes"] = c.feeding_bytes;
+  for (const MemoryRow& row : c.memory()) json[row.key] = row.bytes;
   json["compile_ms"] = {{"frontend", c.frontend_ms}, {"passes", c.passes_ms}, {"lower", times.lower_ms},
                         {"emit", times.emit_ms},     {"link", times.link_ms}, {"total", c.total_ms}};
   json["kernels_compiled"] = times.kernels_compiled;

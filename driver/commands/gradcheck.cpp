@@ -46,7 +46,7 @@ DenseTensor drawn(const frontend::Column& column, uint64_t seed) {
 
 Graph only_loss(const Graph& graph) {
   Graph copy = graph;
-  std::erase_if(copy.outputs, [](const Output& output) { return output.name != "loss"; });
+  std::erase_if(copy.outputs, [](const Output& output) { return output.kind != OutputKind::loss; });
   const passes::Pass* remove_dead = passes::find_pass("remove_dead");
   return remove_dead != nullptr ? remove_dead->run(copy) : copy;
 }
@@ -58,6 +58,8 @@ class Checker {
         inputs_(std::move(inputs)),
         step_(step),
         gradients_(evaluate(graph, inputs_)) {
+    for (const Output& output : graph.outputs)
+      if (output.kind == OutputKind::gradient) outputs_[graph.input_name(*output.of)] = output.name;
     for (const NodeId id : loss_.inputs) taken_.push_back(std::get<InputAttrs>(loss_.nodes[id].attrs).name);
   }
 
@@ -66,7 +68,7 @@ class Checker {
 
   Checked check(const frontend::ParameterInfo& parameter) {
     Checked checked{parameter.name, parameter.type};
-    const DenseTensor& gradient = gradients_.at("grad." + parameter.name);
+    const DenseTensor& gradient = gradients_.at(outputs_.at(parameter.name));
     double scale = 1e-8;
     for (const double g : gradient.data) scale = std::max(scale, 1e-2 * std::fabs(g));
     const auto elements = static_cast<int64_t>(gradient.data.size());
@@ -213,6 +215,7 @@ class Checker {
   TensorMap inputs_;
   double step_;
   TensorMap gradients_;
+  std::map<std::string, std::string> outputs_;  // by parameter: the output that is its gradient
   std::vector<std::string> taken_;
 };
 

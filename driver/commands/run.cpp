@@ -41,23 +41,6 @@ Result<ast::File> expression_file(Session& session) {
   return tree;
 }
 
-// The parts of the loss and their sum, each with its number.
-void show_losses(Console& console, const TensorMap& values, const std::string& title) {
-  const auto loss = values.find("loss");
-  if (loss == values.end()) return;
-  std::vector<std::string> names, numbers;
-  for (const auto& [name, tensor] : values) {
-    if (!name.starts_with("loss.")) continue;
-    names.push_back(name.substr(5));
-    numbers.push_back(number_text(tensor.data.at(0), tensor.type.dtype));
-  }
-  const std::string total = number_text(loss->second.data.at(0), loss->second.type.dtype);
-  if (names.size() < 2)
-    console.print("{} = {}\n", title, total);
-  else
-    console.print("{} = {} = {} = {}\n", title, fmt::join(names, " + "), fmt::join(numbers, " + "), total);
-}
-
 std::vector<std::string> parameter_names(const Graph& graph) {
   std::vector<std::string> names;
   for (const NodeId id : graph.inputs)
@@ -66,27 +49,44 @@ std::vector<std::string> parameter_names(const Graph& graph) {
   return names;
 }
 
-// Outputs whose names begin with `prefix`, in the order of the graph: with the name behind it, as far as computed.
-std::vector<std::pair<std::string, const DenseTensor*>> outputs_of(const frontend::Exploration& exploration,
-                                                                   const TensorMap& values,
-                                                                   std::string_view prefix) {
+using Shown = frontend::Exploration::Shown;
+
+// What the user calls them, and their values, as far as computed, in the order of the graph.
+std::vector<std::pair<std::string, const DenseTensor*>> shown(const frontend::Exploration& exploration,
+                                                              const TensorMap& values, Shown::Kind kind) {
   std::vector<std::pair<std::string, const DenseTensor*>> found;
-  for (const Output& output : exploration.graph.outputs)
-    if (const auto at = values.find(output.name); output.name.starts_with(prefix) && at != values.end())
-      found.emplace_back(output.name.substr(prefix.size()), &at->second);
+  for (const Shown& one : exploration.shown)
+    if (const auto at = values.find(one.output); one.kind == kind && at != values.end())
+      found.emplace_back(one.name, &at->second);
   return found;
+}
+
+// The parts of the loss and their sum, each with its number.
+void show_losses(Console& console, const frontend::Exploration& exploration, const TensorMap& values) {
+  const auto loss = values.find("loss");
+  if (loss == values.end()) return;
+  const std::string total = number_text(loss->second.data.at(0), loss->second.type.dtype);
+  auto parts = shown(exploration, values, Shown::Kind::part);
+  if (parts.size() < 2) return console.print("loss = {}\n", total);
+  std::sort(parts.begin(), parts.end());
+  std::vector<std::string> names, numbers;
+  for (const auto& [name, tensor] : parts) {
+    names.push_back(name);
+    numbers.push_back(number_text(tensor->data.at(0), tensor->type.dtype));
+  }
+  console.print("loss = {} = {} = {}\n", fmt::join(names, " + "), fmt::join(numbers, " + "), total);
 }
 
 // The loss, and then each metric.
 void show_numbers(Console& console, const frontend::Exploration& exploration, const TensorMap& values) {
-  show_losses(console, values, "loss");
-  for (const auto& [name, tensor] : outputs_of(exploration, values, "metric."))
+  show_losses(console, exploration, values);
+  for (const auto& [name, tensor] : shown(exploration, values, Shown::Kind::metric))
     console.print("{} = {}\n", name, number_text(tensor->data.at(0), tensor->type.dtype));
 }
 
 void show_values(Console& console, const frontend::Exploration& exploration, const TensorMap& values) {
-  for (const auto& [name, tensor] : outputs_of(exploration, values, "value.")) show(console, name, *tensor);
-  for (const auto& [name, tensor] : outputs_of(exploration, values, "output.")) show(console, name, *tensor);
+  for (const Shown::Kind kind : {Shown::Kind::value, Shown::Kind::output})
+    for (const auto& [name, tensor] : shown(exploration, values, kind)) show(console, name, *tensor);
   for (const std::string& line : exploration.explanations) console.print("# {}\n", line);
 }
 
@@ -94,16 +94,21 @@ void show_values(Console& console, const frontend::Exploration& exploration, con
 void show_changed_values(Console& console, const frontend::Exploration& exploration, const TensorMap& before,
                          const TensorMap& after) {
   const std::vector<std::string> parameters = parameter_names(exploration.graph);
-  for (const std::string prefix : {"value.", "output."})
-    for (const auto& [name, tensor] : outputs_of(exploration, after, prefix))
-      if (before.at(prefix + name).data != tensor->data &&
-          (prefix != "value." || std::find(parameters.begin(), parameters.end(), name) == parameters.end()))
-        show(console, name, *tensor);
+  const auto is_parameter = [&](const Shown& one) {
+    return one.kind == Shown::Kind::value &&
+           std::find(parameters.begin(), parameters.end(), one.name) != parameters.end();
+  };
+  for (const Shown::Kind kind : {Shown::Kind::value, Shown::Kind::output})
+    for (const Shown& one : exploration.shown)
+      if (one.kind == kind && !is_parameter(one) && before.at(one.output).data != after.at(one.output).data)
+        show(console, one.name, after.at(one.output));
 }
 
 void show_gradients(Console& console, const frontend::Exploration& exploration, const TensorMap& values) {
-  for (const auto& [name, tensor] : outputs_of(exploration, values, "grad."))
-    show(console, "gradient of " + name, *tensor);
+  const Graph& graph = exploration.graph;
+  for (const Output& output : graph.outputs)
+    if (output.kind == OutputKind::gradient)
+      show(console, "gradient of " + graph.input_name(*output.of), values.at(output.name));
   for (const std::string& name : exploration.values)
     if (const auto why = exploration.no_gradient.find(name); why != exploration.no_gradient.end())
       console.print("gradient of {}: none ({})\n", name, why->second);
@@ -121,13 +126,13 @@ class Trace {
  public:
   Trace(Session& session, const frontend::Exploration& exploration, const TensorMap& first)
       : console_(session.console), options_(session.options) {
-    if (first.contains("loss")) add("loss");
-    const std::string_view loss = "loss.", metric = "metric.";
-    size_t parts = 0;
-    for (const Output& output : exploration.graph.outputs) parts += output.name.starts_with(loss) ? 1 : 0;
-    for (const std::string_view kind : {loss, metric})
-      for (const Output& output : exploration.graph.outputs)
-        if (output.name.starts_with(kind) && (kind == metric || parts > 1)) add(output.name);
+    if (first.contains("loss")) add("loss", "loss", true);
+    const auto is_part = [](const Shown& one) { return one.kind == Shown::Kind::part; };
+    if (std::count_if(exploration.shown.begin(), exploration.shown.end(), is_part) > 1)
+      for (const Shown& one : exploration.shown)
+        if (is_part(one)) add(one.output, one.output, true);
+    for (const Shown& one : exploration.shown)
+      if (one.kind == Shown::Kind::metric) add(one.output, one.name, false);
     // Of a long run every so many steps are enough for a picture.
     spacing_ = std::max<int64_t>(1, options_.steps / 4000);
     if (options_.every == 0) return;
@@ -153,7 +158,7 @@ class Trace {
   Status draw(Session& session, const std::string& title) const {
     std::vector<Series> losses;
     for (size_t i = 0; i < curves_.size(); ++i)
-      if (outputs_[i].starts_with("loss")) losses.push_back(curves_[i]);
+      if (is_loss_[i]) losses.push_back(curves_[i]);
     const std::string& name = options_.output;
     if (!runtime::write_file(name, curve_file(name, title, losses), session.diagnostics)) return Failure();
     console_.say("{}\n", name);
@@ -161,14 +166,16 @@ class Trace {
   }
 
  private:
-  void add(const std::string& output) {
+  void add(const std::string& output, const std::string& name, bool is_loss) {
     outputs_.push_back(output);
-    curves_.push_back({output.starts_with("metric.") ? output.substr(7) : output, {}});
+    is_loss_.push_back(is_loss);
+    curves_.push_back({name, {}});
   }
 
   Console& console_;
   const Options& options_;
   std::vector<std::string> outputs_;
+  std::vector<bool> is_loss_;
   std::vector<Series> curves_;
   int64_t spacing_ = 1;
 };
@@ -268,9 +275,9 @@ int run(const Options& options, Console& console) {
   const TensorMap start = stepper->variables();
   const TensorMap values = stepper->step(1);
   if (expression) {
-    const auto result = values.find(fmt::format("value.{}", kExpressionName));
-    if (result != values.end())
-      console.print("{}\n", tensor_text(result->second));
+    const auto result = shown(*exploration, values, Shown::Kind::value);
+    if (!result.empty())
+      console.print("{}\n", tensor_text(*result.front().second));
     else
       session.diagnostics.error(DiagnosticKind::wrong_kind, tree->items.front().span,
                                 exploration->not_shown.at(std::string(kExpressionName)));

@@ -57,7 +57,8 @@ int std_library(const Options& options, Console& console) {
   std::vector<std::string> known;
   bool found = false;
   for (const frontend::StdFile& library : frontend::standard_library()) {
-    const FileId id = session.sources.add(std::string(library.path), std::string(library.text));
+    const FileId id =
+        session.sources.add(std::string(library.path), std::string(library.text), SourceOrigin::library);
     const Result<ast::File> tree = frontend::parse(session.sources, id, session.diagnostics);
     if (!tree) return session.leave();
     known.emplace_back(library.path);

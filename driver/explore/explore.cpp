@@ -24,13 +24,13 @@ class CompiledStepper : public Stepper {
     NNC_CHECK(entry_ != nullptr, "the exploration graph was not compiled");
   }
 
-  TensorMap variables() override { return read(TensorRole::param, TensorRole::state); }
+  TensorMap variables() override { return read(runtime::is_saved); }
 
-  void assign(const TensorMap& variables) override {
+  void assign(const TensorMap& variables, bool moments) override {
     for (const TensorInfo& info : bundle_.tensors) {
       const auto found = variables.find(info.name);
-      if (found == variables.end() || (info.role != TensorRole::param && info.role != TensorRole::state))
-        continue;
+      if (found == variables.end() || !runtime::is_saved(info)) continue;
+      if (info.role == TensorRole::moment && !moments) continue;
       std::vector<unsigned char> bytes(found->second.data.size() * dtype_size(info.dtype));
       write_elements(info.dtype, bytes.data(), found->second.data);
       runtime::write_tensor(info, memory_.state(), bytes.data());
@@ -44,14 +44,14 @@ class CompiledStepper : public Stepper {
     memory_.set_scalar("t", t);
     memory_.set_scalar("seed", static_cast<int64_t>(seed_));
     memory_.run(*entry_, nullptr);
-    return read(TensorRole::output, TensorRole::output);
+    return read([](const TensorInfo& info) { return info.role == TensorRole::output; });
   }
 
  private:
-  TensorMap read(TensorRole one, TensorRole other) {
+  TensorMap read(bool (*wanted)(const TensorInfo&)) {
     TensorMap map;
     for (const TensorInfo& info : bundle_.tensors)
-      if (info.role == one || info.role == other) map[info.name] = dense(info, memory_.state());
+      if (wanted(info)) map[info.name] = dense(info, memory_.state());
     return map;
   }
 
@@ -76,14 +76,18 @@ class InterpretingStepper : public Stepper {
     TensorMap map;
     for (const NodeId id : graph_.inputs) {
       const auto& attrs = std::get<InputAttrs>(graph_.nodes[id].attrs);
-      if (attrs.role == Role::param || attrs.role == Role::state) map[attrs.name] = inputs_.at(attrs.name);
+      if (is_kept(attrs.role)) map[attrs.name] = inputs_.at(attrs.name);
     }
     return map;
   }
 
-  void assign(const TensorMap& variables) override {
-    for (const auto& [name, tensor] : variables)
-      if (const auto found = inputs_.find(name); found != inputs_.end()) found->second = tensor;
+  void assign(const TensorMap& variables, bool moments) override {
+    for (const NodeId id : graph_.inputs) {
+      const auto& attrs = std::get<InputAttrs>(graph_.nodes[id].attrs);
+      if (!is_kept(attrs.role) || (attrs.role == Role::moment && !moments)) continue;
+      if (const auto found = variables.find(attrs.name); found != variables.end())
+        inputs_[attrs.name] = found->second;
+    }
   }
 
   void set_rate(double lr) override { inputs_["lr"].data = {lr}; }
@@ -116,7 +120,7 @@ class InterpretingStepper : public Stepper {
 
 std::unique_ptr<Stepper> compiled_stepper(Session& session, const frontend::Exploration& exploration,
                                           uint64_t seed) {
-  Result<Bundle> bundle = compile_graphs(session, {exploration.graph, renamed(exploration.init, "init")});
+  Result<Bundle> bundle = compile_graphs(session, {exploration.graph, exploration.init});
   if (!bundle || !check_memory(session, *bundle)) return nullptr;
   return std::make_unique<CompiledStepper>(std::move(*bundle), exploration,
                                            codegen_options(session.options).threads, seed);

@@ -15,10 +15,10 @@ namespace nnc::driver {
 class Stepper {
  public:
   virtual ~Stepper() = default;
-  // Parameters and states as they are now.
+  // All that steps change: parameters, and what layers and the optimizer keep, as they are now.
   virtual TensorMap variables() = 0;
-  // Puts the parameters and states that are named there at those values.
-  virtual void assign(const TensorMap& variables) = 0;
+  // Puts those that are named there at those values; without `moments`, what the optimizer keeps stays as it is.
+  virtual void assign(const TensorMap& variables, bool moments = true) = 0;
   // Takes step number t (from 1) and gives the graph's outputs; the values are those before the step.
   virtual TensorMap step(int64_t t) = 0;
   // The rate of the steps from here on; before, it is the optimizer's own.

@@ -22,10 +22,7 @@ class Heights {
 
   double loss(Point at, Point& slope) {
     const TensorMap values = move_to(at);
-    TensorMap slopes;
-    for (const auto& [name, tensor] : values)
-      if (name.starts_with("grad.")) slopes[name.substr(5)] = tensor;
-    slope = plane_.read(slopes);
+    slope = plane_.read_gradient(values);
     return values.at("loss").data.at(0);
   }
 
@@ -173,7 +170,11 @@ std::optional<Plane> Plane::of(Session& session, const frontend::Exploration& ex
   size_t count = 0;
   std::vector<std::string> seen;
   bool loss = false;
-  for (const Output& output : exploration.graph.outputs) loss = loss || output.name == "loss";
+  std::map<NodeId, std::string> gradients;  // by param: the output
+  for (const Output& output : exploration.graph.outputs) {
+    loss = loss || output.kind == OutputKind::loss;
+    if (output.kind == OutputKind::gradient) gradients[*output.of] = output.name;
+  }
   for (const NodeId id : exploration.graph.inputs) {
     const auto& attrs = std::get<InputAttrs>(exploration.graph.nodes[id].attrs);
     if (attrs.role != Role::param) continue;
@@ -181,7 +182,7 @@ std::optional<Plane> Plane::of(Session& session, const frontend::Exploration& ex
     const auto elements = static_cast<size_t>(type.elements());
     seen.push_back(fmt::format("{}: {}", attrs.name, to_string(type)));
     for (size_t i = 0; i < elements && count + i < 2; ++i) {
-      plane.entries_[count + i] = {attrs.name, i};
+      plane.entries_[count + i] = {attrs.name, gradients[id], i};
       plane.axes_[count + i] = elements == 1 ? attrs.name : fmt::format("{}[{}]", attrs.name, i);
     }
     count += elements;
@@ -203,6 +204,12 @@ Point Plane::read(const TensorMap& variables) const {
     const auto found = variables.find(entries_[k].parameter);
     if (found != variables.end()) point[k] = found->second.data.at(entries_[k].index);
   }
+  return point;
+}
+
+Point Plane::read_gradient(const TensorMap& outputs) const {
+  Point point{};
+  for (size_t k = 0; k < 2; ++k) point[k] = outputs.at(entries_[k].gradient).data.at(entries_[k].index);
   return point;
 }
 

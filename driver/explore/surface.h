@@ -49,11 +49,13 @@ class Plane {
 
   const std::array<std::string, 2>& axes() const { return axes_; }
   Point read(const TensorMap& variables) const;
+  // The slope, of what a step gives.
+  Point read_gradient(const TensorMap& outputs) const;
   void write(TensorMap& variables, Point point) const;
 
  private:
   struct Entry {
-    std::string parameter;
+    std::string parameter, gradient;  // the input, and the output that is its gradient
     size_t index;
   };
   std::array<Entry, 2> entries_;

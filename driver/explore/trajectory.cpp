@@ -97,11 +97,7 @@ Result<Trajectory> walk_phases(Session& session, const ast::File& model, const r
     std::unique_ptr<Stepper> next =
         compiled_stepper(session, *exploration, runtime::draw_seed(config.seed, taken - t));
     if (next == nullptr) return Failure();
-    if (stepper != nullptr) {
-      TensorMap kept = stepper->variables();
-      if (!same) std::erase_if(kept, [](const auto& entry) { return entry.first.starts_with("optimizer."); });
-      next->assign(kept);
-    }
+    if (stepper != nullptr) next->assign(stepper->variables(), same);
     stepper = std::move(next);
     const runtime::PhaseLength length = runtime::phase_length(phase, 0);
     runtime::Plateau plateau;

@@ -1,10 +1,10 @@
 #include "driver/nonfinite/not_finite.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 
 #include "driver/dense.h"
+#include "driver/nonfinite/places.h"
 #include "driver/nonfinite/probe_step.h"
 #include "fmt/format.h"
 #include "ir/graph/nonfinite.h"
@@ -55,10 +55,6 @@ TensorMap inputs_of(const Graph& graph, const Bundle& bundle, const runtime::Fai
   return inputs;
 }
 
-bool is_library(const Session& session, Span span) {
-  return session.sources[span.file].path().starts_with("std/");
-}
-
 // "a smaller rate than 0.1, or clip_norm": what keeps the numbers small. Clipping is not advised where it is on.
 std::string smaller_steps(const runtime::FailingStep& step, bool clipped, const char* also = nullptr) {
   std::vector<std::string> mends = {fmt::format("a smaller rate than {}", step.lr)};
@@ -67,32 +63,6 @@ std::string smaller_steps(const runtime::FailingStep& step, bool clipped, const 
   std::string text = mends.front();
   for (size_t i = 1; i < mends.size(); ++i) text += (i + 1 == mends.size() ? ", or " : ", ") + mends[i];
   return text;
-}
-
-// What a place says about the op: an expression says most; a call of a function written there leads to it; a name alone
-// (of a loss, of a let) only holds it.
-enum class PlaceKind { expression, call, name };
-
-PlaceKind kind_of_place(const Session& session, Span span) {
-  const std::string_view text = session.sources.text(span);
-  const auto letter = [](unsigned char c) { return c >= 0x80 || std::isalnum(c) != 0 || c == '_'; };
-  const auto end = std::find_if_not(text.begin(), text.end(), letter);
-  if (end == text.end()) return PlaceKind::name;
-  const std::string called(text.begin(), end);
-  const bool written_here =
-      *end == '(' && session.sources[span.file].text().find("fn " + called + "(") != std::string::npos;
-  return written_here ? PlaceKind::call : PlaceKind::expression;
-}
-
-// The most telling of a node's places in the user's texts, or in the standard library: of the best kind, the narrowest.
-// Invalid if there is none.
-Span place_of(const Session& session, const Node& node, bool library) {
-  Span best;
-  const auto rank = [&](Span span) { return std::pair(kind_of_place(session, span), span.end - span.begin); };
-  for (const Span& span : node.spans)
-    if (span.valid() && is_library(session, span) == library && (!best.valid() || rank(span) < rank(best)))
-      best = span;
-  return best;
 }
 
 std::string index_text(const std::vector<int64_t>& index) {
@@ -110,6 +80,7 @@ class Explanation {
   Explanation(Session& session, const Graph& graph, const Graph* wider, const runtime::FailingStep& step,
               bool clipped, const NonFinite& found)
       : session_(session),
+        places_(session.sources),
         graph_(graph),
         wider_(wider),
         step_(step),
@@ -118,14 +89,14 @@ class Explanation {
         node_(graph.nodes[found.node]) {}
 
   void report(Diagnostics& diagnostics) const {
-    const Span own = place_of(session_, node_, false), library = place_of(session_, node_, true);
+    const Span own = places_.best(node_, false), library = places_.best(node_, true);
     const std::string message = fmt::format("{} at step {}", what(), step_.step);
     const Span at = own.valid() ? own : library;
     Diagnostic& d = at.valid() ? diagnostics.error(DiagnosticKind::loss_not_finite, at, message)
                                : diagnostics.error_at(DiagnosticKind::loss_not_finite, "", message);
     if (own.valid() && library.valid()) d.label(library, "computed here");
     for (const Span& span : node_.spans)
-      if (span.valid() && span != own && span != library && kind_of_place(session_, span) == PlaceKind::call)
+      if (span.valid() && span != own && span != library && places_.kind(span) == PlaceKind::call)
         d.label(span, "called here");
     d.note(operands());
     if (const std::string sample = sample_text(); !sample.empty()) d.note(sample);
@@ -148,16 +119,35 @@ class Explanation {
 
   // Whatever no loss is computed from belongs to the gradient, or to what is done with it.
   std::string part() const {
-    std::vector<bool> needed(graph_.nodes.size(), false);
+    std::vector<Value> losses, gradients;
     for (const Output& output : graph_.outputs)
-      if (!output.replaces) needed[output.value.node.index] = true;
+      if (!output.replaces && output.kind != OutputKind::gradient) losses.push_back(output.value);
+    for (const ParameterGradient& gradient : graph_.gradients) gradients.push_back(gradient.value);
+    if (is_needed_for(losses)) return "";
+    return is_needed_for(gradients) || !needs_one_of(gradients) ? "in the gradient, " : "in the update, ";
+  }
+
+  bool is_needed_for(const std::vector<Value>& values) const {
+    std::vector<bool> needed(graph_.nodes.size(), false);
+    for (const Value& value : values) needed[value.node.index] = true;
     for (uint32_t i = static_cast<uint32_t>(graph_.nodes.size()); i-- > 0;)
       if (needed[i])
         for (const Value& operand : graph_.nodes[NodeId{i}].operands) needed[operand.node.index] = true;
-    if (needed[found_.node.index]) return "";
-    for (const Span& span : node_.spans)
-      if (span.valid() && session_.sources[span.file].path() == "std/optimizers.nn") return "in the update, ";
-    return "in the gradient, ";
+    return needed[found_.node.index];
+  }
+
+  // Or something that the optimizer keeps.
+  bool needs_one_of(const std::vector<Value>& values) const {
+    std::vector<bool> needs(graph_.nodes.size(), false);
+    for (const Value& value : values) needs[value.node.index] = true;
+    for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+      const Node& node = graph_.nodes[NodeId{i}];
+      const auto* input = std::get_if<InputAttrs>(&node.attrs);
+      if (input != nullptr && input->role == Role::moment) needs[i] = true;
+      for (const Value& operand : node.operands)
+        if (needs[operand.node.index]) needs[i] = true;
+    }
+    return needs[found_.node.index];
   }
 
   // An input by its name, a constant by its number, anything else by the words it stands for, where these are few and
@@ -166,9 +156,9 @@ class Explanation {
     const Node& node = graph_.node(value);
     if (node.op == Op::input) return std::get<InputAttrs>(node.attrs).name;
     for (const bool library : {false, true}) {
-      const Span span = place_of(session_, node, library);
-      if (!span.valid() || span == place_of(session_, node_, library)) continue;
-      if (kind_of_place(session_, span) == PlaceKind::name) continue;
+      const Span span = places_.best(node, library);
+      if (!span.valid() || span == places_.best(node_, library)) continue;
+      if (places_.kind(span) == PlaceKind::name) continue;
       const std::string text(session_.sources.text(span));
       if (text.size() <= 40 && text.find('\n') == std::string::npos) return fmt::format("`{}`", text);
     }
@@ -206,10 +196,10 @@ class Explanation {
       return row_by(wider_->nodes[found_.node]);
     // Algebra may have come to another graph (2 / batch is 1 for one size only): all nodes of this op from the same
     // place have to agree.
-    const Span own = place_of(session_, node_, false);
+    const Span own = places_.best(node_, false);
     std::optional<int64_t> row;
     for (const Node& node : wider_->nodes) {
-      if (node.op != node_.op || place_of(session_, node, false) != own) continue;
+      if (node.op != node_.op || places_.best(node, false) != own) continue;
       const std::optional<int64_t> here = row_by(node);
       if (!here || (row && *row != *here)) return std::nullopt;
       row = here;
@@ -281,6 +271,7 @@ class Explanation {
   }
 
   Session& session_;
+  const Places places_;
   const Graph& graph_;
   const Graph* wider_;
   const runtime::FailingStep& step_;

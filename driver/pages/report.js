@@ -214,8 +214,9 @@ function model_sections() {
   const c = run.compiled;
   if (!c) return [source];
   const bill = [["parameters", c.parameter_bytes], ["gradients", c.gradient_bytes], ["optimizer state", c.optimizer_bytes],
-    ["activations", c.activation_bytes], ["scratch", c.scratch_bytes], ["one batch", c.input_bytes], ["data", c.data_bytes],
-    ["norms, at the end of an epoch", c.epoch_end_bytes],
+    ["layers' states", c.layer_bytes], ["activations", c.activation_bytes], ["scratch", c.scratch_bytes],
+    ["one batch", c.input_bytes], ["results", c.result_bytes], ["constants", c.constant_bytes], ["data", c.data_bytes],
+    ["feeding", c.feeding_bytes], ["more, at the end of an epoch", c.epoch_end_bytes],
     ["all together, at most", c.peak_bytes]];
   return [grid(source, section("Memory and kernels",
     make("p", { class: "small faint" }, `A training step on ${plural(c.batch, "row")} with ${c.optimizer}: ` +

@@ -13,7 +13,9 @@ Elaborator::Elaborator(const Library& the_library, Sources& the_sources, const B
       options(the_options),
       diagnostics(the_diagnostics),
       mode(the_mode),
-      builder(graph, Builder::Interning::on) {}
+      builder(graph, Builder::Interning::on) {
+  graph.batch = options.batch;
+}
 
 const Datum* Instance::argument(std::string_view name) const {
   for (const auto& [argument_name, local] : arguments) {

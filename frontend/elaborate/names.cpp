@@ -8,6 +8,7 @@
 
 #include "frontend/elaborate/elaborator.h"
 #include "frontend/elaborate/foreign_names.h"
+#include "frontend/elaborate/saved_names.h"
 #include "frontend/syntax/lint.h"
 #include "support/suggest.h"
 
@@ -41,7 +42,7 @@ std::optional<Datum> Elaborator::lookup(const std::string& name, const Site& sit
     if (const auto state = frame.updatable->find(name); state != frame.updatable->end()) {
       Updatable& u = state->second;
       if (u.value.poisoned() && !u.state_name.empty() && !u.input) {
-        u.input = builder.input("optimizer." + u.state_name + "." + frame.path, Role::state,
+        u.input = builder.input(moment_name(u.state_name, frame.path), Role::moment,
                                 {DType::f32, shape_of(u.dims)});
         u.value = Tensor{*u.input, DType::f32, u.dims};
       }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "frontend/elaborate/elaborator.h"
+#include "frontend/elaborate/saved_names.h"
 
 namespace nnc::frontend {
 namespace {
@@ -201,16 +202,7 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
 
 bool Elaborator::may_be_stored_as(const std::string& name, const std::string& said, const Site& site,
                                   const std::string& mend) {
-  const std::string_view of_sums = "sum.";
-  const std::string_view rest = std::string_view(name).substr(std::min(name.size(), of_sums.size()));
-  const bool is_sum = name.starts_with(of_sums) && !rest.empty() &&
-                      rest.find_first_not_of("0123456789") == std::string_view::npos;
-  std::string_view whose;
-  if (name.starts_with("optimizer.")) whose = "the optimizer's states";
-  if (is_sum) whose = "the sums of an evaluation";
-  if (name == "lr") whose = "the learning rate";
-  if (name == "t") whose = "the count of steps";
-  if (name == "seed") whose = "the seed";
+  const std::string_view whose = reserved_for(name);
   if (whose.empty()) return true;
   error(DiagnosticKind::duplicate_saved_name, site, fmt::format("{}: that name is kept for {}", said, whose))
       .suggest(mend);

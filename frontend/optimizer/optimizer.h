@@ -10,7 +10,7 @@
 namespace nnc::frontend {
 
 struct OptimizerState {
-  std::string name;  // "optimizer.m.fc1.weight"
+  std::string name;  // as saved
   TensorType type;
   double start = 0;  // every element, before the first step
 };

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "frontend/elaborate/saved_names.h"
+
 namespace nnc::frontend {
 namespace {
 
@@ -42,7 +44,7 @@ class RuleRun {
       for (const ast::Name& name : member->binding.names) {
         const Updatable& u = updatable[name.text];
         if (!u.input) continue;
-        const std::string saved = "optimizer." + name.text + "." + parameter.name;
+        const std::string saved = moment_name(name.text, parameter.name);
         result_.states.push_back({saved, {DType::f32, shape_of(u.dims)}, u.start.as<Number>()->value()});
         if (u.written) changes.push_back({saved, *u.input, u.value.as<Tensor>()->value});
       }
@@ -241,7 +243,8 @@ bool propose_all(Elaborator& e, const RuleParts& parts, std::span<const Learned>
   }
   std::map<NodeId, Value> proposals;
   for (const Change& change : rule.changes) {
-    if (!change.name.starts_with("optimizer.")) proposals[change.old.node] = change.value;
+    const auto& old = std::get<InputAttrs>(e.graph.node(change.old).attrs);
+    if (old.role == Role::param) proposals[change.old.node] = change.value;
   }
   e.builder.set_spans({parts.span});
   const Value proposed = substituted(e, loss.value, proposals);

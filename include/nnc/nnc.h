@@ -147,10 +147,16 @@ struct Options {
   std::string cache_folder;       // "": $XDG_CACHE_HOME/nnc
 };
 
-// Exactly what is allocated, in bytes: of a training step by use, and for all programs of the model at most.
+// Exactly what is allocated at most, in bytes, by use.
 struct Memory {
-  uint64_t parameters = 0, gradients = 0, optimizer = 0, activations = 0, scratch = 0, batch = 0;
-  uint64_t peak = 0;
+  uint64_t parameters = 0;
+  uint64_t gradients = 0;  // those that a training step stores; most are used up where they are computed
+  uint64_t optimizer = 0, activations = 0, scratch = 0, batch = 0;
+  uint64_t layers = 0;     // what layers keep from step to step
+  uint64_t results = 0;    // losses, metrics, outputs, and what is set before a step
+  uint64_t constants = 0;  // long lists of numbers
+  uint64_t others = 0;     // what other programs than the step need beyond it
+  uint64_t peak = 0;       // all of these together
 };
 
 using Values = std::map<std::string, double>;

@@ -48,7 +48,7 @@ size_t hash_of(const Attrs& attrs) {
 }
 
 std::string_view name_of(Role role) {
-  constexpr std::string_view kNames[] = {"input", "param", "state", "scalar"};
+  constexpr std::string_view kNames[] = {"input", "param", "state", "moment", "sum", "scalar"};
   return kNames[static_cast<size_t>(role)];
 }
 

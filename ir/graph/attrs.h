@@ -16,9 +16,22 @@ namespace nnc {
 enum class Role : uint8_t {
   input,   // a data column, fresh for each batch
   param,   // learned, saved under its name
-  state,   // kept from step to step and saved: optimizer moments, running statistics, metric sums
+  state,   // what a layer keeps from step to step, and saved: drawn members
+  moment,  // what an optimizer keeps from step to step, and saved
+  sum,     // a running sum of an evaluation; not saved
   scalar,  // set by the runtime before a step: lr (f64), t, seed (i64)
 };
+inline constexpr Role kRoles[] = {Role::input,  Role::param, Role::state,
+                                  Role::moment, Role::sum,   Role::scalar};
+
+// Whether a graph may replace an input of this role: what is kept from step to step.
+constexpr bool is_kept(Role role) {
+  return role != Role::input && role != Role::scalar;
+}
+// Whether a run starts it and a checkpoint holds it.
+constexpr bool is_saved(Role role) {
+  return is_kept(role) && role != Role::sum;
+}
 
 enum class Activation : uint8_t { none, relu, tanh, sigmoid };
 enum class Distribution : uint8_t { uniform, normal, bernoulli };

@@ -52,6 +52,10 @@ class Builder {
   void output(std::string name, Value value, std::optional<NodeId> replaces = std::nullopt) {
     graph_.outputs.push_back({std::move(name), value, replaces});
   }
+  // `of`: the param, where the kind is of one.
+  void output(std::string name, Value value, OutputKind kind, std::optional<NodeId> of = std::nullopt) {
+    graph_.outputs.push_back({std::move(name), value, std::nullopt, kind, of});
+  }
 
   // A copy of `node` (from another graph) with these operands: op, attributes, types, layouts and spans are kept.
   std::vector<Value> copy(const Node& node, std::vector<Value> operands);

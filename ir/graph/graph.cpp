@@ -19,6 +19,11 @@ bool is_given(const Node& node) {
   return constant && constant->values.size() > kInlineConstant;
 }
 
+void Graph::add_gradient(NodeId of, Value value) {
+  const ParameterGradient gradient{of, value};
+  if (std::ranges::find(gradients, gradient) == gradients.end()) gradients.push_back(gradient);
+}
+
 NodeId Graph::find_input(std::string_view input_name) const {
   for (const NodeId id : inputs)
     if (std::get<InputAttrs>(nodes[id].attrs).name == input_name) return id;

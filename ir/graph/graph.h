@@ -13,6 +13,7 @@
 #include "ir/ops/op.h"
 #include "ir/type.h"
 #include "support/id.h"
+#include "support/output_kind.h"
 #include "support/source.h"
 
 namespace nnc {
@@ -37,9 +38,21 @@ struct Node {
 struct Output {
   std::string name;  // "loss", "loss.penalty", "fc1.weight", …
   Value value;
-  std::optional<NodeId> replaces;  // the param or state input whose new value this is
+  std::optional<NodeId> replaces =
+      std::nullopt;  // the input, kept from step to step, whose new value this is
+  OutputKind kind = OutputKind::plain;
+  std::optional<NodeId> of = std::nullopt;  // the param whose gradient or norm this is
 
   bool operator==(const Output&) const = default;
+};
+
+// The derivative of some scalar by a param. Stays known while anything reads the value, through all passes: set by
+// passes/differentiate, carried on by passes/rewrite.
+struct ParameterGradient {
+  NodeId of;
+  Value value;
+
+  bool operator==(const ParameterGradient&) const = default;
 };
 
 // A constant of more numbers than this is data: it lies in memory, where a shorter one is written into the code.
@@ -53,6 +66,9 @@ struct Graph {
   IdVector<NodeId, Node> nodes;
   std::vector<NodeId> inputs;  // nodes with Op::input, in signature order
   std::vector<Output> outputs;
+  std::vector<ParameterGradient> gradients;
+  int64_t batch =
+      0;  // rows that its data columns hold, each along its first axis; 0: not said, or no columns
 
   const Node& node(Value value) const { return nodes[value.node]; }
   const TensorType& type(Value value) const { return nodes[value.node].types[value.result]; }
@@ -60,8 +76,11 @@ struct Graph {
     const Node& n = nodes[value.node];
     return n.layouts.empty() ? Layout() : n.layouts[value.result];
   }
+  // Notes that `value` is the gradient of the param `of`; nothing where that is known.
+  void add_gradient(NodeId of, Value value);
   // The input with that name, or an invalid id.
   NodeId find_input(std::string_view input_name) const;
+  const std::string& input_name(NodeId input) const { return std::get<InputAttrs>(nodes[input].attrs).name; }
 };
 
 // The graphs of one model. They share parameter and state inputs by name.
@@ -78,6 +97,8 @@ struct Module {
 //     …
 //     return loss = %4, fc.weight <- %9
 //   }
+// After the signature ` batch 64`, after an output what it is (`loss`, `gradient of fc.weight`), after `return` the
+// gradients (`gradients fc.weight = %9`), where there are any.
 // print(parse(print(g))) == print(g), byte for byte.
 std::string print(const Graph& graph);
 std::string print(const Module& module);

@@ -31,14 +31,14 @@ class GraphReader {
       return r.syntax(r.peek(), "the graph's name").suggest("graph @train(…) { … }"), std::nullopt;
     graph_.name = r.take().text;
     header_ = r.since(header_);
-    if (!signature() || !r.expect("{")) return std::nullopt;
+    if (!signature() || !batch() || !r.expect("{")) return std::nullopt;
     while (r.peek().kind == TokenKind::value)
       if (!line()) {
         good_ = false;
         r.skip_line();
       }
     if (!r.peek().is("return")) return r.syntax(r.peek(), "a value `%0 = …` or `return`"), std::nullopt;
-    if (!returns()) return std::nullopt;
+    if (!returns() || !gradients()) return std::nullopt;
     while (r.peek().is("data"))
       if (!data()) return std::nullopt;
     if (!r.expect("}")) return std::nullopt;
@@ -65,15 +65,26 @@ class GraphReader {
     return r.expect(")");
   }
 
+  // ` batch 64`
+  bool batch() {
+    if (!r.accept("batch")) return true;
+    const Token token = r.peek();
+    const std::optional<int64_t> rows = r.integer("the rows of a batch");
+    if (!rows) return false;
+    if (*rows < 1) return r.syntax(token, "a batch of at least one row"), false;
+    graph_.batch = *rows;
+    return true;
+  }
+
   bool input() {
     std::optional<Token> name = r.name("an input");
     if (!name) return false;
     Role role = Role::input;
     if (name->kind == TokenKind::name && r.peek().is_name()) {
-      bool known = false;
-      for (const Role candidate : {Role::param, Role::state, Role::scalar})
-        if (name_of(candidate) == name->text) role = candidate, known = true;
-      if (!known) return r.syntax(*name, "`param`, `state`, `scalar` or a name and its type"), false;
+      for (const Role candidate : kRoles)
+        if (name_of(candidate) == name->text) role = candidate;
+      if (role == Role::input)
+        return r.syntax(*name, "`param`, `state`, `moment`, `sum`, `scalar` or a name and its type"), false;
       name = r.take();
     }
     if (!r.expect(":")) return false;
@@ -347,10 +358,45 @@ class GraphReader {
   bool returns() {
     r.take();
     if (r.peek().is("}") || (r.peek().is("data") && r.peek(1).kind == TokenKind::at)) return true;
+    if (r.peek().is("gradients") && r.peek(1).is_name()) return true;
     do {
       if (!output()) return false;
     } while (r.accept(","));
     return true;
+  }
+
+  // gradients fc.weight = %3, fc.bias = %5
+  bool gradients() {
+    if (!r.accept("gradients")) return true;
+    do {
+      const std::optional<NodeId> of = param();
+      if (!of || !r.expect("=")) return false;
+      if (!is_operand()) return r.syntax(r.peek(), "a value"), false;
+      const std::optional<Value> value = operand();
+      if (!value) return false;
+      graph_.gradients.push_back({*of, *value});
+    } while (r.accept(","));
+    return true;
+  }
+
+  // An input by its name.
+  std::optional<NodeId> param() {
+    const std::optional<Token> name = r.name("a param");
+    if (!name) return std::nullopt;
+    const auto it = inputs_.find(name->text);
+    if (it != inputs_.end()) return it->second;
+    unknown(*name, fmt::format("unknown input `{}`", name->text), input_names());
+    return std::nullopt;
+  }
+
+  // What an output is: ` loss`, ` gradient of fc.weight`.
+  bool kind(Output& output) {
+    for (size_t i = 1; i < kOutputKinds.size(); ++i)
+      if (r.accept(kOutputKinds[i])) output.kind = static_cast<OutputKind>(i);
+    if (!is_of_parameter(output.kind)) return true;
+    if (!r.expect("of")) return false;
+    output.of = param();
+    return output.of.has_value();
   }
 
   // name = %3, w <- %3, or name = w <- %3
@@ -379,6 +425,7 @@ class GraphReader {
       return true;
     }
     output.value = *value;
+    if (!kind(output)) return false;
     graph_.outputs.push_back(std::move(output));
     return true;
   }

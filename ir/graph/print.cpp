@@ -116,7 +116,8 @@ class Printer {
   explicit Printer(const Graph& graph) : graph_(graph), names_(graph) {}
 
   std::string run() {
-    text_ = fmt::format("graph @{}({}) {{\n", name_text(graph_.name), signature());
+    const std::string batch = graph_.batch == 0 ? "" : fmt::format(" batch {}", graph_.batch);
+    text_ = fmt::format("graph @{}({}){} {{\n", name_text(graph_.name), signature(), batch);
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i)
       if (graph_.nodes[NodeId{i}].op != Op::input) node(NodeId{i});
     outputs();
@@ -178,25 +179,38 @@ class Printer {
   }
 
   void outputs() {
-    text_ += "  return";
-    size_t column = 8;
-    for (size_t i = 0; i < graph_.outputs.size(); ++i) {
-      std::string item = output_text(graph_.outputs[i]);
+    std::vector<std::string> outputs, gradients;
+    for (const Output& output : graph_.outputs) outputs.push_back(output_text(output));
+    list("return", outputs);
+    for (const ParameterGradient& gradient : graph_.gradients)
+      gradients.push_back(fmt::format("{} = {}", names_.of(gradient.of), names_.of(gradient.value)));
+    if (!gradients.empty()) list("gradients", gradients);
+  }
+
+  // The word and its items, on as many lines as they need.
+  void list(std::string_view word, const std::vector<std::string>& items) {
+    text_ += fmt::format("  {}", word);
+    size_t column = word.size() + 2;
+    for (size_t i = 0; i < items.size(); ++i) {
       if (i > 0) text_ += ",";
-      if (i > 0 && column + item.size() > kLineWidth) {
+      if (i > 0 && column + items[i].size() > kLineWidth) {
         text_ += "\n        ";
         column = 8;
       }
-      column += item.size() + 2;
-      text_ += " " + item;
+      column += items[i].size() + 2;
+      text_ += " " + items[i];
     }
     text_ += "\n";
   }
 
-  // "loss = %4"; "w <- %9" replaces the input of that name; "new = w <- %9" is called otherwise.
+  // "loss = %4 loss", "grad.w = %7 gradient of w"; "w <- %9" replaces the input of that name; "new = w <- %9" is called
+  // otherwise.
   std::string output_text(const Output& output) {
     const std::string name = name_text(output.name);
-    const std::string value = names_.of(output.value);
+    std::string value = names_.of(output.value);
+    if (output.kind != OutputKind::plain)
+      value += fmt::format(" {}", kOutputKinds[static_cast<size_t>(output.kind)]);
+    if (output.of) value += fmt::format(" of {}", names_.of(*output.of));
     if (!output.replaces) return fmt::format("{} = {}", name, value);
     const std::string replaced = names_.of(*output.replaces);
     if (replaced == name) return fmt::format("{} <- {}", name, value);

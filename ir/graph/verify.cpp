@@ -30,6 +30,7 @@ class Verifier {
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) node(NodeId{i});
     inputs();
     outputs();
+    for (const ParameterGradient& known : graph_.gradients) gradient(known);
     if (findings_.empty()) groups();
     return std::move(findings_);
   }
@@ -137,6 +138,30 @@ class Verifier {
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i)
       if (graph_.nodes[NodeId{i}].op == Op::input && !listed.contains(i))
         fault(NodeId{i}, fmt::format("the input {} is not in the signature", names_.of(NodeId{i})));
+    if (graph_.batch < 0) fault({}, fmt::format("a batch of {} rows", graph_.batch));
+    for (const NodeId id : graph_.inputs) {
+      const InputAttrs* attrs = input(id);
+      if (graph_.batch == 0 || attrs == nullptr || attrs->role != Role::input) continue;
+      const std::vector<TensorType>& types = graph_.nodes[id].types;
+      if (types.size() != 1 || types[0].shape.empty() || types[0].shape[0] != graph_.batch)
+        fault(id,
+              fmt::format("the first axis of {} is not the batch of {} rows", names_.of(id), graph_.batch));
+    }
+  }
+
+  // The input behind the id if it is one, else null.
+  const InputAttrs* input(NodeId id) const {
+    if (!graph_.nodes.contains(id) || graph_.nodes[id].op != Op::input) return nullptr;
+    return std::get_if<InputAttrs>(&graph_.nodes[id].attrs);
+  }
+
+  bool is_param(NodeId id) const {
+    const InputAttrs* attrs = input(id);
+    return attrs != nullptr && attrs->role == Role::param;
+  }
+
+  bool exists(Value value) const {
+    return graph_.nodes.contains(value.node) && value.result < graph_.nodes[value.node].types.size();
   }
 
   void outputs() {  // V4 and V5
@@ -145,28 +170,44 @@ class Verifier {
     for (const Output& output : graph_.outputs) {
       const std::string name = name_text(output.name);
       if (!names.insert(output.name).second) fault({}, fmt::format("two outputs are named {}", name));
-      if (!graph_.nodes.contains(output.value.node) ||
-          output.value.result >= graph_.nodes[output.value.node].types.size()) {
+      if (!exists(output.value)) {
         fault({}, fmt::format("the output {} is {}, which does not exist", name, names_.of(output.value)));
         continue;
       }
+      kind(output, name);
       if (!output.replaces) continue;
-      const NodeId input = *output.replaces;
-      const auto* attrs =
-          graph_.nodes.contains(input) ? std::get_if<InputAttrs>(&graph_.nodes[input].attrs) : nullptr;
-      if (attrs == nullptr || graph_.nodes[input].op != Op::input ||
-          (attrs->role != Role::param && attrs->role != Role::state)) {
-        fault({}, fmt::format("the output {} replaces {}, which is neither a param nor a state", name,
-                              names_.of(input)));
+      const NodeId old = *output.replaces;
+      if (const InputAttrs* attrs = input(old); attrs == nullptr || !is_kept(attrs->role)) {
+        fault({}, fmt::format("the output {} replaces {}, which is not kept from step to step", name,
+                              names_.of(old)));
         continue;
       }
-      if (!replaced.insert(input.index).second)
-        fault(input, fmt::format("{} is replaced twice", names_.of(input)));
-      if (graph_.type(output.value) != graph_.type({input, 0}))
+      if (!replaced.insert(old.index).second) fault(old, fmt::format("{} is replaced twice", names_.of(old)));
+      if (graph_.type(output.value) != graph_.type({old, 0}))
         fault(output.value.node, fmt::format("{}, {}, cannot replace {}, {}", names_.of(output.value),
-                                             type_text(graph_.type(output.value)), names_.of(input),
-                                             type_text(graph_.type({input, 0}))));
+                                             type_text(graph_.type(output.value)), names_.of(old),
+                                             type_text(graph_.type({old, 0}))));
     }
+  }
+
+  void kind(const Output& output, const std::string& name) {
+    const std::string_view is = kOutputKinds[static_cast<size_t>(output.kind)];
+    if (output.of.has_value() != is_of_parameter(output.kind) || (output.of && !is_param(*output.of)))
+      return fault({}, fmt::format("the output {}, {}, is of {}", name, is,
+                                   output.of ? names_.of(*output.of) : "no param"));
+    if (output.replaces && output.kind != OutputKind::plain)
+      fault({}, fmt::format("the output {} replaces an input and is {}", name, is));
+    if (output.kind == OutputKind::gradient) gradient({*output.of, output.value});
+  }
+
+  void gradient(const ParameterGradient& gradient) {  // V8
+    if (!is_param(gradient.of) || !exists(gradient.value))
+      return fault({}, fmt::format("{} is the gradient of {}, which is no param", names_.of(gradient.value),
+                                   names_.of(gradient.of)));
+    if (graph_.type(gradient.value) != graph_.type({gradient.of, 0}))
+      fault({}, fmt::format("{}, {}, is the gradient of {}, {}", names_.of(gradient.value),
+                            type_text(graph_.type(gradient.value)), names_.of(gradient.of),
+                            type_text(graph_.type({gradient.of, 0}))));
   }
 
   void groups() {  // V7

@@ -30,6 +30,7 @@
 #include "ir/order.h"
 #include "ir/type.h"
 #include "support/id.h"
+#include "support/output_kind.h"
 #include "support/source.h"
 
 namespace nnc::kernel {
@@ -258,16 +259,26 @@ struct Slot {
     input,
     param,
     state,
+    moment,
+    sum,
     scalar,
     output,
     temporary,
     constant
   } kind = Kind::temporary;
-  SlotId in_place_of;          // an output that shares the memory of the param or state it replaces
+  SlotId in_place_of;          // an output that shares the memory of what it replaces
   bool gradient = false;       // a temporary that holds a parameter's gradient (for the memory bill)
   std::vector<double> values;  // of a constant: every element, in row-major order
+  OutputKind output = OutputKind::plain;     // what an output is
+  SlotId of;                                 // the param whose gradient or norm it is
   bool operator==(const Slot& other) const;  // values bitwise
 };
+
+// Whether an output may be in place of such a slot.
+constexpr bool is_kept(Slot::Kind kind) {
+  return kind == Slot::Kind::param || kind == Slot::Kind::state || kind == Slot::Kind::moment ||
+         kind == Slot::Kind::sum;
+}
 
 // The memory of a constant slot: its values as elements of its dtype (bool as one byte).
 std::vector<std::byte> constant_bytes(const Slot& slot);
@@ -288,6 +299,7 @@ struct Program {
   IdVector<KernelId, Kernel> kernels;
   IdVector<SlotId, Slot> slots;
   std::vector<Item> items;
+  int64_t batch = 0;  // rows that its inputs hold, each along its first axis; 0: not said, or no inputs
   // Too little work to share: one thread runs it all. A choice like a schedule: no meaning, not part of the text.
   bool serial = false;
   bool operator==(const Program&) const = default;

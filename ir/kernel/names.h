@@ -42,8 +42,8 @@ inline const Infix* find_infix(Op op) {
 }
 
 // In the order of Slot::Kind.
-inline constexpr std::array<std::string_view, 7> kSlotKinds = {"input",  "param",     "state",   "scalar",
-                                                               "output", "temporary", "constant"};
+inline constexpr std::array<std::string_view, 9> kSlotKinds = {
+    "input", "param", "state", "moment", "sum", "scalar", "output", "temporary", "constant"};
 static_assert(kSlotKinds.size() == static_cast<size_t>(Slot::Kind::constant) + 1 &&
               kSlotKinds.back() == "constant");
 

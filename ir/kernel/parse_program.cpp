@@ -1,4 +1,7 @@
 // Reading kernel IR text: programs, and the two entry points.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "ir/kernel/parser.h"
 #include "ir/kernel/text.h"
 #include "ir/kernel/verify.h"
@@ -35,6 +38,7 @@ Program Parser::program() {
     if (seen) error(DiagnosticKind::kernel_syntax, first.span, "a second program in one text");
     seen = true;
     result.name = name_after_at("the program's name").text;
+    if (accept("batch")) result.batch = integer("the rows of a batch", 1, int64_t{1} << 31);
     expect("{", "before the program's slots and launches");
     while (!failed_ && !at("}") && peek().kind != TokenKind::end) {
       if (accept("slot")) {
@@ -80,26 +84,21 @@ void Parser::slot(Program& program) {
     known = true;
   }
   if (!known) {
-    expected("what the slot is (input, param, state, scalar, output, temporary, constant)");
+    expected(fmt::format("what the slot is ({})", fmt::join(kSlotKinds, ", ")));
     return;
   }
   take();
   slot.type = tensor_type();
   slot.layout = layout();
-  slot.gradient = accept("gradient");
+  if (slot.kind == Slot::Kind::output)
+    output_kind(slot);
+  else
+    slot.gradient = accept("gradient");
   if (slot.kind == Slot::Kind::constant) slot.values = values(slot.type.dtype);
   if (accept("in")) {
     expect("place", "after `in`");
     expect("of", "after `in place`");
-    Token other = name("the slot whose memory is shared");
-    if (failed_) return;
-    auto it = slots_.find(other.text);
-    if (it == slots_.end()) {
-      error(DiagnosticKind::kernel_name, other.span, "no slot is named " + describe(other))
-          .suggest("a slot is declared before its name is used");
-      return;
-    }
-    slot.in_place_of = it->second;
+    slot.in_place_of = known_slot("the slot whose memory is shared");
   }
   if (failed_) return;
   if (!slots_.emplace(slot.name, program.slots.next_id()).second) {
@@ -107,6 +106,26 @@ void Parser::slot(Program& program) {
     return;
   }
   program.slots.push_back(std::move(slot));
+}
+
+// What an output is: `loss`, `gradient of w`.
+void Parser::output_kind(Slot& slot) {
+  for (size_t i = 1; i < kOutputKinds.size(); ++i)
+    if (accept(kOutputKinds[i])) slot.output = static_cast<OutputKind>(i);
+  if (!is_of_parameter(slot.output)) return;
+  expect("of", "before the param's name");
+  slot.of = known_slot("the param's name");
+}
+
+// A slot by its name; invalid after an error.
+SlotId Parser::known_slot(std::string_view what) {
+  const Token other = name(what);
+  if (failed_) return {};
+  const auto it = slots_.find(other.text);
+  if (it != slots_.end()) return it->second;
+  error(DiagnosticKind::kernel_name, other.span, "no slot is named " + describe(other))
+      .suggest("a slot is declared before its name is used");
+  return {};
 }
 
 // = [1, 2, …]

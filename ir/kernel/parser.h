@@ -85,6 +85,8 @@ class Parser {
 
   // ---- programs
   void slot(Program& program);
+  void output_kind(Slot& slot);
+  SlotId known_slot(std::string_view what);
   std::vector<double> values(DType dtype);
   void launch(Program& program);
 

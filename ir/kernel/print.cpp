@@ -435,12 +435,17 @@ std::string print(const Program& program) {
     for (const Kernel& kernel : program.kernels) out += (out.empty() ? "" : "\n") + print(kernel);
     return out;
   }
-  out += "program @" + name_text(program.name, true) + " {\n";
+  out += "program @" + name_text(program.name, true);
+  if (program.batch > 0) out += " batch " + std::to_string(program.batch);
+  out += " {\n";
   for (const Slot& slot : program.slots) {
     out += "  slot " + name_text(slot.name) + ": " + std::string(kSlotKinds[static_cast<size_t>(slot.kind)]) +
            ' ';
     out += type_text(slot.type) + layout_text(slot.layout);
     if (slot.gradient) out += " gradient";
+    if (slot.output != OutputKind::plain)
+      out += ' ' + std::string(kOutputKinds[static_cast<size_t>(slot.output)]);
+    if (slot.of.valid()) out += " of " + name_text(program.slots[slot.of].name);
     if (slot.in_place_of.valid()) out += " in place of " + name_text(program.slots[slot.in_place_of].name);
     if (slot.kind == Slot::Kind::constant) out += " = [" + values_text(slot) + "\n  ]";
     out += '\n';

@@ -1,9 +1,9 @@
 // The verifier of programs:
 //   P1  the program (unless it is kernels and nothing else), its slots and its kernels have names; no two
 //       slots and no two kernels share one
-//   P2  slots have valid types and layouts; only an output is in place of another slot: a param or state of
-//       the same type and layout, each replaced once; only a constant has values, one per element, and no
-//       layout of its own
+//   P2  slots have valid types and layouts; only an output is in place of another slot, which is kept from step to
+//       step and has the same type and layout, each replaced once; only an output is a loss, a metric or of a param,
+//       the latter of one that exists; only a constant has values, one per element, and no layout of its own
 //   P3  a launch has one argument per parameter, with the same elements in the same places; neighboring axes that lie
 //       together may be one axis of the parameter
 //   P4  inputs, scalars and constants are never written
@@ -74,20 +74,30 @@ class ProgramVerifier {
       if (!valid_layout(slot.type.shape, slot.layout)) found(who + " has no valid layout");
       if (slot.gradient && slot.kind != Slot::Kind::temporary) found(who + ": gradients are temporaries");
       values(slot, who);
+      output(slot, who);
       if (!slot.in_place_of.valid()) continue;
       if (!p_.slots.contains(slot.in_place_of)) {
         found(who + " is in place of a slot that does not exist");
         continue;
       }
       const Slot& other = p_.slots[slot.in_place_of];
-      if (slot.kind != Slot::Kind::output ||
-          (other.kind != Slot::Kind::param && other.kind != Slot::Kind::state))
-        found(who + " is in place of " + tick(other.name) + ": only an output may replace a param or state");
+      if (slot.kind != Slot::Kind::output || !is_kept(other.kind))
+        found(who + " is in place of " + tick(other.name) +
+              ": only an output may replace what is kept from step to step");
       if (slot.type != other.type || slot.layout != other.layout)
         found(who + " is in place of " + tick(other.name) + ", which has another type or layout");
       if (replaced_[slot.in_place_of.index]) found(tick(other.name) + " is replaced twice");
       replaced_[slot.in_place_of.index] = true;
     }
+  }
+
+  void output(const Slot& slot, const std::string& who) {
+    if (slot.output != OutputKind::plain && (slot.kind != Slot::Kind::output || slot.in_place_of.valid()))
+      found(who + " is a " + std::string(kOutputKinds[static_cast<size_t>(slot.output)]) +
+            ", which only an output of its own can be");
+    const bool is_of = p_.slots.contains(slot.of) && p_.slots[slot.of].kind == Slot::Kind::param;
+    if (slot.of.valid() != is_of_parameter(slot.output) || (slot.of.valid() && !is_of))
+      found(who + " is not of a param");
   }
 
   void values(const Slot& slot, const std::string& who) {

@@ -15,6 +15,8 @@
 namespace nnc::runtime {
 namespace {
 
+constexpr std::string_view kMoments = "optimizer.";
+
 bool is_row_major(const TensorInfo& tensor) {
   int64_t expected = 1;
   for (size_t i = tensor.shape.size(); i-- > 0;) {
@@ -30,8 +32,8 @@ std::string describe_shape(std::string_view dtype, const std::vector<int64_t>& s
   return fmt::format("{}[{}]", dtype, fmt::join(shape, ", "));
 }
 
-bool is_optimizer_state(const std::string& name) {
-  return name.starts_with("optimizer.");
+bool is_moment(const StoredTensor& tensor) {
+  return tensor.name.starts_with(kMoments);
 }
 
 const StoredTensor* Checkpoint::find(const std::string& name) const {
@@ -49,11 +51,8 @@ int64_t Checkpoint::number(const std::string& key) const {
 }
 
 bool is_saved(const TensorInfo& tensor) {
-  if (tensor.role == TensorRole::param) return true;
-  if (tensor.role != TensorRole::state) return false;
-  // "sum.3" is an evaluation's running sum; "sum.mean" would be the state of a layer somebody called sum.
-  if (!tensor.name.starts_with("sum.") || tensor.name.size() == 4) return true;
-  return tensor.name.find_first_not_of("0123456789", 4) != std::string::npos;
+  return tensor.role == TensorRole::param || tensor.role == TensorRole::state ||
+         tensor.role == TensorRole::moment;
 }
 
 void read_tensor(const TensorInfo& tensor, const unsigned char* state, unsigned char* to) {
@@ -86,6 +85,8 @@ std::vector<unsigned char> encode_checkpoint(const Bundle& bundle, const unsigne
   checkpoint.metadata = metadata;
   for (const TensorInfo& tensor : bundle.tensors) {
     if (!is_saved(tensor)) continue;
+    NNC_CHECK(tensor.name.starts_with(kMoments) == (tensor.role == TensorRole::moment),
+              "the name of " + tensor.name + " says something else in a file than its role");
     StoredTensor stored{tensor.name, std::string(safetensors_name(tensor.dtype)), tensor.shape,
                         checkpoint.data.size(), 0};
     checkpoint.data.resize(checkpoint.data.size() +
@@ -112,7 +113,7 @@ Status load_state(const Checkpoint& checkpoint, const Bundle& bundle, unsigned c
     diagnostics.error_at(DiagnosticKind::checkpoint_mismatch, checkpoint.path, std::move(message));
   };
   const auto wanted = [&](const TensorInfo& t) {
-    return is_saved(t) && (options.optimizer || !is_optimizer_state(t.name));
+    return is_saved(t) && (options.optimizer || t.role != TensorRole::moment);
   };
   const auto bytes_of = [&](const StoredTensor& t) {
     return std::string_view(reinterpret_cast<const char*>(checkpoint.data.data()) + t.begin, t.end - t.begin);
@@ -134,7 +135,7 @@ Status load_state(const Checkpoint& checkpoint, const Bundle& bundle, unsigned c
   for (const StoredTensor& stored : checkpoint.tensors) {
     const TensorInfo* tensor = bundle.find_tensor(stored.name);
     if (tensor != nullptr && is_saved(*tensor)) continue;
-    if (is_optimizer_state(stored.name) && !options.optimizer) continue;
+    if (is_moment(stored) && !options.optimizer) continue;
     if (tensor == nullptr && options.elsewhere.contains(stored.name)) continue;
     if (stored.name == "num_batches_tracked" || stored.name.ends_with(".num_batches_tracked")) continue;
     const bool second_name = std::any_of(pairs.begin(), pairs.end(), [&](const auto& pair) {
@@ -155,7 +156,7 @@ void move_state(const Bundle& from, const unsigned char* from_state, const Bundl
                 unsigned char* to_state, bool optimizer) {
   std::vector<unsigned char> logical;
   for (const TensorInfo& target : to.tensors) {
-    if (!is_saved(target) || (!optimizer && is_optimizer_state(target.name))) continue;
+    if (!is_saved(target) || (!optimizer && target.role == TensorRole::moment)) continue;
     const TensorInfo* source = from.find_tensor(target.name);
     if (source == nullptr || source->shape != target.shape || source->dtype != target.dtype) continue;
     logical.resize(static_cast<size_t>(logical_elements(target)) * dtype_size(target.dtype));
@@ -182,7 +183,7 @@ std::string describe_checkpoint(const Checkpoint& checkpoint) {
   for (const StoredTensor& t : checkpoint.tensors) {
     uint64_t elements = 1;
     for (const int64_t size : t.shape) elements *= static_cast<uint64_t>(size);
-    if (!is_optimizer_state(t.name)) parameters += elements;
+    if (!is_moment(t)) parameters += elements;
     out += fmt::format("{}{}  {:<{}}  {:>12} bytes\n", t.name,
                        std::string(name_width - display_width(t.name), ' '), describe_shape(t.dtype, t.shape),
                        type_width, t.end - t.begin);

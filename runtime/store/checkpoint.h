@@ -38,15 +38,15 @@ struct Checkpoint {
 
 // "F32[128, 784]"
 std::string describe_shape(std::string_view dtype, const std::vector<int64_t>& shape);
-// Whether a tensor of this name belongs to an optimizer: "optimizer.fc1.weight.m".
-bool is_optimizer_state(const std::string& name);
+// Whether an optimizer keeps this tensor of a file. Files have no roles: there, names tell ("optimizer.m.fc1.weight").
+bool is_moment(const StoredTensor& tensor);
 
 Result<Checkpoint> read_checkpoint(const std::string& path, Diagnostics& diagnostics);
 // The same from bytes; `path` only names them.
 Result<Checkpoint> parse_checkpoint(const std::string& path, std::vector<unsigned char> bytes,
                                     Diagnostics& diagnostics);
 
-// Whether a checkpoint holds this tensor: parameters and state, but not the sums of an evaluation ("sum.3").
+// Whether a checkpoint holds this tensor: parameters, and what layers and optimizers keep.
 bool is_saved(const TensorInfo& tensor);
 
 // The file's bytes for the parameters and states of a bundle. Equal state gives equal bytes.
@@ -56,7 +56,7 @@ Status write_checkpoint(const std::string& path, const Bundle& bundle, const uns
                         const Metadata& metadata, Diagnostics& diagnostics, bool sync = true);
 
 // Fills the state buffer. Names, dtypes and shapes are compared first and every difference is listed; nothing
-// is written unless all match. Passed over in the file: `optimizer.*` if not wanted, PyTorch's
+// is written unless all match. Passed over in the file: what an optimizer keeps if not wanted, PyTorch's
 // `num_batches_tracked`, and a second name of a loaded tensor with equal bytes (tied weights).
 struct LoadOptions {
   bool optimizer = true;  // false: leave the optimizer's state as it is (eval, predict, a later phase)

@@ -26,20 +26,6 @@ class Timed {
   Clock::time_point start_;
 };
 
-int64_t batch_of(const EntryPoint* entry) {
-  return entry == nullptr || entry->inputs.empty() || entry->inputs[0].shape.empty()
-             ? 0
-             : entry->inputs[0].shape[0];
-}
-
-// The program of `entry` for the last `rows` rows of a part; null if there is none.
-const EntryPoint* rest_of(const Bundle& bundle, const std::string& entry, int64_t rows) {
-  for (const EntryPoint& candidate : bundle.entries)
-    if (rows > 0 && candidate.name.starts_with(entry + ".rest") && batch_of(&candidate) == rows)
-      return &candidate;
-  return nullptr;
-}
-
 }  // namespace
 
 bool Batches::bind_entry(const EntryPoint& entry, int64_t rows, const Dataset& data, bool first,
@@ -78,7 +64,7 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
   running_time_ = running;
   gathering_time_ = gathering;
   const EntryPoint* whole = bundle.find(entry);
-  batch_ = batch_of(whole);
+  batch_ = whole == nullptr ? 0 : whole->rows;
   if (whole != nullptr && whole->inputs.empty()) {  // a model without data: each "batch" is one step
     entry_ = whole;
     full_ = 1;
@@ -86,7 +72,7 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
   }
   full_ = batch_ > 0 ? data.rows / batch_ : 0;
   const int64_t left = data.rows - full_ * batch_;
-  rest_entry_ = rest_of(bundle, entry, left);
+  if (left > 0) rest_entry_ = bundle.find(entry, left);
   (rest_entry_ != nullptr ? rest_ : dropped_) = left;
   if (full_ > 0) entry_ = whole;
   if (batches() == 0) {
@@ -111,10 +97,9 @@ bool Batches::bind(const Bundle& bundle, const std::string& entry, const Dataset
 
 uint64_t Batches::memory(const Bundle& bundle, const std::string& entry, const Dataset& data, bool ordered) {
   const EntryPoint* whole = bundle.find(entry);
-  const int64_t batch = batch_of(whole);
-  const bool fills = batch > 0 && data.rows >= batch;
-  const int64_t rows = fills ? batch : data.rows;
-  const EntryPoint* feeding = fills ? whole : rest_of(bundle, entry, rows);
+  if (whole == nullptr || whole->rows == 0) return 0;
+  const int64_t rows = std::min(whole->rows, data.rows);
+  const EntryPoint* feeding = bundle.find(entry, rows);
   if (feeding == nullptr) return 0;
   uint64_t bytes = ordered ? static_cast<uint64_t>(data.rows) * sizeof(uint32_t) : 0;
   std::vector<const ColumnData*> columns;

@@ -22,9 +22,9 @@ class Session;
 
 class Batches {
  public:
-  // Finds `entry` in the bundle, of the entries that start with `entry.rest` the one for the rows left over, and
-  // their inputs in the data; checks dtypes and sizes. Rows are batched as `entry` says, by its first input's first
-  // axis; rows left over that have no program are dropped. False, with an error, if nothing can run.
+  // Finds the programs called `entry` in the bundle, the first for whole batches and the one for the rows left over, and
+  // their inputs in the data; checks dtypes and sizes. Rows left over that have no program are dropped. False, with an
+  // error, if nothing can run.
   bool bind(const Bundle& bundle, const std::string& entry, const Dataset& data, Diagnostics& diagnostics);
 
   // Bytes that feeding `entry` and its rest takes beside the data: two sets of staging buffers and, where the rows come in

@@ -62,12 +62,13 @@ bool Trainer::end_segment() {
 bool Trainer::evaluate_epoch() {
   outcome_.losses.clear();
   for (size_t i = 0; i < values_.losses().size(); ++i)
-    outcome_.losses.push_back({values_.losses()[i].name, at_.losses[i] / static_cast<double>(at_.rows)});
+    outcome_.losses.push_back(
+        {values_.losses()[i].name, at_.losses[i] / static_cast<double>(at_.rows), values_.losses()[i].kind});
   if (config_.train_metrics) {
     const Result<std::vector<NamedValue>> values = evaluate(*session_, data_.train, diagnostics_);
     if (!values) return false;
     for (const NamedValue& v : *values)
-      if (!is_loss(v.name)) outcome_.losses.push_back(v);
+      if (!is_loss(v.kind)) outcome_.losses.push_back(v);
   }
   outcome_.metrics.clear();
   outcome_.part = part();

@@ -23,8 +23,8 @@ bool all_finite(DType dtype, std::span<const unsigned char> bytes) {
 
 }  // namespace
 
-bool is_loss(const std::string& name) {
-  return name == "loss" || name.starts_with("loss.");
+bool is_measured(const TensorInfo& tensor) {
+  return tensor.shape.empty() && (is_loss(tensor.kind) || tensor.kind == OutputKind::metric);
 }
 
 double LossReader::read(const unsigned char* state) const {
@@ -34,9 +34,9 @@ double LossReader::read(const unsigned char* state) const {
 std::vector<LossReader> find_losses(const Bundle& bundle) {
   std::vector<LossReader> losses;
   for (const TensorInfo& t : bundle.tensors)
-    if (t.role == TensorRole::output && t.shape.empty() && is_loss(t.name))
-      losses.push_back({t.name, t.offset, t.dtype});
-  std::stable_partition(losses.begin(), losses.end(), [](const LossReader& l) { return l.name == "loss"; });
+    if (t.shape.empty() && is_loss(t.kind)) losses.push_back({t.name, t.kind, t.offset, t.dtype});
+  std::stable_partition(losses.begin(), losses.end(),
+                        [](const LossReader& l) { return l.kind == OutputKind::loss; });
   return losses;
 }
 

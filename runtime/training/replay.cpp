@@ -40,7 +40,6 @@ void Trainer::describe_step(FailingStep& found) const {
   found.seed = draw_seed();
   const int64_t batch = data_.train.columns.empty() ? 0 : at_.step_in_epoch - 1;
   const EntryPoint& entry = batches_.entry_of(batch);
-  found.entry = entry.name;
   for (size_t i = 0; i < entry.inputs.size(); ++i) {
     const InputInfo& input = entry.inputs[i];
     uint64_t bytes = dtype_size(input.dtype);

@@ -18,7 +18,6 @@ struct FailingStep {
   size_t phase = 0;                          // from 0
   int64_t epoch = 0;                         // from 1
   int64_t step_in_epoch = 0;                 // from 1
-  std::string entry;                         // "train", or "train.rest" for the epoch's last batch
   std::vector<std::string> losses, tensors;  // which of them are not finite after it
 
   // All that the step was computed from.

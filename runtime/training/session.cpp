@@ -134,13 +134,12 @@ Result<std::vector<NamedValue>> evaluate(Session& session, const Dataset& data, 
     return Failure{};
   }
   for (const TensorInfo& t : bundle.tensors)
-    if (t.role == TensorRole::state && !is_saved(t)) std::memset(session.state() + t.offset, 0, t.bytes);
+    if (t.role == TensorRole::sum) std::memset(session.state() + t.offset, 0, t.bytes);
   for (int64_t b = 0; b < batches.batches(); ++b) batches.run(session, b);
   session.run(*finish, nullptr);
   std::vector<NamedValue> values;
   for (const TensorInfo& t : bundle.tensors)
-    if (t.role == TensorRole::output && t.shape.empty())
-      values.push_back({t.name, read_element(t.dtype, session.state() + t.offset)});
+    if (is_measured(t)) values.push_back({t.name, read_element(t.dtype, session.state() + t.offset), t.kind});
   return values;
 }
 

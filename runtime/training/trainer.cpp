@@ -55,13 +55,12 @@ bool Trainer::prepare() {
   for (const LossReader& loss : values_.losses()) columns.push_back("train." + loss.name);
   const auto evaluated = [&](const std::string& part, bool losses) {
     for (const TensorInfo& t : bundle().tensors)
-      if (t.role == TensorRole::output && t.shape.empty() && (losses || !is_loss(t.name)))
-        columns.push_back(part + "." + t.name);
+      if (is_measured(t) && (losses || !is_loss(t.kind))) columns.push_back(part + "." + t.name);
   };
   if (config_.train_metrics) evaluated("train", false);
   if (!part().empty()) evaluated(part(), true);
   norms_ = norm_columns(programs_);
-  columns.insert(columns.end(), norms_.begin(), norms_.end());
+  for (const NormColumn& norm : norms_) columns.push_back(norm.name());
   if (!log_.open(folder_.path + "/metrics.csv", columns, at_.step, diagnostics_)) return false;
   first_step_ = timed_.step = said_.step = at_.step;
   progress_.start(total_steps(), at_.step);

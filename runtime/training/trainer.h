@@ -5,11 +5,11 @@
 // Data comes before compiling because the remainder batches (rows % batch) are programs of their own.
 //
 // What a bundle must hold, by entry name (frontend/model.h):
-//   train            inputs: a subset of the columns, batch first; scalars lr, t, seed; outputs loss, loss.NAME
-//   train.rest       the same for train.rows % batch rows; absent: each epoch leaves the remainder out
-//   init             scalar seed (first phase only); fills parameters and states under their own names
-//   eval, eval.rest… add to the states sum.K; one rest for each number of rows that a part leaves over
-//   finish           sum.K → outputs loss, metrics
+//   train            inputs: a subset of the columns, batch first; scalars lr, t, seed; outputs: the loss and its parts
+//   train            the same for train.rows % batch rows; absent: each epoch leaves the remainder out
+//   init             scalar seed (first phase only); fills parameters, states and moments under their own names
+//   eval…            add to the sums; one more for each number of rows that a part leaves over
+//   finish           sums → outputs: losses, metrics
 //   norms            what runtime/training/norms.h measures at an epoch's end; may be absent
 //   predict.NAME     → output NAME; the last rows are filled up to a batch with copies of the last one
 #pragma once
@@ -111,7 +111,7 @@ class Session {
 // Runs `init` with this seed on a zeroed state; nothing but zeros if the bundle has no such entry.
 void initialize(Session& session, uint64_t seed);
 
-// Evaluates over all rows: eval, eval.rest, finish. Values in the order of the bundle's outputs (loss first).
+// Evaluates over all rows: eval, eval for the rest, finish. Values in the order of the bundle's outputs (loss first).
 // Fails if the bundle has no program for the remainder, rows % batch.
 Result<std::vector<NamedValue>> evaluate(Session& session, const Dataset& data, Diagnostics& diagnostics);
 

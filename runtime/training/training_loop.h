@@ -14,6 +14,7 @@
 #include "runtime/store/position.h"
 #include "runtime/store/run_checkpoints.h"
 #include "runtime/training/batches.h"
+#include "runtime/training/norms.h"
 #include "runtime/training/replay.h"
 #include "runtime/training/schedule.h"
 #include "runtime/training/step_values.h"
@@ -102,7 +103,7 @@ class Trainer {
   StopSignal stop_;
   Progress progress_;
   MetricsLog log_;
-  std::vector<std::string> norms_;  // columns of the log
+  std::vector<NormColumn> norms_;  // columns of the log
   std::unique_ptr<Session> session_;
   Batches batches_;
   std::vector<uint32_t> order_;

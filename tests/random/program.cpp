@@ -123,8 +123,9 @@ DenseTensor draw_input(const Node& input, uint64_t seed, int step) {
   for (int64_t i = 0; i < type.elements(); ++i) {
     double value = 0;
     if (type.dtype == DType::f32) {
-      value = static_cast<float>(attrs.role == Role::state && kind != 3 ? draw_real(draw, 1)
-                                                                        : draw_real(draw, kind));
+      value = static_cast<float>(is_kept(attrs.role) && attrs.role != Role::param && kind != 3
+                                     ? draw_real(draw, 1)
+                                     : draw_real(draw, kind));
     } else if (type.dtype == DType::f64) {
       value = base;
     } else if (type.dtype == DType::boolean) {
@@ -146,7 +147,7 @@ TensorMap inputs_of(const Program& program, int step) {
   for (const NodeId id : program.graph.inputs) {
     const Node& node = program.graph.nodes[id];
     const auto& attrs = std::get<InputAttrs>(node.attrs);
-    if (step > 0 && (attrs.role == Role::param || attrs.role == Role::state)) continue;
+    if (step > 0 && is_kept(attrs.role)) continue;
     inputs.emplace(attrs.name, draw_input(node, program.seed, step));
   }
   return inputs;

@@ -95,8 +95,7 @@ std::vector<TensorMap> run(const Program& program, const Graph& graph, Draw* noi
     TensorMap& outputs = steps.emplace_back();
     for (const auto& [name, tensor] : inputs)
       if (const Node& node = graph.nodes[graph.find_input(name)];
-          std::get<InputAttrs>(node.attrs).role == Role::param ||
-          std::get<InputAttrs>(node.attrs).role == Role::state)
+          is_kept(std::get<InputAttrs>(node.attrs).role))
         kept[name] = tensor;
     for (const Output& output : graph.outputs) {
       const DenseTensor& value = values[output.value.node.index][output.value.result];

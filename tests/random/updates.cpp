@@ -12,7 +12,7 @@ const std::string& name_of(const Growth& growth, Value input) {
 
 bool is_kept(const Growth& growth, Value input) {
   const Role role = std::get<InputAttrs>(growth.graph.nodes[input.node].attrs).role;
-  return role == Role::param || role == Role::state;
+  return is_kept(role);
 }
 
 class Updates {
@@ -87,7 +87,7 @@ class Updates {
 
  private:
   void replace(Value input, Value value) { replacements_.emplace_back(input, value); }
-  Value state_like(Value p) { return growth_.input("m", Role::state, b_.type(p)); }
+  Value state_like(Value p) { return growth_.input("m", Role::moment, b_.type(p)); }
   Value average(Value old, Value now, double share) {
     return b_.add(b_.mul(b_.full_like(old, share), old), b_.mul(b_.full_like(now, 1 - share), now));
   }

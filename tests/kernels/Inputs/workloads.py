@@ -8,7 +8,7 @@ import sys
 
 COLUMNS = {"kernels": "distinct_kernels", "launches": "kernels", "barriers": "barriers", "read": "bytes_read",
            "written": "bytes_written", "gradients": "gradient_bytes", "activations": "activation_bytes",
-           "arena": "arena_bytes", "scratch": "scratch_bytes", "peak": "peak_bytes"}
+           "scratch": "scratch_bytes", "peak": "peak_bytes"}
 
 nnc, root, table = sys.argv[1:]
 with open(table, encoding="utf-8") as file:

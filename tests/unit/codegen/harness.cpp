@@ -28,7 +28,7 @@ TensorMap random_inputs(const Graph& graph, uint64_t seed, int64_t classes) {
     for (int64_t i = 0; i < node.types[0].elements(); ++i) {
       double value = std::uniform_real_distribution<double>(-1, 1)(random);
       // Second moments are not negative, rates are small, steps count from 1.
-      if (attrs.role == Role::state) value = std::abs(value);
+      if (is_kept(attrs.role) && attrs.role != Role::param) value = std::abs(value);
       if (attrs.role == Role::scalar) value = attrs.name == "lr" ? 0.01 : 3;
       if (node.types[0].dtype == DType::f32) value = static_cast<float>(value);
       if (is_integer(node.types[0].dtype) && attrs.role != Role::scalar)

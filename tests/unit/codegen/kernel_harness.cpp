@@ -154,8 +154,12 @@ kernel::Program program_of(const Kernel& kernel) {
   kernel::Launch launch{program.kernels.push_back(kernel), {}};
   for (const kernel::Buffer& buffer : kernel.buffers) {
     if (buffer.space == kernel::Space::local) continue;
-    launch.arguments.push_back(program.slots.push_back(
-        {buffer.name, buffer.type, buffer.layout, kernel::Slot::Kind::state, {}, false, {}}));
+    kernel::Slot slot;
+    slot.name = buffer.name;
+    slot.type = buffer.type;
+    slot.layout = buffer.layout;
+    slot.kind = kernel::Slot::Kind::state;
+    launch.arguments.push_back(program.slots.push_back(std::move(slot)));
   }
   program.items.emplace_back(launch);
   return program;

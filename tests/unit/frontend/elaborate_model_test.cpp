@@ -69,7 +69,7 @@ TEST_CASE("metrics mean what they would mean over the whole set, over unequal ba
     inputs["label"] = labels;
     for (const NodeId id : eval.inputs) {
       const auto& attrs = std::get<InputAttrs>(eval.nodes[id].attrs);
-      if (attrs.role != Role::state) continue;
+      if (attrs.role != Role::sum) continue;
       CHECK(eval.nodes[id].types[0] == TensorType{DType::f64, {}});
       inputs[attrs.name] = sums.count(attrs.name) ? sums[attrs.name] : tensor(DType::f64, {}, {0});
     }
@@ -98,9 +98,14 @@ TEST_CASE("metrics mean what they would mean over the whole set, over unequal ba
 TEST_CASE("the training graphs have the promised inputs and outputs") {
   const auto built = build(kTiny, test::with_optimizer("adam(lr = 0.01)"));
   const std::vector<std::string> parameters = {"fc1.weight", "fc1.bias", "fc2.weight"};
-  CHECK(test::output_names(built->graph("gradients")) ==
-        std::vector<std::string>{"loss", "loss.data", "loss.penalty", "grad.fc1.weight", "grad.fc1.bias",
-                                 "grad.fc2.weight"});
+  const Graph& gradients = built->graph("gradients");
+  CHECK(test::output_names(gradients) == std::vector<std::string>{"loss", "loss.data", "loss.penalty",
+                                                                  "grad.fc1.weight", "grad.fc1.bias",
+                                                                  "grad.fc2.weight"});
+  std::vector<std::string> of;
+  for (const Output& output : gradients.outputs)
+    if (output.kind == OutputKind::gradient) of.push_back(gradients.input_name(*output.of));
+  CHECK(of == parameters);
   const Graph& train = built->graph("train");
   CHECK(test::count(train, Op::grad) == 1);
   CHECK(test::input_names(train) == std::vector<std::string>{"x", "label", "fc1.weight", "fc1.bias",
@@ -111,6 +116,16 @@ TEST_CASE("the training graphs have the promised inputs and outputs") {
   size_t replaced = 0;
   for (const Output& output : train.outputs) replaced += output.replaces.has_value();
   CHECK(replaced == 9);
+  CHECK(train.outputs[0].kind == OutputKind::loss);
+  CHECK(train.outputs[1].kind == OutputKind::part);
+  CHECK(train.batch == 32);
+  CHECK(built->graph("init").batch == 0);
+  for (const NodeId id : train.inputs) {
+    const auto& attrs = std::get<InputAttrs>(train.nodes[id].attrs);
+    CHECK((attrs.role == Role::moment) == attrs.name.starts_with("optimizer."));
+  }
+  for (const Output& output : built->graph("finish").outputs)
+    CHECK((output.kind == OutputKind::metric) == (output.name == "accuracy" || output.name == "perplexity"));
   CHECK(built->model->default_lr == 0.01);
   CHECK(built->model->losses == std::vector<std::string>{"data", "penalty"});
   CHECK(built->model->metrics == std::vector<std::string>{"accuracy", "perplexity"});

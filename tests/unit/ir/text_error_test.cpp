@@ -86,7 +86,8 @@ TEST_CASE("each kind of slip has its sentence") {
   CHECK(first_line("graph @g(x: f32[0]) { return }") ==
         "test.nnir:1:10: error: the extent 0 in [0] is not between 1 and 2^31 [graph_invalid]");
   CHECK(first_line("graph @g(weight x: f32[2]) { return }") ==
-        "test.nnir:1:10: error: expected `param`, `state`, `scalar` or a name and its type, found `weight` "
+        "test.nnir:1:10: error: expected `param`, `state`, `moment`, `sum`, `scalar` or a name and its type, "
+        "found `weight` "
         "[graph_syntax]");
   CHECK(first_line("") == "test.nnir:1:1: error: expected `graph`, found the end of the text [graph_syntax]");
   CHECK(first_line("graph @g() {\n  return\n}\ngraph @h() {") ==

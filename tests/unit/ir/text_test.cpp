@@ -43,6 +43,37 @@ TEST_CASE("an output may replace an input under another name") {
   CHECK(graph.outputs[0].replaces == graph.find_input("sum.loss"));
 }
 
+TEST_CASE("what a value is stands beside it, and its name means nothing") {
+  const std::string text =
+      R"(graph @train(x: f32[2,3], param w: f32[3], state kept: f32[3], moment param.m: f32[3], sum kept.sum: f64, scalar t: i64) batch 2 {
+  %0 = mul w, kept : f32[3]
+  %1 = reduce_sum %0 {axes = [0]} : f32
+  %2 = add param.m, %0 : f32[3]
+  %3 = add kept.sum, kept.sum : f64
+  return loss = %1 loss, gradients = %1 part, metric = %1 metric, d = %0 gradient of w,
+         n = %1 weight_norm of w, of = %1 gradient_norm of w, param.m <- %2, kept.sum <- %3
+  gradients w = %0, w = %2
+}
+)";
+  const Graph graph = read(text);
+  CHECK(print(graph).substr(print(graph).find("  %0")) == text.substr(text.find("  %0")));
+  CHECK(print(read(print(graph))) == print(graph));
+  CHECK(graph.batch == 2);
+  const auto role = [&](const char* name) {
+    return std::get<InputAttrs>(graph.nodes[graph.find_input(name)].attrs).role;
+  };
+  CHECK(role("param.m") == Role::moment);
+  CHECK(role("kept.sum") == Role::sum);
+  CHECK(graph.outputs[1].kind == OutputKind::part);
+  CHECK(graph.outputs[3].kind == OutputKind::gradient);
+  CHECK(graph.outputs[3].of == graph.find_input("w"));
+  CHECK(graph.gradients.size() == 2);
+  // A list of gradients is no output of that name.
+  const std::string alone =
+      "graph @g(param w: f32[2]) {\n  %0 = neg w : f32[2]\n  return\n  gradients w = %0\n}\n";
+  CHECK(print(read(alone)) == alone);
+}
+
 TEST_CASE("names that are not plain words stand in quotes") {
   Graph graph;
   graph.name = "predict.a b";

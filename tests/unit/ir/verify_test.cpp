@@ -83,10 +83,37 @@ TEST_CASE("V5: what replaces an input has its type, and does so once") {
   CHECK(verify(graph) == Faults{"%1, f32[2], cannot replace w, f32[2,3]"});
   graph = sound();
   graph.outputs[1].replaces = NodeId{0};
-  CHECK(verify(graph) == Faults{"the output w replaces x, which is neither a param nor a state"});
+  CHECK(verify(graph) == Faults{"the output w replaces x, which is not kept from step to step"});
   graph = sound();
   graph.outputs.push_back({"again", graph.outputs[1].value, NodeId{1}});
   CHECK(verify(graph) == Faults{"w is replaced twice"});
+}
+
+TEST_CASE("V4, V5 and V8: the batch is the first axis, gradients and norms are of params") {
+  Graph graph = sound();
+  graph.batch = 2;
+  CHECK(verify(graph) == Faults());
+  graph.batch = 3;
+  CHECK(verify(graph) == Faults{"the first axis of x is not the batch of 3 rows"});
+  graph = sound();
+  graph.gradients = {{NodeId{1}, {NodeId{2}, 0}}};
+  CHECK(verify(graph) == Faults());
+  graph.gradients = {{NodeId{0}, {NodeId{2}, 0}}};
+  CHECK(verify(graph) == Faults{"%0 is the gradient of x, which is no param"});
+  graph.gradients = {{NodeId{1}, {NodeId{3}, 0}}};
+  CHECK(verify(graph) == Faults{"%1, f32[2], is the gradient of w, f32[2,3]"});
+  graph = sound();
+  graph.outputs[0].kind = OutputKind::weight_norm;
+  CHECK(verify(graph) == Faults{"the output y, weight_norm, is of no param"});
+  graph.outputs[0].of = NodeId{0};
+  CHECK(verify(graph) == Faults{"the output y, weight_norm, is of x"});
+  graph.outputs[0].of = NodeId{1};
+  CHECK(verify(graph) == Faults());
+  graph.outputs[0].kind = OutputKind::gradient;
+  CHECK(verify(graph) == Faults{"%1, f32[2], is the gradient of w, f32[2,3]"});
+  graph = sound();
+  graph.outputs[1].kind = OutputKind::loss;
+  CHECK(verify(graph) == Faults{"the output w replaces an input and is loss"});
 }
 
 TEST_CASE("V6: layouts are orders of the axes with room for a row") {

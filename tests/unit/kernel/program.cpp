@@ -7,7 +7,7 @@ using namespace nnc::kernel;
 namespace {
 
 // Two layers' worth of launches on a parameter that is updated in place.
-const std::string kText = R"(program @train {
+const std::string kText = R"(program @train batch 4 {
   slot x: input f32[4]
   slot lr: scalar f64[]
   slot w: param f32[4]
@@ -71,6 +71,28 @@ TEST_CASE("a program prints as it is written and runs") {
   CHECK(loss[0] == 7.5);
 }
 
+TEST_CASE("slots say what they are") {
+  const std::string text = changed("slot loss: output f32[]\n  slot w.new: output f32[4] in place of w\n",
+                                   "slot m: moment f32[4]\n"
+                                   "  slot s: sum f64[]\n"
+                                   "  slot loss: output f32[] loss\n"
+                                   "  slot part: output f32[] part\n"
+                                   "  slot hits: output f32[] metric\n"
+                                   "  slot g: output f32[4] gradient of w\n"
+                                   "  slot n: output f32[1] weight_norm of w\n"
+                                   "  slot gn: output f32[1] gradient_norm of w\n"
+                                   "  slot w.new: output f32[4] in place of w\n"
+                                   "  slot m.new: output f32[4] in place of m\n");
+  const Program program = program_of(text);
+  const std::string printed = print(program);
+  CHECK(printed.substr(0, printed.find("  launch")) == text.substr(0, text.find("  launch")));
+  CHECK(program_of(printed) == program);
+  CHECK(program.batch == 4);
+  CHECK(program.slots[SlotId{3}].kind == Slot::Kind::moment);
+  CHECK(program.slots[SlotId{8}].output == OutputKind::gradient);
+  CHECK(program.slots[SlotId{8}].of == SlotId{2});
+}
+
 TEST_CASE("kernels may stand before the program") {
   size_t at = kText.find("\nkernel");
   CHECK(program_of(kText.substr(at) + kText.substr(0, at)) == program_of(kText));
@@ -89,7 +111,8 @@ TEST_CASE("P1 to P10: what is wrong with a program") {
   check_refused(changed("launch @step(dw", "launch @step(dv"), "did you mean `dw`?");
   check_refused(changed("slot lr", "slot x"), "a second slot named `x`");
   check_refused(changed("in place of w", "in place of v"), "no slot is named `v`");
-  check_refused(changed("in place of w", "in place of x"), "only an output may replace a param or state");
+  check_refused(changed("in place of w", "in place of x"),
+                "only an output may replace what is kept from step to step");
   check_refused(changed("w.new: output f32[4]", "w.new: output f32[4] pitch 8"), "another type or layout");
   check_refused(changed("slot loss: output f32[]", "slot loss: output f32[] in place of w"),
                 "replaced twice");
@@ -106,7 +129,13 @@ TEST_CASE("P1 to P10: what is wrong with a program") {
   check_refused(changed("  barrier\n", ""), "no barrier between it and @gradient, which writes `dw`");
   check_refused(changed("launch @gradient(x, w, dw, loss)\n  barrier", "barrier"),
                 "`dw` before anything is written");
-  check_refused(changed("slot dw: temporary", "slot dw: output"), "gradients are temporaries");
+  check_refused(changed("slot dw: temporary", "slot dw: moment"), "gradients are temporaries");
+  check_refused(changed("slot dw: temporary", "slot dw: output"), "expected `of` before the param's name");
+  check_refused(changed("gradient\n", "gradient of w\n"), "expected");
+  check_refused(changed("batch 4", "batch 0"), "the rows of a batch has to be between 1 and");
+  check_refused(changed("output f32[]", "output f32[] gradient of x"), "slot `loss` is not of a param");
+  check_refused(changed("output f32[4] in", "output f32[4] loss in"),
+                "slot `w.new` is a loss, which only an output of its own can be");
   // A read does not wait for a read, a write waits for one.
   std::string twice = changed("barrier", "launch @gradient(x, w, dw2, loss2)\n  barrier");
   twice.replace(twice.find("  launch"), 0, "  slot dw2: temporary f32[4]\n  slot loss2: output f32[]\n");

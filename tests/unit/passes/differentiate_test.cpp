@@ -94,6 +94,7 @@ TEST_CASE("a value's adjoint adds its contributions from the last reader to the 
   %11 = mul %4, %0 : f32
   %12 = add %10, %11 : f32
   return d = %12
+  gradients x = %12
 }
 )");
 }
@@ -194,4 +195,36 @@ TEST_CASE("all parameters without a gradient are reported, not only the first") 
 })"));
   CHECK(r.failed);
   CHECK(r.diagnostics.size() == 2);
+}
+
+TEST_CASE("which values are gradients of parameters stays known through all passes") {
+  const Graph graph = parse(R"(graph @train(x: f32[4,3], s: f32[3], param w: f32[5,3], param b: f32[5]) {
+    %0 = matmul x, w {transpose_b}
+    %1 = broadcast b {shape = [4,5], axes = [1]}
+    %2 = add %0, %1
+    %3 = tanh %2
+    %4 = reduce_sum %3 {axes = [0,1]}
+    %5:3 = grad %4, w, b, x
+    %6 = sub w, %5.0
+    %7 = sub b, %5.1
+    return loss = %4, w <- %6, b <- %7, dx = %5.2
+  })");
+  const auto check = [](const Graph& g) {
+    REQUIRE(g.gradients.size() == 2);
+    for (const ParameterGradient& gradient : g.gradients) {
+      CHECK(g.type(gradient.value) == g.type({gradient.of, 0}));
+      // What w - gradient reads.
+      const auto output = std::find_if(g.outputs.begin(), g.outputs.end(),
+                                       [&](const Output& o) { return o.replaces == gradient.of; });
+      REQUIRE(output != g.outputs.end());
+      CHECK(g.node(output->value).operands.back() == gradient.value);
+    }
+  };
+  PipelineOptions options;
+  options.observe = [&](std::string_view pass, const Graph& after, double) {
+    INFO("after " << pass);
+    check(after);
+  };
+  Diagnostics diagnostics;
+  REQUIRE(run_pipeline(graph, options, diagnostics));
 }

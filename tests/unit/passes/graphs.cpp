@@ -67,7 +67,7 @@ TensorMap random_inputs(const Graph& graph, uint32_t seed) {
     const auto& attrs = std::get<InputAttrs>(node.attrs);
     DenseTensor tensor{node.types[0], {}};
     tensor.data.resize(static_cast<size_t>(node.types[0].elements()));
-    bool state = attrs.role == Role::state;
+    bool state = is_kept(attrs.role) && attrs.role != Role::param;
     std::uniform_real_distribution<double> reals(state ? 0.1 : -1.5, state ? 1 : 1.5);
     // Labels that nobody checks may lie outside the classes.
     const bool is_checked = attrs.classes > 0;

@@ -53,7 +53,7 @@ TensorMap start_of(const Graph& graph, const nlohmann::json& inputs) {
   for (const NodeId id : graph.inputs) {
     const Node& node = graph.nodes[id];
     const auto& attrs = std::get<InputAttrs>(node.attrs);
-    if (attrs.name.starts_with("optimizer."))
+    if (attrs.role == Role::moment)
       drawn[attrs.name] = {node.types[0], std::vector<double>(static_cast<size_t>(node.types[0].elements()))};
   }
   return inputs_of(graph, drawn);

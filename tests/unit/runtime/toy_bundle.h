@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "codegen/program.h"
 
@@ -160,24 +161,32 @@ Bundle toy_bundle() {
   using enum TensorRole;
   tensor("fc.weight", param, DType::f32, {kClasses, kFeatures}, {kPadded, 1}, kWeight, 96);
   tensor("fc.bias", param, DType::f32, {kClasses}, {1}, kBias, 12);
-  tensor("optimizer.m.fc.weight", state, DType::f32, {kClasses, kFeatures}, {kFeatures, 1}, kMomentum, 48);
-  tensor("optimizer.m.fc.bias", state, DType::f32, {kClasses}, {1}, kMomentumBias, 12);
+  tensor("optimizer.m.fc.weight", moment, DType::f32, {kClasses, kFeatures}, {kFeatures, 1}, kMomentum, 48);
+  tensor("optimizer.m.fc.bias", moment, DType::f32, {kClasses}, {1}, kMomentumBias, 12);
   tensor("lr", scalar, DType::f64, {}, {}, kLr, 8);
   tensor("t", scalar, DType::i64, {}, {}, kT, 8);
   tensor("seed", scalar, DType::i64, {}, {}, kSeed, 8);
   tensor("loss", output, DType::f32, {}, {}, kLoss, 4);
   tensor("loss.data", output, DType::f32, {}, {}, kLossData, 4);
   tensor("loss.penalty", output, DType::f32, {}, {}, kLossPenalty, 4);
-  tensor("sum.0", state, DType::f64, {}, {}, kSum0, 8);
-  tensor("sum.1", state, DType::f64, {}, {}, kSum1, 8);
-  tensor("sum.2", state, DType::f64, {}, {}, kSum2, 8);
+  tensor("sum.0", sum, DType::f64, {}, {}, kSum0, 8);
+  tensor("sum.1", sum, DType::f64, {}, {}, kSum1, 8);
+  tensor("sum.2", sum, DType::f64, {}, {}, kSum2, 8);
   tensor("accuracy", output, DType::f32, {}, {}, kAccuracy, 4);
   tensor("probability", output, DType::f32, {32, kClasses}, {kClasses, 1}, kForward, 32 * kClasses * 4);
   bundle.state_bytes = kStateBytes;
+  const std::map<std::string, OutputKind> kinds = {{"loss", OutputKind::loss},
+                                                   {"loss.data", OutputKind::part},
+                                                   {"loss.penalty", OutputKind::part},
+                                                   {"accuracy", OutputKind::metric}};
+  for (const auto& [name, kind] : kinds)
+    for (TensorInfo& t : bundle.tensors)
+      if (t.name == name) t.kind = kind;
 
   const auto entry = [&](const char* name, nnc_entry function, int64_t rows, bool labels) {
     EntryPoint e;
     e.name = name;
+    e.rows = rows;
     e.function = function;
     if (rows > 0) e.inputs.push_back({"x", DType::f32, {rows, kFeatures}});
     if (labels) e.inputs.push_back({"label", DType::i32, {rows}});
@@ -185,9 +194,9 @@ Bundle toy_bundle() {
   };
   entry("init", toy_init, 0, false);
   entry("train", toy_train<32>, 32, true);
-  if constexpr (kTrainRest > 0) entry("train.rest", toy_train<kTrainRest>, kTrainRest, true);
+  if constexpr (kTrainRest > 0) entry("train", toy_train<kTrainRest>, kTrainRest, true);
   entry("eval", toy_eval<32>, 32, true);
-  if constexpr (kEvalRest > 0) entry("eval.rest", toy_eval<kEvalRest>, kEvalRest, true);
+  if constexpr (kEvalRest > 0) entry("eval", toy_eval<kEvalRest>, kEvalRest, true);
   entry("finish", toy_finish, 0, false);
   entry("predict.probability", toy_predict, 32, false);
   return bundle;

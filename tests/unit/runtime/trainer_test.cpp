@@ -379,7 +379,7 @@ TEST_CASE("evaluation covers the last rows, or refuses") {
   for (const TensorInfo& t : run.bundle.tensors)
     if (t.name == "sum.2") sum = session.read_scalar("sum.2");
   CHECK(sum == 30);
-  CHECK_FALSE(evaluate(session, run.data.train, diagnostics));  // 120 = 3 * 32 + 24: no eval.rest for 24
+  CHECK_FALSE(evaluate(session, run.data.train, diagnostics));  // 120 = 3 * 32 + 24: no eval for 24
 }
 
 TEST_CASE("prediction prints one line per row, the last rows too") {
