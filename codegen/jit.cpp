@@ -1,3 +1,4 @@
+// Optimizes and links objects with LLVM.
 #include "codegen/jit.h"
 
 #include <llvm/Config/llvm-config.h>

@@ -1,3 +1,4 @@
+// Reads, checks and writes entries; replaces them by renaming.
 #include "codegen/object_cache.h"
 
 #include <sys/stat.h>

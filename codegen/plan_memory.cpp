@@ -1,3 +1,4 @@
+// Places tensors in `state`, temporaries in the arena; writes the bill.
 #include "codegen/plan_memory.h"
 
 #include <algorithm>

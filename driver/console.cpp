@@ -1,3 +1,4 @@
+// Streams, color, and what happens when writing fails.
 #include "driver/console.h"
 
 #include <poll.h>

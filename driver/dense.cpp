@@ -1,3 +1,4 @@
+// Conversion between bytes and doubles, by element type.
 #include "driver/dense.h"
 
 #include "runtime/data/dataset.h"

@@ -1,3 +1,4 @@
+// Asks the system for processor, memory and versions.
 #include "driver/environment.h"
 
 #include <sys/utsname.h>

@@ -1,3 +1,4 @@
+// One function per kind of flag.
 #include "driver/flag_checks.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Makes the graph of norms from the graph of gradients.
 #include "driver/norms.h"
 
 #include <numeric>

@@ -1,3 +1,4 @@
+// Builds one model per kind of phase and gives it its name.
 #include "driver/plan.h"
 
 #include <map>

@@ -1,3 +1,4 @@
+// Chooses the graphs of a training run and of an evaluation.
 #include "driver/programs.h"
 
 #include <algorithm>

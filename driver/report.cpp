@@ -1,3 +1,4 @@
+// Tables, amounts and JSON for stdout.
 #include "driver/report.h"
 
 #include <algorithm>

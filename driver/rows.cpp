@@ -1,3 +1,4 @@
+// Chooses the part of the data that judges a run.
 #include "driver/rows.h"
 
 #include "fmt/format.h"

@@ -1,3 +1,4 @@
+// The checks that need a model and its data, in the order in which they are told.
 #include "driver/run_checks.h"
 
 #include "runtime/formats/safetensors.h"

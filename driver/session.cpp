@@ -1,3 +1,4 @@
+// From a path on the command line to a model, a graph, machine code; what flags ask of it on the way.
 #include "driver/session.h"
 
 #include <algorithm>

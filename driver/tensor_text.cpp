@@ -1,3 +1,4 @@
+// Widths, brackets and ellipses of printed tensors.
 #include "driver/tensor_text.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Builds a trained run's model again and loads the checkpoint that was asked for.
 #include "driver/trained.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Where padding pays.
 #include "ir/layout.h"
 
 #include <algorithm>

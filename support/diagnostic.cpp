@@ -1,3 +1,4 @@
+// Collecting diagnostics, and the text that users see.
 #include "support/diagnostic.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Lines and columns of byte offsets.
 #include "support/source.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Edit distance with transpositions.
 #include "support/suggest.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// DWARF for one kernel: a file, a function, lines.
 #include "codegen/emit/debug_lines.h"
 
 #include <llvm/BinaryFormat/Dwarf.h>

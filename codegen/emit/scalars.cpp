@@ -1,3 +1,4 @@
+// Scalar operations as instructions, element by element or in vectors.
 #include "codegen/emit/scalars.h"
 
 #include <llvm/IR/Intrinsics.h>

@@ -1,3 +1,4 @@
+// Vector axes, register tiles from a count of cycles, tasks from cache sizes and threads.
 #include "codegen/lower/schedule.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Strides, uses and work, read from subscripts and statements.
 #include "codegen/lower/strides.h"
 
 #include <algorithm>

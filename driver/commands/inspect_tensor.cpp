@@ -1,3 +1,4 @@
+// Finds the tensor, and prints it or draws its rows.
 #include "driver/commands/inspect_tensor.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Loads the library and finds its functions.
 #include "driver/draw/cairo.h"
 
 #include <dlfcn.h>

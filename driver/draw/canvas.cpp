@@ -1,3 +1,4 @@
+// The pen, and files of SVG and PNG.
 #include "driver/draw/canvas.h"
 
 #include <algorithm>

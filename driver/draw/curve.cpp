@@ -1,3 +1,4 @@
+// Axes, grid, lines and legend of a chart.
 #include "driver/draw/curve.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Lays out and colors the rows of a weight.
 #include "driver/draw/template_sheet.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Marching squares, joined into lines; places for the heights' numbers.
 #include "driver/explore/contour.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Steps of a small program, compiled or interpreted, and its values as text.
 #include "driver/explore/explore.h"
 
 #include <cstring>

@@ -1,3 +1,4 @@
+// Heights, grids and minima of a compiled loss of two parameters.
 #include "driver/explore/surface.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Steps over a surface, phase by phase.
 #include "driver/explore/trajectory.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Replays, computes again, and words what was found.
 #include "driver/nonfinite/not_finite.h"
 
 #include <algorithm>

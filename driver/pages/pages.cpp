@@ -1,3 +1,4 @@
+// Puts data into the embedded files of a page.
 #include "driver/pages/pages.h"
 
 #include <span>

@@ -1,3 +1,4 @@
+// Predicts all rows once, and counts, sorts and shows what came out.
 #include "driver/report_page/predictions.h"
 
 #include <algorithm>

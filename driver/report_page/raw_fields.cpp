@@ -1,3 +1,4 @@
+// Reads a table's fields as text, and undoes what was done to numbers.
 #include "driver/report_page/raw_fields.h"
 
 #include "nlohmann/json.hpp"

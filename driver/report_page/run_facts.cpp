@@ -1,3 +1,4 @@
+// Reads curves, configuration and environment for the report page.
 #include "driver/report_page/run_facts.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Rows of numbers to small PNGs.
 #include "driver/report_page/sample_picture.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Finds the first weight whose rows have the size of a picture.
 #include "driver/report_page/templates.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Inlines element rules down to the caller's leaves.
 #include "ir/kernel/element_expr.h"
 
 #include "support/check.h"

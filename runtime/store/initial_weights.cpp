@@ -1,3 +1,4 @@
+// Reads and checks the file of train.init_from, tensor by tensor.
 #include "runtime/store/initial_weights.h"
 
 #include <algorithm>

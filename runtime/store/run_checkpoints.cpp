@@ -1,3 +1,4 @@
+// Lists, chooses, prunes and marks the checkpoints of a run folder.
 #include "runtime/store/run_checkpoints.h"
 
 #include <algorithm>

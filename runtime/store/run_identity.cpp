@@ -1,3 +1,4 @@
+// Hashes of model and data, their JSON, and the sentence that tells two runs apart.
 #include "runtime/store/run_identity.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Reads a trained folder: configuration, fitted numbers, checkpoints; says what is missing or damaged.
 #include "runtime/store/trained_run.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Runs the program of norms and reads what it gave.
 #include "runtime/training/norms.h"
 
 #include <algorithm>
