@@ -1,0 +1,76 @@
+// Reads of nodes become reads of groups; the longest path to a group is its level.
+#include "codegen/lower/groups.h"
+
+#include <functional>
+
+#include "support/check.h"
+
+namespace nnc::codegen {
+
+Groups::Groups(const Graph& graph) : g_(graph), reads_(graph.nodes.size()) {
+  for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
+    const Node& node = g_.nodes[NodeId{i}];
+    if (node.group == kNoGroup) continue;
+    const auto [entry, is_new] = at_.try_emplace(node.group, groups_.size());
+    if (is_new) groups_.push_back({node.group, {}, {}, {}});
+    groups_[entry->second].nodes.push_back(NodeId{i});
+    reads_[i] = reads_of(g_, NodeId{i});
+  }
+  find_stored();
+}
+
+void Groups::find_stored() {
+  std::set<Value> stored;
+  for (size_t i = 0; i < groups_.size(); ++i)
+    for (NodeId id : groups_[i].nodes)
+      for (const Read& read : reads_[id.index]) {
+        readers_[read.value].insert(i);
+        if (is_given(g_.node(read.value))) {
+          given_.push_back(read.value);
+          continue;
+        }
+        const size_t from = of(read.value);
+        if (from == i) continue;
+        stored.insert(read.value);
+        groups_[i].after.insert(from);
+      }
+  for (const Output& output : g_.outputs) stored.insert(output.value);
+  for (Value value : stored) groups_[of(value)].stored.push_back(value);
+}
+
+const std::set<size_t>& Groups::readers(Value value) const {
+  static const std::set<size_t> none;
+  const auto found = readers_.find(value);
+  return found == readers_.end() ? none : found->second;
+}
+
+bool Groups::must_wait(size_t group, size_t for_group) const {
+  std::vector<size_t> pending{group};
+  std::set<size_t> seen;
+  while (!pending.empty()) {
+    const size_t at = pending.back();
+    pending.pop_back();
+    if (at == for_group) return true;
+    if (seen.insert(at).second)
+      pending.insert(pending.end(), groups_[at].after.begin(), groups_[at].after.end());
+  }
+  return false;
+}
+
+std::vector<size_t> Groups::levels() const {
+  constexpr size_t kUnknown = SIZE_MAX;
+  constexpr size_t kVisiting = SIZE_MAX - 1;
+  std::vector<size_t> level(groups_.size(), kUnknown);
+  const std::function<size_t(size_t)> visit = [&](size_t at) {
+    NNC_CHECK(level[at] != kVisiting, "kernels depend on each other in a cycle");
+    if (level[at] != kUnknown) return level[at];
+    level[at] = kVisiting;
+    size_t result = 0;
+    for (size_t before : groups_[at].after) result = std::max(result, visit(before) + 1);
+    return level[at] = result;
+  };
+  for (size_t i = 0; i < groups_.size(); ++i) visit(i);
+  return level;
+}
+
+}  // namespace nnc::codegen

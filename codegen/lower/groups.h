@@ -1,0 +1,49 @@
+// The groups of a graph, each a kernel to be: what each reads, what each stores, and which must have finished before it.
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "ir/graph/graph.h"
+#include "ir/kernel/element_expr.h"
+
+namespace nnc::codegen {
+
+struct Group {
+  uint32_t number;  // in the graph
+  std::vector<NodeId> nodes;
+  std::vector<Value> stored;  // results that other groups read, or that leave
+  std::set<size_t> after;     // groups that must have finished before
+};
+
+class Groups {
+ public:
+  explicit Groups(const Graph& graph);
+
+  const Graph& graph() const { return g_; }
+  const std::vector<Group>& all() const { return groups_; }
+  size_t of(Value value) const { return at_.at(g_.node(value).group); }
+  const std::vector<Read>& reads(NodeId id) const { return reads_[id.index]; }
+  // What groups read that is there before any of them has run, inputs and constants, in the order of reading.
+  const std::vector<Value>& given() const { return given_; }
+
+  // The groups that read a value, its own included.
+  const std::set<size_t>& readers(Value value) const;
+  bool must_wait(size_t group, size_t for_group) const;
+  void let_wait(size_t group, size_t for_group) { groups_[group].after.insert(for_group); }
+  // The barrier interval of each group: one after the latest that it must wait for.
+  std::vector<size_t> levels() const;
+
+ private:
+  void find_stored();
+
+  const Graph& g_;
+  std::vector<Group> groups_;
+  std::map<uint32_t, size_t> at_;  // by number
+  std::vector<std::vector<Read>> reads_;
+  std::vector<Value> given_;
+  std::map<Value, std::set<size_t>> readers_;
+};
+
+}  // namespace nnc::codegen
