@@ -180,11 +180,36 @@ void write_run(const std::string& folder) {
   std::fclose(text);
 }
 
+// What is measured is told from other numbers by what it is, and the memory by use adds up.
+void check_roles() {
+  const Data data;
+  nnc::Options options = options_for("8", 1);
+  options.arguments.clear();
+  auto model = nnc::Model::from_text(R"(model net() {
+  fc = linear(3, 4)
+  loss(x: f32[batch, 3], kind: i32[batch]) = cross_entropy(fc(x), kind)
+  metric accuracy(x, kind) = mean(argmax(fc(x)) == kind)
+  output size = sum(fc.bias^2)
+})",
+                                     options);
+  check(model && model->train(data.rows()), "a model with an output that is one number");
+  if (!model) return;
+  const auto measured = model->evaluate(data.rows());
+  check(measured && measured->size() == 2 && measured->contains("loss") && measured->contains("accuracy"),
+        "an evaluation gives losses and metrics, and no output");
+  const nnc::Memory m = model->memory();
+  check(m.parameters + m.gradients + m.optimizer + m.activations + m.scratch + m.batch + m.layers +
+                m.results + m.constants + m.others ==
+            m.peak,
+        "the memory by use adds up to the peak");
+}
+
 }  // namespace
 
 int main(int, char** arguments) {
   check_threads();
   check_messages();
+  check_roles();
   check_files(arguments[1]);
   write_run(arguments[1]);
   if (failures == 0) std::puts("all hold");

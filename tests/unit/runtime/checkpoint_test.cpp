@@ -155,6 +155,16 @@ TEST_CASE("state goes to a file and back, layouts aside") {
   CHECK(text.find("15 numbers outside the optimizer") != std::string::npos);
 }
 
+TEST_CASE("what is saved follows the role, not the name") {
+  const auto tensor = [](const char* name, TensorRole role) {
+    return TensorInfo{name, role, DType::f32, {}, {}, 0, 4};
+  };
+  CHECK(is_saved(tensor("sum.0", TensorRole::state)));
+  CHECK(is_saved(tensor("m", TensorRole::moment)));
+  CHECK_FALSE(is_saved(tensor("total", TensorRole::sum)));
+  CHECK_FALSE(is_saved(tensor("optimizer.m.w", TensorRole::output)));
+}
+
 TEST_CASE("names and shapes are compared, all differences listed, nothing half loaded") {
   const Bundle bundle = toy_bundle<0, 0>();
   Bundle other = bundle;
