@@ -86,9 +86,10 @@ const Sample kRandomBitsSamples[] = {
 
 // The low (which = 0) or high half of the seed, mixed with that half of a hash.
 ScalarValue scalar_key_half(ScalarBuilder& b, std::span<const ScalarValue> operands, DType) {
-  const ScalarValue low = b.bit_and(operands[0], b.integer(DType::i64, 0xffffffff));
+  const ScalarValue mask = b.integer(DType::i64, 0xffffffff);
+  const ScalarValue low = b.bit_and(operands[0], mask);
   const ScalarValue is_low = b.compare(Compare::eq, operands[2], b.integer(DType::i64, 0));
-  return b.bit_xor(b.select(is_low, low, b.shift_right(operands[0], 32)), operands[1]);
+  return b.bit_xor(b.select(is_low, low, b.shift_right(operands[0], 32)), b.bit_and(operands[1], mask));
 }
 
 Inferred infer_key_half(std::span<const TensorType> operands, const Attrs&) {
@@ -102,7 +103,7 @@ std::vector<DenseTensor> eval_key_half(std::span<const DenseTensor> x, const Att
   return map_elements(x, types[0], [](std::span<const double> e) {
     const auto seed = static_cast<uint64_t>(static_cast<int64_t>(e[0]));
     const uint64_t half = e[2] == 0 ? seed & 0xffffffff : seed >> 32;
-    return static_cast<double>(half ^ static_cast<uint64_t>(e[1]));
+    return static_cast<double>(half ^ (static_cast<uint64_t>(static_cast<int64_t>(e[1])) & 0xffffffff));
   });
 }
 
@@ -310,7 +311,10 @@ const Sample kRandomSamples[] = {
 
 std::vector<DenseTensor> eval_draw(std::span<const DenseTensor> x, const Attrs& attrs,
                                    std::span<const TensorType> types) {
-  const auto half = [&](size_t i) { return static_cast<uint64_t>(static_cast<int64_t>(x[2].data[i])); };
+  // The lower 32 bits of each number count.
+  const auto half = [&](size_t i) {
+    return static_cast<uint64_t>(static_cast<int64_t>(x[2].data[i])) & 0xffffffff;
+  };
   return draws(attrs, number_of(x[0]) ^ (half(0) | half(1) << 32), x[1], types[0]);
 }
 
