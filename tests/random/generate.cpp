@@ -249,7 +249,7 @@ Program generate(uint64_t seed) {
   const size_t count = 2 + draw.below(draw.chance(0.7) ? 12 : 40);
   for (size_t made = 0, tried = 0; made < count && tried < 10 * count; ++tried) {
     const std::optional<Value> base = growth.some(DType::f32);
-    if (draw.chance(0.12) && base && growth.graph.type(*base).rank() > 0) {
+    if (draw.chance(0.2) && base && growth.graph.type(*base).rank() > 0) {
       add_idiom(growth, *base);
       ++made;
     } else if (add_op(growth, choose(draw))) {

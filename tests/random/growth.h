@@ -65,6 +65,10 @@ Value number_of(Growth& growth, Value value);
 // One of many spellings of softmax, cross entropy, normalization, products with transposes, and of what algebra
 // simplifies; made of `value`, f32 of at least one axis.
 void add_idiom(Growth& growth, Value value);
+// The value through a chain of what moves elements; sums of its neighbors; a product with it in another shape.
+Value moved(Growth& growth, Value x);
+Value windows(Growth& growth, Value x);
+Value product_of_moved(Growth& growth, Value x);
 // New values for params and states: updates as optimizers write them, and states that change places.
 void add_updates(Growth& growth, const std::vector<Value>& params, const std::vector<Value>& gradients);
 

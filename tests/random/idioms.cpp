@@ -8,6 +8,8 @@
 namespace nnc::random {
 namespace {
 
+constexpr double kMostWork = 3e5;  // multiplications of one product
+
 // x reduced along its last axis and repeated along it again.
 Value along_last(Growth& growth, Op op, Value x) {
   Builder& b = growth.builder;
@@ -77,12 +79,36 @@ Value normalized(Growth& growth, Value x) {
   return b.div(centered, b.make(Op::sqrt, {b.add(variance, b.full_like(x, 1e-5))}));
 }
 
+// An activation, and perhaps a mask that can be told from what it gives, or not.
+Value activated(Growth& growth, Value y) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  const Value zero = b.full_like(y, 0);
+  switch (draw.below(6)) {
+    case 0:
+      return b.make(Op::maximum, {y, zero});
+    case 1:
+      return b.make(Op::tanh, {y});
+    case 2:
+      return b.make(Op::where, {b.make(Op::gt, {y, zero}), y, zero});
+    case 3:
+    case 4: {
+      const Op compare = draw.one_of({Op::gt, Op::ge, Op::lt, Op::le});
+      const Value mask = draw.chance(0.5) ? b.make(compare, {y, zero}) : b.make(compare, {zero, y});
+      growth.learn();
+      return b.make(Op::where, {mask, b.make(Op::maximum, {y, zero}), growth.want(b.type(y))});
+    }
+    default:
+      return y;
+  }
+}
+
 // A product with its operands or its result transposed by nodes or by flags, and perhaps a bias and an activation.
 Value product(Growth& growth, Value x) {
   Builder& b = growth.builder;
   Draw& draw = growth.draw;
+  x = b.reshape(x, {b.type(x).elements() / b.type(x).shape.back(), b.type(x).shape.back()});
   Shape shape = b.type(x).shape;
-  if (shape.size() != 2) return x;
   if (draw.chance(0.3)) {
     x = b.permute(x, {1, 0});
     std::swap(shape[0], shape[1]);
@@ -90,27 +116,67 @@ Value product(Growth& growth, Value x) {
   const bool swap_a = draw.chance(0.4), swap_b = draw.chance(0.4), by_node = draw.chance(0.5);
   const int64_t depth = swap_a ? shape[0] : shape[1];
   const int64_t rows = swap_a ? shape[1] : shape[0];
-  const int64_t columns = std::min<int64_t>(growth.size(std::max(rows, depth)), 65);
+  const int64_t columns = draw.chance(0.4) ? rows : std::min<int64_t>(growth.size(std::max(rows, depth)), 65);
+  if (static_cast<double>(rows * columns * depth) > kMostWork) return x;
   growth.learn();
   Value w = growth.want({DType::f32, by_node != swap_b ? Shape{columns, depth} : Shape{depth, columns}});
   if (by_node) w = b.permute(w, {1, 0});
   Value y = b.make(Op::matmul, {x, w}, MatmulAttrs{swap_a, swap_b});
-  if (draw.chance(0.3)) y = b.permute(y, {1, 0});
+  if (draw.chance(0.4)) y = b.permute(y, {1, 0});
   growth.learn();
   if (draw.chance(0.5)) {
     const Value bias = growth.want({DType::f32, {b.type(y).shape[1]}});
     y = b.add(y, b.broadcast(bias, b.type(y).shape, {1}));
   }
-  switch (draw.below(4)) {
-    case 0:
-      return b.make(Op::maximum, {y, b.full_like(y, 0)});
-    case 1:
-      return b.make(Op::tanh, {y});
-    case 2:
-      return b.make(Op::where, {b.make(Op::gt, {y, b.full_like(y, 0)}), y, b.full_like(y, 0)});
-    default:
-      return y;
+  return activated(growth, y);
+}
+
+// As a layer is written: x @ w' + b, then an activation.
+Value dense(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  const int64_t depth = b.type(x).shape.back();
+  const int64_t rows = b.type(x).elements() / depth, columns = std::min<int64_t>(growth.size(depth), 33);
+  if (static_cast<double>(rows * columns * depth) > kMostWork) return x;
+  x = b.reshape(x, {rows, depth});
+  const Value w = growth.want({DType::f32, {columns, depth}});
+  const Value bias = growth.want({DType::f32, {columns}});
+  const Value y = b.make(Op::matmul, {x, w}, MatmulAttrs{false, true});
+  return activated(growth, b.add(y, b.broadcast(bias, {rows, columns}, {1})));
+}
+
+// Whole numbers of which many are equal, where the first of the greatest is asked for.
+Value first_of_equals(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  x = b.make(draw.one_of({Op::sign, Op::trunc, Op::floor}), {growth.within(x, -2, 2)});
+  if (draw.chance(0.5)) x = b.cast(x, DType::i32);
+  const auto axis = static_cast<int64_t>(draw.below(b.type(x).shape.size()));
+  return b.cast(b.make(Op::argmax, {x}, AxisAttrs{axis}), DType::f32);
+}
+
+// To integers and back, from beyond what they hold.
+Value saturated(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  const Value large = b.mul(x, b.full_like(x, growth.draw.one_of({1e9, -1e10, 1e20})));
+  const Value n = b.cast(large, growth.draw.one_of({DType::i32, DType::i32, DType::u8, DType::i64}));
+  return b.mul(b.cast(n, DType::f32), b.full_like(x, 0x1p-31));
+}
+
+// A sum of so many terms that it is cut into blocks, with or without a rest: whole numbers, which add up exactly, or the
+// rows of a product.
+Value long_sum(Growth& growth) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  const int64_t terms = draw.one_of({8192, 9001, 9001, 12288});
+  if (draw.chance(0.5)) {
+    const int64_t columns = draw.one_of({1, 3});
+    const Value k = b.add(b.make(Op::iota, {}, IotaAttrs{{terms, columns}, 0, DType::i32}),
+                          b.broadcast(growth.want({DType::i32, {columns}}), {terms, columns}, {1}));
+    return b.cast(b.sum(k, {0}), DType::f32);
   }
+  const Value left = growth.leaf({DType::f32, {terms, draw.one_of({1, 2})}});
+  return b.make(Op::matmul, {left, growth.leaf({DType::f32, {terms, draw.one_of({1, 3})}})},
+                MatmulAttrs{true, false});
 }
 
 // What algebra makes less of.
@@ -226,35 +292,32 @@ Value number_of(Growth& growth, Value value) {
 }
 
 void add_idiom(Growth& growth, Value value) {
-  value = growth.within(value, -20, 20);
-  switch (growth.draw.below(9)) {
-    case 0:
-      softmax(growth, value);
-      break;
-    case 1:
-      log_softmax(growth, value);
-      break;
-    case 2:
-      cross_entropy(growth, value);
-      break;
-    case 3:
-      normalized(growth, value);
-      break;
-    case 4:
-    case 5:
-      product(growth, value);
-      break;
-    case 6:
-      reshaped(growth, value);
-      break;
-    case 7:
-      whole(growth, value);
-      break;
-    default:
-      redundant(growth, value);
-      break;
-  }
+  using Idiom = Value (*)(Growth&, Value);
+  static const std::vector<Idiom> kIdioms = {softmax,
+                                             log_softmax,
+                                             cross_entropy,
+                                             normalized,
+                                             product,
+                                             product,
+                                             dense,
+                                             dense,
+                                             reshaped,
+                                             moved,
+                                             moved,
+                                             windows,
+                                             whole,
+                                             redundant,
+                                             first_of_equals,
+                                             saturated,
+                                             product_of_moved,
+                                             product_of_moved};
+  Draw& draw = growth.draw;
+  const bool is_long = draw.chance(0.03);
+  const Value made = is_long ? long_sum(growth) : draw.one_of(kIdioms)(growth, growth.within(value, -20, 20));
   growth.learn();
+  // What nothing else comes to use would be left out.
+  if ((is_long || draw.chance(0.5)) && is_float(growth.graph.type(made).dtype))
+    growth.builder.output(growth.new_name("y"), made);
 }
 
 }  // namespace nnc::random
