@@ -10,7 +10,7 @@ set(NNC_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-styl
 # 105329 and 105651): a release is silent about it. Every other preset compiles the same code with it, at -O1, where it
 # is right.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  list(APPEND NNC_WARNINGS -Wno-error=restrict -Wno-error=maybe-uninitialized -Wno-error=stringop-overflow
+  list(APPEND NNC_WARNINGS -Wno-error=restrict -Wno-error=maybe-uninitialized -Wno-error=stringop-overflow -Wno-error=stringop-overread
        -Wno-error=array-bounds -Wno-error=dangling-pointer)
   if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     list(APPEND NNC_WARNINGS $<$<CONFIG:Release>:-Wno-restrict>)
@@ -30,6 +30,21 @@ function(nnc_compile_options target)
     target_compile_options(${target} PRIVATE -fsanitize=${NNC_SANITIZE} -fno-omit-frame-pointer
                                              -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${NNC_SANITIZE})
+  endif()
+endfunction()
+
+# What nearly every source includes is read once for all of them in the presets with tests: a quarter of the time to
+# compile. Sources still include what they use: a release is built without, which also suits ccache better.
+option(NNC_PRECOMPILE "Precompile the headers of the standard library" OFF)
+
+# Precompiles these headers, and MORE, for this target, or takes those of OWNER, whose flags are the same.
+function(nnc_precompile target owner)
+  if(NNC_PRECOMPILE AND target STREQUAL owner)
+    target_precompile_headers(${target} PRIVATE
+      <algorithm> <array> <cmath> <cstdint> <functional> <map> <memory> <optional> <set> <span> <string> <string_view>
+      <unordered_map> <utility> <variant> <vector> <fmt/format.h> ${ARGN})
+  elseif(NNC_PRECOMPILE)
+    target_precompile_headers(${target} REUSE_FROM ${owner})
   endif()
 endfunction()
 
@@ -62,4 +77,5 @@ function(nnc_library name)
     endif()
   endforeach()
   target_link_libraries(nnc_${name} PRIVATE ${ARG_PRIVATE_DEPS})
+  nnc_precompile(nnc_${name} nnc_support)
 endfunction()
