@@ -7,9 +7,12 @@
 //   →  %1 = reshape x {shape=[25, 4000]} : f32[25, 4000]
 //      %2 = reduce_sum %1 {axes=[1]} : f32[25]
 //      %3 = reduce_sum %2 {axes=[0]} : f32[]
-// Maxima and minima likewise, and a product over the rows of both operands, as of a weight's gradient, if its result is
-// small: then it is a stack of products over blocks of rows, whose sum is taken.
+// Maxima and minima likewise, and products with few results: they become a stack of products over blocks of terms, whose
+// sum is taken.
 // Leaves argmax alone, whose result is a position, and sums of up to kMostTerms.
+#include <array>
+#include <numeric>
+
 #include "ir/order.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
@@ -19,8 +22,10 @@ namespace {
 
 constexpr int64_t kMostTerms = 8191;
 constexpr int64_t kBlock = 4096;
-// A product with more results has enough of them to share, and its partial results would take much memory.
-constexpr int64_t kMostResults = 65536;
+// A product with more results has enough of them to share, and its partial results would take much memory. One that goes down
+// the rows of both operands reads them again for each few results, unless the rows of a block stay in the cache.
+constexpr int64_t kMostResults = 2048;
+constexpr int64_t kMostResultsOverRows = 65536;
 
 size_t at(int64_t axis) {
   return static_cast<size_t>(axis);
@@ -94,21 +99,35 @@ class SumSplitter {
   Op op_;
 };
 
-// The product aᵀ b of a[…, rows, m] and b[…, rows, n], where it has to be cut.
-std::optional<Value> split_product(Builder& b, Value left, Value right) {
-  const Shape shape = b.type(left).shape;
-  const auto axis = static_cast<int64_t>(shape.size()) - 2;
-  const int64_t rows = shape[at(axis)];
-  if (rows <= kMostTerms || shape.back() * b.type(right).shape.back() > kMostResults) return std::nullopt;
-  const int64_t length = block_of(rows);
-  const int64_t whole = rows / length * length;
-  const auto product = [&](Value x, Value y) { return b.make(Op::matmul, {x, y}, MatmulAttrs{true, false}); };
-  const Value left_blocks = in_blocks(b, left, axis, length),
-              right_blocks = in_blocks(b, right, axis, length);
-  const Value sum = b.make(Op::reduce_sum, {product(left_blocks, right_blocks)}, ReduceAttrs{{axis}});
-  if (whole == rows) return sum;
-  const Value left_rest = part(b, left, axis, whole, rows), right_rest = part(b, right, axis, whole, rows);
-  return b.add(sum, product(left_rest, right_rest));
+// A product whose sum has to be cut, as a stack of products over blocks of terms.
+std::optional<Value> split_product(Builder& b, const std::vector<Value>& operands, const MatmulAttrs& attrs) {
+  const Shape& left = b.type(operands[0]).shape;
+  const Shape& right = b.type(operands[1]).shape;
+  const auto rank = static_cast<int64_t>(left.size());
+  // Where the operands have the axis that is summed over.
+  const std::array<int64_t, 2> axes{attrs.transpose_a ? rank - 2 : rank - 1,
+                                    attrs.transpose_b ? rank - 1 : rank - 2};
+  const int64_t terms = left[at(axes[0])];
+  const int64_t results =
+      left[at(attrs.transpose_a ? rank - 1 : rank - 2)] * right[at(attrs.transpose_b ? rank - 2 : rank - 1)];
+  const bool over_rows = attrs.transpose_a && !attrs.transpose_b;
+  if (terms <= kMostTerms || results > (over_rows ? kMostResultsOverRows : kMostResults)) return std::nullopt;
+  const int64_t length = block_of(terms);
+  const int64_t whole = terms / length * length;
+
+  std::vector<Value> blocks, rests;
+  for (size_t i = 0; i < 2; ++i) {
+    const Value cut = in_blocks(b, operands[i], axes[i], length);
+    std::vector<int64_t> order(at(rank + 1));
+    std::iota(order.begin(), order.end(), 0);
+    if (axes[i] == rank - 1)
+      std::swap(order[at(rank - 2)], order[at(rank - 1)]);  // the blocks before the matrix
+    blocks.push_back(b.permute(cut, order));
+  }
+  const Value sum = b.make(Op::reduce_sum, {b.make(Op::matmul, blocks, attrs)}, ReduceAttrs{{rank - 2}});
+  if (whole == terms) return sum;
+  for (size_t i = 0; i < 2; ++i) rests.push_back(part(b, operands[i], axes[i], whole, terms));
+  return b.add(sum, b.make(Op::matmul, rests, attrs));
 }
 
 }  // namespace
@@ -116,11 +135,10 @@ std::optional<Value> split_product(Builder& b, Value left, Value right) {
 Graph split_sums(const Graph& graph) {
   return rebuild(
       graph, [](Rewriter& rewriter, NodeId id, const Node& node) -> std::optional<std::vector<Value>> {
-        if (node.op == Op::matmul && std::get<MatmulAttrs>(node.attrs) == MatmulAttrs{true, false}) {
-          const std::vector<Value> operands = rewriter.operands(id);
-          if (const auto sum = split_product(rewriter.builder(), operands[0], operands[1]))
-            return std::vector<Value>{*sum};
-          return std::nullopt;
+        if (node.op == Op::matmul) {
+          const auto product =
+              split_product(rewriter.builder(), rewriter.operands(id), std::get<MatmulAttrs>(node.attrs));
+          return product ? std::optional(std::vector<Value>{*product}) : std::nullopt;
         }
         const auto* attrs = std::get_if<ReduceAttrs>(&node.attrs);
         if (attrs == nullptr) return std::nullopt;
