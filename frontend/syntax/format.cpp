@@ -24,7 +24,13 @@ struct Piece {
 };
 
 struct Line {
+  void put(std::string_view text) {
+    code += text;
+    width += display_width(text);
+  }
+
   std::string code;
+  size_t width = 0;  // of the code, in columns
   std::string comment;
   bool blank_before = false;
 };
@@ -227,7 +233,7 @@ void Formatter::put(size_t i) {
   }
   if (piece.comment != nullptr) {
     if (fresh_) {
-      line_.code = std::string(indent_for(i), ' ') + piece.comment->text;
+      line_.put(std::string(indent_for(i), ' ') + piece.comment->text);
       fresh_ = false;
     } else {
       line_.comment = piece.comment->text;
@@ -242,18 +248,18 @@ void Formatter::put_token(size_t i) {
   const bool statement_starts = piece.ends_before || i == 0;
   if (statement_starts) frames_.back().pipe.reset();
   if (fresh_) {
-    line_.code = std::string(indent_for(i), ' ');
+    line_.put(std::string(indent_for(i), ' '));
     line_in_brackets_ = frames_.back().kind != TokenKind::left_brace;
     fresh_ = false;
   } else if (piece.ends_before && piece.token.kind != TokenKind::right_brace &&
              pieces_[i - 1].token.kind != TokenKind::left_brace) {
-    line_.code += "; ";
+    line_.put("; ");
   } else if (space_before(i)) {
-    line_.code += ' ';
+    line_.put(" ");
   }
-  const size_t column = display_width(line_.code);
+  const size_t column = line_.width;
   if (piece.token.kind == TokenKind::pipe && !frames_.back().pipe) frames_.back().pipe = column;
-  line_.code += source_text(piece.token);
+  line_.put(source_text(piece.token));
   if (opens(piece.token.kind)) {
     Frame frame;
     frame.kind = piece.token.kind;
@@ -277,16 +283,16 @@ std::string Formatter::text() const {
   std::string out;
   for (size_t begin = 0; begin < lines_.size();) {
     size_t end = begin + 1;
-    size_t width = display_width(lines_[begin].code);
+    size_t width = lines_[begin].width;
     if (!lines_[begin].comment.empty())
       for (; end < lines_.size() && !lines_[end].comment.empty() && !lines_[end].blank_before; ++end)
-        width = std::max(width, display_width(lines_[end].code));
+        width = std::max(width, lines_[end].width);
     for (; begin < end; ++begin) {
       const Line& line = lines_[begin];
       if (line.blank_before && begin > 0) out += '\n';
       out += line.code;
       if (!line.comment.empty()) {
-        out.append(width - display_width(line.code) + 2, ' ');
+        out.append(width - line.width + 2, ' ');
         out += line.comment;
       }
       out += '\n';
