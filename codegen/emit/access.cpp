@@ -174,7 +174,7 @@ KernelEmitter::Address KernelEmitter::address(BufferId id, const std::vector<Ind
       llvm::Value* at = axis_value(term.axis);
       // A local that follows a grid axis holds one task's part of it.
       if (buffer.space == kernel::Space::local && !buffer.axes.empty() && buffer.axes[d].valid())
-        at = b_.CreateSub(at, bounds(term.axis).begin);
+        at = b_.CreateSub(at, task_begin_[term.axis.index]);
       out.offset = b_.CreateAdd(out.offset, b_.CreateMul(at, i64(term.coefficient * stride)));
       if (term.axis == scope_->lanes_) out.lane_stride += term.coefficient * stride;
     }

@@ -45,6 +45,7 @@ llvm::Function* KernelEmitter::emit(const std::string& symbol, const SourceLine&
   if (!at.file.empty()) lines.emplace(module_, at.file).enter(*function_, at.line, b_);
 
   make_buffers(parameters);
+  task_begin_.assign(k_.axes.size(), i64(0));
   for (uint32_t i = 0; i < k_.axes.size(); ++i) bounds_[i] = {i64(0), i64(k_.axes[AxisId{i}].extent)};
 
   Scope outermost(*this);
@@ -103,6 +104,7 @@ void KernelEmitter::emit_task(llvm::Value* task) {
     llvm::Value* end = b_.CreateAdd(begin, i64(grid.step));
     if (extent % grid.step != 0) end = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, i64(extent));
     bounds_[grid.axis.index] = {begin, end};
+    task_begin_[grid.axis.index] = begin;
   }
   emit_block(k_.body);
 }

@@ -155,7 +155,8 @@ class KernelEmitter {
   uint64_t stack_size_ = 0;                    // bytes, for the statement that needs the most
   std::vector<llvm::Value*> buffers_;          // base pointers
   std::vector<std::vector<int64_t>> strides_;  // of each buffer, in elements
-  std::vector<Bounds> bounds_;
+  std::vector<Bounds> bounds_;  // in which an axis runs here: the task's, or a part of it (within)
+  std::vector<llvm::Value*> task_begin_;
   Scope* scope_ = nullptr;
 
   // Of the statement at hand.
