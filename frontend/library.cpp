@@ -91,10 +91,12 @@ struct Loader {
 
 // Where `text` is written: at `span` of a run file, as it is or in quotes; else it is a source of its own.
 Span place_of(const std::string& text, Span span, const std::string& name, Sources& sources) {
-  const std::string_view written = span.valid() ? sources.text(span) : std::string_view();
-  if (written == text) return span;
-  if (written.size() == text.size() + 2 && written.substr(1, text.size()) == text)
-    return {span.file, span.begin + 1, span.end - 1};
+  if (span.valid()) {
+    const std::string_view written = sources.text(span);
+    if (written == text) return span;
+    if (written.size() == text.size() + 2 && written.substr(1, text.size()) == text)
+      return {span.file, span.begin + 1, span.end - 1};
+  }
   return {sources.add(name, text), 0, static_cast<uint32_t>(text.size())};
 }
 

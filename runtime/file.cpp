@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -156,7 +157,14 @@ Result<std::vector<unsigned char>> read_file(const std::string& path, bool infla
 
 Status write_file(const std::string& path, std::span<const unsigned char> bytes, Diagnostics& diagnostics,
                   bool sync) {
-  const std::string temporary = path + ".tmp";
+  // Under a name that nothing has: no file of the user's is in its place, and two who write the same file do not meet.
+  static std::atomic<uint64_t> number{0};
+  std::string temporary;
+  int opened = -1;
+  do {
+    temporary = fmt::format("{}.{}-{}.tmp", path, ::getpid(), ++number);
+    opened = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (opened < 0 && errno == EEXIST);
   const auto fail = [&](const char* what) {
     diagnostics
         .error_at(DiagnosticKind::write_failed, path, fmt::format("cannot be {}: {}", what, system_reason()))
@@ -165,7 +173,7 @@ Status write_file(const std::string& path, std::span<const unsigned char> bytes,
     return Failure{};
   };
   {
-    const Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    const Descriptor file{opened};
     if (file.value < 0) return fail("made");
     for (size_t at = 0; at < bytes.size();) {
       const ssize_t count =

@@ -42,10 +42,11 @@ void remove_ours(const std::string& folder) {
 std::string foreign_file(const std::string& folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    std::string name = entry.path().filename().string();
-    if (name.ends_with(".tmp")) name.resize(name.size() - 4);
-    if (std::none_of(std::begin(kOurs), std::end(kOurs), [&](const char* ours) { return name == ours; }))
-      return name;
+    const std::string name = entry.path().filename().string();
+    const auto is = [&](std::string_view ours) {
+      return name == ours || (name.starts_with(ours) && name.ends_with(".tmp"));
+    };
+    if (std::none_of(std::begin(kOurs), std::end(kOurs), is)) return name;
   }
   return "";
 }

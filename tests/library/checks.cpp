@@ -95,6 +95,7 @@ void check_messages() {
   nnc::Options other = options_for("8", 1);
   other.optimizer = "adamm";
   check(!nnc::Model::from_text(kNet, other), "an unknown optimizer is an error");
+  check(!nnc::Model::from_text(kNet, options_for("", 1)), "an empty argument is an error");
 }
 
 // The kind of the first thing that a failed call says.
@@ -136,6 +137,21 @@ void check_files(const std::string& folder) {
   const auto third = model->train(data.rows());
   const auto probability = model->predict("probability", {{"x", data.x}});
   check(bool(third) && bool(probability) && bool(model->save(end)), "the third epoch");
+  // What happens to be called so stays, and several may save to one path.
+  const std::string beside = folder + "/shared.safetensors.tmp";
+  std::fclose(std::fopen(beside.c_str(), "w"));
+  std::vector<std::thread> savers;
+  std::vector<int> saved(3);
+  for (int& count : saved)
+    savers.emplace_back([&] {
+      const auto own = nnc::Model::from_text(kNet, options_for("8", 1));
+      for (int i = 0; own && i < 30; ++i) count += own->save(folder + "/shared.safetensors") ? 1 : 0;
+    });
+  for (std::thread& saver : savers) saver.join();
+  check(saved == std::vector<int>{30, 30, 30}, "three threads save to one path");
+  std::FILE* kept = std::fopen(beside.c_str(), "r");
+  check(kept != nullptr, "a file beside the path stays");
+  if (kept != nullptr) std::fclose(kept);
   auto again = nnc::Model::from_text(kNet, options_for("8", 2));
   check(again && again->load(middle) && again->steps() == 8 && again->epochs() == 2,
         "a saved model is loaded");
