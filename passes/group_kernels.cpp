@@ -21,6 +21,7 @@
 #include "passes/pass.h"
 #include "passes/rewrite.h"
 #include "support/check.h"
+#include "support/reaches.h"
 
 namespace nnc::passes {
 namespace {
@@ -109,16 +110,8 @@ class Grouping {
 
   // Whether `from` needs `target`, directly or through others.
   bool depends(uint32_t from, uint32_t target) const {
-    std::vector<uint32_t> pending{from};
-    std::set<uint32_t> seen;
-    while (!pending.empty()) {
-      const uint32_t at = pending.back();
-      pending.pop_back();
-      if (at == target) return true;
-      if (!seen.insert(at).second) continue;
-      pending.insert(pending.end(), groups_[at].before.begin(), groups_[at].before.end());
-    }
-    return false;
+    return reaches(
+        from, target, [&](uint32_t at) -> const auto& { return groups_[at].before; });
   }
 
   void add(NodeId id, uint32_t group) {

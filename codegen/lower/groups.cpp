@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "support/check.h"
+#include "support/reaches.h"
 
 namespace nnc::codegen {
 
@@ -45,16 +46,8 @@ const std::set<size_t>& Groups::readers(Value value) const {
 }
 
 bool Groups::must_wait(size_t group, size_t for_group) const {
-  std::vector<size_t> pending{group};
-  std::set<size_t> seen;
-  while (!pending.empty()) {
-    const size_t at = pending.back();
-    pending.pop_back();
-    if (at == for_group) return true;
-    if (seen.insert(at).second)
-      pending.insert(pending.end(), groups_[at].after.begin(), groups_[at].after.end());
-  }
-  return false;
+  return reaches(
+      group, for_group, [&](size_t at) -> const auto& { return groups_[at].after; });
 }
 
 std::vector<size_t> Groups::levels() const {
