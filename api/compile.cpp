@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
 #include <utility>
 
 #include <malloc.h>
@@ -22,22 +21,22 @@ Result<Bundle> compile_graphs(std::span<const Graph> graphs, const std::vector<s
   std::vector<Diagnostics> said(graphs.size());
   const auto all_good = [&](const auto& results) {
     for (Diagnostics& one : said) diagnostics.append(std::exchange(one, {}));
-    return std::ranges::all_of(results, [](const auto& result) { return result && result->ok(); });
+    return std::ranges::all_of(results, [](const auto& result) { return result.ok(); });
   };
 
   const auto start = std::chrono::steady_clock::now();
-  std::vector<std::optional<Result<Graph>>> ready(graphs.size());
+  std::vector<Result<Graph>> ready(graphs.size(), Failure());
   parallel_for(graphs.size(),
                [&](size_t i) { ready[i] = passes::run_pipeline(graphs[i], options, said[i]); });
   if (passes_ms != nullptr) *passes_ms = ms_since(start);
   if (!all_good(ready)) return Failure();
 
   const auto lower_start = std::chrono::steady_clock::now();
-  std::vector<std::optional<Result<kernel::Program>>> lowered(graphs.size());
-  parallel_for(graphs.size(), [&](size_t i) { lowered[i] = lower_graph(**ready[i], codegen, said[i]); });
+  std::vector<Result<kernel::Program>> lowered(graphs.size(), Failure());
+  parallel_for(graphs.size(), [&](size_t i) { lowered[i] = lower_graph(*ready[i], codegen, said[i]); });
   if (!all_good(lowered)) return Failure();
   std::vector<kernel::Program> programs;
-  for (auto& program : lowered) programs.push_back(std::move(**program));
+  for (auto& program : lowered) programs.push_back(std::move(*program));
   const double lower_ms = ms_since(lower_start);
 
   Result<Bundle> bundle = compile_programs(std::move(programs), codegen, diagnostics);

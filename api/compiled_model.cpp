@@ -85,7 +85,7 @@ Status CompiledModel::compile_programs(Diagnostics& diagnostics) {
   for (const auto& [entry, rests] : rests_) {
     const std::vector<int64_t> rows(rests.begin(), rests.end());
     if (add_batched(source, model, entry, rows, graphs)) continue;
-    for (const Diagnostic& d : again.all()) diagnostics.error(d.kind, d.span, d.message);
+    diagnostics.append(again);
     return Failure();
   }
   std::vector<std::string> single = {"init", "finish"};
