@@ -99,8 +99,8 @@ std::vector<Lifetime> lifetimes(const Program& program) {
 }
 
 // Greedy by size: each temporary takes the lowest place free during its whole life.
-uint64_t place_temporaries(const Program& program, std::vector<Place>& places) {
-  const std::vector<Lifetime> lives = lifetimes(program);
+uint64_t place_temporaries(const Program& program, const std::vector<Lifetime>& lives,
+                           std::vector<Place>& places) {
   std::vector<uint32_t> order;
   for (uint32_t i = 0; i < program.slots.size(); ++i)
     if (program.slots[SlotId{i}].kind == Slot::Kind::temporary && lives[i].first >= 0) order.push_back(i);
@@ -128,8 +128,8 @@ uint64_t place_temporaries(const Program& program, std::vector<Place>& places) {
 }
 
 // Bytes of the arena in which a gradient lies at some time.
-uint64_t gradient_bytes(const Program& program, const std::vector<Place>& places) {
-  const std::vector<Lifetime> lives = lifetimes(program);
+uint64_t gradient_bytes(const Program& program, const std::vector<Lifetime>& lives,
+                        const std::vector<Place>& places) {
   std::vector<std::pair<uint64_t, uint64_t>> taken;
   for (uint32_t i = 0; i < program.slots.size(); ++i)
     if (const Slot& slot = program.slots[SlotId{i}]; slot.gradient && lives[i].first >= 0)
@@ -177,7 +177,8 @@ MemoryPlan plan_memory(const std::vector<Program>& programs) {
   for (const Program& program : programs) {
     MemoryPlan::PerProgram out;
     out.places.resize(program.slots.size());
-    out.arena_bytes = place_temporaries(program, out.places);
+    const std::vector<Lifetime> lives = lifetimes(program);
+    out.arena_bytes = place_temporaries(program, lives, out.places);
     for (uint32_t i = 0; i < program.slots.size(); ++i) {
       const Slot& slot = program.slots[SlotId{i}];
       if (slot.kind == Slot::Kind::input) {
@@ -192,7 +193,7 @@ MemoryPlan plan_memory(const std::vector<Program>& programs) {
         out.places[i] = {Place::Base::state, plan.tensors[tensor_at.at(home.name)].offset};
       }
     }
-    out.bill.gradients = gradient_bytes(program, out.places);
+    out.bill.gradients = gradient_bytes(program, lives, out.places);
     out.bill.activations = out.arena_bytes - out.bill.gradients;
     for (const Kernel& k : program.kernels) out.scratch_bytes = std::max(out.scratch_bytes, scratch_bytes(k));
     plan.programs.push_back(std::move(out));
