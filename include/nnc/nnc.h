@@ -201,10 +201,11 @@ class Model {
   Expected<void> set_parameter(const Array& values) noexcept;
 
   // As safetensors, written completely or not at all: parameters, the optimizer's state and the number of steps, so that
-  // a model that is loaded goes on as the saved one would have.
+  // a model of the same text and options that is loaded goes on as the saved one would have, at the same rates.
   Expected<void> save(const std::string& path) const noexcept;
   Expected<void> load(const std::string& path) noexcept;
-  // The parameters alone, of any file that has them under the same names, as PyTorch's state_dict does.
+  // The parameters alone, of any file that has them under the same names, as PyTorch's state_dict does. Other tensors than
+  // the model's are an error, but for an optimizer's states.
   Expected<void> load_parameters(const std::string& path) noexcept;
 
  private:
