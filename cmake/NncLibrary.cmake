@@ -10,8 +10,8 @@ set(NNC_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-styl
 # 105329 and 105651): a release is silent about it. Every other preset compiles the same code with it, at -O1, where it
 # is right.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  list(APPEND NNC_WARNINGS -Wno-error=restrict -Wno-error=maybe-uninitialized -Wno-error=stringop-overflow -Wno-error=stringop-overread
-       -Wno-error=array-bounds -Wno-error=dangling-pointer)
+  list(APPEND NNC_WARNINGS -Wno-error=restrict -Wno-error=maybe-uninitialized -Wno-error=stringop-overflow
+       -Wno-error=stringop-overread -Wno-error=array-bounds -Wno-error=dangling-pointer)
   if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     list(APPEND NNC_WARNINGS $<$<CONFIG:Release>:-Wno-restrict>)
   endif()

@@ -46,7 +46,8 @@ class Rewriter {
   // A new node like the old one, its operands mapped.
   void copy(NodeId old) { set(old, builder_.copy(source_.nodes[old], operands(old))); }
 
-  // Maps the outputs, and the gradients as far as they were rebuilt, and drops what the outputs do not need. Ends the rewriter: the graph is moved out.
+  // Maps the outputs, and the gradients as far as they were rebuilt, and drops what the outputs do not need. Ends the
+  // rewriter: the graph is moved out.
   Graph finish();
 
  private:

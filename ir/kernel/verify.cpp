@@ -17,8 +17,8 @@
 //   K12  two tasks store to different elements of a parameter
 //   K13  what a statement stores it reads in the stores' values only, at the same subscripts; `out` and
 //        locals are read after a store to them; a written parameter is read where the same task writes it
-//   K14  operands of a contract are f32 or f64, the same, its sums as wide or wider; reduced values i32, i64, f32 or f64 (welford: a
-//        float); what argmax and argmin number fits i32
+//   K14  operands of a contract are f32 or f64, the same, its sums as wide or wider; reduced values i32, i64, f32
+//        or f64 (welford: a float); what argmax and argmin number fits i32
 //   K15  schedules use the fields of their statement; vectors run along one of its axes, or along the last axis
 //        of a sum in the order lanes16 (argmax and argmin: any), whose extent is a multiple of 16 if there are
 //        others; a tile takes at most 64 registers; a block is for two axes over one, in the order serial, and
