@@ -45,7 +45,8 @@ Growth::Growth(uint64_t seed) : draw(seed), seed_(seed) {
 
 int64_t Growth::size(int64_t others) {
   std::vector<int64_t> sizes = {1, 2, 3, 3, 7, 8, 15, 16, 17, 31, 32, 33, 47, 63, 65};
-  if (limit_ > 5000) sizes.insert(sizes.end(), {130, 1000, 9000, 9001});
+  if (limit_ > 1000) sizes.insert(sizes.end(), {130, 257, 300, 512});
+  if (limit_ > 5000) sizes.insert(sizes.end(), {1000, 9000, 9001});
   for (;;) {
     const int64_t size = draw.one_of(sizes);
     if (size == 1 || size * others <= limit_) return size;

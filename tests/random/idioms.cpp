@@ -131,6 +131,17 @@ Value product(Growth& growth, Value x) {
   return activated(growth, y);
 }
 
+// Operands of one type, whose places could be taken for each other's.
+Value square_product(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  const int64_t size = std::min<int64_t>(b.type(x).shape.back(), 33);
+  const TensorType type = {DType::f32, {size, size}};
+  const Value left = growth.want(type), right = growth.want(type);
+  const Value y = b.make(Op::matmul, {left, right}, MatmulAttrs{draw.chance(0.5), draw.chance(0.5)});
+  return activated(growth, b.permute(y, {1, 0}));
+}
+
 // As a layer is written: x @ w' + b, then an activation.
 Value dense(Growth& growth, Value x) {
   Builder& b = growth.builder;
@@ -138,8 +149,13 @@ Value dense(Growth& growth, Value x) {
   const int64_t rows = b.type(x).elements() / depth, columns = std::min<int64_t>(growth.size(depth), 33);
   if (static_cast<double>(rows * columns * depth) > kMostWork) return x;
   x = b.reshape(x, {rows, depth});
-  const Value w = growth.want({DType::f32, {columns, depth}});
-  const Value bias = growth.want({DType::f32, {columns}});
+  growth.learn();
+  Value w = growth.want({DType::f32, {columns, depth}});
+  Value bias = growth.want({DType::f32, {columns}});
+  if (growth.draw.chance(0.4))  // whole numbers, so that some sums are 0
+    for (Value* each : {&x, &w, &bias})
+      *each =
+          b.add(b.make(Op::trunc, {growth.within(*each, -1.5, 1.5)}), b.mul(*each, b.full_like(*each, 0)));
   const Value y = b.make(Op::matmul, {x, w}, MatmulAttrs{false, true});
   return activated(growth, b.add(y, b.broadcast(bias, {rows, columns}, {1})));
 }
@@ -148,7 +164,12 @@ Value dense(Growth& growth, Value x) {
 Value first_of_equals(Growth& growth, Value x) {
   Builder& b = growth.builder;
   Draw& draw = growth.draw;
-  x = b.make(draw.one_of({Op::sign, Op::trunc, Op::floor}), {growth.within(x, -2, 2)});
+  if (draw.chance(0.4)) {
+    x = b.make(Op::floor,
+               {growth.within(x, -2, 1.1)});  // few of the greatest: the first of them may be far along
+  } else {
+    x = b.make(draw.one_of({Op::sign, Op::trunc, Op::floor}), {growth.within(x, -2, 2)});
+  }
   if (draw.chance(0.5)) x = b.cast(x, DType::i32);
   const auto axis = static_cast<int64_t>(draw.below(b.type(x).shape.size()));
   return b.cast(b.make(Op::argmax, {x}, AxisAttrs{axis}), DType::f32);
@@ -243,6 +264,13 @@ Value reshaped(Growth& growth, Value x) {
   }
 }
 
+// Powers with 0 to the 0 among them, as functions of the base.
+Value whole_powers(Growth& growth, Value x) {
+  Builder& b = growth.builder;
+  const Value exponent = b.make(Op::trunc, {growth.within(growth.want(b.type(x)), 0, 2.5)});
+  return b.make(Op::pow, {b.make(Op::maximum, {growth.within(x, -2, 2), b.full_like(x, 0)}), exponent});
+}
+
 // Integers: sums and products that wrap, rounded division, then conditions on them.
 Value whole(Growth& growth, Value x) {
   Builder& b = growth.builder;
@@ -293,24 +321,11 @@ Value number_of(Growth& growth, Value value) {
 
 void add_idiom(Growth& growth, Value value) {
   using Idiom = Value (*)(Growth&, Value);
-  static const std::vector<Idiom> kIdioms = {softmax,
-                                             log_softmax,
-                                             cross_entropy,
-                                             normalized,
-                                             product,
-                                             product,
-                                             dense,
-                                             dense,
-                                             reshaped,
-                                             moved,
-                                             moved,
-                                             windows,
-                                             whole,
-                                             redundant,
-                                             first_of_equals,
-                                             saturated,
-                                             product_of_moved,
-                                             product_of_moved};
+  static const std::vector<Idiom> kIdioms = {
+      softmax,          log_softmax,     cross_entropy, normalized,   product,         product,
+      square_product,   dense,           dense,         reshaped,     moved,           moved,
+      windows,          whole,           redundant,     whole_powers, first_of_equals, saturated,
+      product_of_moved, product_of_moved};
   Draw& draw = growth.draw;
   const bool is_long = draw.chance(0.03);
   const Value made = is_long ? long_sum(growth) : draw.one_of(kIdioms)(growth, growth.within(value, -20, 20));

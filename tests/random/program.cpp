@@ -29,6 +29,8 @@ double draw_real(Draw& draw, uint64_t kind) {
     case 3:
       return draw.one_of({0.0, -0.0, 1.0, -1.0, 1e-39, 3e38, kInfinity, -kInfinity,
                           std::numeric_limits<double>::quiet_NaN(), 0.5, 2.0, 1e-30});
+    case 4:
+      return draw.chance(0.05) ? 1 : 0;  // ties that lie far apart
     default:
       return draw.real(-1, 1);
   }
@@ -113,7 +115,7 @@ DenseTensor draw_input(const Node& input, uint64_t seed, int step) {
   const TensorType& type = input.types[0];
   Draw own(seed_of(seed, attrs.name));
   // Special numbers are rare, since what follows from them is NaN and checks little else.
-  const uint64_t kind = own.chance(0.004) ? 3 : own.one_of<uint64_t>({0, 1, 2, 4, 4, 4});
+  const uint64_t kind = own.chance(0.004) ? 3 : own.one_of<uint64_t>({0, 0, 1, 2, 4, 5, 5, 5});
   const double base = own.real(0.01, 0.5);
   const int64_t whole = static_cast<int64_t>(own.below(10));
   Draw draw(seed_of(seed + static_cast<uint64_t>(step) * 7919, attrs.name) + 1);
