@@ -2,6 +2,7 @@
 #include "api/compiled_model.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -46,6 +47,16 @@ void unknown_name(const std::string& name, const std::vector<std::string>& known
       .suggest(near ? fmt::format("did you mean {}?", *near) : "");
 }
 
+// The learning rate that `save` wrote; none in a file of `nnc train`, whose rates follow a schedule.
+std::optional<double> saved_rate(const runtime::Metadata& metadata) {
+  const auto found = metadata.find("rate");
+  if (found == metadata.end()) return std::nullopt;
+  const std::string& text = found->second;
+  double rate = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(rate) : std::nullopt;
+}
+
 // Names of the inputs that an entry reads.
 std::vector<std::string> inputs_of(const Bundle& bundle, const std::string& entry) {
   std::vector<std::string> names;
@@ -60,6 +71,12 @@ CompiledModel::CompiledModel(const Options& options)
     : seed_(options.seed), codegen_(codegen_options(options)), options_(build_options(options)) {}
 
 Status CompiledModel::compile(FileId text, Diagnostics& diagnostics) {
+  if (!(options_.clip_norm >= 0 && std::isfinite(options_.clip_norm))) {
+    diagnostics.error_at(
+        DiagnosticKind::bad_value, sources[text].path(),
+        fmt::format("clip_norm is {}: a norm is 0 (never clip) or more", options_.clip_norm));
+    return Failure();
+  }
   Result<ast::File> tree = frontend::parse(sources, text, diagnostics);
   if (!tree) return Failure();
   tree_ = std::move(*tree);
@@ -165,6 +182,11 @@ Result<double> CompiledModel::step(const Arrays& rows, Diagnostics& diagnostics)
 }
 
 Result<double> CompiledModel::train(const Arrays& rows, int64_t epochs, Diagnostics& diagnostics) {
+  if (epochs <= 0) {
+    diagnostics.error_at(DiagnosticKind::bad_value, model.name,
+                         fmt::format("train takes 1 epoch or more, not {}", epochs));
+    return Failure();
+  }
   const Result<runtime::Dataset> data = view(rows, "train", diagnostics);
   if (!data || !have_programs("train", data->rows, diagnostics)) return Failure();
   runtime::Batches batches;
@@ -281,6 +303,7 @@ Status CompiledModel::save(const std::string& path, Diagnostics& diagnostics) co
   at.write(metadata);
   metadata["format_version"] = "1";
   metadata["optimizer"] = options_.optimizer;
+  metadata["rate"] = fmt::format("{}", rate);
   return runtime::write_checkpoint(path, *bundle_, session_->state(), metadata, diagnostics);
 }
 
@@ -302,6 +325,7 @@ Status CompiledModel::load(const std::string& path, bool everything, Diagnostics
   at.step = position.step;
   at.epoch = position.epoch;
   at.t = position.t;
+  rate = saved_rate(file->metadata).value_or(rate);
   session_->set_scalar("seed", static_cast<int64_t>(runtime::draw_seed(seed_, at.step - at.t)));
   return Done();
 }

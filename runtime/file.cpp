@@ -125,6 +125,8 @@ Result<std::vector<unsigned char>> read_file(const std::string& path, bool infla
   struct stat info {};
   if (::fstat(file.value, &info) != 0) return fail("cannot be read: " + system_reason());
   if (S_ISDIR(info.st_mode)) return fail("is a folder, not a file");
+  if (S_ISBLK(info.st_mode) || (S_ISCHR(info.st_mode) && ::isatty(file.value) == 0))
+    return fail("is a device, not a file");
 
   std::vector<unsigned char> bytes(
       S_ISREG(info.st_mode) ? std::min<uint64_t>(limit, static_cast<uint64_t>(info.st_size)) + 1 : 65536);

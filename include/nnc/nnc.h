@@ -163,7 +163,8 @@ using Values = std::map<std::string, double>;
 
 class CompiledModel;
 
-// A compiled model with its parameters. It starts with the initial values that its text gives.
+// A compiled model with its parameters. It starts with the initial values that its text gives. Models are made once main
+// has begun; one that was moved from may be assigned to or destroyed, nothing else.
 class Model {
  public:
   // `name` is what messages call the text, and imports are found beside.
@@ -200,8 +201,8 @@ class Model {
   Expected<Tensor> parameter(const std::string& name) const noexcept;
   Expected<void> set_parameter(const Array& values) noexcept;
 
-  // As safetensors, written completely or not at all: parameters, the optimizer's state and the number of steps, so that
-  // a model of the same text and options that is loaded goes on as the saved one would have, at the same rates.
+  // As safetensors, written completely or not at all: parameters, the optimizer's state, the learning rate and the number
+  // of steps, so that a model of the same text and options that is loaded goes on as the saved one would have.
   Expected<void> save(const std::string& path) const noexcept;
   Expected<void> load(const std::string& path) noexcept;
   // The parameters alone, of any file that has them under the same names, as PyTorch's state_dict does. Other tensors than

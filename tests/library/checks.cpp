@@ -80,6 +80,12 @@ void check_threads() {
   }
 }
 
+// The kind of the first thing that a failed call says.
+template <class T>
+std::string kind(const nnc::Expected<T>& result) {
+  return result || result.error().messages.empty() ? "" : result.error().messages[0].kind;
+}
+
 void check_messages() {
   const auto broken = nnc::Model::from_text("model m {\n  loss = sqrtt(2.0)\n}\n", {}, "broken.nn");
   check(!broken, "a model with an unknown name fails");
@@ -96,12 +102,11 @@ void check_messages() {
   other.optimizer = "adamm";
   check(!nnc::Model::from_text(kNet, other), "an unknown optimizer is an error");
   check(!nnc::Model::from_text(kNet, options_for("", 1)), "an empty argument is an error");
-}
-
-// The kind of the first thing that a failed call says.
-template <class T>
-std::string kind(const nnc::Expected<T>& result) {
-  return result || result.error().messages.empty() ? "" : result.error().messages[0].kind;
+  for (const double norm : {-1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    nnc::Options clipped = options_for("8", 1);
+    clipped.clip_norm = norm;
+    check(kind(nnc::Model::from_text(kNet, clipped)) == "bad_value", "a clip_norm that is no norm");
+  }
 }
 
 void check_data(nnc::Model& model) {
@@ -121,6 +126,8 @@ void check_data(nnc::Model& model) {
   check(kind(model.parameter("fc3.weight")) == "unknown_choice", "an unknown parameter");
   check(kind(model.set_parameter({"fc2.bias", data.x})) == "data_columns", "a parameter of another size");
   check(kind(model.load("no/such.safetensors")) != "", "a missing checkpoint");
+  check(kind(model.load("/dev/zero")) != "", "a device is no checkpoint");
+  check(kind(model.train(data.rows(), 0)) == "bad_value", "no epochs");
   check(kind(model.save("no/such/folder/x.safetensors")) == "write_failed", "a folder that is not there");
   check(model.steps() == 0, "what is refused takes no step");
 }
@@ -134,6 +141,11 @@ void check_files(const std::string& folder) {
   if (!model) return;
   check_data(*model);
   check(bool(model->train(data.rows(), 2)) && bool(model->save(middle)), "two epochs, saved");
+  const std::string faster = folder + "/faster.safetensors";
+  const double rate = model->learning_rate();
+  model->set_learning_rate(0.004);
+  check(bool(model->save(faster)), "saved with another rate");
+  model->set_learning_rate(rate);
   const auto third = model->train(data.rows());
   const auto probability = model->predict("probability", {{"x", data.x}});
   check(bool(third) && bool(probability) && bool(model->save(end)), "the third epoch");
@@ -153,6 +165,7 @@ void check_files(const std::string& folder) {
   check(kept != nullptr, "a file beside the path stays");
   if (kept != nullptr) std::fclose(kept);
   auto again = nnc::Model::from_text(kNet, options_for("8", 2));
+  check(again && again->load(faster) && again->learning_rate() == 0.004, "a saved rate is loaded");
   check(again && again->load(middle) && again->steps() == 8 && again->epochs() == 2,
         "a saved model is loaded");
   if (!again || !third || !probability) return;
