@@ -16,6 +16,14 @@ Result<std::shared_ptr<const runtime::InitialWeights>> read_weights(Session& ses
   std::vector<runtime::ParameterType> parameters;
   for (const frontend::ParameterInfo& p : model.parameters)
     parameters.push_back({p.name, std::string(runtime::safetensors_name(p.type.dtype)), p.type.shape});
+  if (const Graph* train = model.module.find("train"))
+    for (const NodeId id : train->inputs) {
+      const Node& node = train->nodes[id];
+      const auto& input = std::get<InputAttrs>(node.attrs);
+      if (input.role == Role::state)
+        parameters.push_back(
+            {input.name, std::string(runtime::safetensors_name(node.types[0].dtype)), node.types[0].shape});
+    }
   Result<runtime::InitialWeights> weights =
       runtime::read_initial_weights(config, parameters, session.diagnostics);
   if (!weights) return Failure();

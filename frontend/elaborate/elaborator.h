@@ -97,8 +97,15 @@ struct Elaborator {
   // Runs a block; its last expression goes to `value` when wanted. False when the value is missing.
   bool run_block(const ast::Block& block, Frame& frame, Datum* value);
   void run_binding(const ast::Binding& binding, Frame& frame);
-  // `name <- value` in an optimizer's rule.
+  // `name <- value`: in an optimizer's rule, of p or a state; elsewhere, of a state of the layer or model whose body this
+  // is. Of the latter every later read sees the new value, as a constant to differentiation; what training leaves is
+  // stored once, at the end of the step, and nothing changes in evaluation.
   void update(const ast::Name& name, const Operand& value, const Site& site);
+  // What a state of this shape becomes, or nothing, which has been reported.
+  std::optional<Tensor> new_value(const std::string& name, const Dims& dims, const Operand& value,
+                                  const Site& site);
+  // The slot of a member that was declared `state`; null if the name is anything else.
+  Slot* changing_slot(const std::string& name, const Site& site);
   void run_for(const ast::ForLoop& loop, Frame& frame);
   // A let: hides an earlier one of the frame, but no member and no state of an optimizer.
   void assign(const ast::Name& name, Datum value, Frame& frame);

@@ -297,32 +297,61 @@ void Elaborator::assign(const ast::Name& name, Datum value, Frame& frame) {
   frame.locals[name.text] = {std::move(value), name.span};
 }
 
+std::optional<Tensor> Elaborator::new_value(const std::string& name, const Dims& dims, const Operand& value,
+                                            const Site& site) {
+  if (value.value.poisoned()) return std::nullopt;
+  std::optional<Tensor> tensor = as_tensor(value, DType::f32, name, site);
+  if (tensor) tensor = cast_to(*tensor, DType::f32, site);
+  if (!tensor) return std::nullopt;
+  if (tensor->rank() != static_cast<int64_t>(dims.size()) && tensor->rank() != 0) {
+    error(DiagnosticKind::shape_mismatch, Site{site.frame, value.span},
+          fmt::format("{} is {} and cannot become {}", name, text_of(dims), text_of(*tensor)));
+    return std::nullopt;
+  }
+  return broadcast_to(*tensor, dims, Site{site.frame, value.span});
+}
+
+Slot* Elaborator::changing_slot(const std::string& name, const Site& site) {
+  Instance* self = site.frame.self;
+  if (self == nullptr) return nullptr;
+  const auto at = self->slots.find(name);
+  if (at == self->slots.end()) return nullptr;
+  const Datum value = force(*self, at->second, site);
+  const Tensor* tensor = value.as<Tensor>();
+  return tensor != nullptr && tensor->parameter != nullptr && tensor->parameter->changes ? &at->second
+                                                                                         : nullptr;
+}
+
 void Elaborator::update(const ast::Name& name, const Operand& value, const Site& site) {
   Frame& frame = site.frame;
   const bool in_rule = frame.updatable != nullptr;
-  if (!in_rule || !frame.updatable->contains(name.text)) {
+  if (in_rule && frame.updatable->contains(name.text)) {
+    Updatable& u = frame.updatable->find(name.text)->second;
+    const std::optional<Tensor> tensor = new_value(name.text, u.dims, value, site);
+    if (!tensor) return;
+    if (!u.state_name.empty()) lookup(name.text, site);  // its old value enters the graph
+    u.value = *tensor;
+    u.written = true;
+    return;
+  }
+  Slot* slot = frame.locals.contains(name.text) ? nullptr : changing_slot(name.text, site);
+  if (slot == nullptr) {
     error(DiagnosticKind::state_change, Site{frame, name.span},
           fmt::format("`<-` changes a state{}, and {} is not one", in_rule ? " or the parameter p" : "",
                       name.text))
-        .suggest(fmt::format("{} = … gives a name a new value", name.text));
+        .suggest(frame.self != nullptr && frame.self->slots.contains(name.text)
+                     ? fmt::format("`state {}` as a member may be changed", name.text)
+                     : fmt::format("{} = … gives a name a new value", name.text));
     frame.locals.try_emplace(name.text, Local{Poison{}, name.span});
     return;
   }
-  Updatable& u = frame.updatable->find(name.text)->second;
-  if (value.value.poisoned()) return;
-  std::optional<Tensor> tensor = as_tensor(value, DType::f32, name.text, site);
-  if (tensor) tensor = cast_to(*tensor, DType::f32, site);
-  if (!tensor) return;
-  if (tensor->rank() != static_cast<int64_t>(u.dims.size()) && tensor->rank() != 0) {
-    error(DiagnosticKind::shape_mismatch, Site{frame, value.span},
-          fmt::format("{} is {} and cannot become {}", name.text, text_of(u.dims), text_of(*tensor)));
-    return;
-  }
-  tensor = broadcast_to(*tensor, u.dims, Site{frame, value.span});
-  if (!tensor) return;
-  if (!u.state_name.empty()) lookup(name.text, site);  // its old value enters the graph
-  u.value = *tensor;
-  u.written = true;
+  Parameter& parameter = *slot->value.as<Tensor>()->parameter;
+  std::optional<Tensor> tensor = new_value(name.text, parameter.dims, value, site);
+  if (!tensor || mode != Mode::train) return;
+  tensor->value = builder.make(Op::detach, {tensor->value});
+  tensor->parameter = &parameter;
+  parameter.next = tensor->value;
+  slot->value = *tensor;
 }
 
 void Elaborator::run_binding(const ast::Binding& binding, Frame& frame) {

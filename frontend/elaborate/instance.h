@@ -29,11 +29,13 @@ struct Override {
   Span span;
 };
 
-// What keeps a number from step to step: a learned parameter, or a tensor drawn once at the start (role
-// state).
+// What keeps a number from step to step: a learned parameter, or (role state) a tensor drawn once at the start or one
+// that training changes with `<-`.
 struct Parameter {
   std::string name;  // as saved
   Role role = Role::param;
+  bool changes = false;       // declared `state`
+  std::optional<Value> next;  // what `<-` has made of it in this step
   Dims dims;
   Span span;                   // the declared name
   Datum start;                 // Draws, Number or Constant

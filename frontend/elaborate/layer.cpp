@@ -79,7 +79,7 @@ Datum Elaborator::instantiate(const LayerRef& ref, std::vector<Actual> actuals, 
   std::vector<std::string> parameter_names;
   for (const ast::MemberItem& item : declaration.members) {
     const auto* member = std::get_if<ast::MemberBinding>(&item.node);
-    if (member == nullptr || member->role != ast::BindingRole::param) continue;
+    if (member == nullptr || member->role == ast::BindingRole::plain) continue;
     for (const ast::Name& name : member->binding.names) parameter_names.push_back(name.text);
   }
   std::vector<Actual> arguments;
@@ -265,16 +265,12 @@ void Elaborator::define(Instance& instance, const ast::MemberItem& item, const a
   const auto all_poison = [&] {
     for (size_t i = 0; i < binding.names.size(); ++i) finish(i, Poison{});
   };
-  if (member.role == ast::BindingRole::state) {
-    not_built(site, fmt::format("state in a {} (running statistics)", instance.is_model ? "model" : "layer"));
-    return all_poison();
-  }
   if (binding.kind == ast::BindingKind::update) {
     error(DiagnosticKind::state_change, site,
           "`<-` belongs in a function: it changes a state as the step runs");
     return all_poison();
   }
-  if (member.role == ast::BindingRole::param || binding.kind == ast::BindingKind::draw) {
+  if (member.role != ast::BindingRole::plain || binding.kind == ast::BindingKind::draw) {
     for (size_t i = 0; i < binding.names.size(); ++i) {
       finish(i, make_parameter(instance, member, i, frame));
     }

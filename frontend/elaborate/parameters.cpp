@@ -14,7 +14,7 @@ bool is_start(const Datum& value) {
   return value.as<Draws>() || value.as<Number>() || constant_of(value).has_value();
 }
 
-// One name of a `param` or drawn member on its way to being a parameter: what the declaration says, and what was given
+// One name of a `param`, `state` or drawn member on its way to being a parameter: what the declaration says, and what was given
 // in its place when the layer was made. What is wrong is reported by each step.
 struct Declared {
   Elaborator& e;
@@ -26,6 +26,7 @@ struct Declared {
 
   const ast::Binding& binding() const { return member.binding; }
   bool is_param() const { return member.role == ast::BindingRole::param; }
+  bool is_state() const { return member.role == ast::BindingRole::state; }
   Site site() const { return {frame, name.span}; }
   Site value_site() const { return {frame, over ? over->span : binding().value->span}; }
 
@@ -39,7 +40,11 @@ struct Declared {
     if (declared.poisoned()) return std::nullopt;
     if (const std::optional<Constant> constant = constant_of(declared)) return constant->dims;
     e.error(DiagnosticKind::missing_type, site(), fmt::format("{} needs its type", name.text))
-        .suggest(fmt::format("{}{}: f32[…] ~ …", is_param() ? "param " : "", name.text));
+        .suggest(fmt::format("{}{}: f32[…] {} …",
+                             is_param()   ? "param "
+                             : is_state() ? "state "
+                                          : "",
+                             name.text, is_state() ? "=" : "~"));
     return std::nullopt;
   }
 
@@ -88,7 +93,9 @@ struct Declared {
     if (!is_start(start)) {
       wrong_value(
           fmt::format("{} starts from a distribution or written numbers, not {}", name.text, describe(start)))
-          .suggest(is_param() ? "a computed value is not a param: leave the word out" : "");
+          .suggest(is_param()   ? "a computed value is not a param: leave the word out"
+                   : is_state() ? "a computed value is no state: leave the word out"
+                                : "");
       return false;
     }
     if (as_declared && binding().kind == ast::BindingKind::draw && !start.as<Draws>() && !is_param()) {
@@ -174,7 +181,9 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
     if (binding.type->name.text != "f32") {
       error(DiagnosticKind::unknown_type, Site{frame, binding.type->span},
             fmt::format("{} is f32[…]: only real numbers are {}", name.text,
-                        declared.is_param() ? "learned" : "drawn"));
+                        declared.is_param()   ? "learned"
+                        : declared.is_state() ? "kept from step to step"
+                                              : "drawn"));
       return Poison{};
     }
     dims = resolve_dims(*binding.type, frame);
@@ -184,7 +193,7 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
   if (start.poisoned()) return Poison{};
   if (!dims) dims = declared.dims_without_type(start);
   if (!dims) return Poison{};
-  if (over != nullptr && !over->draws) return declared.replacement(start, *dims);
+  if (over != nullptr && !over->draws && !declared.is_state()) return declared.replacement(start, *dims);
   if (!declared.starts_well(start, *dims) || !declared.can_be_kept(*dims)) return Poison{};
   const std::optional<std::string> saved = declared.saved_name();
   if (!saved) return Poison{};
@@ -192,6 +201,7 @@ Datum Elaborator::make_parameter(Instance& instance, const ast::MemberBinding& m
   Parameter& parameter = parameters.emplace_back();
   parameter.name = *saved;
   parameter.role = declared.is_param() ? Role::param : Role::state;
+  parameter.changes = declared.is_state();
   parameter.dims = *dims;
   parameter.span = user_span(declared.site());
   parameter.start = start;

@@ -36,6 +36,11 @@ bool is_moment(const StoredTensor& tensor) {
   return tensor.name.starts_with(kMoments);
 }
 
+bool counts_batches(const StoredTensor& tensor) {
+  constexpr std::string_view kName = "num_batches_tracked";
+  return tensor.name == kName || tensor.name.ends_with("." + std::string(kName));
+}
+
 const StoredTensor* Checkpoint::find(const std::string& name) const {
   for (const StoredTensor& t : tensors)
     if (t.name == name) return &t;
@@ -137,7 +142,7 @@ Status load_state(const Checkpoint& checkpoint, const Bundle& bundle, unsigned c
     if (tensor != nullptr && is_saved(*tensor)) continue;
     if (is_moment(stored) && !options.optimizer) continue;
     if (tensor == nullptr && options.elsewhere.contains(stored.name)) continue;
-    if (stored.name == "num_batches_tracked" || stored.name.ends_with(".num_batches_tracked")) continue;
+    if (counts_batches(stored)) continue;
     const bool second_name = std::any_of(pairs.begin(), pairs.end(), [&](const auto& pair) {
       return pair.first->role == TensorRole::param && pair.second->shape == stored.shape &&
              pair.second->dtype == stored.dtype && bytes_of(*pair.second) == bytes_of(stored);

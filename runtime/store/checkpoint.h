@@ -40,6 +40,8 @@ struct Checkpoint {
 std::string describe_shape(std::string_view dtype, const std::vector<int64_t>& shape);
 // Whether an optimizer keeps this tensor of a file. Files have no roles: there, names tell ("optimizer.m.fc1.weight").
 bool is_moment(const StoredTensor& tensor);
+// PyTorch's number of batches that a norm has seen, which no model of ours keeps.
+bool counts_batches(const StoredTensor& tensor);
 
 Result<Checkpoint> read_checkpoint(const std::string& path, Diagnostics& diagnostics);
 // The same from bytes; `path` only names them.

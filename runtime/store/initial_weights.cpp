@@ -69,7 +69,7 @@ Result<InitialWeights> read_initial_weights(const RunConfig& config,
     }
   }
   for (const StoredTensor& stored : weights.file.tensors)
-    if (!is_moment(stored) &&
+    if (!is_moment(stored) && !counts_batches(stored) &&
         std::ranges::find(parameters, stored.name, &ParameterType::name) == parameters.end())
       weights.unused.push_back(stored.name);
   if (!good) return Failure{};

@@ -13,7 +13,7 @@ namespace nnc::runtime {
 
 struct InitialWeights {
   Checkpoint file;
-  std::vector<std::string> taken;   // the parameters that the file has
+  std::vector<std::string> taken;   // the parameters, and what layers keep, that the file has
   std::vector<std::string> drawn;   // those that it lacks: the model initializes them
   std::vector<std::string> unused;  // tensors of the file that the model lacks, an optimizer's state left out
 };

@@ -22,6 +22,7 @@ class Writer {
   ModelText write() {
     ModelText model;
     model.batch = draw_.one_of<int64_t>({1, 2, 3, 7, 8, 15, 16, 17, 33});
+    batch_ = model.batch;
     columns_ = width();
     classes_ = 2 + static_cast<int64_t>(draw_.below(9));
     for (size_t i = 0; i < 1 + draw_.below(3); ++i) add_layer();
@@ -105,7 +106,12 @@ class Writer {
     const std::string y = fresh("h");
     int64_t width_after = x.width;
     std::string value;
-    switch (draw_.below(15)) {
+    switch (draw_.below(16)) {
+      case 14: {
+        const std::string kept = member_state(x.width);
+        return fmt::format("    {0} <- {3} * {0} + 0.5 * mean({1}, axis = 0)\n    {2} = {1} - {0}\n", kept,
+                           x.name, named(y, x.width), draw_.one_of({"0.5", "0", "0.9"}));
+      }
       case 0:
         value = fmt::format("{}({})",
                             draw_.one_of({"tanh", "relu", "sigmoid", "gelu", "silu", "sin", "softplus", "erf",
@@ -184,7 +190,14 @@ class Writer {
   }
   std::string member_norm(int64_t width) {
     const std::string name = fresh("norm");
-    members_ += fmt::format("  {} = layer_norm({})\n", name, width);
+    const std::string kind = draw_.one_of({"layer_norm", "rms_norm", "batch_norm1d"});
+    members_ += fmt::format("  {} = {}({})\n", name, batch_ > 1 ? kind : "layer_norm", width);
+    return name;
+  }
+  std::string member_state(int64_t width) {
+    const std::string name = fresh("kept");
+    members_ +=
+        fmt::format("  state {}: f32[{}] {}\n", name, width, draw_.one_of({"= 0.5", "~ normal(0, 1)"}));
     return name;
   }
 
@@ -270,7 +283,7 @@ class Writer {
 
   Draw draw_;
   int names_ = 0;
-  int64_t columns_ = 1, classes_ = 2;
+  int64_t batch_ = 1, columns_ = 1, classes_ = 2;
   std::string layers_, members_;
   std::vector<std::string> own_layers_;
   std::vector<Matrix> values_;

@@ -321,6 +321,30 @@ def layers(c):
           layer="mha = multi_head_attention(8, 2)")
 
 
+def norms(c):
+    scales = {"norm.weight": ([4], 0.5, 2), "norm.bias": ([4], -1, 1)}
+    images = {"x": ([3, 4, 2, 3], -2, 2)}
+    eps = 2**-16
+    c.add("rms_norm", "norm(x)", lambda x, w: F.rms_norm(x, [4], w, eps),
+          {"x": ([3, 4], -2, 2), "norm.weight": ([4], 0.5, 2)}, ["x", "norm.weight"],
+          layer="norm = rms_norm(4, eps = 2^-16)")
+    weight = {"norm.weight": ([4], 0.5, 2)}
+    c.add("batch_norm1d", "norm(x)", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=eps),
+          {"x": ([5, 4], -2, 2)} | scales, layer="norm = batch_norm1d(4, eps = 2^-16)")
+    c.add("batch_norm1d without bias", "norm(x)", lambda x, w: F.batch_norm(x, None, None, w, None, True, eps=eps),
+          {"x": ([5, 4], -2, 2)} | weight, ["x", "norm.weight"], layer="norm = batch_norm1d(4, eps = 2^-16, bias = 0)")
+    c.add("batch_norm2d", "norm(x)", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=eps),
+          images | scales, layer="norm = batch_norm2d(4, eps = 2^-16)")
+    c.add("batch_norm2d without bias", "norm(x)", lambda x, w: F.batch_norm(x, None, None, w, None, True, eps=eps),
+          images | weight, ["x", "norm.weight"], layer="norm = batch_norm2d(4, eps = 2^-16, bias = 0)")
+    c.add("group_norm", "norm(x)", lambda x, w, b: F.group_norm(x, 2, w, b, eps), images | scales,
+          layer="norm = group_norm(2, 4, eps = 2^-16)")
+    c.add("group_norm without bias", "norm(x)", lambda x, w: F.group_norm(x, 2, w, None, eps), images | weight,
+          ["x", "norm.weight"], layer="norm = group_norm(2, 4, eps = 2^-16, bias = 0)")
+    c.add("instance_norm2d", "norm(x)", lambda x: F.instance_norm(x, eps=eps), images, ["x"],
+          layer="norm = instance_norm2d(4, eps = 2^-16)")
+
+
 def losses(c):
     z = {"z": ([3, 4], -2, 2)}
     label = torch.tensor([2, 0, 3])
@@ -442,7 +466,42 @@ def trajectories():
             optimizer.step()
         runs.append({"optimizer": text, **phase, "tolerance": tolerance, "losses": losses,
                      "final": {name: numbers(value) for name, value in start.items()}})
+    runs.append(running_statistics())
     return inputs, runs
+
+
+# What a norm keeps of the batches it has seen, which changes by itself: 200 batches, all the same.
+NORM_NET = """model net {
+  fc1 = linear(5, 4)
+  bn = batch_norm1d(4, eps = 2^-16, momentum = 0.0625)
+  fc2 = linear(4, 3)
+  fn forward(x: f32[batch, 5]) = x |> fc1 |> bn |> tanh |> fc2
+  loss(x, label: i32[batch]) = cross_entropy(forward(x), label)
+}
+"""
+
+
+def running_statistics():
+    shapes = dict(PARAMETERS) | {"bn.weight": [4], "bn.bias": [4], "bn.running_mean": [4], "bn.running_var": [4]}
+    inputs = [{"name": "x", "shape": [8, 5], "seed": 1, "low": -2, "high": 2},
+              {"name": "label", "shape": [8], "seed": 2, "below": 3}]
+    for k, (name, shape) in enumerate(shapes.items()):
+        inputs.append({"name": name, "shape": shape, "seed": 200 + k, "low": 0.25, "high": 0.75})
+    x, label = uniform(1, [8, 5], -2, 2), integers(2, [8], 3)
+    start = {i["name"]: uniform(i["seed"], i["shape"], i["low"], i["high"]) for i in inputs[2:]}
+    p = {name: value.requires_grad_() for name, value in start.items() if "running" not in name}
+    optimizer = O.SGD(list(p.values()), 0.25, momentum=0.5)
+    losses = []
+    for _ in range(STEPS):
+        h = F.batch_norm(F.linear(x, p["fc1.weight"], p["fc1.bias"]), start["bn.running_mean"], start["bn.running_var"],
+                         p["bn.weight"], p["bn.bias"], True, 2**-4, 2**-16)
+        loss = F.cross_entropy(F.linear(torch.tanh(h), p["fc2.weight"], p["fc2.bias"]), label)
+        optimizer.zero_grad()
+        loss.backward()
+        losses.append(loss.item())
+        optimizer.step()
+    return {"optimizer": "momentum(lr = 0.25, beta = 0.5)", "model": NORM_NET, "inputs": inputs, "tolerance": 1e-9,
+            "losses": losses, "final": {name: numbers(value) for name, value in start.items()}}
 
 
 def write(path, head, key, rows):
@@ -455,7 +514,7 @@ def main():
     folder = pathlib.Path(__file__).parent
     made_by = f"tests/reference/make_reference.py, PyTorch {torch.__version__.split('+')[0]}, double precision"
     cases = Cases()
-    for family in (unary, binary, shapes, reductions, products, layers, losses, elementary):
+    for family in (unary, binary, shapes, reductions, products, layers, losses, elementary, norms):
         family(cases)
     write(folder / "ops.json", {"made_by": made_by}, "cases", cases.all)
     inputs, runs = trajectories()
