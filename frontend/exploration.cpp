@@ -77,8 +77,8 @@ std::string no_gradient_reason(const Datum& value, const Tensor& tensor, const s
     return fmt::format("a constant; write `param {}: {}` to differentiate it", name, type);
   }
   if (tensor.parameter != nullptr && tensor.parameter->role == Role::state) {
-    return fmt::format("drawn once and not learned; write `param {}: {} ~ …` to differentiate it", name,
-                       type);
+    return fmt::format("{} and not learned; write `param {}: {} ~ …` to differentiate it",
+                       tensor.parameter->changes ? "kept from step to step" : "drawn once", name, type);
   }
   if (tensor.dtype == DType::i32) return "whole numbers do not move smoothly";
   if (tensor.dtype == DType::boolean) return "true and false do not move smoothly";

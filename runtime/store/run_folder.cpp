@@ -82,12 +82,13 @@ Result<FolderLock> lock_folder(const std::string& folder, Diagnostics& diagnosti
   return lock;
 }
 
-// A file that was being written when the process was killed.
+// Files that were being written when a process was killed, in whichever folder of a run.
 void remove_unfinished(const std::string& folder) {
   std::error_code ignored;
-  for (const std::string& path : {folder, folder + "/ckpt"})
-    for (const auto& entry : fs::directory_iterator(path, ignored))
-      if (entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".tmp") unfinished.push_back(entry.path());
+  for (const fs::path& path : unfinished) fs::remove(path, ignored);
 }
 
 // 0 if it is not there.
