@@ -171,6 +171,17 @@ TEST_CASE("more epochs extend a finished run, to the bits of the longer run") {
         slurp(longer.path("ckpt/step-000000080.safetensors")));
 }
 
+TEST_CASE("what a killed run was writing is gone when the next one goes on") {
+  IrisRun run("train.epochs = 4");
+  REQUIRE(run.go(2, 4).exit_code == 130);  // stopped after four steps
+  const std::string left[] = {"ckpt/step-000000004.safetensors.7-1.tmp", "events/events.out.7-2.tmp",
+                              "metrics.csv.7-3.tmp"};
+  for (const std::string& file : left)
+    REQUIRE(write_file(run.path(file), std::string_view("half"), run.diagnostics));
+  CHECK(run.go().exit_code == 0);
+  for (const std::string& file : left) CHECK_FALSE(file_exists(run.path(file)));
+}
+
 TEST_CASE("another configuration goes to another folder, or is refused") {
   IrisRun run("train.epochs = 2");
   REQUIRE(run.go().exit_code == 0);
