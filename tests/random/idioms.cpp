@@ -175,9 +175,10 @@ Value first_of_equals(Growth& growth, Value x) {
   return b.cast(b.make(Op::argmax, {x}, AxisAttrs{axis}), DType::f32);
 }
 
-// To integers and back, from beyond what they hold.
+// To integers and back, from beyond what they hold. Without a derivative: differences do not follow such slopes.
 Value saturated(Growth& growth, Value x) {
   Builder& b = growth.builder;
+  x = b.make(Op::detach, {x});
   const Value large = b.mul(x, b.full_like(x, growth.draw.one_of({1e9, -1e10, 1e20})));
   const Value n = b.cast(large, growth.draw.one_of({DType::i32, DType::i32, DType::u8, DType::i64}));
   return b.mul(b.cast(n, DType::f32), b.full_like(x, 0x1p-31));
