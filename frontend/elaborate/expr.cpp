@@ -347,7 +347,7 @@ void Elaborator::update(const ast::Name& name, const Operand& value, const Site&
   }
   Parameter& parameter = *slot->value.as<Tensor>()->parameter;
   std::optional<Tensor> tensor = new_value(name.text, parameter.dims, value, site);
-  if (!tensor || mode != Mode::train) return;
+  if (!tensor) return;
   tensor->value = builder.make(Op::detach, {tensor->value});
   tensor->parameter = &parameter;
   parameter.next = tensor->value;
@@ -381,8 +381,11 @@ void Elaborator::run_binding(const ast::Binding& binding, Frame& frame) {
     }
     return;
   }
+  const bool is_update = binding.kind == ast::BindingKind::update;
+  // Outside of training nothing changes; what is wrong here has been said when the training step was elaborated.
+  if (is_update && frame.updatable == nullptr && mode != Mode::train) return;
   const Operand value{eval(*binding.value, frame), binding.value->span};
-  if (binding.kind == ast::BindingKind::update) {
+  if (is_update) {
     for (const ast::Name& name : binding.names) update(name, value, site);
     return;
   }
