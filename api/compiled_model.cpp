@@ -2,7 +2,6 @@
 #include "api/compiled_model.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -13,6 +12,7 @@
 #include "fmt/format.h"
 #include "frontend/syntax/parser.h"
 #include "runtime/store/checkpoint.h"
+#include "support/number_text.h"
 #include "support/plural.h"
 #include "support/suggest.h"
 
@@ -45,16 +45,6 @@ void unknown_name(const std::string& name, const std::vector<std::string>& known
                 known.empty() ? fmt::format("the model has no {}", what)
                               : fmt::format("the {}s are {}", what, fmt::join(known, ", ")))
       .suggest(near ? fmt::format("did you mean {}?", *near) : "");
-}
-
-// The learning rate that `save` wrote; none in a file of `nnc train`, whose rates follow a schedule.
-std::optional<double> saved_rate(const runtime::Metadata& metadata) {
-  const auto found = metadata.find("rate");
-  if (found == metadata.end()) return std::nullopt;
-  const std::string& text = found->second;
-  double rate = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(rate) : std::nullopt;
 }
 
 // Names of the inputs that an entry reads.
@@ -325,7 +315,9 @@ Status CompiledModel::load(const std::string& path, bool everything, Diagnostics
   at.step = position.step;
   at.epoch = position.epoch;
   at.t = position.t;
-  rate = saved_rate(file->metadata).value_or(rate);
+  // A file of `nnc train` has none: its rates follow a schedule.
+  if (const auto saved = file->metadata.find("rate"); saved != file->metadata.end())
+    rate = read_number(saved->second).value_or(rate);
   session_->set_scalar("seed", static_cast<int64_t>(runtime::draw_seed(seed_, at.step - at.t)));
   return Done();
 }

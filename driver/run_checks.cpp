@@ -13,19 +13,18 @@ Result<std::shared_ptr<const runtime::InitialWeights>> read_weights(Session& ses
                                                                     const frontend::Model& model) {
   std::shared_ptr<const runtime::InitialWeights> none;
   if (config.init_from.empty()) return none;
-  std::vector<runtime::ParameterType> parameters;
-  for (const frontend::ParameterInfo& p : model.parameters)
-    parameters.push_back({p.name, std::string(runtime::safetensors_name(p.type.dtype)), p.type.shape});
+  std::vector<runtime::ParameterType> kept;
+  const auto add = [&](const std::string& name, const TensorType& type, bool is_state) {
+    kept.push_back({name, std::string(runtime::safetensors_name(type.dtype)), type.shape, is_state});
+  };
+  for (const frontend::ParameterInfo& p : model.parameters) add(p.name, p.type, false);
   if (const Graph* train = model.module.find("train"))
     for (const NodeId id : train->inputs) {
       const Node& node = train->nodes[id];
       const auto& input = std::get<InputAttrs>(node.attrs);
-      if (input.role == Role::state)
-        parameters.push_back(
-            {input.name, std::string(runtime::safetensors_name(node.types[0].dtype)), node.types[0].shape});
+      if (input.role == Role::state) add(input.name, node.types[0], true);
     }
-  Result<runtime::InitialWeights> weights =
-      runtime::read_initial_weights(config, parameters, session.diagnostics);
+  Result<runtime::InitialWeights> weights = runtime::read_initial_weights(config, kept, session.diagnostics);
   if (!weights) return Failure();
   return std::make_shared<const runtime::InitialWeights>(std::move(*weights));
 }

@@ -89,8 +89,6 @@ struct Building {
         if (const auto applied = apply_optimizer(e, *library.optimizer, *loss.total)) {
           model.default_lr = applied->default_lr;
           states = applied->states;
-          for (const Parameter* parameter : all)
-            if (parameter->next) e.builder.output(parameter->name, *parameter->next, parameter->input->node);
           model.module.graphs.push_back(cleaned(e.graph, "train"));
         }
       }

@@ -165,7 +165,10 @@ Result<Exploration> build_exploration(const ast::File& file, Sources& sources, c
       continue;
     }
     out.values.push_back(name);
-    add_shown(e, out, Exploration::Shown::Kind::value, name, tensor->value);
+    const bool is_kept =
+        tensor->parameter != nullptr && tensor->parameter->changes;  // as it is before the step
+    add_shown(e, out, Exploration::Shown::Kind::value, name,
+              is_kept ? *tensor->parameter->input : tensor->value);
     std::string reason = no_gradient_reason(slot.value, *tensor, name);
     if (reason.empty() && !loss.total && tensor->parameter != nullptr) reason = no_loss_reason(e);
     if (!reason.empty()) {

@@ -104,8 +104,8 @@ struct Elaborator {
   // What a state of this shape becomes, or nothing, which has been reported.
   std::optional<Tensor> new_value(const std::string& name, const Dims& dims, const Operand& value,
                                   const Site& site);
-  // The slot of a member that was declared `state`; null if the name is anything else.
-  Slot* changing_slot(const std::string& name, const Site& site);
+  // The slot of the member that is declared `state`; null if the name means anything else.
+  Slot* state_slot(const std::string& name, const Frame& frame);
   void run_for(const ast::ForLoop& loop, Frame& frame);
   // A let: hides an earlier one of the frame, but no member and no state of an optimizer.
   void assign(const ast::Name& name, Datum value, Frame& frame);

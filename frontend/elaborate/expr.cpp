@@ -311,15 +311,12 @@ std::optional<Tensor> Elaborator::new_value(const std::string& name, const Dims&
   return broadcast_to(*tensor, dims, Site{site.frame, value.span});
 }
 
-Slot* Elaborator::changing_slot(const std::string& name, const Site& site) {
-  Instance* self = site.frame.self;
-  if (self == nullptr) return nullptr;
-  const auto at = self->slots.find(name);
-  if (at == self->slots.end()) return nullptr;
-  const Datum value = force(*self, at->second, site);
-  const Tensor* tensor = value.as<Tensor>();
-  return tensor != nullptr && tensor->parameter != nullptr && tensor->parameter->changes ? &at->second
-                                                                                         : nullptr;
+Slot* Elaborator::state_slot(const std::string& name, const Frame& frame) {
+  if (frame.self == nullptr || frame.locals.contains(name)) return nullptr;
+  const auto at = frame.self->slots.find(name);
+  if (at == frame.self->slots.end()) return nullptr;
+  const auto* member = std::get_if<ast::MemberBinding>(&at->second.item->node);
+  return member != nullptr && member->role == ast::BindingRole::state ? &at->second : nullptr;
 }
 
 void Elaborator::update(const ast::Name& name, const Operand& value, const Site& site) {
@@ -334,7 +331,7 @@ void Elaborator::update(const ast::Name& name, const Operand& value, const Site&
     u.written = true;
     return;
   }
-  Slot* slot = frame.locals.contains(name.text) ? nullptr : changing_slot(name.text, site);
+  Slot* slot = state_slot(name.text, frame);
   if (slot == nullptr) {
     error(DiagnosticKind::state_change, Site{frame, name.span},
           fmt::format("`<-` changes a state{}, and {} is not one", in_rule ? " or the parameter p" : "",
@@ -345,9 +342,12 @@ void Elaborator::update(const ast::Name& name, const Operand& value, const Site&
     frame.locals.try_emplace(name.text, Local{Poison{}, name.span});
     return;
   }
-  Parameter& parameter = *slot->value.as<Tensor>()->parameter;
+  const Datum old = force(*frame.self, *slot, site);
+  if (old.poisoned()) return;
+  Parameter& parameter = *old.as<Tensor>()->parameter;
   std::optional<Tensor> tensor = new_value(name.text, parameter.dims, value, site);
   if (!tensor) return;
+  builder.set_spans({user_span(site)});
   tensor->value = builder.make(Op::detach, {tensor->value});
   tensor->parameter = &parameter;
   parameter.next = tensor->value;

@@ -290,9 +290,10 @@ std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& e
     if (!binding) return std::nullopt;
     of_group.push_back(std::move(*binding));
   }
+  const std::vector<Parameter*> all = e.all_parameters();
   std::vector<Learned> learned;
   std::vector<bool> used(groups.size(), false);
-  for (Parameter* parameter : e.all_parameters()) {
+  for (Parameter* parameter : all) {
     if (parameter->role != Role::param) continue;
     const auto group = std::find_if(groups.begin(), groups.end(),
                                     [&](const OptimizerGroup& g) { return fits(g, *parameter); });
@@ -310,6 +311,8 @@ std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& e
   const bool good = rule->kind == ast::RuleKind::propose ? propose_all(e, parts, learned, loss, result)
                                                          : update_all(e, parts, learned, loss, result);
   if (!good) return std::nullopt;
+  for (const Parameter* state : all)
+    if (state->next) e.builder.output(state->name, *state->next, state->input->node);
   return result;
 }
 

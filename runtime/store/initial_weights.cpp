@@ -44,7 +44,9 @@ Result<InitialWeights> read_initial_weights(const RunConfig& config,
                : diagnostics.error_at(DiagnosticKind::checkpoint_mismatch, "train.init_from",
                                       std::move(message));
   };
-  InitialWeights weights{std::move(*file), {}, {}, {}};
+  InitialWeights weights;
+  weights.file = std::move(*file);
+  weights.has_states = std::ranges::any_of(parameters, &ParameterType::is_state);
   bool good = true;
   for (const ParameterType& parameter : parameters) {
     const StoredTensor* stored = weights.file.find(parameter.name);
@@ -90,11 +92,12 @@ void begin_with(const InitialWeights& weights, const Bundle& bundle, unsigned ch
 
 std::string describe(const InitialWeights& weights) {
   const size_t all = weights.taken.size() + weights.drawn.size();
+  const char* what = weights.has_states ? "parameters and states" : "parameters";
   std::string out = fmt::format("starts from {}: ", weights.file.path);
   if (weights.drawn.empty())
-    out += all == 1 ? "the one parameter" : fmt::format("all {} parameters", all);
+    out += all == 1 ? "the one parameter" : fmt::format("all {} {}", all, what);
   else
-    out += fmt::format("{} of {} parameters, {} initialized by the model", weights.taken.size(), all,
+    out += fmt::format("{} of {} {}, {} initialized by the model", weights.taken.size(), all, what,
                        listed(weights.drawn));
   if (!weights.unused.empty()) out += fmt::format("; not used: {}", listed(weights.unused));
   return out;

@@ -13,16 +13,18 @@ namespace nnc::runtime {
 
 struct InitialWeights {
   Checkpoint file;
-  std::vector<std::string> taken;   // the parameters, and what layers keep, that the file has
+  std::vector<std::string> taken;   // the parameters and states that the file has
   std::vector<std::string> drawn;   // those that it lacks: the model initializes them
   std::vector<std::string> unused;  // tensors of the file that the model lacks, an optimizer's state left out
+  bool has_states = false;          // whether the model has states
 };
 
-// What the model has: names, dtypes (as in the file: "F32") and shapes.
+// What the model keeps: parameters, and states of layers. The dtype as in the file: "F32".
 struct ParameterType {
   std::string name;
   std::string dtype;
   std::vector<int64_t> shape;
+  bool is_state = false;
 };
 
 // Reads config.init_from, and reports every tensor that has a parameter's name but not its dtype and shape, or a value that

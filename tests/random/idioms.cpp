@@ -153,9 +153,7 @@ Value dense(Growth& growth, Value x) {
   Value w = growth.want({DType::f32, {columns, depth}});
   Value bias = growth.want({DType::f32, {columns}});
   if (growth.draw.chance(0.4))  // whole numbers, so that some sums are 0
-    for (Value* each : {&x, &w, &bias})
-      *each =
-          b.add(b.make(Op::trunc, {growth.within(*each, -1.5, 1.5)}), b.mul(*each, b.full_like(*each, 0)));
+    for (Value* each : {&x, &w, &bias}) *each = b.make(Op::trunc, {growth.within(*each, -1.5, 1.5)});
   const Value y = b.make(Op::matmul, {x, w}, MatmulAttrs{false, true});
   return activated(growth, b.add(y, b.broadcast(bias, {rows, columns}, {1})));
 }
