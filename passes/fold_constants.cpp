@@ -1,7 +1,11 @@
 // A node whose operands are all constants becomes one, by the op's reference semantics. What comes out is
 // rounded to its dtype as the compiled step would round (a subnormal f32 becomes zero). Only values of at
 // most 4096 elements are kept element by element, and only as many as the operands held: repeating a short
-// constant is left to the op that does it. One number that fills a shape may be of any size.
+// constant is left to the op that does it. One number that fills a shape may be of any size. Integers beyond what a double
+// holds exactly are left to be computed.
+#include <algorithm>
+#include <cmath>
+
 #include "passes/pass.h"
 #include "passes/rewrite.h"
 
@@ -11,6 +15,11 @@ namespace {
 constexpr int64_t kMaxElements = 4096;
 
 using Folded = std::optional<std::vector<Value>>;
+
+// Whether a constant holds these numbers exactly, and what is computed of them in double is so: i64 ends at 2^53 here.
+bool are_exact(DType dtype, const std::vector<double>& numbers) {
+  return dtype != DType::i64 || std::ranges::all_of(numbers, [](double x) { return std::fabs(x) <= 0x1p53; });
+}
 
 // The op on filled tensors, computed on single elements.
 Folded fold_filled(Builder& builder, const OpDef& op, const std::vector<DenseTensor>& filled,
@@ -22,6 +31,7 @@ Folded fold_filled(Builder& builder, const OpDef& op, const std::vector<DenseTen
     TensorType scalar{type.dtype, {}};
     x = op.eval(single, attrs, std::span(&scalar, 1))[0].data[0];
   }
+  if (!are_exact(type.dtype, {x})) return std::nullopt;
   return std::vector<Value>{builder.constant(type, {rounded_to(type.dtype, x)})};
 }
 
@@ -44,6 +54,7 @@ Folded fold_constant_node(Builder& builder, Op op, std::span<const Value> operan
     operand_types.push_back(node->types[0]);
     tensors.push_back({node->types[0], std::get<ConstantAttrs>(node->attrs).values});
     for (double& x : tensors.back().data) x = rounded_to(node->types[0].dtype, x);
+    if (!are_exact(node->types[0].dtype, tensors.back().data)) return std::nullopt;
     held += tensors.back().data.size();
     all_filled &= tensors.back().data.size() == 1;
     small &= node->types[0].elements() <= kMaxElements;
@@ -63,6 +74,7 @@ Folded fold_constant_node(Builder& builder, Op op, std::span<const Value> operan
   std::vector<Value> values;
   for (size_t i = 0; i < results.size(); ++i) {
     for (double& x : results[i].data) x = rounded_to(types[i].dtype, x);
+    if (!are_exact(types[i].dtype, results[i].data)) return std::nullopt;
     values.push_back(builder.constant(types[i], std::move(results[i].data)));
     if (std::get<ConstantAttrs>(builder.graph().node(values.back()).attrs).values.size() > held)
       return std::nullopt;

@@ -263,13 +263,6 @@ Value reshaped(Growth& growth, Value x) {
   }
 }
 
-// Powers with 0 to the 0 among them, as functions of the base.
-Value whole_powers(Growth& growth, Value x) {
-  Builder& b = growth.builder;
-  const Value exponent = b.make(Op::trunc, {growth.within(growth.want(b.type(x)), 0, 2.5)});
-  return b.make(Op::pow, {b.make(Op::maximum, {growth.within(x, -2, 2), b.full_like(x, 0)}), exponent});
-}
-
 // Integers: sums and products that wrap, rounded division, then conditions on them.
 Value whole(Growth& growth, Value x) {
   Builder& b = growth.builder;
@@ -321,10 +314,10 @@ Value number_of(Growth& growth, Value value) {
 void add_idiom(Growth& growth, Value value) {
   using Idiom = Value (*)(Growth&, Value);
   static const std::vector<Idiom> kIdioms = {
-      softmax,          log_softmax,     cross_entropy, normalized,   product,         product,
-      square_product,   dense,           dense,         reshaped,     moved,           moved,
-      windows,          whole,           redundant,     whole_powers, first_of_equals, saturated,
-      product_of_moved, product_of_moved};
+      softmax,         log_softmax, cross_entropy, normalized,      product,   product,
+      square_product,  dense,       dense,         reshaped,        moved,     moved,
+      windows,         whole,       redundant,     first_of_equals, saturated, product_of_moved,
+      product_of_moved};
   Draw& draw = growth.draw;
   const bool is_long = draw.chance(0.03);
   const Value made = is_long ? long_sum(growth) : draw.one_of(kIdioms)(growth, growth.within(value, -20, 20));
