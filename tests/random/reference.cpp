@@ -58,6 +58,9 @@ bool has_few_digits(double x) {
 // One element of an f32 as some order of rounding may give it.
 double rounded(double value, double ulps, double terms, double root, Draw& noise) {
   const auto exact = static_cast<double>(static_cast<float>(value));
+  // Partial sums that f32 does not hold may meet as infinities of both signs.
+  if (terms > static_cast<double>(std::numeric_limits<float>::max()) && noise.chance(0.5))
+    return std::numeric_limits<double>::quiet_NaN();
   if (!std::isfinite(exact)) return exact;
   // A sum may be an f32 by chance where its parts are none; not so if few digits are enough for their sizes (a count).
   const bool is_exact = exact == value && has_few_digits(terms);
