@@ -1,17 +1,20 @@
 // Physical layouts. A contraction's vectors run along one axis of its output, and the operand that has this
 // axis must hold it innermost; the other operand is read one number at a time, in any layout. So:
 //  - a product with a parameter runs its vectors along the other operand's free axis (the batch): activations
-//    lie batch-innermost, and weights are never packed;
-//  - any other product (a weight gradient) runs them along the last axis of its output, as the parameter lies;
+//    lie batch-innermost ([c][h][w][n] for a convolution), and weights are never packed;
+//  - any other product (a weight gradient) runs them along the last axis of its output that one operand has, as the
+//    parameter lies;
 //  - a narrow output of a long sum whose operands both have the sum innermost runs them along the sum.
-// Where an operand lies otherwise, a `relayout` node is put before it; equal ones are one node. Elementwise
-// results lie as their first operand of the same shape does. Rows of tensors of rank two and more are padded
+// Where an operand lies otherwise, a `relayout` node is put before it; equal ones are one node. What else is computed lies
+// as its operand does, axis by axis, where they share axes. Rows of tensors of rank two and more are padded
 // so that they start on a cache line and do not fall onto the same cache sets.
 //   %2 = matmul x, w {transpose_b} : f32[128, 512]
 //   →  %1 = relayout x : f32[128, 784] layout [1, 0] pitch 144
 //      %2 = matmul %1, w {transpose_b} : f32[128, 512] layout [1, 0] pitch 144
+#include <algorithm>
 #include <map>
 
+#include "ir/kernel/element_expr.h"
 #include "ir/kernel/kernel.h"
 #include "ir/layout.h"
 #include "ir/order.h"
@@ -24,11 +27,12 @@ namespace {
 using kernel::AxisId;
 using kernel::Index;
 
-// The layout with `axis` innermost and the others as they were.
-Layout with_innermost(const Shape& shape, int64_t axis) {
-  std::vector<int64_t> order;
-  for (int64_t i = 0; i < static_cast<int64_t>(shape.size()); ++i)
-    if (i != axis) order.push_back(i);
+// The layout with `axis` innermost and the others in the order that they have in `before`.
+Layout with_innermost(const Shape& shape, int64_t axis, const Layout& before = {}) {
+  std::vector<int64_t> order = before.order;
+  if (order.empty())
+    for (int64_t i = 0; i < static_cast<int64_t>(shape.size()); ++i) order.push_back(i);
+  std::erase(order, axis);
   order.push_back(axis);
   return padded_layout(shape, order);
 }
@@ -100,7 +104,7 @@ class LayoutAssignment {
     const auto [at, is_new] = moved_.try_emplace({value, inner});
     if (is_new) {
       at->second = rewriter_.builder().make(Op::relayout, {value});
-      set_layout(at->second, with_innermost(type.shape, inner));
+      set_layout(at->second, with_innermost(type.shape, inner, rewriter_.result().layout(value)));
     }
     return at->second;
   }
@@ -108,31 +112,42 @@ class LayoutAssignment {
   void contraction(NodeId id, const Node& node) {
     std::vector<TensorType> types;
     for (Value v : node.operands) types.push_back(graph_.type(v));
-    const ContractSpec spec = std::get<ContractRule>(op_def(node.op).lower).spec(node, types);
+    // All parts read along the same axes.
+    const ContractSpec spec = std::get<ContractRule>(op_def(node.op).lower).specs(node, types)[0];
     std::vector<Value> operands = rewriter_.operands(id);
     const std::vector<Index>* maps[2] = {&spec.a, &spec.b};
     const auto rank = static_cast<uint32_t>(spec.output.size());
 
-    // The last output axis that only this operand has.
-    const auto free_axis = [&](int which) {
-      for (uint32_t axis = rank; axis-- > 0;)
+    // The output axes that only this operand has.
+    const auto free_axes = [&](int which) {
+      std::vector<int64_t> axes;
+      for (uint32_t axis = 0; axis < rank; ++axis)
         if (dimension_of(*maps[which], AxisId{axis}) >= 0 && dimension_of(*maps[1 - which], AxisId{axis}) < 0)
-          return static_cast<int64_t>(axis);
-      return int64_t{-1};
+          axes.push_back(axis);
+      return axes;
     };
-    int64_t lanes = static_cast<int64_t>(rank) - 1;
+    const std::vector<int64_t> of_a = free_axes(0), of_b = free_axes(1);
+    int64_t lanes = std::max(of_a.empty() ? -1 : of_a.back(), of_b.empty() ? -1 : of_b.back());
+    if (lanes < 0) lanes = static_cast<int64_t>(rank) - 1;
     const bool a_weight = is_weight(operands[0]);
     const bool b_weight = is_weight(operands[1]);
-    if (b_weight && !a_weight && free_axis(0) >= 0) lanes = free_axis(0);
-    if (a_weight && !b_weight && free_axis(1) >= 0) lanes = free_axis(1);
+    if (b_weight && !a_weight && !of_a.empty()) lanes = of_a.front();
+    if (a_weight && !b_weight && !of_b.empty()) lanes = of_b.front();
 
     const AxisId sum_axis{rank + static_cast<uint32_t>(spec.over.size()) - 1};
-    bool along_sum = contraction_order(spec) == Order::lanes16;
+    bool along_sum = spec.order == Order::lanes16;
     for (int i = 0; i < 2 && along_sum; ++i) {
       const Graph& g = rewriter_.result();
       along_sum = dimension_of(*maps[i], sum_axis) == innermost(g.type(operands[static_cast<size_t>(i)]),
                                                                 g.layout(operands[static_cast<size_t>(i)]));
     }
+    // A sum along several axes has its vectors along the last, or none.
+    if (spec.order == Order::lanes16 && spec.over.size() > 1)
+      for (size_t i = 0; i < 2; ++i)
+        if (const int64_t d = dimension_of(*maps[i], sum_axis); d >= 0) {
+          operands[i] = lying(operands[i], d);
+          along_sum = true;
+        }
     if (!along_sum)
       for (size_t i = 0; i < 2; ++i)
         if (const int64_t d = dimension_of(*maps[i], AxisId{static_cast<uint32_t>(lanes)}); d >= 0)
@@ -147,19 +162,37 @@ class LayoutAssignment {
     const Graph& g = rewriter_.result();
     for (uint32_t r = 0; r < node.types.size(); ++r) {
       const Value value = rewriter_[Value{id, r}];
-      if (!g.layout(value).is_default()) continue;
-      const Shape& shape = node.types[r].shape;
-      std::vector<int64_t> order;
-      if (op_def(node.op).has(kElementwise))
-        for (Value operand : rewriter_.operands(id)) {
-          const Layout layout = g.layout(operand);
-          if (g.type(operand).shape == shape && !layout.order.empty()) {
-            order = layout.order;
-            break;
-          }
-        }
-      if (node.op != Op::constant) set_layout(value, padded_layout(shape, order));
+      if (!g.layout(value).is_default() || node.op == Op::constant) continue;
+      set_layout(value, padded_layout(node.types[r].shape, order_of_operands(value.node)));
     }
+  }
+
+  // The order of the result's axes as they lie in the first operand that lies otherwise than written and has the most of
+  // them; axes that it lacks are the outer ones. Empty: as written.
+  std::vector<int64_t> order_of_operands(NodeId id) {
+    const Graph& g = rewriter_.result();
+    const Node& node = g.nodes[id];
+    const bool lies_otherwise =
+        std::ranges::any_of(node.operands, [&](Value operand) { return !g.layout(operand).order.empty(); });
+    if (!lies_otherwise || node.types[0].rank() < 2) return {};
+    std::vector<int64_t> best;
+    for (const Read& read : operand_reads_of(g, id)) {
+      std::vector<int64_t> order;
+      for (const int64_t d : g.layout(read.value).order) {
+        std::vector<kernel::Term> terms = read.index[static_cast<size_t>(d)].terms;
+        std::ranges::sort(terms, std::greater<>(), &kernel::Term::coefficient);
+        for (const kernel::Term& term : terms)
+          if (term.axis.index < node.types[0].rank() &&
+              std::ranges::find(order, static_cast<int64_t>(term.axis.index)) == order.end())
+            order.push_back(term.axis.index);
+      }
+      if (order.size() > best.size()) best = std::move(order);
+    }
+    std::vector<int64_t> all;
+    for (int64_t axis = 0; !best.empty() && axis < node.types[0].rank(); ++axis)
+      if (std::ranges::find(best, axis) == best.end()) all.push_back(axis);
+    all.insert(all.end(), best.begin(), best.end());
+    return all;
   }
 
   Rewriter rewriter_;

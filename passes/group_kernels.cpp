@@ -6,7 +6,7 @@
 //    one task can compute a row of everything without another task's results.
 // Broadcasts, slices and other views, and values that depend on inputs and constants only, belong to no
 // group unless they have to lie in memory: each reader computes them again. The same holds for cheap values that
-// only other groups read (a mask h > 0), if they read one stored value. What a group computes is limited, by the
+// only other groups read (a mask h > 0), if they read no more from memory than they would be. What a group computes is limited, by the
 // verifier of kernels and because the machine code of a block of code takes more than linear time: a long chain becomes
 // several groups.
 //   %0 = matmul x, w {transpose_b} : f32[128, 10]          in 0
@@ -282,13 +282,16 @@ class Grouping {
       if (node.group == kNoGroup || in_memory_[i] || !def.has(kElementwise) || def.has(kExpensive)) continue;
       if (users[i].empty() || !is_short_enough_to_inline(id) || read_within(id, node.group)) continue;
       std::set<Value> stored;
+      int64_t elements = 0;
       for (const Read& read : reads(id))
-        if (g_.node(read.value).group != kNoGroup) stored.insert(read.value);
-      if (stored.size() > 1) continue;
+        if (g_.node(read.value).group != kNoGroup && stored.insert(read.value).second)
+          elements += g_.type(read.value).elements();
+      if (elements > node.types[0].elements()) continue;
       // A view may repeat what it reads, and is itself computed again by each of its readers.
-      const bool is_viewed =
-          std::any_of(users[i].begin(), users[i].end(), [&](NodeId user) { return is_free(g_.nodes[user]); });
-      if (!is_viewed) node.group = kNoGroup;
+      const bool is_repeated = std::any_of(users[i].begin(), users[i].end(), [&](NodeId user) {
+        return is_free(g_.nodes[user]) && work_of(user) > node.types[0].elements();
+      });
+      if (!is_repeated) node.group = kNoGroup;
     }
   }
 

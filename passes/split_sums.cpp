@@ -13,6 +13,7 @@
 #include <array>
 #include <numeric>
 
+#include "ir/kernel/combine.h"
 #include "ir/order.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
@@ -141,7 +142,10 @@ Graph split_sums(const Graph& graph) {
           return product ? std::optional(std::vector<Value>{*product}) : std::nullopt;
         }
         const auto* attrs = std::get_if<ReduceAttrs>(&node.attrs);
-        if (attrs == nullptr) return std::nullopt;
+        const auto* rule = std::get_if<ReduceRule>(&op_def(node.op).lower);
+        // A partial result is a value of the graph where it has one component.
+        if (attrs == nullptr || rule == nullptr || kernel::combine_def(rule->combine).components != 1)
+          return std::nullopt;
         SumSplitter splitter(rewriter.builder(), node.op);
         return std::vector<Value>{splitter.sum(rewriter.operands(id)[0], attrs->axes)};
       });

@@ -197,6 +197,12 @@ KernelEmitter::Address KernelEmitter::address(BufferId id, const std::vector<Ind
   return out;
 }
 
+llvm::Value* KernelEmitter::is_inside(ExprId operand) {
+  const kernel::Expr& e = k_.exprs[operand];
+  const bool is_checked = e.kind == ExprKind::load && std::ranges::any_of(e.subscripts, &Index::checked);
+  return is_checked ? address(e.buffer, e.subscripts).valid : nullptr;
+}
+
 llvm::Value* KernelEmitter::pointer(BufferId id, llvm::Value* offset) {
   return b_.CreateGEP(llvm_memory_type(b_.getContext(), k_.buffers[id].type.dtype), buffers_[id.index],
                       offset);

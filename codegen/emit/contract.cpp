@@ -37,13 +37,18 @@ std::optional<TileEmitter::Tile> TileEmitter::tile_of(const Contract& contract) 
   if (a_moves == uses_axis(k_, contract.b, lanes)) return std::nullopt;
   const ExprId vector_id = a_moves ? contract.a : contract.b;
   const ExprId broadcast_id = a_moves ? contract.b : contract.a;
-  const kernel::Expr& vectors = k_.exprs[vector_id];
-  const kernel::Expr& broadcast = k_.exprs[broadcast_id];
-  Tile tile{contract, vector_id, broadcast_id, vectors, broadcast, lanes, {}, contract.over.back(), {}};
+  Tile tile{contract,
+            vector_id,
+            broadcast_id,
+            unchecked(k_.exprs[vector_id]),
+            unchecked(k_.exprs[broadcast_id]),
+            lanes,
+            {},
+            contract.over.back(),
+            {},
+            {}};
   tile.partials = contract.order == Order::lanes16;
   if (tile.partials && contract.over.size() != 1) return std::nullopt;
-  tile.computed = !is_plain_load(k_, vector_id) || !is_plain_load(k_, broadcast_id) ||
-                  stride_along(k_, vectors.buffer, vectors.subscripts, lanes) != 1;
   for (AxisId axis : contract.axes) {
     if (axis == lanes) continue;
     if (!tile.row.valid() && uses_axis(k_, broadcast_id, axis) && !uses_axis(k_, vector_id, axis))
@@ -51,6 +56,15 @@ std::optional<TileEmitter::Tile> TileEmitter::tile_of(const Contract& contract) 
     else
       tile.outer.push_back(axis);
   }
+  for (const ExprId operand : {vector_id, broadcast_id}) {
+    const auto guards = guards_of(k_, operand, contract.over);
+    tile.computed = tile.computed || !guards;
+    if (guards) tile.guards.insert(tile.guards.end(), guards->begin(), guards->end());
+  }
+  for (const Guard& guard : tile.guards)
+    for (const kernel::Term& term : guard.index.terms)
+      tile.computed = tile.computed || term.axis == lanes || term.axis == tile.row;
+  tile.computed = tile.computed || stride_along(k_, tile.vectors.buffer, tile.vectors.subscripts, lanes) != 1;
   if (!tile.partials) {
     if (tile.row.valid()) tile.rows = std::max<int64_t>(1, schedule.rows);
     tile.columns = std::max<int64_t>(1, schedule.cols / kLanes) * kLanes;

@@ -13,29 +13,22 @@ namespace nnc::codegen {
 using kernel::AxisId;
 using kernel::Contract;
 
-namespace {
-
-// What the operand loads, if vectors can run along `depth` as it lies in memory.
-const kernel::Expr* plain_load(const kernel::Kernel& kernel, kernel::ExprId id, AxisId depth) {
-  const kernel::Expr& e = kernel.exprs[id];
-  const bool suits = is_plain_load(kernel, id) && stride_along(kernel, e.buffer, e.subscripts, depth) == 1;
-  return suits ? &e : nullptr;
-}
-
-}  // namespace
-
 int64_t DotsEmitter::stride(const kernel::Expr& load, AxisId axis) const {
   return axis.valid() ? *stride_along(k_, load.buffer, load.subscripts, axis) : 0;
 }
 
 std::optional<DotsEmitter::Dots> DotsEmitter::dots_of(const Contract& contract) const {
-  if (contract.accumulator != DType::f32 || contract.order != Order::lanes16 || contract.over.size() != 1 ||
-      contract.schedule.lanes != contract.over[0])
+  if (contract.accumulator != DType::f32 || contract.order != Order::lanes16 || contract.over.empty() ||
+      contract.schedule.lanes != contract.over.back())
     return std::nullopt;
-  const kernel::Expr* a = plain_load(k_, contract.a, contract.over[0]);
-  const kernel::Expr* b = plain_load(k_, contract.b, contract.over[0]);
-  if (!a || !b) return std::nullopt;
-  Dots dots{contract, *a, *b, contract.over[0], {}, {}, {}};
+  const AxisId depth = contract.over.back();
+  Dots dots{contract, unchecked(k_.exprs[contract.a]), unchecked(k_.exprs[contract.b]), depth, {}, {}, {},
+            {}};
+  for (const auto& [id, load] : {std::pair{contract.a, &dots.a}, std::pair{contract.b, &dots.b}}) {
+    const auto guards = guards_of(k_, id, contract.over);
+    if (!guards || stride(*load, depth) != 1) return std::nullopt;
+    dots.guards.insert(dots.guards.end(), guards->begin(), guards->end());
+  }
   for (AxisId axis : contract.axes) {
     const bool in_a = uses_axis(k_, contract.a, axis);
     const bool in_b = uses_axis(k_, contract.b, axis);
@@ -46,6 +39,9 @@ std::optional<DotsEmitter::Dots> DotsEmitter::dots_of(const Contract& contract) 
     else
       dots.outer.push_back(axis);
   }
+  for (const Guard& guard : dots.guards)
+    for (const kernel::Term& term : guard.index.terms)
+      if (term.axis == depth || term.axis == dots.row || term.axis == dots.column) return std::nullopt;
   if (dots.row.valid()) dots.rows = std::max<int64_t>(1, contract.schedule.rows);
   if (dots.column.valid()) dots.columns = std::max<int64_t>(1, contract.schedule.cols);
   return dots;
@@ -82,21 +78,29 @@ void DotsEmitter::dot_terms(const Dots& dots, llvm::Value* a_base, llvm::Value* 
 
 // The accumulators of a tile's rows x columns, row-major, after all terms.
 Values DotsEmitter::dot_sums(const Dots& dots, int64_t rows, int64_t columns) {
-  Scope here(e_);
-  here.at(dots.row, dots.row_at).at(dots.column, dots.column_at).at(dots.depth, i64(0));
-  llvm::Value* a_base = e_.place(dots.a.buffer, dots.a.subscripts);
-  llvm::Value* b_base = e_.place(dots.b.buffer, dots.b.subscripts);
   auto* vector_type = llvm::FixedVectorType::get(b_.getFloatTy(), kLanes);
-  Values sums(static_cast<size_t>(rows * columns), llvm::Constant::getNullValue(vector_type));
+  const Values zeros(static_cast<size_t>(rows * columns), llvm::Constant::getNullValue(vector_type));
   const int64_t depth = k_.axes[dots.depth].extent;
   const int64_t whole = depth / kLanes * kLanes;
-  sums = e_.carry(i64(0), i64(whole), kLanes, sums, [&](llvm::Value* k, const Values& before) {
-    Values after = before;
-    dot_terms(dots, a_base, b_base, k, nullptr, rows, columns, after);
-    return after;
+  const std::vector<AxisId> outer(dots.contract.over.begin(), dots.contract.over.end() - 1);
+  Values sums;
+  e_.inside(dots.guards, [&] {
+    sums = e_.over_loops(outer, zeros, [&](llvm::Value*, const Values& line) {
+      Scope here(e_);
+      here.at(dots.row, dots.row_at).at(dots.column, dots.column_at).at(dots.depth, i64(0));
+      llvm::Value* a_base = e_.place(dots.a.buffer, dots.a.subscripts);
+      llvm::Value* b_base = e_.place(dots.b.buffer, dots.b.subscripts);
+      Values in_line = e_.carry(i64(0), i64(whole), kLanes, line, [&](llvm::Value* k, const Values& before) {
+        Values after = before;
+        dot_terms(dots, a_base, b_base, k, nullptr, rows, columns, after);
+        return after;
+      });
+      if (whole < depth)
+        dot_terms(dots, a_base, b_base, i64(whole), e_.tail_mask(i64(whole), i64(depth)), rows, columns,
+                  in_line);
+      return in_line;
+    });
   });
-  if (whole < depth)
-    dot_terms(dots, a_base, b_base, i64(whole), e_.tail_mask(i64(whole), i64(depth)), rows, columns, sums);
   return sums;
 }
 

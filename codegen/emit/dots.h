@@ -18,12 +18,12 @@ class DotsEmitter : StatementEmitter {
  private:
   struct Dots {
     const kernel::Contract& contract;
-    const kernel::Expr& a;
-    const kernel::Expr& b;
+    kernel::Expr a, b;  // loads whose guards say where they exist
     kernel::AxisId depth;
     kernel::AxisId row, column;         // move only a, only b; each may be missing
     std::vector<kernel::AxisId> outer;  // whatever else there is: loops around the tiles
-    int64_t rows = 1, columns = 1;      // of a whole tile
+    std::vector<Guard> guards;
+    int64_t rows = 1, columns = 1;  // of a whole tile
     llvm::Value* row_at = nullptr;
     llvm::Value* column_at = nullptr;
   };

@@ -29,6 +29,13 @@ Values values_of(const kernel::State& state, const CombineDef& how) {
 
 }  // namespace
 
+// `sum` where the condition holds or there is none, else `before`.
+llvm::Value* StatementEmitter::only_inside(llvm::Value* sum, llvm::Value* before, llvm::Value* condition) {
+  if (condition == nullptr) return sum;
+  if (is_vector(condition) && !is_vector(sum)) sum = splat(b_, sum), before = splat(b_, before);
+  return b_.CreateSelect(condition, sum, before);
+}
+
 Values FoldEmitter::tree16(Values vectors, const Merge& merge) {
   for (int width = kLanes / 2; width >= 1; width /= 2) {
     std::vector<int> low, high;
@@ -65,7 +72,8 @@ struct FoldEmitter::Partials {
     store(terms(load(i)), i);
   }
   void enter(llvm::Value* position, llvm::Value* number) const {
-    change(position, number, [&](const Values& state) { return fold.enter(state, fold.term(position)); });
+    llvm::Value* index = fold.last_axis ? f.e_.axis_value(fold.over.back()) : position;
+    change(index, number, [&](const Values& state) { return fold.enter(state, fold.term(position)); });
   }
   Values merged(llvm::Value* number) const {
     std::vector<Values> lanes;
@@ -262,13 +270,15 @@ void FoldEmitter::emit(const kernel::Contract& contract) {
             scalars_.cast(dtype, EmittingScalars::wrap(e_.expr(id), k_.exprs[id].dtype)));
       };
       llvm::Value* a = operand(contract.a);
-      return Values{a, operand(contract.b)};
+      return Values{a, operand(contract.b), e_.is_inside(contract.a), e_.is_inside(contract.b)};
     };
     fold.enter = [=, this](const Values& state, const Values& term) -> Values {
-      return {EmittingScalars::value(scalars_.fma(EmittingScalars::wrap(term[0], dtype),
-                                                  EmittingScalars::wrap(term[1], dtype),
-                                                  EmittingScalars::wrap(state[0], dtype)))};
+      llvm::Value* sum = EmittingScalars::value(scalars_.fma(EmittingScalars::wrap(term[0], dtype),
+                                                             EmittingScalars::wrap(term[1], dtype),
+                                                             EmittingScalars::wrap(state[0], dtype)));
+      return {only_inside(only_inside(sum, state[0], term[2]), state[0], term[3])};
     };
+    fold.last_axis = !contract.over.empty();
     fold.merge = [=, this, &how](const Values& a, const Values& b) {
       return values_of(how.merge(scalars_, state_of(a, how, dtype), state_of(b, how, dtype)), how);
     };

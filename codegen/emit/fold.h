@@ -27,6 +27,7 @@ class FoldEmitter : StatementEmitter {
     std::function<Values(const Values& state, const Values& term)> enter;
     Merge merge;
     bool positions = false;  // whether a term asks for its position
+    bool last_axis = false;  // its partial sum is that of the last axis's index, not of its position
   };
   struct Partials;
   Partials start_partials(const Fold& fold, int64_t count);

@@ -12,6 +12,7 @@
 
 #include "codegen/emit/scalars.h"
 #include "codegen/jit.h"
+#include "codegen/lower/strides.h"
 #include "codegen/target.h"
 #include "ir/kernel/kernel.h"
 
@@ -87,6 +88,8 @@ class KernelEmitter {
   Bounds bounds(kernel::AxisId axis) const { return bounds_[axis.index]; }
   // `body`, in which the axis runs over a part of what it runs over here.
   void within(kernel::AxisId axis, Bounds part, const std::function<void()>& body);
+  // `body`, in which the axes of the guards run only over what lies inside them.
+  void inside(const std::vector<Guard>& guards, const std::function<void()>& body);
   // Memory of the function's own for `count` values, until the statement ends: the next one uses it again.
   llvm::Value* stack(llvm::Type* type, int64_t count);
 
@@ -103,6 +106,8 @@ class KernelEmitter {
     llvm::Value* valid =
         nullptr;  // checked subscripts: whether inside (scalar or per lane); elsewhere is nothing
   };
+  // Whether the checked subscripts of a load lie inside, scalar or per lane; null where there are none.
+  llvm::Value* is_inside(kernel::ExprId operand);
   Address address(kernel::BufferId buffer, const std::vector<kernel::Index>& subscripts);
   llvm::Value* pointer(kernel::BufferId buffer, llvm::Value* offset);
   // Where an element is whose subscripts are neither checked nor computed, in the scope at hand.
@@ -172,6 +177,7 @@ class StatementEmitter {
   explicit StatementEmitter(KernelEmitter& emitter)
       : e_(emitter), k_(emitter.kernel()), b_(emitter.builder()), scalars_(emitter.scalars()) {}
   llvm::Value* i64(int64_t value) { return e_.i64(value); }
+  llvm::Value* only_inside(llvm::Value* sum, llvm::Value* before, llvm::Value* condition);
 
   KernelEmitter& e_;
   const kernel::Kernel& k_;

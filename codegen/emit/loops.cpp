@@ -153,6 +153,34 @@ void KernelEmitter::within(AxisId axis, Bounds part, const std::function<void()>
   bounds_[axis.index] = whole;
 }
 
+void KernelEmitter::inside(const std::vector<Guard>& guards, const std::function<void()>& body) {
+  const std::vector<Bounds> before = bounds_;
+  for (const Guard& guard : guards) {
+    // rest + step * k lies in [0, extent): with a step of -m, extent - 1 - rest + m * k does.
+    kernel::Index rest = guard.index;
+    int64_t step = 0;
+    std::erase_if(rest.terms, [&](const kernel::Term& term) {
+      if (term.axis == guard.over) step = term.coefficient;
+      return term.axis == guard.over;
+    });
+    llvm::Value* first = axis_vector(rest);
+    if (step < 0) first = b_.CreateSub(i64(guard.extent - 1), first);
+    const int64_t m = std::abs(step);
+    const auto at_least_0 = [&](llvm::Value* value) {
+      return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value, i64(0));
+    };
+    // The least k with first + m * k >= 0, and the least with first + m * k >= extent.
+    const auto reaching = [&](int64_t bound) {
+      return b_.CreateUDiv(b_.CreateAdd(at_least_0(b_.CreateSub(i64(bound), first)), i64(m - 1)), i64(m));
+    };
+    Bounds& range = bounds_[guard.over.index];
+    range.begin = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, range.begin, reaching(0));
+    range.end = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, range.end, reaching(guard.extent));
+  }
+  body();
+  bounds_ = before;
+}
+
 void KernelEmitter::in_steps(AxisId axis, int64_t size,
                              const std::function<void(llvm::Value* at, int64_t)>& body) {
   if (!axis.valid()) return body(nullptr, 1);

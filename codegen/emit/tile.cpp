@@ -82,9 +82,12 @@ Values TileEmitter::plain_sum(const Tile& t, int64_t rows, int64_t vectors, cons
   const auto vector_turn = static_cast<uint64_t>(kUnroll * stride(t.vectors, t.depth));
   const auto broadcast_turn = static_cast<uint64_t>(kUnroll * stride(t.broadcast, t.depth));
   const std::vector<AxisId> outer(t.contract.over.begin(), t.contract.over.end() - 1);
-  return e_.over_loops(outer, initial, [&](llvm::Value*, const Values& before) {
+  const bool is_cut = std::ranges::any_of(t.guards, [&](const Guard& g) { return g.over == t.depth; });
+  Values sums;
+  const auto line = [&](llvm::Value*, const Values& before) {
     Scope here(e_);
-    here.at(t.lanes, t.lane_at).at(t.row, t.row_at).at(t.depth, t.depth_begin);
+    const KernelEmitter::Bounds range = e_.bounds(t.depth);
+    here.at(t.lanes, t.lane_at).at(t.row, t.row_at).at(t.depth, is_cut ? range.begin : t.depth_begin);
     llvm::Value* vector_at = e_.place(t.vectors.buffer, t.vectors.subscripts);
     llvm::Value* broadcast_at = e_.place(t.broadcast.buffer, t.broadcast.subscripts);
     const int64_t whole = t.depth_count / kUnroll * kUnroll;
@@ -96,6 +99,19 @@ Values TileEmitter::plain_sum(const Tile& t, int64_t rows, int64_t vectors, cons
       values.pop_back();
       return last;
     };
+    if (is_cut) {
+      state = e_.carry(range.begin, range.end, 1, state, [&](llvm::Value*, const Values& inside) {
+        Values next = inside;
+        llvm::Value* from = pop(next);
+        llvm::Value* vector_from = pop(next);
+        add_term(t, rows, vectors, vector_from, from, 0, next);
+        next.push_back(b_.CreateConstGEP1_64(f32, vector_from, vector_turn / kUnroll));
+        next.push_back(b_.CreateConstGEP1_64(f32, from, broadcast_turn / kUnroll));
+        return next;
+      });
+      state.resize(before.size());
+      return state;
+    }
     state = e_.carry(i64(0), i64(whole), kUnroll, state, [&](llvm::Value*, const Values& inside) {
       Values next = inside;
       llvm::Value* from = pop(next);
@@ -111,26 +127,33 @@ Values TileEmitter::plain_sum(const Tile& t, int64_t rows, int64_t vectors, cons
     for (int64_t k = 0; k < t.depth_count - whole; ++k)
       add_term(t, rows, vectors, vector_from, from, k, state);
     return state;
-  });
+  };
+  e_.inside(t.guards, [&] { sums = e_.over_loops(outer, initial, line); });
+  return sums;
 }
 
 // The same over all terms, for operands that are computed, checked or strided: each is made where it is needed.
 Values TileEmitter::computed_sum(const Tile& t, int64_t rows, int64_t vectors, const Values& initial) {
   return e_.over_loops(t.contract.over, initial, [&](llvm::Value*, const Values& before) {
-    Values columns, next;
+    Values columns, columns_inside, next;
     for (int64_t c = 0; c < vectors; ++c) {
       Scope column(e_);
       column.at(t.lanes, b_.CreateAdd(t.lane_at, i64(c * kLanes)));
       column.along(t.lanes, c + 1 == vectors ? t.mask : nullptr);
       columns.push_back(splat(b_, e_.expr(t.vector_id)));
+      columns_inside.push_back(e_.is_inside(t.vector_id));
     }
     for (int64_t r = 0; r < rows; ++r) {
       Scope row(e_);
       if (t.row.valid()) row.at(t.row, b_.CreateAdd(t.row_at, i64(r)));
       llvm::Value* factor = splat(b_, e_.expr(t.broadcast_id));
-      for (llvm::Value* column : columns)
-        next.push_back(
-            b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type()}, {factor, column, before[next.size()]}));
+      llvm::Value* is_inside = e_.is_inside(t.broadcast_id);
+      for (size_t c = 0; c < columns.size(); ++c) {
+        llvm::Value* old = before[next.size()];
+        llvm::Value* sum =
+            b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type()}, {factor, columns[c], old});
+        next.push_back(only_inside(only_inside(sum, old, is_inside), old, columns_inside[c]));
+      }
     }
     return next;
   });
@@ -147,7 +170,10 @@ llvm::Value* TileEmitter::partial_sums(const Tile& tile) {
     term.at(tile.depth, at);
     const auto vector = EmittingScalars::wrap(e_.expr(tile.vector_id), DType::f32);
     const auto broadcast = EmittingScalars::wrap(e_.expr(tile.broadcast_id), DType::f32);
-    return EmittingScalars::value(scalars_.fma(broadcast, vector, EmittingScalars::wrap(sum, DType::f32)));
+    llvm::Value* after =
+        EmittingScalars::value(scalars_.fma(broadcast, vector, EmittingScalars::wrap(sum, DType::f32)));
+    after = only_inside(after, sum, e_.is_inside(tile.vector_id));
+    return only_inside(after, sum, e_.is_inside(tile.broadcast_id));
   };
   const int64_t whole = tile.depth_count / kLanes * kLanes;
   Values lanes16 =

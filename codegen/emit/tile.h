@@ -22,15 +22,16 @@ class TileEmitter : StatementEmitter {
     const kernel::Contract& contract;
     kernel::ExprId vector_id;     // the operand that moves along the lanes
     kernel::ExprId broadcast_id;  // the other
-    const kernel::Expr& vectors;  // what they are; loads, unless `computed`
-    const kernel::Expr& broadcast;
+    kernel::Expr vectors;         // what they are; loads whose guards say where they exist, unless `computed`
+    kernel::Expr broadcast;
     kernel::AxisId lanes;
     kernel::AxisId row;                 // invalid: one row
     kernel::AxisId depth;               // the innermost axis of the sum
     std::vector<kernel::AxisId> outer;  // loops around the tiles
-    bool computed = false;       // some operand is no plain load with its vectors as they lie in memory
-    bool partials = false;       // in the order lanes16: one register, sixteen partial sums
-    bool long_epilogue = false;  // the stores loop over a tile's rows
+    std::vector<Guard> guards;
+    bool computed = false;               // some operand is no load with its vectors as they lie in memory
+    bool partials = false;               // in the order lanes16: one register, sixteen partial sums
+    bool long_epilogue = false;          // the stores loop over a tile's rows
     int64_t rows = 1, columns = kLanes;  // of a whole tile
     // A schedule's block cuts the sum into passes over the task's tiles: what a pass reads of the operand along the lanes
     // stays in the cache for all rows. Accumulators wait in a local between passes. Tiles then go along a row first, so

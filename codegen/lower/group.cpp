@@ -132,20 +132,51 @@ class GroupLowering {
     const Node& node = g_.nodes[id];
     std::vector<TensorType> types;
     for (Value v : node.operands) types.push_back(g_.type(v));
-    const ContractSpec spec = std::get<ContractRule>(op_def(node.op).lower).spec(node, types);
+    const std::vector<ContractSpec> specs = std::get<ContractRule>(op_def(node.op).lower).specs(node, types);
+    for (const ContractSpec& spec : specs) contract(id, spec);
+    // Tasks are cut along the axes that all parts have.
+    for (size_t d = 0; d < specs[0].output.size(); ++d)
+      if (std::ranges::all_of(
+              specs, [&](const ContractSpec& spec) { return is_whole(spec, d, node.types[0].shape); }))
+        k_.grid.push_back({axis("i", d, specs[0].output[d]), specs[0].output[d]});
+  }
+
+  // Whether the part covers this axis of the result.
+  static bool is_whole(const ContractSpec& spec, size_t d, const Shape& result) {
+    return spec.output[d] == result[d] && spec.element()[d] == Index::of(AxisId{static_cast<uint32_t>(d)});
+  }
+
+  void contract(NodeId id, const ContractSpec& spec) {
+    const Node& node = g_.nodes[id];
     kernel::Contract statement;
+    std::vector<AxisId> axes;  // as the spec numbers them
     for (size_t d = 0; d < spec.output.size(); ++d) {
-      statement.axes.push_back(axis("i", d, spec.output[d]));
-      k_.grid.push_back({statement.axes.back(), spec.output[d]});
+      axes.push_back(axis("i", d, spec.output[d]));
+      statement.axes.push_back(axes.back());
     }
-    for (size_t d = 0; d < spec.over.size(); ++d) statement.over.push_back(axis("k", d, spec.over[d]));
-    statement.order = contraction_order(spec);
+    // An axis of one value is none, but the last that is left.
+    for (size_t d = 0; d < spec.over.size(); ++d) {
+      const bool is_needed = spec.over[d] != 1 || (d + 1 == spec.over.size() && statement.over.empty());
+      axes.push_back(is_needed ? axis("k", d, spec.over[d]) : AxisId{});
+      if (is_needed) statement.over.push_back(axes.back());
+    }
+    const auto here = [&](std::vector<Index> map) {
+      for (Index& index : map) {
+        std::erase_if(index.terms, [&](const kernel::Term& term) { return !axes[term.axis.index].valid(); });
+        for (kernel::Term& term : index.terms) term.axis = axes[term.axis.index];
+        std::ranges::sort(index.terms);
+      }
+      return map;
+    };
+    statement.order = spec.order;
     statement.accumulator = node.types[0].dtype;
-    statement.a = elements_.at(node.operands[0], spec.a);
-    statement.b = elements_.at(node.operands[1], spec.b);
+    result_of_ = Value();
+    elements_.forget();
+    statement.a = elements_.at(node.operands[0], here(spec.a));
+    statement.b = elements_.at(node.operands[1], here(spec.b));
     result_of_ = Value{id, 0};
     elements_.forget();
-    const std::vector<Index> index = indices(statement.axes);
+    const std::vector<Index> index = here(spec.element());
     for (Value value : c_.stored)
       statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), index, elements_.at(value, index)});
     k_.body.push_back({std::move(statement), spans()});
@@ -181,7 +212,8 @@ class GroupLowering {
       if (std::holds_alternative<ReduceRule>(op_def(g_.nodes[id].op).lower)) {
         flush();
         reduce(id);
-        if (overwrites({id, 0})) in_place.push_back({id, 0});
+        for (uint32_t r = 0; r < g_.nodes[id].types.size(); ++r)
+          if (overwrites({id, r})) in_place.push_back({id, r});
       } else {
         for (uint32_t r = 0; r < g_.nodes[id].types.size(); ++r) {
           const Value value{id, r};
@@ -246,16 +278,18 @@ class GroupLowering {
     const bool has_index = kernel::combine_def(rule.combine).positions;
     statement.order = has_index ? Order{} : reduction_order(count);
     statement.value = elements_.at(node.operands[0], index);
-    const Value value{id, 0};
-    const ExprId result = k_.result(node.types[0].dtype, has_index ? 1 : 0);
     const std::vector<Index> out = indices(statement.axes);
-    if (is_stored(value) && !overwrites(value)) {
-      statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), out, result});
-      written_.insert(value);
-    } else if (uses_[value] > 0 || is_stored(value)) {
-      const BufferId local = add_local(value);
-      statement.stores.push_back({local, out, result});
-      local_of_[value] = local;
+    for (uint32_t r = 0; r < node.types.size(); ++r) {
+      const Value value{id, r};
+      const ExprId result = k_.result(node.types[r].dtype, rule.component + r);
+      if (is_stored(value) && !overwrites(value)) {
+        statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), out, result});
+        written_.insert(value);
+      } else if (uses_[value] > 0 || is_stored(value)) {
+        const BufferId local = add_local(value);
+        statement.stores.push_back({local, out, result});
+        local_of_[value] = local;
+      }
     }
     k_.body.push_back({std::move(statement), spans()});
     elements_.forget();

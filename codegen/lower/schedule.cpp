@@ -152,15 +152,19 @@ class Scheduler {
     return stride_along(k_, k_.exprs[id].buffer, k_.exprs[id].subscripts, axis);
   }
 
-  void schedule(Contract& contract) {
-    if (!is_plain_load(k_, contract.a) || !is_plain_load(k_, contract.b)) return;
-    const AxisId depth = contract.over.back();
-    if (contract.order == Order::lanes16 && contract.over.size() == 1 && stride(contract.a, depth) == 1 &&
-        stride(contract.b, depth) == 1)
-      return schedule_dots(contract, depth);
+  // Whether it moves along the axis, and is always inside.
+  bool moves(ExprId id, AxisId axis) const { return stride(id, axis).value_or(0) != 0; }
 
+  void schedule(Contract& contract) {
+    if (contract.over.empty() || !guards_of(k_, contract.a, contract.over) ||
+        !guards_of(k_, contract.b, contract.over))
+      return;
     int64_t depth_count = 1;
     for (AxisId axis : contract.over) depth_count *= extent(axis);
+    const AxisId depth = contract.over.back();
+    if (contract.order == Order::lanes16 && stride(contract.a, depth) == 1 && stride(contract.b, depth) == 1)
+      return schedule_dots(contract, depth, depth_count);
+
     // Vectors along an output axis that one operand holds innermost and the other lacks.
     AxisId lanes, row;
     TileShape tile;
@@ -200,8 +204,7 @@ class Scheduler {
     const ExprId vector_operand = vectors_of_a ? contract.a : contract.b;
     const ExprId broadcast_operand = vectors_of_a ? contract.b : contract.a;
     for (AxisId axis : contract.axes)
-      if (axis != lanes && stride(broadcast_operand, axis) != 0 && stride(vector_operand, axis) == 0)
-        return axis;
+      if (axis != lanes && moves(broadcast_operand, axis) && stride(vector_operand, axis) == 0) return axis;
     return {};
   }
 
@@ -259,11 +262,11 @@ class Scheduler {
     return {};
   }
 
-  void schedule_dots(Contract& contract, AxisId depth) {
+  void schedule_dots(Contract& contract, AxisId depth, int64_t depth_count) {
     AxisId row, column;
     for (AxisId axis : contract.axes) {
-      if (stride(contract.a, axis) != 0 && stride(contract.b, axis) == 0 && !row.valid()) row = axis;
-      if (stride(contract.b, axis) != 0 && stride(contract.a, axis) == 0 && !column.valid()) column = axis;
+      if (moves(contract.a, axis) && stride(contract.b, axis) == 0 && !row.valid()) row = axis;
+      if (moves(contract.b, axis) && stride(contract.a, axis) == 0 && !column.valid()) column = axis;
     }
     contract.schedule.lanes = depth;
     // Rows and columns of dot products: each needs an accumulator, each column a register for its operand.
@@ -284,7 +287,7 @@ class Scheduler {
     const int64_t rows = side(row, std::max<int64_t>(1, (registers - columns - 2) / columns));
     contract.schedule.rows = rows;
     contract.schedule.cols = columns;
-    cut_tiles(row, rows, column, columns, extent(depth));
+    cut_tiles(row, rows, column, columns, depth_count);
   }
 
   // The tile with the fewest cycles for rows x columns outputs: per term of the sum a tile takes one cycle

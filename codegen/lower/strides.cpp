@@ -34,6 +34,33 @@ bool is_plain_load(const Kernel& kernel, ExprId id) {
          std::ranges::all_of(e.subscripts, &kernel::Index::is_plain);
 }
 
+std::optional<std::vector<Guard>> guards_of(const Kernel& kernel, ExprId id,
+                                            const std::vector<AxisId>& over) {
+  const kernel::Expr& e = kernel.exprs[id];
+  if (e.kind != kernel::ExprKind::load || e.dtype != DType::f32) return std::nullopt;
+  std::vector<Guard> guards;
+  for (size_t d = 0; d < e.subscripts.size(); ++d) {
+    const kernel::Index& index = e.subscripts[d];
+    if (index.computed.valid()) return std::nullopt;
+    if (!index.checked) continue;
+    Guard guard{{}, index, kernel.buffers[e.buffer].type.shape[d]};
+    for (const kernel::Term& term : index.terms) {
+      if (std::ranges::find(over, term.axis) == over.end()) continue;
+      if (guard.over.valid()) return std::nullopt;
+      guard.over = term.axis;
+    }
+    if (!guard.over.valid()) return std::nullopt;
+    guards.push_back(std::move(guard));
+  }
+  return guards;
+}
+
+kernel::Expr unchecked(const kernel::Expr& load) {
+  kernel::Expr out = load;
+  for (kernel::Index& index : out.subscripts) index.checked = false;
+  return out;
+}
+
 bool uses_axis(const Kernel& kernel, ExprId id, AxisId axis) {
   const kernel::Expr& e = kernel.exprs[id];
   for (const kernel::Index& index : e.subscripts) {

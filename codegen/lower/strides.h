@@ -15,6 +15,19 @@ std::optional<int64_t> stride_along(const kernel::Kernel& kernel, kernel::Buffer
 // Whether the expression is an element of an f32 buffer that is found by strides alone.
 bool is_plain_load(const kernel::Kernel& kernel, kernel::ExprId expr);
 
+// A subscript that may lie outside, and the one axis of a sum that it moves with.
+struct Guard {
+  kernel::AxisId over;
+  kernel::Index index;
+  int64_t extent;  // of what it addresses
+};
+// The checked subscripts of an operand of a sum over these axes, if it is an element of an f32 buffer that is found by
+// strides alone wherever it exists, and each such subscript moves with one axis of the sum.
+std::optional<std::vector<Guard>> guards_of(const kernel::Kernel& kernel, kernel::ExprId operand,
+                                            const std::vector<kernel::AxisId>& over);
+// The load as if all its subscripts were inside.
+kernel::Expr unchecked(const kernel::Expr& load);
+
 bool uses_axis(const kernel::Kernel& kernel, kernel::ExprId expr, kernel::AxisId axis);
 
 // Multiply-adds, times two, of the kernel's contractions.

@@ -360,6 +360,11 @@ Datum run_len(Elaborator& e, Arguments a, const Site& site);
 Datum run_rank(Elaborator& e, Arguments a, const Site& site);
 Datum run_shape(Elaborator& e, Arguments a, const Site& site);
 Datum run_params(Elaborator& e, Arguments a, const Site& site);
+Datum run_conv(Elaborator& e, Arguments a, const Site& site);
+Datum run_conv_transpose(Elaborator& e, Arguments a, const Site& site);
+Datum run_windows(Elaborator& e, Arguments a, const Site& site);
+Datum run_max_pool(Elaborator& e, Arguments a, const Site& site);
+Datum run_same(Elaborator& e, Arguments a, const Site& site);
 
 namespace {
 
@@ -379,6 +384,11 @@ constexpr Builtin kWritten[] = {
     {"permute", "x order", 2, 2, run_permute},
     {"split", "x parts axis", 2, 2, run_split},
     {"concat", "list axis", 1, 1, run_concat},
+    {"conv", "x w stride pad dilation groups", 2, 2, run_conv},
+    {"conv_transpose", "x w stride pad extra dilation groups", 2, 2, run_conv_transpose},
+    {"windows", "x size stride pad", 2, 3, run_windows},
+    {"max_pool", "x size stride pad", 2, 3, run_max_pool},
+    {"same", "", 0, 0, run_same},
     {"uniform", "a b", 2, 2, distribution<Distribution::uniform>},
     {"normal", "mean deviation", 2, 2, distribution<Distribution::normal>},
     {"bernoulli", "p", 1, 1, distribution<Distribution::bernoulli>},

@@ -129,6 +129,27 @@ struct MatmulAttrs {
   bool operator==(const MatmulAttrs&) const = default;
 };
 
+// Of each spatial axis: the extent of the result, and how x, kernel and y meet (ir/ops/convolution.cpp): place o of y and tap
+// k of the kernel at o*stride + k*dilation - padding of x.
+struct ConvAttrs {
+  std::vector<int64_t> size;
+  std::vector<int64_t> stride;
+  std::vector<int64_t> padding;
+  std::vector<int64_t> dilation;
+  static void fields(auto& self, auto&& f) {
+    f("size", self.size), f("stride", self.stride), f("padding", self.padding), f("dilation", self.dilation);
+  }
+  bool operator==(const ConvAttrs&) const = default;
+};
+
+// Along the last axes: the extents of a window (unwindow: of the result), and how far apart windows begin.
+struct WindowsAttrs {
+  std::vector<int64_t> size;
+  std::vector<int64_t> stride;
+  static void fields(auto& self, auto&& f) { f("size", self.size), f("stride", self.stride); }
+  bool operator==(const WindowsAttrs&) const = default;
+};
+
 // activation(x @ wᵀ + b)
 struct LinearAttrs {
   Activation activation = Activation::none;
@@ -176,9 +197,10 @@ struct StreamAttrs {
   bool operator==(const StreamAttrs&) const = default;
 };
 
-using Attrs = std::variant<NoAttrs, InputAttrs, ConstantAttrs, CastAttrs, ReduceAttrs, AxisAttrs,
-                           ReshapeAttrs, BroadcastAttrs, PermuteAttrs, SliceAttrs, PadAttrs, MatmulAttrs,
-                           LinearAttrs, ClassesAttrs, IotaAttrs, RandomAttrs, StreamAttrs>;
+using Attrs =
+    std::variant<NoAttrs, InputAttrs, ConstantAttrs, CastAttrs, ReduceAttrs, AxisAttrs, ReshapeAttrs,
+                 BroadcastAttrs, PermuteAttrs, SliceAttrs, PadAttrs, MatmulAttrs, ConvAttrs, WindowsAttrs,
+                 LinearAttrs, ClassesAttrs, IotaAttrs, RandomAttrs, StreamAttrs>;
 
 size_t hash_of(const Attrs& attrs);  // equal attributes have equal hashes
 // As graph text spells them.

@@ -190,12 +190,30 @@ class Search {
     });
   }
 
+  // Which of a contraction's parts computes this element of its result, and the values of the part's axes there.
+  static std::pair<const ContractSpec*, Index> computing(const std::vector<ContractSpec>& specs,
+                                                         const Index& element) {
+    for (const ContractSpec& spec : specs) {
+      Index axes(spec.output.size(), 0);
+      bool is_here = true;
+      const std::vector<kernel::Index> at = spec.element();
+      for (size_t d = 0; d < at.size(); ++d) {
+        const auto [axis, step] = at[d].terms[0];
+        axes[axis.index] = (element[d] - at[d].constant) / step;
+        is_here = is_here && axes[axis.index] * step + at[d].constant == element[d];
+      }
+      if (is_here) return {&spec, std::move(axes)};
+    }
+    NNC_CHECK(false, "no part of the contraction computes the element");
+    return {};
+  }
+
   template <class See>
   void look_at_contraction(const Node& node, const ContractRule& rule, const Results& operands,
                            NonFinite& found, See& see, const bool& all_finite) const {
     std::vector<TensorType> types;
     for (const DenseTensor& operand : operands) types.push_back(operand.type);
-    const ContractSpec spec = rule.spec(node, types);
+    const std::vector<ContractSpec> specs = rule.specs(node, types);
     const auto place = [](const std::vector<kernel::Index>& map, const Index& at, const Shape& shape) {
       std::optional<Index> out(map.size());
       for (size_t axis = 0; axis < map.size(); ++axis) {
@@ -206,9 +224,11 @@ class Search {
       }
       return out;
     };
+    const auto [part, axes] = computing(specs, found.index);
+    const ContractSpec& spec = *part;
     found.terms = element_count(spec.over);
     double largest = -1;
-    Index at = found.index;
+    Index at = axes;
     at.resize(spec.output.size() + spec.over.size());
     each_index(spec.over, [&](const Index& term) {
       std::copy(term.begin(), term.end(), at.begin() + static_cast<std::ptrdiff_t>(spec.output.size()));
@@ -289,9 +309,12 @@ InterpretationCost interpretation_cost(const Graph& graph) {
     }
     const OpDef& def = op_def(node.op);
     const auto* contract = std::get_if<ContractRule>(&def.lower);
-    const double terms =
-        contract == nullptr ? 1 : static_cast<double>(element_count(contract->spec(node, types).over));
-    cost.operations += elements(NodeId{i}) * terms + read;
+    double terms = contract == nullptr ? elements(NodeId{i}) : 0;
+    if (contract != nullptr)
+      for (const ContractSpec& spec : contract->specs(node, types))
+        terms +=
+            static_cast<double>(element_count(spec.output)) * static_cast<double>(element_count(spec.over));
+    cost.operations += terms + read;
     live += elements(NodeId{i});
     cost.bytes = std::max(cost.bytes, 8 * (live + read + elements(NodeId{i})));
     for (const Value& operand : node.operands) {

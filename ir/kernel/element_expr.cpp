@@ -67,10 +67,14 @@ bool is_view(const Graph& graph, NodeId id) {
   return std::all_of(to.begin() + static_cast<std::ptrdiff_t>(t), to.end(), [](int64_t e) { return e == 1; });
 }
 
-std::vector<Read> reads_of(const Graph& graph, NodeId id) {
+namespace {
+
+// `looks_through` says of a value whether what it is computed from is read in its place.
+template <class LooksThrough>
+std::vector<Read> reads(const Graph& graph, NodeId id, LooksThrough looks_through) {
   const Node& node = graph.nodes[id];
   kernel::Kernel scratch;
-  std::vector<Read> reads;
+  std::vector<Read> found;
   const auto axes = [&](const Shape& shape) {
     std::vector<Index> index;
     for (int64_t extent : shape) index.push_back(Index::of(scratch.axes.push_back({"a", extent})));
@@ -79,11 +83,11 @@ std::vector<Read> reads_of(const Graph& graph, NodeId id) {
   ElementExpr elements(
       graph, scratch, [&](Value value, std::span<const Index> index) -> std::optional<ExprId> {
         // The node's own rule is always followed; the expression of a leaf only needs the right dtype.
-        if (value.node == id || is_inlined(graph, value)) return std::nullopt;
-        reads.push_back({value, std::vector<Index>(index.begin(), index.end())});
+        if (value.node == id || looks_through(value)) return std::nullopt;
+        found.push_back({value, std::vector<Index>(index.begin(), index.end())});
         const TensorType& type = graph.type(value);
         const auto buffer = scratch.buffers.push_back({"v", type, {}, kernel::Space::in, {}});
-        return scratch.load(buffer, reads.back().index);
+        return scratch.load(buffer, found.back().index);
       });
   const auto& lower = op_def(node.op).lower;
   std::vector<TensorType> types;
@@ -107,15 +111,28 @@ std::vector<Read> reads_of(const Graph& graph, NodeId id) {
     }
     elements.at(node.operands[0], index);
   } else if (const auto* contract = std::get_if<ContractRule>(&lower)) {
-    const ContractSpec spec = contract->spec(node, types);
-    axes(spec.output);
-    axes(spec.over);
-    elements.at(node.operands[0], spec.a);
-    elements.at(node.operands[1], spec.b);
+    for (const ContractSpec& spec : contract->specs(node, types)) {
+      scratch.axes = {};
+      elements.forget();
+      axes(spec.output);
+      axes(spec.over);
+      elements.at(node.operands[0], spec.a);
+      elements.at(node.operands[1], spec.b);
+    }
   } else {
     NNC_CHECK(false, std::string(op_def(node.op).name) + " must be rewritten before kernels are formed");
   }
-  return reads;
+  return found;
+}
+
+}  // namespace
+
+std::vector<Read> reads_of(const Graph& graph, NodeId id) {
+  return reads(graph, id, [&](Value value) { return is_inlined(graph, value); });
+}
+
+std::vector<Read> operand_reads_of(const Graph& graph, NodeId id) {
+  return reads(graph, id, [](Value) { return false; });
 }
 
 }  // namespace nnc

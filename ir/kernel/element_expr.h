@@ -54,5 +54,7 @@ struct Read {
   std::vector<kernel::Index> index;
 };
 std::vector<Read> reads_of(const Graph& graph, NodeId node);
+// The same of its operands, whatever becomes of them.
+std::vector<Read> operand_reads_of(const Graph& graph, NodeId node);
 
 }  // namespace nnc

@@ -22,8 +22,9 @@ class Partials {
  public:
   Partials(Order order, State neutral, Merge merge) : order_(order), merge_(merge) { lanes_.fill(neutral); }
 
-  // The partial that the next term enters.
-  State& next() { return lanes_[order_ == Order::serial ? 0 : position_++ % lanes_.size()]; }
+  // The partial that the next term enters, or a term with this index along the last axis.
+  State& next() { return at(position_++); }
+  State& at(size_t index) { return lanes_[order_ == Order::serial ? 0 : index % lanes_.size()]; }
 
   State finish() {
     if (order_ == Order::serial) return lanes_[0];
@@ -207,9 +208,11 @@ class Interpreter {
         Partials<ScalarValue, decltype(merge)> partials(s.order, zero, merge);
         code->run_outer(frame_);
         each_point(s.over, [&] {
+          if (code->is_outside(s.a, frame_) || code->is_outside(s.b, frame_)) return;
           code->run_inner(frame_);
           const auto term = [&](ExprId id) { return scalars_.cast(s.accumulator, code->value(id)); };
-          ScalarValue& sum = partials.next();
+          ScalarValue& sum =
+              partials.at(s.over.empty() ? 0 : static_cast<size_t>(frame_.coordinates[s.over.back().index]));
           sum = scalars_.fma(term(s.a), term(s.b), sum);
         });
         stores->code.set_result(0, partials.finish());
@@ -235,13 +238,12 @@ class Interpreter {
       const float* from_a = reinterpret_cast<const float*>(a.base) + a.offset->at(frame_);
       const float* from_b = reinterpret_cast<const float*>(b.base) + b.offset->at(frame_);
       if (s.order == Order::serial) {
-        float sum = partials.next();
+        float& sum = partials.at(0);
         for (int64_t i = 0; i < count; ++i) sum = std::fma(from_a[i * step_a], from_b[i * step_b], sum);
-        partials.next() = sum;
         return;
       }
       for (int64_t i = 0; i < count; ++i) {
-        float& sum = partials.next();
+        float& sum = partials.at(static_cast<size_t>(i));
         sum = std::fma(from_a[i * step_a], from_b[i * step_b], sum);
       }
     });

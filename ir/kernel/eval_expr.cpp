@@ -128,6 +128,11 @@ std::byte* Code::address(size_t element, const Frame& frame) const {
   return e.base + offset * e.bytes;
 }
 
+bool Code::is_outside(ExprId id, const Frame& frame) const {
+  const size_t element = element_of_[id.index];
+  return element != SIZE_MAX && address(element, frame) == nullptr;
+}
+
 std::optional<Code::Plain> Code::plain_load(ExprId id) const {
   size_t element = element_of_[id.index];
   if (element == SIZE_MAX || !elements_[element].guarded.empty()) return std::nullopt;

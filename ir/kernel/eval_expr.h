@@ -61,6 +61,8 @@ class Code {
   size_t add_element(BufferId buffer, const std::vector<Index>& element);
   // The element's address; null where a checked subscript lies outside.
   std::byte* address(size_t element, const Frame& frame) const;
+  // Whether the expression is a load with a checked subscript that lies outside.
+  bool is_outside(ExprId id, const Frame& frame) const;
   // What a load reads: the element `offset` elements from `base`.
   struct Plain {
     const Linear* offset;

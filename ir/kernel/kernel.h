@@ -152,7 +152,8 @@ struct Reduce {
 };
 
 // For each point of `axes`: acc = sum over `over` (row-major) of a * b, each term by one fused multiply-add, from 0,
-// in `order`; then the stores. `accumulator` is the type of the sums, to which the operands are cast: theirs, or a wider
+// in `order`, where the partial sum of lanes16 is that of the last axis's index modulo 16; then the stores. A term is left
+// out where a checked subscript of `a` or `b`, themselves loads, lies outside. `accumulator` is the type of the sums, to which the operands are cast: theirs, or a wider
 // float.
 struct Contract {
   std::vector<AxisId> axes;

@@ -20,8 +20,8 @@
 //   K14  operands of a contract are f32 or f64, the same, its sums as wide or wider; reduced values i32, i64, f32
 //        or f64 (welford: a float); what argmax and argmin number fits i32
 //   K15  schedules use the fields of their statement; vectors run along one of its axes, or along the last axis
-//        of a sum in the order lanes16 (argmax and argmin: any), whose extent is a multiple of 16 if there are
-//        others; a tile takes at most 64 registers; a block is for two axes over one, in the order serial, and
+//        of a sum in the order lanes16 (argmax and argmin: any), whose extent is a multiple of 16 if a reduction
+//        has others; a tile takes at most 64 registers; a block is for two axes over one, in the order serial, and
 //        its sums wait in a local of at most 1 MiB that holds a task's and that no statement names
 // Programs: kernel/verify_program.cpp.
 #include "ir/kernel/verify.h"

@@ -35,13 +35,14 @@ class ScheduleChecker {
   }
   const std::string& name(AxisId axis) const { return k_.axes[axis].name; }
 
-  // A term is in the lane that its order gives it only where the vectors begin at multiples of the lanes.
+  // A term is in the lane that its order gives it only where the vectors begin at multiples of the lanes; a contraction's
+  // lanes are those of its last axis.
   void lanes_along_sum() {
     const std::string sum = "vectors along the sum over " + tick(name(s_.lanes));
     if (s_.lanes != loops_.over.back()) return found(sum + " need it to be the last of the sum's axes");
     if (loops_.any_order) return;
     if (loops_.order != Order::lanes16) return found(sum + " need the order lanes16");
-    if (loops_.over.size() > 1 && k_.axes[s_.lanes].extent % kLanes != 0)
+    if (!loops_.contracts && loops_.over.size() > 1 && k_.axes[s_.lanes].extent % kLanes != 0)
       found(sum + " and other axes need its extent, " + std::to_string(k_.axes[s_.lanes].extent) +
             ", to be a multiple of " + std::to_string(kLanes));
   }

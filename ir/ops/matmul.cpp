@@ -57,7 +57,7 @@ Adjoints vjp_matmul(const VjpContext& context) {
   return {da, db};
 }
 
-ContractSpec contract_matmul(const Node& node, std::span<const TensorType> operands) {
+std::vector<ContractSpec> specs_matmul(const Node& node, std::span<const TensorType> operands) {
   const auto& [transpose_a, transpose_b] = std::get<MatmulAttrs>(node.attrs);
   const Shape& output = node.types[0].shape;
   const auto rank = static_cast<uint32_t>(output.size());
@@ -74,7 +74,8 @@ ContractSpec contract_matmul(const Node& node, std::span<const TensorType> opera
   spec.a.push_back(transpose_a ? i : k);
   spec.b.push_back(transpose_b ? j : k);
   spec.b.push_back(transpose_b ? k : j);
-  return spec;
+  spec.order = product_order(spec);
+  return {std::move(spec)};
 }
 
 std::vector<DenseTensor> eval_matmul(std::span<const DenseTensor> x, const Attrs& attrs,
@@ -128,7 +129,7 @@ constinit const OpDef k_op_matmul = {
     .attrs = MatmulAttrs{},
     .infer = ops::infer_matmul,
     .derivative = {ops::vjp_matmul, {}},
-    .lower = ContractRule{ops::contract_matmul},
+    .lower = ContractRule{ops::specs_matmul},
     .eval = ops::eval_matmul,
     .math = ops::math_matmul,
     .samples = ops::kMatmulSamples,

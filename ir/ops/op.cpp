@@ -26,7 +26,14 @@ std::string arity_text(const OpDef& def) {
 
 }  // namespace
 
-Order contraction_order(const ContractSpec& spec) {
+std::vector<kernel::Index> ContractSpec::element() const {
+  if (!at.empty()) return at;
+  std::vector<kernel::Index> axes;
+  for (uint32_t d = 0; d < output.size(); ++d) axes.push_back(kernel::Index::of(kernel::AxisId{d}));
+  return axes;
+}
+
+Order product_order(const ContractSpec& spec) {
   const size_t rank = spec.output.size();
   const kernel::Index depth = kernel::Index::of(kernel::AxisId{static_cast<uint32_t>(rank)});
   const auto sums_rows = [&](const std::vector<kernel::Index>& map) {

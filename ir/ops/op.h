@@ -89,20 +89,27 @@ struct ElementRule {
 struct ReduceRule {
   kernel::Combine combine;
   std::vector<int64_t> (*axes)(const Node& node, std::span<const TensorType> operands);
+  uint32_t component = 0;  // of what is combined: that of result 0; those of further results follow
 };
-// The axes of the maps `a` and `b` are numbered: output axes first, then those summed over.
+// The axes of the maps are numbered: output axes first, then those summed over.
 struct ContractSpec {
-  Shape output;
-  Shape over;
+  Shape output;  // the axes that it is computed along, each at least 1
+  Shape over;    // those that it sums over; a sum without terms is 0
   std::vector<kernel::Index> a;
   std::vector<kernel::Index> b;
+  std::vector<kernel::Index>
+      at;  // the result's element, each axis in its place; empty: the output axes as they are
+  Order order = Order::serial;
+
+  std::vector<kernel::Index> element() const;  // `at`, written out
 };
-// The order of a contraction's sums. A narrow output with long sums along the rows of both operands takes its vectors along
+// The order of a product's sums. A narrow output with long sums along the rows of both operands takes its vectors along
 // the sum, everything else along an output axis: lanes16 when the one axis summed over is the last of both operands, the
 // smaller of the last two extents of the output is below 16 and the sum has >= 4 x the larger; serial otherwise.
-Order contraction_order(const ContractSpec& spec);
+Order product_order(const ContractSpec& spec);
 struct ContractRule {
-  ContractSpec (*spec)(const Node& node, std::span<const TensorType> operands);
+  // One or more, which together compute each element of the result once.
+  std::vector<ContractSpec> (*specs)(const Node& node, std::span<const TensorType> operands);
 };
 struct ExpandRule {
   std::vector<Value> (*expand)(Builder& builder, const Node& node, std::span<const Value> operands);

@@ -152,6 +152,59 @@ const Sample kArgmaxSamples[] = {
     {{{DType::f32, {20}}}, AxisAttrs{0}},
 };
 
+// ---- max_position ----------------------------------------------------------------------------------------
+
+Inferred infer_max_position(std::span<const TensorType> operands, const Attrs& attrs) {
+  Inferred inferred = infer_reduce(operands, attrs);
+  if (inferred.error.empty()) inferred.types.push_back({DType::i32, inferred.types[0].shape});
+  return inferred;
+}
+
+// The adjoint goes to the element that was found.
+Adjoints vjp_max_position(const VjpContext& context) {
+  if (!context.adjoints[0]) return {std::nullopt};
+  Vjp v(context);
+  if (!is_float(v.in[0].dtype)) return {std::nullopt};
+  const auto& axes = std::get<ReduceAttrs>(v.attrs).axes;
+  const Shape& shape = v.in[0].shape;
+  const std::vector<int64_t> kept = other_axes(axes, v.in[0].rank());
+  const TensorType positions{DType::i32, shape};
+  std::optional<Value> here;  // each element's own position
+  int64_t step = 1;
+  for (size_t i = axes.size(); i-- > 0; step *= shape[at(axes[i])]) {
+    const Value along = v.b.make(Op::iota, {}, IotaAttrs{shape, axes[i], DType::i32});
+    const Value part =
+        step == 1 ? along : v.b.mul(along, v.b.constant(positions, {static_cast<double>(step)}));
+    here = here ? v.b.add(*here, part) : part;
+  }
+  const Value found = v.b.broadcast(Value{context.node, 1}, shape, kept);
+  const Value is_found = v.b.make(Op::eq, {*here, found});
+  return {v.b.make(Op::where, {is_found, v.b.broadcast(v.g, shape, kept), v.b.full_like(v.x[0], 0)})};
+}
+
+// The first of equals, and the first NaN before everything; positions are counted row-major along the axes.
+std::vector<DenseTensor> eval_max_position(std::span<const DenseTensor> x, const Attrs& attrs,
+                                           std::span<const TensorType> types) {
+  const auto& axes = std::get<ReduceAttrs>(attrs).axes;
+  const std::vector<int64_t> kept = other_axes(axes, x[0].type.rank());
+  DenseTensor best = generate(types[0], [](int64_t) { return -kInfinity; });
+  DenseTensor found = generate(types[1], [](int64_t) { return -1.0; });
+  for (size_t i = 0; i < x[0].data.size(); ++i) {
+    const std::vector<int64_t> inner = coordinates(static_cast<int64_t>(i), x[0].type.shape);
+    std::vector<int64_t> outer;
+    for (const int64_t axis : kept) outer.push_back(inner[at(axis)]);
+    int64_t place = 0;
+    for (const int64_t axis : axes) place = place * x[0].type.shape[at(axis)] + inner[at(axis)];
+    const size_t o = at(position(outer, types[0].shape));
+    const double value = x[0].data[i];
+    const bool is_better = !std::isnan(best.data[o]) && (std::isnan(value) || value > best.data[o]);
+    if (!is_better && found.data[o] >= 0) continue;
+    best.data[o] = value;
+    found.data[o] = static_cast<double>(place);
+  }
+  return {std::move(best), std::move(found)};
+}
+
 // ---- accumulate ------------------------------------------------------------------------------------------
 
 std::vector<DenseTensor> eval_same(std::span<const DenseTensor> x, const Attrs&,
@@ -218,11 +271,28 @@ constinit const OpDef k_op_argmax = {
     .attrs = AxisAttrs{},
     .infer = ops::infer_argmax,
     .derivative = no_gradient("its result is an index"),
-    .lower = ReduceRule{kernel::Combine::argmax, ops::argmax_axes},
+    .lower = ReduceRule{kernel::Combine::argmax, ops::argmax_axes, 1},
     .eval = ops::eval_argmax,
     .bounds = ops::bounds_argmax,
     .math = ops::math_argmax,
     .samples = ops::kArgmaxSamples,
+};
+
+constinit const OpDef k_op_max_position = {
+    .name = "max_position",
+    .doc =
+        "The largest element along the axes and its position among them (i32, row-major); the first of "
+        "equals, which takes "
+        "the whole gradient.",
+    .written = "max_pool(x, size, …)",
+    .traits = kReduces,
+    .attrs = ReduceAttrs{},
+    .infer = ops::infer_max_position,
+    .derivative = {ops::vjp_max_position, {}},
+    .lower = ReduceRule{kernel::Combine::argmax, ops::reduced_axes},
+    .eval = ops::eval_max_position,
+    .math = ops::called<"max_position">,
+    .samples = ops::kReduceSamples,
 };
 
 constinit const OpDef k_op_accumulate = {

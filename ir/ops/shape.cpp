@@ -85,42 +85,6 @@ Adjoints vjp_reshape(const VjpContext& context) {
   return {v.b.reshape(v.g, v.in[0].shape)};
 }
 
-struct QuotientRemainder {
-  Index quotient;
-  Index remainder;
-};
-
-// index / divisor and the rest. Affine where the terms say so: those with a coefficient that `divisor`
-// divides make the quotient, if what the others can sum to stays within [0, divisor). Otherwise computed.
-QuotientRemainder divide(kernel::Kernel& kernel, const Index& index, int64_t divisor, int64_t extent) {
-  if (divisor == 1) return {index, Index::at(0)};
-  if (!index.computed.valid()) {
-    Index quotient = {{}, 0, {}, index.checked};
-    Index remainder = {{}, index.constant % divisor, {}, index.checked};
-    if (remainder.constant < 0) remainder.constant += divisor;
-    quotient.constant = (index.constant - remainder.constant) / divisor;
-    int64_t low = remainder.constant;
-    int64_t high = remainder.constant;
-    for (const kernel::Term& term : index.terms) {
-      if (term.coefficient % divisor == 0) {
-        quotient.terms.push_back({term.axis, term.coefficient / divisor});
-        continue;
-      }
-      remainder.terms.push_back(term);
-      const int64_t reach = term.coefficient * (kernel.axes[term.axis].extent - 1);
-      (reach < 0 ? low : high) += reach;
-    }
-    if (low >= 0 && high < divisor) return {std::move(quotient), std::move(remainder)};
-  }
-  const ExprId value = index_value(kernel, index, extent);
-  const ExprId by = int_constant(kernel, divisor);
-  const ExprId quotient = kernel.apply(Op::floordiv, {value, by}, DType::i64);
-  const ExprId whole = kernel.apply(Op::mul, {quotient, by}, DType::i64);
-  const ExprId remainder = kernel.apply(Op::sub, {value, whole}, DType::i64);
-  // Computed subscripts are clamped by the load, so nothing needs to be checked any more.
-  return {Index{{}, 0, quotient, false}, Index{{}, 0, remainder, false}};
-}
-
 // Splits both shapes into the shortest runs of equal products, and translates each run by itself: a run of
 // one operand axis is an affine sum, others divide.
 ExprId element_reshape(ElementContext& context, std::span<const Index> index, uint32_t) {

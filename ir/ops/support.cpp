@@ -154,6 +154,35 @@ Index times(kernel::Kernel& kernel, const Index& a, int64_t factor) {
   return product;
 }
 
+QuotientRemainder divide(kernel::Kernel& kernel, const Index& index, int64_t divisor, int64_t extent) {
+  if (divisor == 1) return {index, Index::at(0)};
+  if (!index.computed.valid()) {
+    Index quotient = {{}, 0, {}, index.checked};
+    Index remainder = {{}, index.constant % divisor, {}, index.checked};
+    if (remainder.constant < 0) remainder.constant += divisor;
+    quotient.constant = (index.constant - remainder.constant) / divisor;
+    int64_t low = remainder.constant;
+    int64_t high = remainder.constant;
+    for (const kernel::Term& term : index.terms) {
+      if (term.coefficient % divisor == 0) {
+        quotient.terms.push_back({term.axis, term.coefficient / divisor});
+        continue;
+      }
+      remainder.terms.push_back(term);
+      const int64_t reach = term.coefficient * (kernel.axes[term.axis].extent - 1);
+      (reach < 0 ? low : high) += reach;
+    }
+    if (low >= 0 && high < divisor) return {std::move(quotient), std::move(remainder)};
+  }
+  const ExprId value = index_value(kernel, index, extent);
+  const ExprId by = int_constant(kernel, divisor);
+  const ExprId quotient = kernel.apply(Op::floordiv, {value, by}, DType::i64);
+  const ExprId whole = kernel.apply(Op::mul, {quotient, by}, DType::i64);
+  const ExprId remainder = kernel.apply(Op::sub, {value, whole}, DType::i64);
+  // Computed subscripts are clamped by the load, so nothing needs to be checked any more.
+  return {Index{{}, 0, quotient, false}, Index{{}, 0, remainder, false}};
+}
+
 Index linear_index(kernel::Kernel& kernel, std::span<const Index> index, const Shape& shape) {
   Index linear = Index::at(0);
   for (size_t i = 0; i < shape.size(); ++i) {

@@ -101,6 +101,14 @@ Index settled(kernel::Kernel& kernel, const Index& index, int64_t extent);
 Index plus(kernel::Kernel& kernel, const Index& a, const Index& b);
 Index times(kernel::Kernel& kernel, const Index& a, int64_t factor);
 
+// A subscript within [0, extent) divided by `divisor`, and the rest. Affine where the terms say so: those with a coefficient
+// that `divisor` divides make the quotient, if what the others can sum to stays within [0, divisor). Otherwise computed.
+struct QuotientRemainder {
+  Index quotient;
+  Index remainder;
+};
+QuotientRemainder divide(kernel::Kernel& kernel, const Index& index, int64_t divisor, int64_t extent);
+
 // The row-major position of an element of `shape`, settled.
 Index linear_index(kernel::Kernel& kernel, std::span<const Index> index, const Shape& shape);
 

@@ -41,7 +41,7 @@ class Lowering {
     } else if (const auto* reduce = std::get_if<ReduceRule>(&rule)) {
       build_reduce(*reduce, node, operands);
     } else if (const auto* contract = std::get_if<ContractRule>(&rule)) {
-      build_contract(contract->spec(node, operands), node);
+      for (const ContractSpec& spec : contract->specs(node, operands)) build_contract(spec, node);
     } else {
       FAIL("no kernel rule");
     }
@@ -128,9 +128,7 @@ class Lowering {
       if (is_over) count *= operands[0].shape[i];
     }
     const ExprId value = element(node.operands[0], indices(all));
-    // argmax: the second component is the index.
-    ExprId result = kernel_.result(operands[0].dtype);
-    if (rule.combine == kernel::Combine::argmax) result = kernel_.result(DType::i32, 1);
+    const ExprId result = kernel_.result(node.types[target_.result].dtype, rule.component + target_.result);
     kernel_.body.push_back(
         {kernel::Reduce{axes, over, rule.combine, reduction_order(count), value, {store(axes, result)}, {}},
          {}});
@@ -139,12 +137,15 @@ class Lowering {
   void build_contract(const ContractSpec& spec, const Node& node) {
     const std::vector<AxisId> axes = add_axes(spec.output);
     const std::vector<AxisId> over = add_axes(spec.over);
-    const ExprId a = element(node.operands[0], spec.a);
-    const ExprId b = element(node.operands[1], spec.b);
-    const Order order = contraction_order(spec);
-    kernel_.body.push_back(
-        {kernel::Contract{axes, over, order, DType::f32, a, b, {store(axes, kernel_.result(DType::f32))}, {}},
-         {}});
+    const auto here = [&](std::vector<Index> map) {  // its axes are numbered from those of this part
+      for (Index& index : map)
+        for (kernel::Term& term : index.terms) term.axis = AxisId{term.axis.index + axes[0].index};
+      return map;
+    };
+    const ExprId a = element(node.operands[0], here(spec.a));
+    const ExprId b = element(node.operands[1], here(spec.b));
+    const kernel::Store store{out_, here(spec.element()), kernel_.result(DType::f32)};
+    kernel_.body.push_back({kernel::Contract{axes, over, spec.order, DType::f32, a, b, {store}, {}}, {}});
   }
 
   const Graph& graph_;

@@ -48,7 +48,7 @@ TEST_CASE("the order of a sum follows from the logical shape") {
     const Node node{Op::matmul, flags, {}, {{DType::f32, {rows, columns}}}, {}, kNoGroup, {}};
     const std::vector<TensorType> types = {operand(rows, depth, flags.transpose_a),
                                            operand(columns, depth, !flags.transpose_b)};
-    return contraction_order(std::get<ContractRule>(op_def(Op::matmul).lower).spec(node, types));
+    return std::get<ContractRule>(op_def(Op::matmul).lower).specs(node, types)[0].order;
   };
   const MatmulAttrs rows_of_both{false, true};
   CHECK(order_of(128, 512, 784, rows_of_both) == Order::serial);

@@ -64,7 +64,7 @@ TEST_CASE("sums and contractions follow their order to the bit") {
   }
 }
 
-TEST_CASE("the last of several summed axes runs fastest") {
+TEST_CASE("the last of several summed axes runs fastest, and numbers the partial sums") {
   auto a = random_floats(5 * 7 * 3, 3), b = random_floats(7 * 5 * 3, 4);
   std::vector<float> y(3), expected(3);
   Kernel k = kernel_of(
@@ -72,11 +72,28 @@ TEST_CASE("the last of several summed axes runs fastest") {
       "  contract c over m:5, n:7 order lanes16 a a[m,n,c] b b[n,m,c] { y[c] = acc }\n}\n");
   run(k, {&a, &b, &y});
   for (size_t c = 0; c < 3; ++c)
-    expected[c] = sum_in_order(35, "lanes16", [&](float acc, int64_t t) {
-      auto m = static_cast<size_t>(t / 7), n = static_cast<size_t>(t % 7);
-      return std::fma(a[(m * 7 + n) * 3 + c], b[(c * 7 + n) * 5 + m], acc);
-    });
+    expected[c] = tree16([&] {
+      std::vector<float> partials(16, 0.0f);
+      for (size_t m = 0; m < 5; ++m)
+        for (size_t n = 0; n < 7; ++n)
+          partials[n] = std::fma(a[(m * 7 + n) * 3 + c], b[(c * 7 + n) * 5 + m], partials[n]);
+      return partials;
+    }());
   CHECK(same_bits(y, expected));
+}
+
+TEST_CASE("a contraction leaves terms out that lie outside") {
+  // A term of 0 times an infinity would be a NaN.
+  for (const std::string order : {"serial", "lanes16"}) {
+    INFO(order);
+    std::vector<float> x = {1, 2, 3}, w = {INFINITY, 5, INFINITY}, y(3);
+    Kernel k = kernel_of(
+        "kernel @f(x: f32[3], w: f32[3], out y: f32[3]) {\n"
+        "  contract i:3 over k:3 order " +
+        order + " a x[?(i*3+k-1)] b w[k] { y[i] = acc }\n}\n");
+    run(k, {&x, &w, &y});
+    CHECK(y == std::vector<float>{INFINITY, INFINITY, 0});
+  }
 }
 
 TEST_CASE("maxima and minima keep NaN, argmax takes the first") {

@@ -54,14 +54,14 @@ TEST_CASE("conv_weight_gradient: interleaved partial sums, to the bit") {
       for (int kx = 0; kx < 3; ++kx)
         for (int c = 0; c < C; ++c) {
           std::vector<float> lanes(16, 0.0f);
-          size_t term = 0;
           for (int n = 0; n < N; ++n)
             for (int y = 0; y < Y; ++y)
-              for (int z = 0; z < Z; ++z, ++term) {
+              for (int z = 0; z < Z; ++z) {
                 int row = y * 2 + ky - 1, column = z * 2 + kx - 1;
                 bool inside = row >= 0 && row < H && column >= 0 && column < W;
-                float input = inside ? x[static_cast<size_t>(((n * H + row) * W + column) * C + c)] : 0.0f;
-                float& lane = lanes[term % 16];
+                if (!inside) continue;
+                float input = x[static_cast<size_t>(((n * H + row) * W + column) * C + c)];
+                float& lane = lanes[static_cast<size_t>(z)];
                 lane = std::fma(dy[static_cast<size_t>(((n * Y + y) * Z + z) * O + o)], input, lane);
               }
           expected[static_cast<size_t>(((o * 3 + ky) * 3 + kx) * C + c)] = tree16(lanes);
