@@ -345,6 +345,69 @@ def norms(c):
           layer="norm = instance_norm2d(4, eps = 2^-16)")
 
 
+def convolutions(c):
+    def conv(name, nn, of, x, k, tolerance=1e-9):
+        c.add(name, nn, of, {"x": (x, -2, 2), "k": (k, -1, 1)}, ["x", "k"], tolerance=tolerance)
+
+    conv("conv, pad 1", "conv(x, k, pad = 1)", lambda x, k: F.conv2d(x, k, padding=1), [2, 3, 5, 4], [4, 3, 3, 3])
+    conv("conv without padding, 5 x 5", "conv(x, k)", F.conv2d, [2, 2, 6, 7], [3, 2, 5, 5])
+    conv("conv, stride 2", "conv(x, k, stride = 2, pad = 1)", lambda x, k: F.conv2d(x, k, stride=2, padding=1),
+         [3, 2, 5, 6], [4, 2, 3, 3])
+    conv("conv, stride 2, 1 x 1", "conv(x, k, stride = 2)", lambda x, k: F.conv2d(x, k, stride=2), [2, 3, 5, 4],
+         [2, 3, 1, 1])
+    conv("conv, strides and pads of each axis", "conv(x, k, stride = [3, 1], pad = [0, 2])",
+         lambda x, k: F.conv2d(x, k, stride=(3, 1), padding=(0, 2)), [2, 2, 8, 3], [2, 2, 2, 4])
+    conv("conv, pairs", "conv(x, k, pad = [[1, 0], [0, 2]])", lambda x, k: F.conv2d(F.pad(x, (0, 2, 1, 0)), k),
+         [2, 2, 4, 3], [2, 2, 3, 2])
+    conv("conv, same", "conv(x, k, pad = same)", lambda x, k: F.conv2d(x, k, padding="same"), [2, 2, 4, 5], [3, 2, 2, 3])
+    conv("conv, dilation 2", "conv(x, k, pad = 2, dilation = 2)", lambda x, k: F.conv2d(x, k, padding=2, dilation=2),
+         [2, 2, 6, 5], [2, 2, 3, 3])
+    conv("conv, stride 2, dilation 2", "conv(x, k, stride = 2, pad = 1, dilation = 2)",
+         lambda x, k: F.conv2d(x, k, stride=2, padding=1, dilation=2), [2, 1, 7, 8], [2, 1, 3, 3])
+    conv("conv, stride 2, dilation 3", "conv(x, k, stride = 2, pad = 2, dilation = 3)",
+         lambda x, k: F.conv2d(x, k, stride=2, padding=2, dilation=3), [2, 1, 8, 7], [2, 1, 3, 2])
+    conv("conv, 17 channels", "conv(x, k, pad = 1)", lambda x, k: F.conv2d(x, k, padding=1), [2, 17, 3, 3], [2, 17, 3, 3])
+    conv("conv, 2 groups", "conv(x, k, pad = 1, groups = 2)", lambda x, k: F.conv2d(x, k, padding=1, groups=2),
+         [2, 4, 3, 4], [6, 2, 3, 3])
+    conv("conv of each channel, stride 2", "conv(x, k, stride = 2, pad = 1, groups = 3)",
+         lambda x, k: F.conv2d(x, k, stride=2, padding=1, groups=3), [2, 3, 5, 5], [6, 1, 3, 3])
+    conv("conv along one axis", "conv(x, k, stride = 2, pad = 1)", lambda x, k: F.conv1d(x, k, stride=2, padding=1),
+         [2, 3, 8], [4, 3, 3])
+    conv("conv along three axes", "conv(x, k, pad = [0, 1, 0])", lambda x, k: F.conv3d(x, k, padding=(0, 1, 0)),
+         [2, 2, 3, 2, 3], [2, 2, 2, 2, 2])
+    conv("conv_transpose", "conv_transpose(x, k, stride = 2, pad = 1, extra = 1)",
+         lambda x, k: F.conv_transpose2d(x, k, stride=2, padding=1, output_padding=1), [2, 3, 3, 3], [3, 2, 3, 3])
+    conv("conv_transpose, 2 groups", "conv_transpose(x, k, stride = 3, groups = 2)",
+         lambda x, k: F.conv_transpose2d(x, k, stride=3, groups=2), [2, 4, 2, 3], [4, 1, 2, 2])
+    conv("conv_transpose, dilation 2", "conv_transpose(x, k, pad = 1, dilation = 2)",
+         lambda x, k: F.conv_transpose2d(x, k, padding=1, dilation=2), [2, 2, 3, 3], [2, 3, 2, 2])
+    x = {"x": ([2, 3, 5, 4], -2, 2)}
+    c.add("conv2d", "net(x)", lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1),
+          x | {"net.weight": ([4, 3, 3, 3], -1, 1), "net.bias": ([4], -1, 1)}, layer="net = conv2d(3, 4, 3, 2, pad = 1)")
+    c.add("conv1d", "net(x)", lambda x, w, b: F.conv1d(x, w, b, padding=2),
+          {"x": ([2, 3, 6], -2, 2), "net.weight": ([2, 3, 5], -1, 1), "net.bias": ([2], -1, 1)},
+          layer="net = conv1d(3, 2, 5, pad = 2)")
+    c.add("conv_transpose2d", "net(x)", lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2),
+          {"x": ([2, 3, 2, 3], -2, 2), "net.weight": ([3, 2, 2, 2], -1, 1), "net.bias": ([2], -1, 1)},
+          layer="net = conv_transpose2d(3, 2, 2, stride = 2)")
+    x = {"x": ([2, 2, 5, 6], -2, 2)}
+    c.add("max_pool2d", "max_pool2d(x, 2)^2", lambda x: F.max_pool2d(x, 2)**2, x, ["x"])
+    c.add("max_pool2d, overlapping, with padding", "max_pool2d(x, 3, stride = 2, pad = 1)^2",
+          lambda x: F.max_pool2d(x, 3, stride=2, padding=1)**2, x, ["x"])
+    # Rounded going forward, so that there are ties: the first takes the gradient.
+    c.add("max_pool2d of equals", "max_pool2d(detach(round(x)) + (x - detach(x)), 3, 1)",
+          lambda x: F.max_pool2d(x.round().detach() + (x - x.detach()), 3, 1), x)
+    c.add("max_pool1d", "max_pool1d(x, 3, pad = 1)", lambda x: F.max_pool1d(x, 3, padding=1), {"x": ([2, 3, 7], -2, 2)})
+    c.add("avg_pool2d", "avg_pool2d(x, 2)^2", lambda x: F.avg_pool2d(x, 2)**2, x, ["x"])
+    c.add("avg_pool2d, overlapping, with padding", "avg_pool2d(x, 4, stride = 3, pad = 2)",
+          lambda x: F.avg_pool2d(x, 4, stride=3, padding=2), x)
+    c.add("avg_pool1d", "avg_pool1d(x, 4, 2)", lambda x: F.avg_pool1d(x, 4, 2), {"x": ([2, 3, 8], -2, 2)})
+    c.add("global_avg_pool2d", "global_avg_pool2d(x)", lambda x: x.mean((2, 3)), x)
+    c.add("adaptive_avg_pool2d", "adaptive_avg_pool2d(x, 2, 4)", lambda x: F.adaptive_avg_pool2d(x, (2, 4)), x,
+          tolerance=ROUNDED)
+    c.add("upsample2d", "upsample2d(x, 3)", lambda x: F.interpolate(x, scale_factor=3), {"x": ([2, 2, 2, 3], -2, 2)})
+
+
 def losses(c):
     z = {"z": ([3, 4], -2, 2)}
     label = torch.tensor([2, 0, 3])
@@ -514,7 +577,7 @@ def main():
     folder = pathlib.Path(__file__).parent
     made_by = f"tests/reference/make_reference.py, PyTorch {torch.__version__.split('+')[0]}, double precision"
     cases = Cases()
-    for family in (unary, binary, shapes, reductions, products, layers, losses, elementary, norms):
+    for family in (unary, binary, shapes, reductions, products, layers, losses, elementary, norms, convolutions):
         family(cases)
     write(folder / "ops.json", {"made_by": made_by}, "cases", cases.all)
     inputs, runs = trajectories()
