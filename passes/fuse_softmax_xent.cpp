@@ -132,7 +132,7 @@ class Matcher {
 
   // A sum without a form: its terms that have one may make the residual together.
   bool match_sum(const SoftmaxAlgebra& algebra, const Candidate& c, NodeId id) {
-    constexpr size_t kMaxTerms = 32;
+    constexpr size_t kMostOpen = 32;
     std::vector<Value> open = {Value{id, 0}};
     std::vector<Value> extra;
     Form total;
@@ -146,7 +146,7 @@ class Matcher {
       if (!form && node.op == Op::add) {
         open.push_back(node.operands[1]);
         open.push_back(node.operands[0]);
-        if (open.size() + extra.size() > kMaxTerms) return false;
+        if (open.size() + extra.size() > kMostOpen) return false;
       } else if (!form) {
         extra.push_back(value);
       } else {

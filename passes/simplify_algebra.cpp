@@ -214,33 +214,32 @@ Rewrite drop_detach(Simplifier& s, const Candidate& c) {
   return s.drop_detach ? Rewrite(c.x[0]) : std::nullopt;
 }
 
-constexpr Rule kRules[] = {
-    {Op::add, add_zero},
-    {Op::add, add_itself},
-    {Op::add, add_negated},
-    {Op::sub, sub_zero},
-    {Op::sub, sub_negated},
-    {Op::neg, negate},
-    {Op::mul, mul_constant},
-    {Op::mul, signs_of_product},
-    {Op::div, div_constant},
-    {Op::div, signs_of_product},
-    {Op::pow, pow_constant},
-    {Op::where, choose},
-    {Op::maximum, same_operands},
-    {Op::minimum, same_operands},
-    {Op::logical_and, logic_constant},
-    {Op::logical_or, logic_constant},
-    {Op::logical_and, same_operands},
-    {Op::logical_or, same_operands},
-    {Op::logical_not, not_not},
-    {Op::cast, cast_again},
-    {Op::detach, drop_detach},
-};
-
 }  // namespace
 
 std::span<const Rule> algebra_rules() {
+  static constexpr Rule kRules[] = {
+      {Op::add, add_zero},
+      {Op::add, add_itself},
+      {Op::add, add_negated},
+      {Op::sub, sub_zero},
+      {Op::sub, sub_negated},
+      {Op::neg, negate},
+      {Op::mul, mul_constant},
+      {Op::mul, signs_of_product},
+      {Op::div, div_constant},
+      {Op::div, signs_of_product},
+      {Op::pow, pow_constant},
+      {Op::where, choose},
+      {Op::maximum, same_operands},
+      {Op::minimum, same_operands},
+      {Op::logical_and, logic_constant},
+      {Op::logical_or, logic_constant},
+      {Op::logical_and, same_operands},
+      {Op::logical_or, same_operands},
+      {Op::logical_not, not_not},
+      {Op::cast, cast_again},
+      {Op::detach, drop_detach},
+  };
   return kRules;
 }
 

@@ -143,16 +143,15 @@ Rewrite sum_of_one_hot(Simplifier& s, const Candidate& c) {
   return std::nullopt;
 }
 
-constexpr Rule kRules[] = {
-    {Op::reduce_sum, over_ones},      {Op::reduce_max, over_ones},      {Op::reduce_min, over_ones},
-    {Op::reduce_sum, of_reshape},     {Op::reduce_max, of_reshape},     {Op::reduce_min, of_reshape},
-    {Op::reduce_sum, of_broadcast},   {Op::reduce_max, of_broadcast},   {Op::reduce_min, of_broadcast},
-    {Op::reduce_sum, sum_of_negated}, {Op::reduce_sum, sum_of_one_hot}, {Op::pick, pick_clamped},
-};
-
 }  // namespace
 
 std::span<const Rule> reduce_rules() {
+  static constexpr Rule kRules[] = {
+      {Op::reduce_sum, over_ones},      {Op::reduce_max, over_ones},      {Op::reduce_min, over_ones},
+      {Op::reduce_sum, of_reshape},     {Op::reduce_max, of_reshape},     {Op::reduce_min, of_reshape},
+      {Op::reduce_sum, of_broadcast},   {Op::reduce_max, of_broadcast},   {Op::reduce_min, of_broadcast},
+      {Op::reduce_sum, sum_of_negated}, {Op::reduce_sum, sum_of_one_hot}, {Op::pick, pick_clamped},
+  };
   return kRules;
 }
 

@@ -207,22 +207,6 @@ Rewrite add_of_pads(Simplifier& s, const Candidate& c) {
   return s.make(Op::concat, operands, AxisAttrs{static_cast<int64_t>(*axis)});
 }
 
-constexpr Rule kRules[] = {
-    {Op::broadcast, broadcast_ones},
-    {Op::broadcast, broadcast_again},
-    {Op::reshape, reshape_rules},
-    {Op::reshape, reshape_broadcast},
-    {Op::permute, permute_rules},
-    {Op::permute, repeated_number},
-    {Op::slice, slice_whole_or_again},
-    {Op::slice, repeated_number},
-    {Op::slice, slice_of_concat},
-    {Op::slice, slice_of_pad},
-    {Op::pad, pad_nothing},
-    {Op::concat, concat_rules},
-    {Op::add, add_of_pads},
-};
-
 }  // namespace
 
 std::vector<Run> runs_of(const Shape& from, const Shape& to) {
@@ -271,6 +255,21 @@ std::optional<ReshapedBroadcast> reshape_of_broadcast(const Shape& shape, const 
 }
 
 std::span<const Rule> shape_rules() {
+  static constexpr Rule kRules[] = {
+      {Op::broadcast, broadcast_ones},
+      {Op::broadcast, broadcast_again},
+      {Op::reshape, reshape_rules},
+      {Op::reshape, reshape_broadcast},
+      {Op::permute, permute_rules},
+      {Op::permute, repeated_number},
+      {Op::slice, slice_whole_or_again},
+      {Op::slice, repeated_number},
+      {Op::slice, slice_of_concat},
+      {Op::slice, slice_of_pad},
+      {Op::pad, pad_nothing},
+      {Op::concat, concat_rules},
+      {Op::add, add_of_pads},
+  };
   return kRules;
 }
 

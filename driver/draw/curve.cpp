@@ -10,7 +10,7 @@ namespace nnc::driver {
 namespace {
 
 constexpr PictureSize kPicture{720, 420};
-constexpr double kLeft = 70, kTop = 48, kRight = 700, kBottom = 370;
+constexpr double kPlotLeft = 70, kPlotTop = 48, kPlotRight = 700, kPlotBottom = 370;
 
 class Chart {
  public:
@@ -33,14 +33,18 @@ class Chart {
 
   void paint(Canvas& canvas, const std::string& title) const {
     canvas.color(kInk);
-    canvas.text(kLeft, 28, 16, title, 0);
+    canvas.text(kPlotLeft, 28, 16, title, 0);
     axes(canvas);
     for (size_t i = 0; i < series_.size(); ++i) curve(canvas, i);
   }
 
  private:
-  double x_of(double step) const { return kLeft + (kRight - kLeft) * step / std::max(1.0, last_); }
-  double y_of(double scaled) const { return kBottom - (kBottom - kTop) * (scaled - low_) / (high_ - low_); }
+  double x_of(double step) const {
+    return kPlotLeft + (kPlotRight - kPlotLeft) * step / std::max(1.0, last_);
+  }
+  double y_of(double scaled) const {
+    return kPlotBottom - (kPlotBottom - kPlotTop) * (scaled - low_) / (high_ - low_);
+  }
 
   // Where lines cross the picture, in the scale of the axis: whole powers of ten if there are some.
   std::vector<double> levels() const {
@@ -55,18 +59,18 @@ class Chart {
     cairo().set_line_width(canvas.pen(), 1);
     for (const double level : levels()) {
       canvas.color(kFaint, 0.25);
-      canvas.line(kLeft, y_of(level), kRight, y_of(level));
+      canvas.line(kPlotLeft, y_of(level), kPlotRight, y_of(level));
       canvas.color(kFaint);
-      canvas.text(kLeft - 8, y_of(level) + 4, 12,
+      canvas.text(kPlotLeft - 8, y_of(level) + 4, 12,
                   fmt::format("{:.4g}", logarithmic_ ? std::pow(10, level) : level), 1);
     }
     for (const double step : ticks(0, std::max(1.0, last_))) {
       if (step != std::floor(step)) continue;
-      canvas.line(x_of(step), kBottom, x_of(step), kBottom + 5);
-      canvas.text(x_of(step), kBottom + 19, 12, fmt::format("{}", static_cast<int64_t>(step)), 0.5);
+      canvas.line(x_of(step), kPlotBottom, x_of(step), kPlotBottom + 5);
+      canvas.text(x_of(step), kPlotBottom + 19, 12, fmt::format("{}", static_cast<int64_t>(step)), 0.5);
     }
-    canvas.text(kRight, kBottom + 38, 13, "step", 1);
-    cairo().rectangle(canvas.pen(), kLeft, kTop, kRight - kLeft, kBottom - kTop);
+    canvas.text(kPlotRight, kPlotBottom + 38, 13, "step", 1);
+    cairo().rectangle(canvas.pen(), kPlotLeft, kPlotTop, kPlotRight - kPlotLeft, kPlotBottom - kPlotTop);
     cairo().stroke(canvas.pen());
   }
 
@@ -86,7 +90,7 @@ class Chart {
       drawing = good;
     }
     cairo().stroke(canvas.pen());
-    canvas.text(kRight - 10, kTop + 20 + 18 * static_cast<double>(i), 13, series.name, 1);
+    canvas.text(kPlotRight - 10, kPlotTop + 20 + 18 * static_cast<double>(i), 13, series.name, 1);
   }
 
   const std::vector<Series>& series_;

@@ -8,7 +8,7 @@ namespace nnc::kernel {
 
 namespace {
 
-constexpr int64_t kLargest = int64_t{1} << 40;  // tiles, blocks
+constexpr int64_t kMostInSchedule = int64_t{1} << 40;  // tiles, blocks
 
 }  // namespace
 
@@ -21,19 +21,19 @@ Schedule Parser::schedule() {
     if (field.is("lanes")) {
       result.lanes = known_axis(name("the axis that vectors run along"));
     } else if (field.is("tile")) {
-      result.rows = integer("a tile's rows", 0, kLargest);
+      result.rows = integer("a tile's rows", 0, kMostInSchedule);
       Token by = peek();
       int64_t cols = 0;
       const char* end = by.text.data() + by.text.size();
       if (by.kind != TokenKind::name || by.text.size() < 2 || by.text[0] != 'x' ||
-          std::from_chars(by.text.data() + 1, end, cols).ptr != end || cols < 0 || cols > kLargest) {
+          std::from_chars(by.text.data() + 1, end, cols).ptr != end || cols < 0 || cols > kMostInSchedule) {
         expected("`x` and a tile's columns, as in 8x32");
         return result;
       }
       take();
       result.cols = cols;
     } else if (field.is("block")) {
-      result.block = integer("a block of terms", 1, kLargest);
+      result.block = integer("a block of terms", 1, kMostInSchedule);
       if (accept("in")) result.waiting = buffer(name("the local in which sums wait"));
     } else {
       std::vector<std::string> known = {"lanes", "tile", "block"};

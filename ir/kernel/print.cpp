@@ -54,7 +54,7 @@ std::string values_text(const Slot& slot) {
   return text;
 }
 
-std::string type_text(const TensorType& type) {
+std::string bracketed(const TensorType& type) {
   std::string text(dtype_name(type.dtype));
   text += '[';
   for (size_t i = 0; i < type.shape.size(); ++i) {
@@ -106,7 +106,7 @@ class Printer {
       std::string text;
       if (buffer.space == Space::out) text = "out ";
       if (buffer.space == Space::inout) text = "inout ";
-      text += name_text(buffer.name) + ": " + type_text(buffer.type) + layout_text(buffer.layout);
+      text += name_text(buffer.name) + ": " + bracketed(buffer.type) + layout_text(buffer.layout);
       width += text.size() + 2;
       parameters.push_back(std::move(text));
     }
@@ -441,7 +441,7 @@ std::string print(const Program& program) {
   for (const Slot& slot : program.slots) {
     out += "  slot " + name_text(slot.name) + ": " + std::string(kSlotKinds[static_cast<size_t>(slot.kind)]) +
            ' ';
-    out += type_text(slot.type) + layout_text(slot.layout);
+    out += bracketed(slot.type) + layout_text(slot.layout);
     if (slot.gradient) out += " gradient";
     if (slot.output != OutputKind::plain)
       out += ' ' + std::string(kOutputKinds[static_cast<size_t>(slot.output)]);

@@ -15,13 +15,13 @@ using Numbers = std::span<const double>;
 using Texts = std::span<const MathText>;
 
 // Shapes that matter: a scalar, one element, no multiple of the lanes, two axes; f64 and i64 are for scalars.
-const Sample kNumberSamples[] = {two(DType::f32, {}, -2, 2),   two(DType::f32, {1}, -2, 2),
-                                 two(DType::f32, {17}, -2, 2), two(DType::f32, {3, 5}, -2, 2),
-                                 two(DType::f64, {}, -2, 2),   two(DType::i32, {17}, -9, 9),
-                                 two(DType::i64, {}, -9, 9)};
-const Sample kPositiveSamples[] = {two(DType::f32, {}, 0.4, 2.5), two(DType::f32, {1}, 0.4, 2.5),
-                                   two(DType::f32, {17}, 0.4, 2.5), two(DType::f32, {3, 5}, 0.4, 2.5),
-                                   two(DType::f64, {}, 0.4, 2.5)};
+const Sample kNumberPairs[] = {two(DType::f32, {}, -2, 2),   two(DType::f32, {1}, -2, 2),
+                               two(DType::f32, {17}, -2, 2), two(DType::f32, {3, 5}, -2, 2),
+                               two(DType::f64, {}, -2, 2),   two(DType::i32, {17}, -9, 9),
+                               two(DType::i64, {}, -9, 9)};
+const Sample kPositivePairs[] = {two(DType::f32, {}, 0.4, 2.5), two(DType::f32, {1}, 0.4, 2.5),
+                                 two(DType::f32, {17}, 0.4, 2.5), two(DType::f32, {3, 5}, 0.4, 2.5),
+                                 two(DType::f64, {}, 0.4, 2.5)};
 const Sample kFloorSamples[] = {two(DType::i32, {}, -9, 9), two(DType::i32, {17}, -9, 9),
                                 two(DType::i32, {3, 5}, -9, 9), two(DType::i64, {}, -99, 99),
                                 two(DType::f32, {17}, 0.4, 9)};
@@ -304,7 +304,7 @@ constinit const OpDef k_op_add = {
     .whole = ops::whole_add,
     .multiple = Multiple::of_both,
     .math = ops::math_add,
-    .samples = ops::kNumberSamples,
+    .samples = ops::kNumberPairs,
 };
 
 constinit const OpDef k_op_sub = {
@@ -322,7 +322,7 @@ constinit const OpDef k_op_sub = {
     .whole = ops::whole_sub,
     .multiple = Multiple::of_both,
     .math = ops::math_sub,
-    .samples = ops::kNumberSamples,
+    .samples = ops::kNumberPairs,
 };
 
 constinit const OpDef k_op_mul = {
@@ -340,7 +340,7 @@ constinit const OpDef k_op_mul = {
     .whole = ops::whole_mul,
     .multiple = Multiple::of_one,
     .math = ops::math_mul,
-    .samples = ops::kNumberSamples,
+    .samples = ops::kNumberPairs,
 };
 
 constinit const OpDef k_op_div = {
@@ -358,7 +358,7 @@ constinit const OpDef k_op_div = {
     .whole = ops::whole_div,
     .multiple = Multiple::of_first,
     .math = ops::math_div,
-    .samples = ops::kPositiveSamples,
+    .samples = ops::kPositivePairs,
 };
 
 constinit const OpDef k_op_floordiv = {
@@ -393,7 +393,7 @@ constinit const OpDef k_op_pow = {
     .whole = ops::whole_pow,
     .ulps = 2.0,
     .math = ops::math_pow,
-    .samples = ops::kPositiveSamples,
+    .samples = ops::kPositivePairs,
 };
 
 constinit const OpDef k_op_maximum = {
@@ -412,7 +412,7 @@ constinit const OpDef k_op_maximum = {
     .whole = ops::whole_maximum,
     .bounds = ops::bounds_maximum,
     .math = ops::called<"maximum">,
-    .samples = ops::kNumberSamples,
+    .samples = ops::kNumberPairs,
 };
 
 constinit const OpDef k_op_minimum = {
@@ -431,7 +431,7 @@ constinit const OpDef k_op_minimum = {
     .whole = ops::whole_minimum,
     .bounds = ops::bounds_minimum,
     .math = ops::called<"minimum">,
-    .samples = ops::kNumberSamples,
+    .samples = ops::kNumberPairs,
 };
 
 constinit const OpDef k_op_fma = {

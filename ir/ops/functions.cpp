@@ -17,9 +17,9 @@ const Sample kSamples[] = {one(DType::f32, {}, -2, 2), one(DType::f32, {1}, -2, 
 // Inside the domain of the arcsine and one branch of the tangent.
 const Sample kInnerSamples[] = {one(DType::f32, {}, -0.9, 0.9), one(DType::f32, {1}, -0.9, 0.9),
                                 one(DType::f32, {17}, -0.9, 0.9), one(DType::f32, {3, 5}, -0.9, 0.9)};
-const Sample kPositiveSamples[] = {one(DType::f32, {}, 0.1, 4), one(DType::f32, {1}, 0.1, 4),
-                                   one(DType::f32, {17}, 0.1, 4), one(DType::f32, {3, 5}, 0.1, 4),
-                                   one(DType::f32, {64}, 1, 1000)};
+const Sample kLogarithmSamples[] = {one(DType::f32, {}, 0.1, 4), one(DType::f32, {1}, 0.1, 4),
+                                    one(DType::f32, {17}, 0.1, 4), one(DType::f32, {3, 5}, 0.1, 4),
+                                    one(DType::f32, {64}, 1, 1000)};
 const Sample kRoundedSamples[] = {one(DType::f32, {}, -9, 9),   one(DType::f32, {1}, -9, 9),
                                   one(DType::f32, {17}, -9, 9), one(DType::f32, {3, 5}, -9, 9),
                                   one(DType::f64, {}, -9, 9),   one(DType::i32, {17}, -9, 9)};
@@ -223,15 +223,15 @@ constinit const OpDef k_op_expm1 =
 constinit const OpDef k_op_log1p =
     ops::smooth("log1p", "log(1 + x), precise where x is near 0; -inf at -1, NaN below.", ops::vjp_log1p,
                 ops::eval_unary<std::log1p>, ops::scalar_unary<nnc::scalar_log1p>, ops::called<"log1p">,
-                ops::kPositiveSamples);
+                ops::kLogarithmSamples);
 
 constinit const OpDef k_op_log2 = ops::smooth(
     "log2", "The logarithm to base 2; -inf at 0, NaN below.", ops::vjp_log2, ops::eval_unary<std::log2>,
-    ops::scalar_unary<nnc::scalar_log2>, ops::called<"log2">, ops::kPositiveSamples);
+    ops::scalar_unary<nnc::scalar_log2>, ops::called<"log2">, ops::kLogarithmSamples);
 
 constinit const OpDef k_op_log10 = ops::smooth(
     "log10", "The logarithm to base 10; -inf at 0, NaN below.", ops::vjp_log10, ops::eval_unary<std::log10>,
-    ops::scalar_unary<nnc::scalar_log10>, ops::called<"log10">, ops::kPositiveSamples);
+    ops::scalar_unary<nnc::scalar_log10>, ops::called<"log10">, ops::kLogarithmSamples);
 
 constinit const OpDef k_op_atan2 = {
     .name = "atan2",

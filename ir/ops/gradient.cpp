@@ -31,11 +31,6 @@ MathText math_grad(std::span<const MathText> x, const Attrs&) {
   return {fmt::format("∂{}/∂{}", at_least(x[0], kAtom), x.size() > 2 ? of : at_least(x[1], kAtom)), kProduct};
 }
 
-std::vector<DenseTensor> eval_same(std::span<const DenseTensor> x, const Attrs&,
-                                   std::span<const TensorType>) {
-  return {x[0]};
-}
-
 const Sample kDetachSamples[] = {{{{DType::f32, {3, 4}}}, NoAttrs{}}};
 
 }  // namespace

@@ -207,11 +207,6 @@ std::vector<DenseTensor> eval_max_position(std::span<const DenseTensor> x, const
 
 // ---- accumulate ------------------------------------------------------------------------------------------
 
-std::vector<DenseTensor> eval_same(std::span<const DenseTensor> x, const Attrs&,
-                                   std::span<const TensorType>) {
-  return {x[0]};
-}
-
 MathText math_accumulate(std::span<const MathText> x, const Attrs&) {
   return x[0];
 }

@@ -203,11 +203,6 @@ Adjoints vjp_same(const VjpContext& context) {
   return {Vjp(context).g};
 }
 
-std::vector<DenseTensor> eval_same(std::span<const DenseTensor> x, const Attrs&,
-                                   std::span<const TensorType>) {
-  return {x[0]};
-}
-
 const Sample kRelayoutSamples[] = {{{{DType::f32, {3, 4}}}, NoAttrs{}}};
 
 }  // namespace

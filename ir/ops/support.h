@@ -125,6 +125,9 @@ DenseTensor generate(const TensorType& type, const std::function<double(int64_t)
 // Applies f to the elements of the operands at each position.
 std::vector<DenseTensor> map_elements(std::span<const DenseTensor> operands, const TensorType& type,
                                       double (*f)(std::span<const double>));
+// Operand 0 as it is.
+std::vector<DenseTensor> eval_same(std::span<const DenseTensor> operands, const Attrs& attrs,
+                                   std::span<const TensorType> types);
 // The integer of that dtype that the low bits represent.
 double wrapped(DType dtype, uint64_t bits);
 // The eval of an elementwise op: `f` of the operands' elements at each position.

@@ -8,7 +8,7 @@
 namespace nnc::random {
 namespace {
 
-constexpr double kMostWork = 3e5;  // multiplications of one product
+constexpr double kMostTerms = 3e5;  // multiplications of one product
 
 // x reduced along its last axis and repeated along it again.
 Value along_last(Growth& growth, Op op, Value x) {
@@ -117,7 +117,7 @@ Value product(Growth& growth, Value x) {
   const int64_t depth = swap_a ? shape[0] : shape[1];
   const int64_t rows = swap_a ? shape[1] : shape[0];
   const int64_t columns = draw.chance(0.4) ? rows : std::min<int64_t>(growth.size(std::max(rows, depth)), 65);
-  if (static_cast<double>(rows * columns * depth) > kMostWork) return x;
+  if (static_cast<double>(rows * columns * depth) > kMostTerms) return x;
   growth.learn();
   Value w = growth.want({DType::f32, by_node != swap_b ? Shape{columns, depth} : Shape{depth, columns}});
   if (by_node) w = b.permute(w, {1, 0});
@@ -147,7 +147,7 @@ Value dense(Growth& growth, Value x) {
   Builder& b = growth.builder;
   const int64_t depth = b.type(x).shape.back();
   const int64_t rows = b.type(x).elements() / depth, columns = std::min<int64_t>(growth.size(depth), 33);
-  if (static_cast<double>(rows * columns * depth) > kMostWork) return x;
+  if (static_cast<double>(rows * columns * depth) > kMostTerms) return x;
   x = b.reshape(x, {rows, depth});
   growth.learn();
   Value w = growth.want({DType::f32, {columns, depth}});
