@@ -87,12 +87,21 @@ class Grouping {
     in_memory_.assign(g_.nodes.size(), 0);
     for (const Output& output : g_.outputs) in_memory_[output.value.node.index] = 1;
     for (const Node& node : g_.nodes)
-      if (std::holds_alternative<ContractRule>(op_def(node.op).lower))
-        for (Value operand : node.operands) in_memory_[stored_behind(operand).node.index] = 1;
+      if (const auto* rule = std::get_if<ContractRule>(&op_def(node.op).lower)) {
+        std::vector<TensorType> types;
+        for (Value operand : node.operands) types.push_back(g_.type(operand));
+        const std::vector<ContractSpec> specs = rule->specs(node, types);
+        for (size_t i = 0; i < node.operands.size(); ++i)
+          in_memory_[stored_behind(node.operands[i], specs, i).node.index] = 1;
+      }
   }
 
-  // What a contraction needs in memory to read this operand, with plain subscripts.
-  Value stored_behind(Value operand) const {
+  // What a contraction needs in memory to read this operand: what lies behind views, unless it looks beyond the operand's
+  // ends, which are others there.
+  Value stored_behind(Value operand, const std::vector<ContractSpec>& specs, size_t number) const {
+    for (const ContractSpec& spec : specs)
+      for (const Index& index : number == 0 ? spec.a : spec.b)
+        if (index.checked) return operand;
     while (is_view(g_, operand.node)) operand = g_.node(operand).operands[0];
     return operand;
   }

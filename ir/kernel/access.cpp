@@ -140,7 +140,8 @@ bool same_task(const Kernel& kernel, const std::vector<Index>& load, const std::
   return true;
 }
 
-bool loads(const Kernel& kernel, const Statement& statement, BufferId buffer) {
+std::vector<const Expr*> loads_of(const Kernel& kernel, const Statement& statement, BufferId buffer) {
+  std::vector<const Expr*> found;
   std::vector<ExprId> open;
   const auto subscripts = [&](const std::vector<Index>& element) {
     for (const Index& index : element)
@@ -162,11 +163,11 @@ bool loads(const Kernel& kernel, const Statement& statement, BufferId buffer) {
     if (seen[id.index]) continue;
     seen[id.index] = true;
     const Expr& e = kernel.exprs[id];
-    if (e.kind == ExprKind::load && e.buffer == buffer) return true;
+    if (e.kind == ExprKind::load && e.buffer == buffer) found.push_back(&e);
     open.insert(open.end(), e.operands.begin(), e.operands.end());
     subscripts(e.subscripts);
   }
-  return false;
+  return found;
 }
 
 }  // namespace nnc::kernel

@@ -43,7 +43,7 @@ void each_store(const Statement& statement, Visit visit) {
   if (const auto* scatter = std::get_if<Scatter>(&statement.body)) visit(scatter->store);
 }
 
-// Whether a statement's values or subscripts load from the buffer (the sum that a scatter adds to is not loaded).
-bool loads(const Kernel& kernel, const Statement& statement, BufferId buffer);
+// What a statement's values and subscripts load from the buffer (the sum that a scatter adds to is not loaded).
+std::vector<const Expr*> loads_of(const Kernel& kernel, const Statement& statement, BufferId buffer);
 
 }  // namespace nnc::kernel

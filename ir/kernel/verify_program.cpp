@@ -172,7 +172,7 @@ class ProgramVerifier {
     if (reads && replaced_[id.index] && written_[id.index])
       found(who + "it reads the old " + tick(slot.name) + ", where the new one has been written");
     if (buffer.space == Space::inout && slot.in_place_of.valid()) {
-      bool stored = false;
+      std::vector<const Store*> stored;
       if (reads_after_store(kernel, BufferId{static_cast<uint32_t>(i)}, kernel.body, stored))
         found(who + "it reads the old " + tick(p_.slots[slot.in_place_of].name) +
               " after it has written the new one");
@@ -190,8 +190,9 @@ class ProgramVerifier {
     if (reads) access.reader = item_;
   }
 
-  // P10: whether a statement loads from `buffer` after one has stored there; `stored` is kept across statements.
-  static bool reads_after_store(const Kernel& kernel, BufferId buffer, const Block& block, bool& stored) {
+  // P10: whether a statement loads from `buffer` where one before it may have stored; `stored` is kept across statements.
+  static bool reads_after_store(const Kernel& kernel, BufferId buffer, const Block& block,
+                                std::vector<const Store*>& stored) {
     for (const Statement& statement : block) {
       if (const auto* loop = std::get_if<For>(&statement.body)) {
         // What follows a statement in a loop precedes it in the next iteration.
@@ -199,8 +200,12 @@ class ProgramVerifier {
           if (reads_after_store(kernel, buffer, loop->body, stored)) return true;
         continue;
       }
-      if (stored && loads(kernel, statement, buffer)) return true;
-      each_store(statement, [&](const Store& store) { stored |= store.buffer == buffer; });
+      for (const Expr* load : loads_of(kernel, statement, buffer))
+        for (const Store* store : stored)
+          if (!never_meet(kernel, load->subscripts, store->index)) return true;
+      each_store(statement, [&](const Store& store) {
+        if (store.buffer == buffer) stored.push_back(&store);
+      });
     }
     return false;
   }

@@ -55,40 +55,40 @@ bool has_few_digits(double x) {
   return digits == std::trunc(digits);
 }
 
-// One element of an f32 as some order of rounding may give it.
-double rounded(double value, double ulps, double terms, double root, Draw& noise) {
+// One element of an f32 as some order of rounding may give it. A quotient may be a product with a rounded reciprocal.
+double rounded(double value, double ulps, double terms, double root, bool divides, Noise& noise) {
   const auto exact = static_cast<double>(static_cast<float>(value));
-  // Partial sums that f32 does not hold may meet as infinities of both signs.
-  if (terms > static_cast<double>(std::numeric_limits<float>::max()) && noise.chance(0.5))
+  if (terms > static_cast<double>(std::numeric_limits<float>::max()) && noise.overflows)
     return std::numeric_limits<double>::quiet_NaN();
   if (!std::isfinite(exact)) return exact;
   // A sum may be an f32 by chance where its parts are none; not so if few digits are enough for their sizes (a count).
-  const bool is_exact = exact == value && has_few_digits(terms);
+  const bool is_exact = exact == value && !divides && has_few_digits(terms);
   if (is_exact && (value == 0 || std::fabs(value) >= kSmallest)) return value;
   if (std::fabs(value) < 16 * kSmallest && terms < 16 * kSmallest)
-    return noise.chance(0.5) ? std::copysign(0.0, value) : value;
+    return noise.draw.chance(0.5) ? std::copysign(0.0, value) : value;
   const double size = std::max(std::fabs(value) * std::max(1.0, 2 * ulps), terms * root);
-  return static_cast<double>(static_cast<float>(value + noise.real(-1, 1) * kTimes * kUnit * size));
+  return static_cast<double>(static_cast<float>(value + noise.draw.real(-1, 1) * kTimes * kUnit * size));
 }
 
 void disturb(const Node& node, std::vector<DenseTensor>& results, std::span<const DenseTensor> operands,
-             Draw& noise) {
+             Noise& noise) {
   const OpDef& def = op_def(node.op);
   const Terms terms = terms_of(node, operands);
   for (DenseTensor& tensor : results) {
     for (size_t i = 0; i < tensor.data.size(); ++i) {
       double& x = tensor.data[i];
       if (tensor.type.dtype == DType::f32) {
-        x = rounded(x, def.ulps, i < terms.sizes.size() ? terms.sizes[i] : 0, terms.root, noise);
+        x = rounded(x, def.ulps, i < terms.sizes.size() ? terms.sizes[i] : 0, terms.root, def.has(kDivides),
+                    noise);
       } else if (tensor.type.dtype == DType::f64 && def.scalar && !is_copy(x, i, operands)) {
-        x *= 1 + noise.real(-1, 1) * kTimes * kUnitDouble * std::max(1.0, 2 * def.ulps);
+        x *= 1 + noise.draw.real(-1, 1) * kTimes * kUnitDouble * std::max(1.0, 2 * def.ulps);
       }
     }
   }
 }
 
 // The program as it goes on: what replaces an input is the input of the next step.
-std::vector<TensorMap> run(const Program& program, const Graph& graph, Draw* noise) {
+std::vector<TensorMap> run(const Program& program, const Graph& graph, Noise* noise) {
   std::vector<TensorMap> steps;
   TensorMap kept;
   for (int step = 0; step < program.steps; ++step) {
@@ -134,7 +134,7 @@ bool has_fused(const Graph& graph) {
 
 }  // namespace
 
-Values walk(const Graph& graph, const TensorMap& inputs, Draw* noise, const Fixed* fixed) {
+Values walk(const Graph& graph, const TensorMap& inputs, Noise* noise, const Fixed* fixed) {
   Values values(graph.nodes.size());
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[NodeId{i}];
@@ -166,7 +166,7 @@ std::vector<ExpectedStep> expect(const Program& program, const Graph& differenti
     for (const auto& [name, tensor] : exact[s])
       steps[s][name] = {tensor.data, std::vector<double>(tensor.data.size(), 0)};
   for (int k = 0; k < samples; ++k) {
-    Draw noise(program.seed * 31 + static_cast<uint64_t>(k));
+    Noise noise{Draw(program.seed * 31 + static_cast<uint64_t>(k)), k % 2 == 1};
     const std::vector<TensorMap> sample = run(program, expanded, &noise);
     for (size_t s = 0; s < steps.size(); ++s)
       for (auto& [name, expected] : steps[s])

@@ -17,9 +17,15 @@ namespace nnc::random {
 using Fixed = std::map<Value, DenseTensor>;
 using Values = std::vector<std::vector<DenseTensor>>;  // by node and result
 
+struct Noise {
+  Draw draw;
+  bool overflows = false;  // partial sums that f32 does not hold meet as infinities of both signs
+};
+
 // Every value of a graph in double. `noise`: roundings to f32, each a few times too large; absent: none. `fixed`:
 // values that are given rather than computed.
-Values walk(const Graph& graph, const TensorMap& inputs, Draw* noise = nullptr, const Fixed* fixed = nullptr);
+Values walk(const Graph& graph, const TensorMap& inputs, Noise* noise = nullptr,
+            const Fixed* fixed = nullptr);
 
 // An output in real numbers. `bound`: by how much an f32 may differ, infinite where nothing is known.
 struct Expected {
