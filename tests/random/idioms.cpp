@@ -263,6 +263,47 @@ Value reshaped(Growth& growth, Value x) {
   }
 }
 
+// As layers of images are written: a convolution with a bias and an activation, pooled or normalized.
+Value pictured(Growth& growth, Value) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  const int64_t n = draw.one_of<int64_t>({1, 2, 3, 16, 17, 33}), c = draw.one_of<int64_t>({1, 2, 3, 16, 17});
+  const int64_t f = draw.one_of<int64_t>({1, 2, 5, 6, 17});
+  Shape x = {n, c}, w = {f, c};
+  ConvAttrs attrs;
+  double terms = static_cast<double>(n * c * f);
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t extent = 3 + static_cast<int64_t>(draw.below(6)),
+                  taps = 1 + static_cast<int64_t>(draw.below(3));
+    attrs.stride.push_back(draw.one_of({1, 1, 2, 3}));
+    attrs.dilation.push_back(draw.one_of({1, 1, 1, 2}));
+    attrs.padding.push_back(static_cast<int64_t>(draw.below(3)));
+    const int64_t reach = (taps - 1) * attrs.dilation.back() + 1;
+    attrs.size.push_back(
+        std::max<int64_t>(1, (extent + 2 * attrs.padding.back() - reach) / attrs.stride.back() + 1));
+    x.push_back(extent);
+    w.push_back(taps);
+    terms *= static_cast<double>(attrs.size.back() * taps);
+  }
+  if (terms > kMostTerms) return growth.want({DType::f32, {n, c}});
+  const Value image = growth.want({DType::f32, x}), weight = growth.want({DType::f32, w});
+  Value y = b.make(Op::conv, {image, weight}, attrs);
+  const Shape shape = b.type(y).shape;
+  if (draw.chance(0.7)) y = b.add(y, b.broadcast(growth.want({DType::f32, {f}}), shape, {1}));
+  if (draw.chance(0.3)) {  // over the batch and the places, as a batch norm does
+    const Value mean =
+        b.sum(b.div(y, b.full_like(y, static_cast<double>(n * shape[2] * shape[3]))), {0, 2, 3});
+    y = b.sub(y, b.broadcast(mean, shape, {1}));
+  }
+  y = activated(growth, y);
+  const int64_t size = std::min({shape[2], shape[3], 1 + static_cast<int64_t>(draw.below(3))});
+  const WindowsAttrs windows{{size, size},
+                             {draw.one_of<int64_t>({1, size}), draw.one_of<int64_t>({2, size})}};
+  if (draw.chance(0.3)) return y;
+  y = b.make(Op::windows, {y}, windows);
+  return draw.chance(0.6) ? b.make_all(Op::max_position, {y}, ReduceAttrs{{4, 5}})[0] : b.sum(y, {4, 5});
+}
+
 // Integers: sums and products that wrap, rounded division, then conditions on them.
 Value whole(Growth& growth, Value x) {
   Builder& b = growth.builder;
@@ -314,10 +355,10 @@ Value number_of(Growth& growth, Value value) {
 void add_idiom(Growth& growth, Value value) {
   using Idiom = Value (*)(Growth&, Value);
   static const std::vector<Idiom> kIdioms = {
-      softmax,         log_softmax, cross_entropy, normalized,      product,   product,
-      square_product,  dense,       dense,         reshaped,        moved,     moved,
-      windows,         whole,       redundant,     first_of_equals, saturated, product_of_moved,
-      product_of_moved};
+      softmax,          log_softmax, cross_entropy, normalized,      product,   product,
+      square_product,   dense,       dense,         reshaped,        moved,     moved,
+      windows,          whole,       redundant,     first_of_equals, saturated, product_of_moved,
+      product_of_moved, pictured,    pictured};
   Draw& draw = growth.draw;
   const bool is_long = draw.chance(0.03);
   const Value made = is_long ? long_sum(growth) : draw.one_of(kIdioms)(growth, growth.within(value, -20, 20));

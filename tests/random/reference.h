@@ -19,6 +19,8 @@ using Values = std::vector<std::vector<DenseTensor>>;  // by node and result
 
 struct Noise {
   Draw draw;
+  bool is_least =
+      false;  // each result as near as f32 comes: 1 - 1e-9 is 1 then, and what is multiplied by the rest is 0
   bool overflows = false;  // partial sums that f32 does not hold meet as infinities of both signs
 };
 
