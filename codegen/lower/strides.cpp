@@ -72,6 +72,30 @@ bool uses_axis(const Kernel& kernel, ExprId id, AxisId axis) {
                      [&](ExprId operand) { return uses_axis(kernel, operand, axis); });
 }
 
+namespace {
+
+// The share of the values of its axes for which a checked subscript lies inside.
+double share_inside(const Kernel& kernel, const Guard& guard) {
+  constexpr int64_t kMost = 1 << 20;
+  int64_t all = 1;
+  for (const kernel::Term& term : guard.index.terms)
+    all = std::min(kMost, all * kernel.axes[term.axis].extent);
+  if (all == 0 || all == kMost) return 1;
+  int64_t inside = 0;
+  for (int64_t point = 0; point < all; ++point) {
+    int64_t rest = point, at = guard.index.constant;
+    for (const kernel::Term& term : guard.index.terms) {
+      const int64_t extent = kernel.axes[term.axis].extent;
+      at += term.coefficient * (rest % extent);
+      rest /= extent;
+    }
+    inside += at >= 0 && at < guard.extent ? 1 : 0;
+  }
+  return static_cast<double>(inside) / static_cast<double>(all);
+}
+
+}  // namespace
+
 double flops(const Kernel& kernel) {
   double total = 0;
   for (const kernel::Statement& statement : kernel.body) {
@@ -80,6 +104,9 @@ double flops(const Kernel& kernel) {
     double terms = 2;
     for (AxisId axis : contract->axes) terms *= static_cast<double>(kernel.axes[axis].extent);
     for (AxisId axis : contract->over) terms *= static_cast<double>(kernel.axes[axis].extent);
+    for (ExprId operand : {contract->a, contract->b})
+      if (const auto guards = guards_of(kernel, operand, contract->over))
+        for (const Guard& guard : *guards) terms *= share_inside(kernel, guard);
     total += terms;
   }
   return total;

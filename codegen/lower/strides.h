@@ -30,7 +30,7 @@ kernel::Expr unchecked(const kernel::Expr& load);
 
 bool uses_axis(const kernel::Kernel& kernel, kernel::ExprId expr, kernel::AxisId axis);
 
-// Multiply-adds, times two, of the kernel's contractions.
+// Multiply-adds, times two, of the kernel's contractions; terms that lie outside are none.
 double flops(const kernel::Kernel& kernel);
 
 }  // namespace nnc::codegen

@@ -280,6 +280,22 @@ std::vector<ContractSpec> specs_conv_input(const Node& node, std::span<const Ten
 
 // ---- reference semantics
 
+// The places of x, w and y along one axis that meet.
+struct Meeting {
+  int64_t x, w, y;
+};
+std::vector<Meeting> meetings(const Form& form, size_t axis) {
+  if (axis >= form.spatial()) return {{0, 0, 0}};
+  std::vector<Meeting> all;
+  for (int64_t o = 0; o < form.positions[2][axis]; ++o)
+    for (int64_t k = 0; k < form.positions[1][axis]; ++k) {
+      const int64_t x =
+          o * form.attrs.stride[axis] + k * form.attrs.dilation[axis] - form.attrs.padding[axis];
+      if (x >= 0 && x < form.positions[0][axis]) all.push_back({x, k, o});
+    }
+  return all;
+}
+
 // Goes through all terms of the form: adds the product of `first` and `second` to the third tensor.
 template <Tensor first, Tensor second, Tensor result>
 std::vector<DenseTensor> eval(std::span<const DenseTensor> operands, const Attrs& attrs,
@@ -287,35 +303,34 @@ std::vector<DenseTensor> eval(std::span<const DenseTensor> operands, const Attrs
   const TensorType given[] = {operands[0].type, operands[1].type};
   const Form form = form_of(std::get<ConvAttrs>(attrs), given, first, second, result).form;
   DenseTensor out = zeros(types[0]);
-  const Shape shapes[] = {form.shape(Tensor::x), form.shape(Tensor::w), form.shape(Tensor::y)};
-  const Shape leading = {form.samples, form.groups, form.filters, form.channels};
-  Shape all = leading;
-  all.insert(all.end(), form.positions[2].begin(), form.positions[2].end());
-  all.insert(all.end(), form.positions[1].begin(), form.positions[1].end());
-  const size_t spatial = form.spatial();
-  for (int64_t term = 0; term < element_count(all); ++term) {
-    const std::vector<int64_t> p = coordinates(term, all);
-    std::vector<int64_t> places[3];
-    bool inside = true;
-    for (const Tensor tensor : {Tensor::x, Tensor::w, Tensor::y}) {
-      std::vector<int64_t>& place = places[static_cast<size_t>(tensor)];
-      if (tensor != Tensor::w) place.push_back(p[0]);
-      if (form.grouped) place.push_back(p[1]);
-      if (tensor != Tensor::x) place.push_back(p[2]);
-      if (tensor != Tensor::y) place.push_back(p[3]);
-      for (size_t i = 0; i < spatial; ++i) {
-        const int64_t o = p[4 + i], k = p[4 + spatial + i];
-        const int64_t at_x = o * form.attrs.stride[i] + k * form.attrs.dilation[i] - form.attrs.padding[i];
-        place.push_back(tensor == Tensor::x ? at_x : tensor == Tensor::w ? k : o);
-        inside = inside && at_x >= 0 && at_x < form.positions[0][i];
-      }
-    }
-    if (!inside) continue;
+  constexpr size_t kMostAxes = 3;
+  int64_t extents[3][kMostAxes];  // of each tensor; axes that are missing have one place
+  for (size_t tensor = 0; tensor < 3; ++tensor)
+    for (size_t axis = 0; axis < kMostAxes; ++axis)
+      extents[tensor][axis] = axis < form.spatial() ? form.positions[tensor][axis] : 1;
+  const auto add = [&](const int64_t(&leading)[3], const Meeting& p, const Meeting& q, const Meeting& r) {
     const auto element = [&](Tensor tensor) {
-      return at(position(places[static_cast<size_t>(tensor)], shapes[static_cast<size_t>(tensor)]));
+      const auto t = static_cast<size_t>(tensor);
+      const auto place = [&](const Meeting& m) {
+        return tensor == Tensor::x ? m.x : tensor == Tensor::w ? m.w : m.y;
+      };
+      const int64_t row = (leading[t] * extents[t][0] + place(p)) * extents[t][1] + place(q);
+      return at(row * extents[t][2] + place(r));
     };
     out.data[element(result)] += operands[0].data[element(first)] * operands[1].data[element(second)];
-  }
+  };
+  const std::vector<Meeting> along[] = {meetings(form, 0), meetings(form, 1), meetings(form, 2)};
+  for (int64_t n = 0; n < form.samples; ++n)
+    for (int64_t g = 0; g < form.groups; ++g)
+      for (int64_t f = 0; f < form.filters; ++f)
+        for (int64_t c = 0; c < form.channels; ++c) {
+          const int64_t leading[] = {(n * form.groups + g) * form.channels + c,
+                                     (g * form.filters + f) * form.channels + c,
+                                     (n * form.groups + g) * form.filters + f};
+          for (const Meeting& p : along[0])
+            for (const Meeting& q : along[1])
+              for (const Meeting& r : along[2]) add(leading, p, q, r);
+        }
   return {std::move(out)};
 }
 
@@ -331,24 +346,24 @@ std::vector<TensorType> f32(const Shape& a, const Shape& b) {
 
 // Padding that reaches beyond the picture, strides that leave a rest, dilation, groups, one spatial axis.
 const Sample kConvSamples[] = {
-    {f32({2, 3, 5, 6}, {4, 3, 3, 3}), attrs({5, 6}, {1, 1}, {1, 1}, {1, 1})},
-    {f32({3, 2, 7, 6}, {2, 2, 3, 2}), attrs({4, 3}, {2, 2}, {1, 0}, {1, 1})},
+    {f32({2, 2, 3, 4}, {3, 2, 3, 3}), attrs({3, 4}, {1, 1}, {1, 1}, {1, 1})},
+    {f32({2, 1, 5, 4}, {2, 1, 3, 2}), attrs({3, 2}, {2, 2}, {1, 0}, {1, 1})},
     {f32({2, 1, 7}, {3, 1, 3}), attrs({3}, {1}, {0}, {2})},
-    {f32({2, 3, 1, 6, 6}, {3, 2, 1, 3, 3}), attrs({3, 3}, {2, 2}, {1, 1}, {1, 1})},
+    {f32({1, 2, 1, 4, 4}, {2, 2, 1, 3, 3}), attrs({2, 2}, {2, 2}, {1, 1}, {1, 1})},
 };
 const Sample kConvInputSamples[] = {
-    {f32({2, 4, 5, 6}, {4, 3, 3, 3}), attrs({5, 6}, {1, 1}, {1, 1}, {1, 1})},
-    {f32({3, 2, 4, 3}, {2, 2, 3, 2}), attrs({7, 6}, {2, 2}, {1, 0}, {1, 1})},
+    {f32({2, 3, 3, 4}, {3, 2, 3, 3}), attrs({3, 4}, {1, 1}, {1, 1}, {1, 1})},
+    {f32({2, 2, 3, 2}, {2, 1, 3, 2}), attrs({5, 4}, {2, 2}, {1, 0}, {1, 1})},
     {f32({2, 3, 3}, {3, 1, 3}), attrs({8}, {3}, {1}, {2})},
-    {f32({2, 3, 3, 3}, {3, 2, 1, 1}), attrs({5, 6}, {2, 2}, {0, 0}, {1, 1})},
-    {f32({2, 3, 2, 3, 3}, {3, 2, 1, 3, 3}), attrs({6, 6}, {2, 2}, {1, 1}, {1, 1})},
+    {f32({2, 3, 2, 3}, {3, 2, 1, 1}), attrs({3, 6}, {2, 2}, {0, 0}, {1, 1})},
+    {f32({1, 2, 2, 2, 2}, {2, 2, 1, 3, 3}), attrs({4, 4}, {2, 2}, {1, 1}, {1, 1})},
 };
 const Sample kConvWeightSamples[] = {
-    {f32({2, 3, 5, 6}, {2, 4, 5, 6}), attrs({3, 3}, {1, 1}, {1, 1}, {1, 1})},
-    {f32({3, 2, 7, 6}, {3, 2, 4, 3}), attrs({3, 2}, {2, 2}, {1, 0}, {1, 1})},
-    {f32({17, 1, 7}, {17, 3, 3}), attrs({3}, {1}, {0}, {2})},
-    {f32({2, 17, 4, 4}, {2, 3, 2, 2}), attrs({3, 3}, {2, 2}, {1, 1}, {1, 1})},
-    {f32({2, 3, 1, 6, 6}, {2, 3, 2, 3, 3}), attrs({3, 3}, {2, 2}, {1, 1}, {1, 1})},
+    {f32({2, 2, 3, 4}, {2, 3, 3, 4}), attrs({3, 3}, {1, 1}, {1, 1}, {1, 1})},
+    {f32({2, 1, 5, 4}, {2, 2, 3, 2}), attrs({3, 2}, {2, 2}, {1, 0}, {1, 1})},
+    {f32({17, 1, 4}, {17, 2, 2}), attrs({2}, {1}, {0}, {2})},
+    {f32({1, 17, 2, 2}, {1, 2, 2, 2}), attrs({1, 1}, {1, 1}, {0, 0}, {1, 1})},
+    {f32({1, 2, 1, 4, 4}, {1, 2, 2, 2, 2}), attrs({3, 3}, {2, 2}, {1, 1}, {1, 1})},
 };
 
 }  // namespace

@@ -2,8 +2,8 @@
 // rule, derivative, lowering, reference semantics, notation, samples, documentation. The printer, parser, verifier,
 // interpreters, differentiation, generic tests and docs/ops.md read the table; no code outside switches over ops.
 //
-// To add an op: one line in ops.def, one OpDef in its family's file under ir/ops/. Nothing else: an elementwise op with
-// `arguments` is a function of the language from then on.
+// To add an op: one line in ops.def, one OpDef in its family's file under ir/ops/; docs/ops.md is then written anew from the
+// table. An elementwise op with `arguments` is a function of the language from then on.
 #pragma once
 
 #include <cstdint>

@@ -93,7 +93,7 @@ MathText math_windows(std::span<const MathText> x, const Attrs& attrs) {
 }
 
 const Sample kWindowsSamples[] = {
-    {{{DType::f32, {2, 3, 6, 7}}}, WindowsAttrs{{2, 2}, {2, 2}}},
+    {{{DType::f32, {2, 2, 4, 5}}}, WindowsAttrs{{2, 2}, {2, 2}}},
     {{{DType::f32, {7, 6}}}, WindowsAttrs{{3, 2}, {2, 1}}},
     {{{DType::i32, {3, 5}}}, WindowsAttrs{{2}, {3}}},
 };
@@ -212,7 +212,7 @@ MathText math_unwindow(std::span<const MathText> x, const Attrs& attrs) {
 }
 
 const Sample kUnwindowSamples[] = {
-    {{{DType::f32, {2, 3, 3, 2, 2, 2}}}, WindowsAttrs{{6, 5}, {2, 2}}},
+    {{{DType::f32, {2, 2, 2, 2, 2, 2}}}, WindowsAttrs{{4, 5}, {2, 2}}},
     {{{DType::f32, {3, 5, 3, 2}}}, WindowsAttrs{{7, 6}, {2, 1}}},
     {{{DType::f32, {3, 2, 2}}}, WindowsAttrs{{6}, {3}}},
     {{{DType::f32, {5, 3}}}, WindowsAttrs{{7}, {1}}},
