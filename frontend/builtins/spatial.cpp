@@ -179,6 +179,15 @@ std::optional<Kernel> kernel_of(const Spatial& s, const Operand& w, const std::o
   const auto parts = groups ? whole(s, groups->value, *groups, "groups", 1) : std::optional<int64_t>(1);
   if (!strides || !dilations || !parts) return std::nullopt;
   Kernel out{*tensor, {}, *strides, *dilations, {}, *parts};
+  // The derivative by the input is a contraction for each place within a stride, all in one kernel.
+  constexpr int64_t kMostPlaces = 256;
+  int64_t within_stride = 1;
+  for (const int64_t each : out.stride) within_stride *= std::min(each, kMostPlaces + 1);
+  if (within_stride > kMostPlaces) {
+    s.error(DiagnosticKind::not_built, stride,
+            fmt::format("strides of {} whose product is above {} are not built yet", s.who, kMostPlaces));
+    return std::nullopt;
+  }
   for (size_t i = 0; i < s.axes(); ++i) {
     out.size.push_back(tensor->dims[i + 2].extent);
     out.reach.push_back((out.size[i] - 1) * out.dilation[i] + 1);
