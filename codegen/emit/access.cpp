@@ -203,6 +203,12 @@ llvm::Value* KernelEmitter::is_inside(ExprId operand) {
   return is_checked ? address(e.buffer, e.subscripts).valid : nullptr;
 }
 
+llvm::Value* StatementEmitter::only_inside(llvm::Value* sum, llvm::Value* before, llvm::Value* condition) {
+  if (condition == nullptr) return sum;
+  if (is_vector(condition) && !is_vector(sum)) sum = splat(b_, sum), before = splat(b_, before);
+  return b_.CreateSelect(condition, sum, before);
+}
+
 llvm::Value* KernelEmitter::pointer(BufferId id, llvm::Value* offset) {
   return b_.CreateGEP(llvm_memory_type(b_.getContext(), k_.buffers[id].type.dtype), buffers_[id.index],
                       offset);

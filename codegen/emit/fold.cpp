@@ -29,13 +29,6 @@ Values values_of(const kernel::State& state, const CombineDef& how) {
 
 }  // namespace
 
-// `sum` where the condition holds or there is none, else `before`.
-llvm::Value* StatementEmitter::only_inside(llvm::Value* sum, llvm::Value* before, llvm::Value* condition) {
-  if (condition == nullptr) return sum;
-  if (is_vector(condition) && !is_vector(sum)) sum = splat(b_, sum), before = splat(b_, before);
-  return b_.CreateSelect(condition, sum, before);
-}
-
 Values FoldEmitter::tree16(Values vectors, const Merge& merge) {
   for (int width = kLanes / 2; width >= 1; width /= 2) {
     std::vector<int> low, high;

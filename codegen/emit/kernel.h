@@ -177,6 +177,7 @@ class StatementEmitter {
   explicit StatementEmitter(KernelEmitter& emitter)
       : e_(emitter), k_(emitter.kernel()), b_(emitter.builder()), scalars_(emitter.scalars()) {}
   llvm::Value* i64(int64_t value) { return e_.i64(value); }
+  // `sum` where the condition (see is_inside) holds or there is none, else `before`.
   llvm::Value* only_inside(llvm::Value* sum, llvm::Value* before, llvm::Value* condition);
 
   KernelEmitter& e_;
