@@ -188,6 +188,23 @@ void predict_flags(CLI::App& app, Options& o) {
   checkpoint_flag(app, o);
 }
 
+void generate_flags(CLI::App& app, Options& o) {
+  app.add_option("--prompt", o.prompt, "What the text begins with (default: a new line)")->type_name("TEXT");
+  app.add_option("--length", o.length, "How many characters are written after it (default 200)")
+      ->type_name("N")
+      ->check(checked(whole(1, 1'000'000'000)));
+  app.add_option("--temperature", o.temperature,
+                 "Above 1 bolder, below 1 more careful, 0 always the likeliest (default 1)")
+      ->type_name("T")
+      ->check(checked(valid_not_negative));
+  app.add_option("--top-k", o.top_k, "Draw from the K likeliest only (default: from all)")
+      ->type_name("K")
+      ->check(checked(whole(1, 1'000'000'000)));
+  app.add_option("--output", o.output, "The output that says what comes next (default: the first that does)")
+      ->type_name("NAME");
+  checkpoint_flag(app, o);
+}
+
 void eval_flags(CLI::App& app, Options& o) {
   app.add_option("--part", o.part,
                  "train, validation or test (default: test; of a run without one, validation or train)")
@@ -265,6 +282,9 @@ constexpr CommandRow kCommands[] = {
      "Prints a trained run's outputs for each row of a data file (- is standard input), or of a model "
      "without data.",
      kSet | kBuild | kJson, predict, predict_flags},
+    {"generate", "RUN", 1, 1, "nnc generate examples/shakespeare/gpt.toml --prompt 'ROMEO:' --length 500",
+     "Writes text with a trained model of data.format = \"text\".", kSet | kSeed | kBuild, generate,
+     generate_flags},
     {"report", "RUN", 1, 1, "nnc report examples/digits/digits.toml -o digits.html",
      "Writes one page about a run: curves, norms, mistakes, the model, its cost and where it comes from.",
      kBuild, report, report_flags},

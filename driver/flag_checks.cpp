@@ -30,13 +30,22 @@ std::string valid_schedule(const std::string& text) {
   return "none or random:SEED is expected, not " + text;
 }
 
-// Checks a number above 0, in a few words: the ends of double would be a message of 600 digits.
-std::string valid_positive(const std::string& text) {
+std::optional<double> finite(const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value) && value > 0)
-    return {};
-  return "a number above 0 is expected, not " + text;
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+// Checks a number above 0, in a few words: the ends of double would be a message of 600 digits.
+std::string valid_positive(const std::string& text) {
+  const std::optional<double> value = finite(text);
+  return value && *value > 0 ? "" : "a number above 0 is expected, not " + text;
+}
+
+std::string valid_not_negative(const std::string& text) {
+  const std::optional<double> value = finite(text);
+  return value && *value >= 0 ? "" : "a number of at least 0 is expected, not " + text;
 }
 
 // Checks two ranges, "x0:x1,y0:y1".

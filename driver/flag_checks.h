@@ -13,6 +13,7 @@ using FlagCheck = std::function<std::string(const std::string& text)>;
 
 std::string valid_schedule(const std::string& text);
 std::string valid_positive(const std::string& text);
+std::string valid_not_negative(const std::string& text);
 std::string valid_window(const std::string& text);
 std::string valid_seed(const std::string& text);
 FlagCheck whole(int64_t low, int64_t high);

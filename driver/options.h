@@ -64,6 +64,10 @@ struct Options {
   bool values = false;                  // predict: every output, for people
   std::vector<std::string> kept;        // predict: columns of the input that are written too
   std::string written;                  // predict: -o
+  std::string prompt;                   // generate: what the text begins with
+  int64_t length = 200;                 // generate: characters after it
+  double temperature = 1;               // generate; 0: always the likeliest
+  int64_t top_k = 0;                    // generate: of how many likeliest it is drawn; 0: all
   std::string checkpoint;               // eval, predict: best, latest, or a file; empty: as trained.h says
   std::string part;                     // eval: train, validation or test; empty: as rows.h says
   bool live = false;                    // report

@@ -22,6 +22,7 @@ int eval(const Options& options, Console& console);
 int report(const Options& options, Console& console);
 int compare(const Options& options, Console& console);
 int predict(const Options& options, Console& console);
+int generate(const Options& options, Console& console);
 int config(const Options& options, Console& console);
 int init(const Options& options, Console& console);
 int bench(const Options& options, Console& console);

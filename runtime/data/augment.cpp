@@ -45,6 +45,13 @@ Change draw_change(const Augment& augment, uint64_t row, const AugmentKey& key) 
 
 void augment_row(const ColumnData& column, int64_t row, const AugmentKey& key, unsigned char* to) {
   const Augment& augment = column.augment;
+  if (augment.shift > 0) {
+    const uint64_t word = philox_block(key.seed ^ kStream, 0, key.epoch)[0];
+    const uint64_t later = word * static_cast<uint64_t>(augment.shift + 1) >> 32;
+    std::memcpy(to, column.row(row) + later * dtype_size(column.column.dtype),
+                static_cast<size_t>(column.row_bytes()));
+    return;
+  }
   const Change change = draw_change(augment, static_cast<uint64_t>(row), key);
   const unsigned char* from = column.row(row);
   if (column.packed) {

@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 #include "runtime/data/bind.h"
 #include "runtime/data/load_arrays.h"
+#include "runtime/data/load_text.h"
 
 namespace nnc::runtime {
 namespace {
@@ -92,6 +93,12 @@ Status resolve_auto_arguments(RunConfig& config, const CountedInputs& counted, D
   std::optional<std::vector<Count>> candidates;
   for (auto& [argument, value] : config.arguments) {
     if (value != "auto") continue;
+    if (config.data.format == "text") {  // every input has the text's numbers
+      const std::optional<int64_t> count = count_characters(config, diagnostics);
+      if (!count) return Failure{};
+      value = std::to_string(*count);
+      continue;
+    }
     std::vector<Count> found;
     if (const auto inputs = counted.find(argument); inputs != counted.end())
       for (const std::string& name : inputs->second) {

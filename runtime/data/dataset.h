@@ -29,7 +29,7 @@ struct ModelColumn {
   Span span;                   // where its type is given; may be invalid
 };
 
-// Pictures changed a little each time they are gathered, for training only: mirrored, moved. The draws are
+// Rows changed a little each time they are gathered, for training only: pictures mirrored and moved, windows of a text. The draws are
 // Philox, keyed by seed, epoch and the row's number in the training part, so that neither threads nor a resumed
 // run change them; all columns of a row are changed alike.
 struct Augment {
@@ -38,8 +38,10 @@ struct Augment {
   int64_t channels = 1, height = 0, width = 0;
   std::vector<float> border;  // what moves in, per channel: black
   bool channels_last = false;
+  // Of windows of a text: the most places that all of them begin later, in every epoch by another number.
+  int64_t shift = 0;
 
-  bool active() const { return flip || crop > 0; }
+  bool active() const { return flip || crop > 0 || shift > 0; }
 };
 struct AugmentKey {
   uint64_t seed = 0, epoch = 0;

@@ -7,6 +7,7 @@
 #include "fmt/format.h"
 #include "runtime/data/bind.h"
 #include "runtime/data/load_arrays.h"
+#include "runtime/data/load_text.h"
 #include "runtime/data/other_table.h"
 #include "runtime/data/splitmix.h"
 #include "runtime/file.h"
@@ -196,6 +197,7 @@ Result<LoadedData> load_data(const RunConfig& config, std::span<const ModelColum
   }
   Result<LoadedData> loaded = is_array_format(config.data.format) ? load_arrays(config, columns, diagnostics)
                               : config.data.format == "splitmix" ? make_splitmix(config, columns, diagnostics)
+                              : config.data.format == "text"     ? load_text(config, columns, diagnostics)
                                                                  : load_tables(config, columns, diagnostics);
   if (!names_good || !loaded) return Failure{};
   if (config.data.format != "splitmix") warn_about_absent_classes(config, *loaded, diagnostics);
@@ -217,6 +219,13 @@ Result<Dataset> load_rows(const RunConfig& config, const Fitted& fitted, const s
                              ? fmt::format("standard input is read for tables, not for data.format = \"{}\"",
                                            config.data.format)
                              : "only tables have columns to keep");
+    return Failure{};
+  }
+  if (config.data.format == "text") {
+    if (keep.empty() && path != "-") return load_text_rows(config, fitted, path, columns, diagnostics);
+    diagnostics.error_at(DiagnosticKind::bad_flag, path == "-" ? "-" : "--keep " + keep[0],
+                         path == "-" ? "standard input is read for tables, not for data.format = \"text\""
+                                     : "only tables have columns to keep");
     return Failure{};
   }
   if (config.data.format == "splitmix") {

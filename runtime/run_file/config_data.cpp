@@ -50,6 +50,7 @@ class DataKeys {
     read_text(reader, "comment", data.comment);
     read_numbers(reader, data.numbers);
     read_encoding(reader, data);
+    read_unit(reader, data);
     if (const Setting* s = reader.find("missing_values")) {
       reader.read("missing_values", data.numbers.missing_values.emplace());
       if (data.format != "csv") reader.bad(*s, "data.missing_values is for tables; a gap of an array is NaN");
@@ -155,18 +156,15 @@ class DataKeys {
 
   void read_format(TableReader& reader, DataSpec& data) {
     if (const Setting* s = reader.typed("format", {Kind::string}, "a string")) {
-      static const std::vector<std::string> kFormats = {"csv",   "tsv",    "idx",     "npy",
-                                                        "cifar", "images", "splitmix"};
+      static const std::vector<std::string> kFormats = {"csv",   "tsv",    "idx",  "npy",
+                                                        "cifar", "images", "text", "splitmix"};
       data.format = s->string;
       if (data.format == "tsv") data.format = "csv";
-      if (data.format == "text") {
-        diagnostics_.error(DiagnosticKind::not_built, s->span, "data.format = \"text\" is not supported yet")
-            .note("use csv, tsv, idx, npy, cifar or images");
-      } else if (std::find(kFormats.begin(), kFormats.end(), data.format) == kFormats.end()) {
+      if (std::find(kFormats.begin(), kFormats.end(), data.format) == kFormats.end()) {
         Diagnostic& d = reader.bad(
-            *s,
-            fmt::format("unknown format {}; the formats are csv, tsv, idx, npy, cifar, images and splitmix",
-                        quote(s->string)));
+            *s, fmt::format(
+                    "unknown format {}; the formats are csv, tsv, idx, npy, cifar, images, text and splitmix",
+                    quote(s->string)));
         if (const auto near = suggest(s->string, kFormats))
           d.suggest(fmt::format("did you mean {}?", quote(*near)));
       }
@@ -263,6 +261,18 @@ class DataKeys {
                    fmt::format("data.units cannot have {}: it may be part of a number", quote(unit)));
   }
 
+  static void read_unit(TableReader& reader, DataSpec& data) {
+    const Setting* s = reader.typed("unit", {Kind::string}, "\"characters\" or \"bytes\"");
+    if (s == nullptr) return;
+    if (data.format != "text")
+      reader.bad(*s, "data.unit belongs to data.format = \"text\"");
+    else if (s->string == "characters" || s->string == "bytes")
+      data.unit = s->string;
+    else
+      reader.bad(*s, fmt::format("data.unit must be \"characters\" or \"bytes\", not {}", quote(s->string)));
+    reader.record("unit", quote(data.unit), false);
+  }
+
   static void read_encoding(TableReader& reader, DataSpec& data) {
     if (const Setting* s = reader.typed("encoding", {Kind::string}, "a string")) {
       std::string text = s->string;
@@ -344,14 +354,15 @@ class DataKeys {
       const Setting* s = table.member(key);
       return s == nullptr ? data.span : s->key_span;
     };
-    if ((data.format == "csv" || data.format == "npy" || data.format == "images") && data.train.empty() &&
-        table.member("train") == nullptr)
+    if ((data.format == "csv" || data.format == "npy" || data.format == "images" || data.format == "text") &&
+        data.train.empty() && table.member("train") == nullptr)
       diagnostics_
           .error(DiagnosticKind::missing_key, data.span,
                  fmt::format("data.train is missing: the {} to learn from",
                              data.format == "images" ? "folder" : "file"))
           .suggest(data.format == "images" ? "train = \"pictures/train\""
                    : data.format == "npy"  ? "train = \"train.npz\""
+                   : data.format == "text" ? "train = \"train.txt\""
                                            : "train = \"train.csv\"");
     if (data.format == "cifar" && data.directory.empty() && data.train.empty())
       diagnostics_.error(DiagnosticKind::missing_key, data.span,

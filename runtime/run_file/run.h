@@ -111,7 +111,8 @@ struct Split {
 };
 
 struct DataSpec {
-  std::string format;  // "csv", "idx", "cifar", "images", "splitmix"; "" only when there is no data at all
+  std::string
+      format;  // "csv", "idx", "cifar", "images", "text", "splitmix"; "" only when there is no data at all
   // Paths as opened: relative ones already start at the run file's folder.
   std::string train, validation, test, directory;
   DataPlace place = DataPlace::automatic;
@@ -123,9 +124,10 @@ struct DataSpec {
   int64_t skip = 0;                  // lines before the header
   std::string comment;               // lines that begin with it are left out; empty: none
   NumberFormat numbers;
-  std::string encoding = "utf-8";  // or "cp949", "latin1"
-  int64_t batches = 32;            // of format "splitmix"
-  int64_t group = 1;               // of the same: steps between two looks at the loss (nnc bench)
+  std::string encoding = "utf-8";   // or "cp949", "latin1"
+  std::string unit = "characters";  // of format "text": what has a number; or "bytes"
+  int64_t batches = 32;             // of format "splitmix"
+  int64_t group = 1;                // of the same: steps between two looks at the loss (nnc bench)
   Span span;
 
   bool present() const { return !format.empty(); }
