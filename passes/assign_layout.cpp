@@ -5,6 +5,7 @@
 //  - any other product (a weight gradient) runs them along the last axis of its output that one operand has, as the
 //    parameter lies;
 //  - a narrow output of a long sum whose operands both have the sum innermost runs them along the sum.
+// A loop's vectors run along the rows that do not meet in it, which lie innermost in what is stacked.
 // Where an operand lies otherwise, a `relayout` node is put before it; equal ones are one node. What else is computed lies
 // as its operand does, axis by axis, where they share axes. Rows of tensors of rank two and more are padded
 // so that they start on a cache line and do not fall onto the same cache sets.
@@ -16,6 +17,7 @@
 
 #include "ir/kernel/element_expr.h"
 #include "ir/kernel/kernel.h"
+#include "ir/kernel/loop_domain.h"
 #include "ir/layout.h"
 #include "ir/order.h"
 #include "passes/pass.h"
@@ -55,6 +57,8 @@ class LayoutAssignment {
       rewriter_.builder().set_spans(node.spans);
       if (std::holds_alternative<ContractRule>(op_def(node.op).lower))
         contraction(id, node);
+      else if (std::holds_alternative<LoopRule>(op_def(node.op).lower))
+        loop(id, node);
       else
         other(id, node);
     }
@@ -155,6 +159,33 @@ class LayoutAssignment {
 
     rewriter_.set(id, rewriter_.builder().copy(node, operands));
     set_layout(rewriter_[Value{id, 0}], with_innermost(node.types[0].shape, lanes));
+  }
+
+  // What is stacked lies with the rows that the loop's vectors run along innermost.
+  void loop(NodeId id, const Node& node) {
+    const auto& scan = std::get<ScanAttrs>(node.attrs);
+    const LoopDomain domain = loop_domain(scan);
+    if (!has_lanes_along(domain)) return other(id, node);
+    const auto states = static_cast<size_t>(scan.states);
+    const auto lanes = static_cast<int64_t>(domain.axes.size()) - 1;
+    std::vector<Value> operands = rewriter_.operands(id);
+    for (size_t i = states; i < states + static_cast<size_t>(scan.steps); ++i)
+      if (const Shape& shape = node_shape(operands[i]); is_row(shape, domain.axes))
+        operands[i] = lying(operands[i], lanes + 1);
+    rewriter_.set(id, rewriter_.builder().copy(node, operands));
+    for (uint32_t r = 0; r < node.types.size(); ++r) {
+      const Shape& shape = node.types[r].shape;
+      const int64_t axis = r < states ? lanes : lanes + 1;
+      if (axis < static_cast<int64_t>(shape.size()))
+        set_layout(rewriter_[Value{id, r}], with_innermost(shape, axis));
+    }
+  }
+
+  const Shape& node_shape(Value value) { return rewriter_.result().type(value).shape; }
+
+  // Whether a slice of what has this shape has the domain's axes first.
+  static bool is_row(const Shape& stacked, const Shape& domain) {
+    return stacked.size() > domain.size() && std::equal(domain.begin(), domain.end(), stacked.begin() + 1);
   }
 
   void other(NodeId id, const Node& node) {

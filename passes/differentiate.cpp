@@ -1,6 +1,6 @@
 // Reverse-mode differentiation. The graph is rebuilt in order; at a `grad` node a walk goes backwards from
 // its scalar over the nodes, already rebuilt, that the scalar depends on and that depend on one of the `of`
-// values, and calls each op's own rule (OpDef::derivative). As `grad` nodes are in order, one inside
+// values, and calls each op's own rule (OpDef::derivative), and then the same in the bodies of scans. As `grad` nodes are in order, one inside
 // another's path is ordinary graph by the time the outer one is met: derivatives of derivatives need nothing
 // special.
 //
@@ -46,8 +46,8 @@ class Gradient {
     for (uint32_t i = 0; i < size_; ++i) adjoints_[i].resize(graph_.nodes[NodeId{i}].types.size());
   }
 
-  // One value per `of`; zeros where no gradient arrives. `at`: the spans of the grad node.
-  std::vector<Value> compute(const SpanSet& at, Diagnostics& diagnostics) {
+  // One value per `of`; zeros where no gradient arrives, which is explained if it is to be. `at`: the spans of the grad node.
+  std::vector<Value> compute(const SpanSet& at, Diagnostics* explanations) {
     builder_.set_spans(at);
     adjoint(scalar_) = builder_.full_like(scalar_, 1);
     for (uint32_t i = size_; i-- > 0;) visit(NodeId{i});
@@ -58,7 +58,7 @@ class Gradient {
         results.push_back(*adjoint(value));
         continue;
       }
-      explain(value, at.empty() ? Span() : at.front(), diagnostics);
+      if (explanations) explain(value, at.empty() ? Span() : at.front(), *explanations);
       results.push_back(builder_.full_like(value, 0));
     }
     return results;
@@ -211,13 +211,14 @@ class Gradient {
   std::vector<std::vector<std::optional<Value>>> adjoints_;
 };
 
-}  // namespace
+bool derives_something(const Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& n) { return n.op == Op::grad; });
+}
 
-Result<Graph> differentiate(const Graph& graph, Diagnostics& diagnostics) {
-  const WorkingOn work = working_on("differentiate", graph);
-  size_t errors_before = diagnostics.error_count();
-  bool derives =
-      std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& n) { return n.op == Op::grad; });
+// `explanations`: where it is said of a value that no gradient reaches it; null within a scan, whose body holds gradients by
+// whatever it reads.
+Graph without_gradients(const Graph& graph, Diagnostics* explanations) {
+  const bool derives = derives_something(graph);
   Rewriter rewriter(graph);
   for (NodeId id : node_ids(graph)) {
     const Node& node = graph.nodes[id];
@@ -237,14 +238,27 @@ Result<Graph> differentiate(const Graph& graph, Diagnostics& diagnostics) {
     NNC_CHECK(!operands.empty() && node.types.size() + 1 == operands.size(),
               "grad(scalar, of…): a result for each of");
     Gradient gradient(rewriter.builder(), operands[0], {operands.begin() + 1, operands.end()});
-    std::vector<Value> results = gradient.compute(node.spans, diagnostics);
+    std::vector<Value> results = gradient.compute(node.spans, explanations);
     for (size_t i = 0; i < results.size(); ++i)
       if (const NodeId of = operands[i + 1].node; is_param(rewriter.result().nodes[of]))
         rewriter.result().add_gradient(of, results[i]);
     rewriter.set(id, std::move(results));
   }
+  Graph result = rewriter.finish();
+  for (Node& node : result.nodes)
+    if (auto* scan = std::get_if<ScanAttrs>(&node.attrs))
+      scan->body = std::make_shared<const Graph>(without_gradients(*scan->body, nullptr));
+  return result;
+}
+
+}  // namespace
+
+Result<Graph> differentiate(const Graph& graph, Diagnostics& diagnostics) {
+  const WorkingOn work = working_on("differentiate", graph);
+  const size_t errors_before = diagnostics.error_count();
+  Graph result = without_gradients(graph, &diagnostics);
   if (diagnostics.error_count() > errors_before) return Failure();
-  return verified("differentiate", rewriter.finish());
+  return verified("differentiate", std::move(result));
 }
 
 }  // namespace nnc::passes

@@ -2,6 +2,7 @@
 // inlines within a group. A group is either
 //  - a contraction with the elementwise work on its output, which becomes its epilogue (bias, activation,
 //    mask, the optimizer's update), or
+//  - a scatter or a loop alone: its results are there when all of its terms or steps are;
 //  - rows: reductions and elementwise work that all leave the same leading axes (the domain) alone, so that
 //    one task can compute a row of everything without another task's results.
 // Broadcasts, slices and other views, and values that depend on inputs and constants only, belong to no
@@ -46,6 +47,7 @@ struct Group {
   using AxisPlace = std::pair<size_t, int64_t>;  // the position of an axis in a shape, and its extent
 
   bool contraction = false;
+  bool alone = false;         // nothing can be computed along with it
   Shape domain;               // the axes tasks may be cut along: the leading ones of every node
   int64_t work = 0;           // elements that its nodes go through
   std::set<uint32_t> before;  // groups it reads from
@@ -65,6 +67,10 @@ bool is_free(const Node& node) {
          node.operands.size() <= 1 && node.op != Op::relayout;
 }
 
+bool is_alone(const LowerRule& rule) {
+  return std::holds_alternative<ScatterRule>(rule) || std::holds_alternative<LoopRule>(rule);
+}
+
 class Grouping {
  public:
   explicit Grouping(Graph graph) : g_(std::move(graph)) {
@@ -81,7 +87,7 @@ class Grouping {
  private:
   std::vector<Read> reads(NodeId id) const { return reads_of(g_, id); }
 
-  // What leaves the graph, and what a contraction reads. Found before the first group is formed, so that every node gets
+  // What leaves the graph, and what a contraction or a loop reads. Found before the first group is formed, so that every node gets
   // its group, or none, in its turn: then `before` holds every group that is read, and no cycle of groups can form.
   void find_needed_in_memory() {
     in_memory_.assign(g_.nodes.size(), 0);
@@ -93,6 +99,11 @@ class Grouping {
         const std::vector<ContractSpec> specs = rule->specs(node, types);
         for (size_t i = 0; i < node.operands.size(); ++i)
           in_memory_[stored_behind(node.operands[i], specs, i).node.index] = 1;
+      } else if (std::holds_alternative<LoopRule>(op_def(node.op).lower)) {
+        // All but the first states, which are read once.
+        const auto states = static_cast<size_t>(std::get<ScanAttrs>(node.attrs).states);
+        for (size_t i = states; i < node.operands.size(); ++i)
+          in_memory_[stored_behind(node.operands[i], {}, i).node.index] = 1;
       }
   }
 
@@ -106,11 +117,12 @@ class Grouping {
     return operand;
   }
 
-  // The elements that are gone through to compute the node: those of its results, or the terms of a reduction.
+  // The elements that are gone through to compute the node: those of its results, or the terms of a reduction or scatter.
   int64_t work_of(NodeId id) const {
     const Node& node = g_.nodes[id];
     int64_t work = 0;
-    if (std::holds_alternative<ReduceRule>(op_def(node.op).lower))
+    const LowerRule& lower = op_def(node.op).lower;
+    if (std::holds_alternative<ReduceRule>(lower) || std::holds_alternative<ScatterRule>(lower))
       for (Value operand : node.operands) work += g_.type(operand).elements();
     else
       for (const TensorType& type : node.types) work += type.elements();
@@ -176,7 +188,8 @@ class Grouping {
   }
 
   void start(NodeId id, bool contraction) {
-    groups_.push_back({contraction, g_.nodes[id].types[0].shape, 0, {}, 0, {}});
+    const bool alone = is_alone(op_def(g_.nodes[id].op).lower);
+    groups_.push_back({contraction, alone, g_.nodes[id].types[0].shape, 0, {}, 0, {}});
     add(id, static_cast<uint32_t>(groups_.size() - 1));
   }
 
@@ -184,7 +197,7 @@ class Grouping {
   // there are its own rows, and nothing else it reads needs the group.
   bool fits(NodeId id, const std::vector<Read>& what, uint32_t group, const Shape& domain) const {
     const Shape& shape = g_.nodes[id].types[0].shape;
-    if (!is_prefix(domain, shape)) return false;
+    if (groups_[group].alone || !is_prefix(domain, shape)) return false;
     if (groups_[group].contraction && domain != shape) return false;
     if (!has_room_for_code(id, group)) return false;
     for (const Read& read : what) {
@@ -226,7 +239,7 @@ class Grouping {
     NNC_CHECK(!std::holds_alternative<ExpandRule>(lower) && !std::holds_alternative<RewrittenRule>(lower),
               std::string(op_def(node.op).name) + " must be rewritten before kernels are formed");
     if (std::holds_alternative<ContractRule>(lower)) return start(id, true);
-    if (node.op == Op::relayout) return start(id, false);
+    if (node.op == Op::relayout || is_alone(lower)) return start(id, false);
     if (is_free(node) && !in_memory_[id.index] && is_short_enough_to_inline(id)) return;
     const std::vector<Read> what = reads(id);
     const std::vector<uint32_t> from = candidates(what);

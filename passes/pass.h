@@ -24,8 +24,9 @@ enum class Stage { grad, fused, kernels };
 constexpr std::string_view kDifferentiate = "differentiate";
 constexpr std::string_view kDifferentiateDoc = "writes each gradient as ordinary graph";
 
-// Which graphs a pass takes: any, or those of ops that kernels are made of only.
-enum class Takes { any, lowered };
+// Which graphs a pass takes: any, then it is run on the bodies of scans, too; whole programs; or those whose ops kernels are
+// made of.
+enum class Takes { any, whole, lowered };
 
 struct Pass {
   std::string_view name;  // "fuse_linear": the file's name, --passes, --disable-pass

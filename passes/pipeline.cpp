@@ -49,7 +49,7 @@ const Pass* find_pass(std::string_view name) {
 }
 
 std::optional<std::string> unmet_need(const Pass& pass, const Graph& graph) {
-  if (pass.takes == Takes::any) return std::nullopt;
+  if (pass.takes != Takes::lowered) return std::nullopt;
   std::string_view first;
   for (const Node& node : graph.nodes) {
     const LowerRule& lower = op_def(node.op).lower;
@@ -63,7 +63,12 @@ std::optional<std::string> unmet_need(const Pass& pass, const Graph& graph) {
 
 Graph run_pass(const Pass& pass, const Graph& graph) {
   const WorkingOn work = working_on(pass.name, graph);
-  return verified(pass.name, pass.run(graph));
+  Graph result = pass.run(graph);
+  if (pass.takes == Takes::any)
+    for (Node& node : result.nodes)
+      if (auto* scan = std::get_if<ScanAttrs>(&node.attrs))
+        scan->body = std::make_shared<const Graph>(run_pass(pass, *scan->body));
+  return verified(pass.name, std::move(result));
 }
 
 Result<Graph> run_pipeline(const Graph& graph, const PipelineOptions& options, Diagnostics& diagnostics) {

@@ -143,14 +143,34 @@ Rewrite sum_of_one_hot(Simplifier& s, const Candidate& c) {
   return std::nullopt;
 }
 
+// The sum of a stack of products is one product, whose sum goes over the stack, too: sum_t aᵀ[t] b[t].
+Rewrite sum_of_products(Simplifier& s, const Candidate& c) {
+  const Node* product = s.made(c.x[0], Op::matmul);
+  if (product == nullptr) return std::nullopt;
+  const auto flags = std::get<MatmulAttrs>(product->attrs);
+  const int64_t rank = product->types[0].rank();
+  std::vector<int64_t> leading;
+  for (int64_t axis = 0; axis + 2 < rank; ++axis) leading.push_back(axis);
+  if (rank < 3 || std::get<ReduceAttrs>(c.attrs).axes != leading || !flags.transpose_a || flags.transpose_b)
+    return std::nullopt;
+  const std::vector<Value> operands = product->operands;
+  const auto flat = [&](Value x) {
+    const Shape& shape = s.type(x).shape;
+    return s.b.reshape(x, {element_count(shape) / shape.back(), shape.back()});
+  };
+  const Value a = flat(operands[0]), b = flat(operands[1]);
+  return s.b.make(Op::matmul, {a, b}, MatmulAttrs{true, false});
+}
+
 }  // namespace
 
 std::span<const Rule> reduce_rules() {
   static constexpr Rule kRules[] = {
-      {Op::reduce_sum, over_ones},      {Op::reduce_max, over_ones},      {Op::reduce_min, over_ones},
-      {Op::reduce_sum, of_reshape},     {Op::reduce_max, of_reshape},     {Op::reduce_min, of_reshape},
-      {Op::reduce_sum, of_broadcast},   {Op::reduce_max, of_broadcast},   {Op::reduce_min, of_broadcast},
-      {Op::reduce_sum, sum_of_negated}, {Op::reduce_sum, sum_of_one_hot}, {Op::pick, pick_clamped},
+      {Op::reduce_sum, over_ones},       {Op::reduce_max, over_ones},      {Op::reduce_min, over_ones},
+      {Op::reduce_sum, of_reshape},      {Op::reduce_max, of_reshape},     {Op::reduce_min, of_reshape},
+      {Op::reduce_sum, of_broadcast},    {Op::reduce_max, of_broadcast},   {Op::reduce_min, of_broadcast},
+      {Op::reduce_sum, sum_of_negated},  {Op::reduce_sum, sum_of_one_hot}, {Op::pick, pick_clamped},
+      {Op::reduce_sum, sum_of_products},
   };
   return kRules;
 }

@@ -1,9 +1,11 @@
 // One group → one kernel. A contraction becomes one statement with the rest of its group as stores; rows
 // become a sequence of reductions and maps over the domain, with what later statements read kept in locals.
 #include <algorithm>
+#include <map>
 #include <set>
 
-#include "codegen/lower/lower.h"
+#include "codegen/lower/kernel_parts.h"
+#include "codegen/lower/loop.h"
 #include "ir/kernel/element_expr.h"
 #include "ir/order.h"
 #include "support/check.h"
@@ -27,57 +29,21 @@ class GroupLowering {
         elements_(g_, k_, [this](Value v, std::span<const Index> index) { return leaf(v, index); }) {}
 
   LoweredGroup run() {
-    name();
-    parameters();
+    k_.name = kernel_name(c_);
+    buffer_of_ = add_parameters(c_, out_);
     const auto contraction = std::find_if(c_.nodes.begin(), c_.nodes.end(), [&](NodeId id) {
       return std::holds_alternative<ContractRule>(op_def(g_.nodes[id].op).lower);
     });
     if (contraction != c_.nodes.end())
       contract(*contraction);
+    else if (const auto* rule = std::get_if<ScatterRule>(&op_def(g_.nodes[c_.nodes[0]].op).lower))
+      scatter(c_.nodes[0], *rule);
     else
       rows();
     return std::move(out_);
   }
 
  private:
-  void name() {
-    std::set<std::string> seen;
-    for (NodeId id : c_.nodes) {
-      const std::string op(op_def(g_.nodes[id].op).name);
-      if (seen.size() == 4 || !seen.insert(op).second) continue;
-      k_.name += (k_.name.empty() ? "" : "_") + op;
-    }
-    k_.name += "_" + std::to_string(c_.group);
-  }
-
-  // Every slot the group reads or writes is a parameter, each once.
-  void parameters() {
-    std::map<SlotId, std::pair<bool, bool>> use;  // read, written
-    std::vector<SlotId> order;
-    const auto touch = [&](SlotId slot) -> std::pair<bool, bool>& {
-      const auto [at, is_new] = use.try_emplace(slot);
-      if (is_new) order.push_back(slot);
-      return at->second;
-    };
-    for (NodeId id : c_.nodes)
-      for (const Read& read : reads_of(g_, id))
-        if (g_.node(read.value).group != c_.group) touch(c_.slots.at(read.value)).first = true;
-    for (Value value : c_.stored) touch(c_.slots.at(value)).second = true;
-    for (SlotId id : order) {
-      const kernel::Slot& slot = c_.slot_table[id];
-      const auto [read, written] = use.at(id);
-      const bool replaces = slot.in_place_of.valid();
-      buffer_of_[id] = k_.buffers.push_back({replaces ? c_.slot_table[slot.in_place_of].name : slot.name,
-                                             slot.type,
-                                             slot.layout,
-                                             !written ? Space::in
-                                             : read   ? Space::inout
-                                                      : Space::out,
-                                             {}});
-      out_.arguments.push_back(id);
-    }
-  }
-
   std::optional<ExprId> leaf(Value value, std::span<const Index> index) {
     const std::vector<Index> at(index.begin(), index.end());
     if (const auto local = local_of_.find(value); local != local_of_.end()) return k_.load(local->second, at);
@@ -92,35 +58,8 @@ class GroupLowering {
     return std::nullopt;
   }
 
-  AxisId axis(const std::string& prefix, size_t position, int64_t extent) {
-    const std::string key = prefix + std::to_string(position) + ":" + std::to_string(extent);
-    const auto [at, is_new] = axes_.try_emplace(key);
-    if (is_new) {
-      const std::string base = prefix + std::to_string(position);
-      const bool taken =
-          std::any_of(k_.axes.begin(), k_.axes.end(), [&](const auto& a) { return a.name == base; });
-      at->second = k_.axes.push_back({taken ? base + "_" + std::to_string(extent) : base, extent});
-    }
-    return at->second;
-  }
-
-  std::vector<AxisId> axes_of(const Shape& shape) {
-    std::vector<AxisId> axes;
-    for (size_t d = 0; d < shape.size(); ++d) axes.push_back(axis("i", d, shape[d]));
-    return axes;
-  }
-
-  static std::vector<Index> indices(const std::vector<AxisId>& axes) {
-    std::vector<Index> out;
-    for (AxisId a : axes) out.push_back(Index::of(a));
-    return out;
-  }
-
-  std::vector<Span> spans() const {
-    SpanSet all;
-    for (NodeId id : c_.nodes) all = join(all, g_.nodes[id].spans);
-    return all;
-  }
+  std::vector<AxisId> axes_of(const Shape& shape) { return axes_.of(shape); }
+  std::vector<Span> spans() const { return spans_of(c_); }
 
   bool is_stored(Value value) const {
     return std::find(c_.stored.begin(), c_.stored.end(), value) != c_.stored.end();
@@ -138,7 +77,7 @@ class GroupLowering {
     for (size_t d = 0; d < specs[0].output.size(); ++d)
       if (std::ranges::all_of(
               specs, [&](const ContractSpec& spec) { return is_whole(spec, d, node.types[0].shape); }))
-        k_.grid.push_back({axis("i", d, specs[0].output[d]), specs[0].output[d]});
+        k_.grid.push_back({axes_.at("i", d, specs[0].output[d]), specs[0].output[d]});
   }
 
   // Whether the part covers this axis of the result.
@@ -151,13 +90,13 @@ class GroupLowering {
     kernel::Contract statement;
     std::vector<AxisId> axes;  // as the spec numbers them
     for (size_t d = 0; d < spec.output.size(); ++d) {
-      axes.push_back(axis("i", d, spec.output[d]));
+      axes.push_back(axes_.at("i", d, spec.output[d]));
       statement.axes.push_back(axes.back());
     }
     // An axis of one value is none, but the last that is left.
     for (size_t d = 0; d < spec.over.size(); ++d) {
       const bool is_needed = spec.over[d] != 1 || (d + 1 == spec.over.size() && statement.over.empty());
-      axes.push_back(is_needed ? axis("k", d, spec.over[d]) : AxisId{});
+      axes.push_back(is_needed ? axes_.at("k", d, spec.over[d]) : AxisId{});
       if (is_needed) statement.over.push_back(axes.back());
     }
     const auto here = [&](std::vector<Index> map) {
@@ -180,6 +119,40 @@ class GroupLowering {
     for (Value value : c_.stored)
       statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), index, elements_.at(value, index)});
     k_.body.push_back({std::move(statement), spans()});
+  }
+
+  // ---- scatter
+
+  // Zeros, and what is added to them. Tasks are cut along the axes of the result that are no table's.
+  void scatter(NodeId id, const ScatterRule& rule) {
+    const Node& node = g_.nodes[id];
+    std::vector<TensorType> types;
+    for (Value v : node.operands) types.push_back(g_.type(v));
+    const ScatterSpec spec = rule.spec(node, types);
+    const BufferId out = buffer_of_.at(c_.slots.at(Value{id, 0}));
+    std::vector<AxisId> axes = axes_of(node.types[0].shape);
+    kernel::Map zeros{axes, {{out, indices(axes), k_.constant(node.types[0].dtype, 0)}}, {}};
+    k_.body.push_back({std::move(zeros), spans()});
+    for (size_t d = 0; d < axes.size(); ++d)
+      if (d != spec.axis) k_.grid.push_back({axes[d], k_.axes[axes[d]].extent});
+
+    kernel::Scatter adds;
+    adds.axes.assign(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(spec.axis));
+    std::vector<AxisId> numbered = axes;
+    for (size_t d = 0; d < spec.over.size(); ++d) {
+      numbered.push_back(axes_.at("k", d, spec.over[d]));
+      adds.axes.push_back(numbered.back());
+    }
+    adds.axes.insert(adds.axes.end(), axes.begin() + static_cast<std::ptrdiff_t>(spec.axis) + 1, axes.end());
+    const auto here = [&](std::vector<Index> map) {
+      for (Index& index : map)
+        for (kernel::Term& term : index.terms) term.axis = numbered[term.axis.index];
+      return map;
+    };
+    std::vector<Index> at = indices(axes);
+    at[spec.axis] = {{}, 0, elements_.at(node.operands[1], here(spec.place)), false};
+    adds.store = {out, std::move(at), elements_.at(node.operands[0], here(spec.value))};
+    k_.body.push_back({std::move(adds), spans()});
   }
 
   // ---- rows
@@ -267,7 +240,7 @@ class GroupLowering {
     int64_t count = 1;
     for (size_t d = 0; d < types[0].shape.size(); ++d) {
       if (next_over < over.size() && over[next_over] == static_cast<int64_t>(d)) {
-        statement.over.push_back(axis("r", d, types[0].shape[d]));
+        statement.over.push_back(axes_.at("r", d, types[0].shape[d]));
         count *= types[0].shape[d];
         index.push_back(Index::of(statement.over.back()));
         ++next_over;
@@ -359,7 +332,7 @@ class GroupLowering {
   std::set<Value> written_;
   std::map<Value, int> uses_;
   Value result_of_;
-  std::map<std::string, AxisId> axes_;
+  KernelAxes axes_{k_};
   Shape domain_;
   std::vector<kernel::Store> pending_;
   std::vector<AxisId> pending_axes_;
@@ -371,6 +344,8 @@ class GroupLowering {
 }  // namespace
 
 LoweredGroup lower_group(const GroupContext& context) {
+  const Node& first = context.graph.nodes[context.nodes[0]];
+  if (std::holds_alternative<LoopRule>(op_def(first.op).lower)) return lower_loop(context);
   return GroupLowering(context).run();
 }
 

@@ -37,6 +37,12 @@ int64_t points(const Kernel& k, const kernel::Statement& statement) {
   };
   if (const auto* map = std::get_if<Map>(&statement.body)) times(map->axes);
   if (const auto* reduce = std::get_if<Reduce>(&statement.body)) times(reduce->axes), times(reduce->over);
+  if (const auto* scatter = std::get_if<kernel::Scatter>(&statement.body)) times(scatter->axes);
+  if (const auto* loop = std::get_if<kernel::For>(&statement.body)) {
+    int64_t body = 0;
+    for (const kernel::Statement& inner : loop->body) body += points(k, inner);
+    count = body * k.axes[loop->axis].extent;
+  }
   return count;
 }
 
@@ -59,6 +65,10 @@ class Scheduler {
       : k_(kernel), target_(target), options_(options), random_(options.seed) {}
 
   void run() {
+    const auto is_loop = [](const kernel::Statement& s) {
+      return std::holds_alternative<kernel::For>(s.body);
+    };
+    if (std::ranges::any_of(k_.body, is_loop)) cut_loop();
     for (kernel::Statement& statement : k_.body) schedule(statement);
     if (!tiled_) cut_rows();
   }
@@ -68,7 +78,8 @@ class Scheduler {
   int64_t pick(int64_t low, int64_t high) {
     return std::uniform_int_distribution<int64_t>(low, high)(random_);
   }
-  int64_t extent(AxisId axis) const { return k_.axes[axis].extent; }
+  // Of what a task covers, once the tasks are cut.
+  int64_t extent(AxisId axis) const { return is_cut_ ? k_.task_extent(axis) : k_.axes[axis].extent; }
 
   void schedule(kernel::Statement& statement) {
     if (auto* map = std::get_if<Map>(&statement.body)) schedule(*map);
@@ -191,6 +202,7 @@ class Scheduler {
     contract.schedule.lanes = lanes;
     contract.schedule.rows = tile.rows;
     contract.schedule.cols = tile.vectors * kLanes;
+    if (is_cut_) return;
     TaskLimits limits;
     if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
       limits = cut_sum(contract, row, lanes);
@@ -287,7 +299,7 @@ class Scheduler {
     const int64_t rows = side(row, std::max<int64_t>(1, (registers - columns - 2) / columns));
     contract.schedule.rows = rows;
     contract.schedule.cols = columns;
-    cut_tiles(row, rows, column, columns, depth_count);
+    if (!is_cut_) cut_tiles(row, rows, column, columns, depth_count);
   }
 
   // The tile with the fewest cycles for rows x columns outputs: per term of the sum a tile takes one cycle
@@ -367,6 +379,22 @@ class Scheduler {
     }
   }
 
+  // ---- loops
+
+  // A task takes its rows through all steps: as many tasks as threads, of whole vectors, so that each step's weights are read
+  // from the cache as seldom as can be.
+  void cut_loop() {
+    int64_t wanted = options_.threads;
+    for (size_t i = k_.grid.size(); i-- > 0;) {
+      kernel::GridAxis& g = k_.grid[i];
+      const int64_t vectors = ceil_div(extent(g.axis), kLanes);
+      const int64_t tasks = random() ? pick(1, vectors) : std::min(vectors, wanted);
+      g.step = std::min(extent(g.axis), ceil_div(vectors, tasks) * kLanes);
+      wanted = ceil_div(wanted, ceil_div(extent(g.axis), g.step));
+    }
+    is_cut_ = tiled_ = true;
+  }
+
   // ---- rows
 
   // Cuts the domain: for the threads, and so that locals stay in the cache.
@@ -418,6 +446,7 @@ class Scheduler {
   const ScheduleOptions& options_;
   std::mt19937_64 random_;
   bool tiled_ = false;
+  bool is_cut_ = false;  // a loop's tasks, before its statements are scheduled
 };
 
 }  // namespace

@@ -96,9 +96,13 @@ double share_inside(const Kernel& kernel, const Guard& guard) {
 
 }  // namespace
 
-double flops(const Kernel& kernel) {
+namespace {
+
+double flops(const Kernel& kernel, const kernel::Block& block) {
   double total = 0;
-  for (const kernel::Statement& statement : kernel.body) {
+  for (const kernel::Statement& statement : block) {
+    if (const auto* loop = std::get_if<kernel::For>(&statement.body))
+      total += static_cast<double>(kernel.axes[loop->axis].extent) * flops(kernel, loop->body);
     const auto* contract = std::get_if<kernel::Contract>(&statement.body);
     if (!contract) continue;
     double terms = 2;
@@ -110,6 +114,12 @@ double flops(const Kernel& kernel) {
     total += terms;
   }
   return total;
+}
+
+}  // namespace
+
+double flops(const Kernel& kernel) {
+  return flops(kernel, kernel.body);
 }
 
 }  // namespace nnc::codegen

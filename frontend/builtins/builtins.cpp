@@ -182,56 +182,90 @@ Datum run_argmax(Elaborator& e, Arguments a, const Site& site) {
 
 // ---- positions -------------------------------------------------------------------------------------------
 
-// Labels that are known while compiling lie among the classes; others are looked at when data is read.
-bool check_labels(Elaborator& e, const Tensor& label, int64_t classes, const Site& site) {
-  const auto* constant = std::get_if<ConstantAttrs>(&e.graph.node(label.value).attrs);
-  if (constant == nullptr) return true;
-  for (const double value : constant->values) {
-    if (value >= 0 && value < static_cast<double>(classes)) continue;
-    e.error(DiagnosticKind::bad_index, site,
-            fmt::format("label {} is outside the {} classes 0..{}", value, classes, classes - 1));
-    return false;
-  }
-  return true;
+// Positions as an i32 tensor, or nothing, which has been reported.
+std::optional<Tensor> positions(Elaborator& e, const Operand& operand, std::string_view function,
+                                const Site& site) {
+  std::optional<Tensor> at = e.as_tensor(operand, DType::i32, std::string(function), site);
+  if (!at || at->dtype == DType::i32) return at;
+  e.error(DiagnosticKind::dtype_mismatch, Site{site.frame, operand.span},
+          fmt::format("{} takes whole positions (i32), not {}", function, text_of(*at)))
+      .suggest(fmt::format("i32({})", e.source_text(operand.span)));
+  return std::nullopt;
 }
 
-// A column is checked against the fewest classes that it is used with; the graph's input states them.
-void note_classes(Elaborator& e, const Tensor& label, int64_t classes) {
-  const auto at = e.column_nodes.find(label.value.node);
-  if (at == e.column_nodes.end()) return;
-  auto& noted = std::get<InputAttrs>(e.graph.nodes[label.value.node].attrs).classes;
-  noted = noted == 0 ? classes : std::min(noted, classes);
-  e.columns[at->second].classes = noted;
-}
-
+// One entry of the axis at each position of the axes before it.
 Datum run_pick(Elaborator& e, Arguments a, const Site& site) {
   const std::optional<Tensor> z = e.as_tensor(*a[0], std::nullopt, "pick", site);
-  std::optional<Tensor> label = e.as_tensor(*a[1], DType::i32, "pick", site);
-  if (!z || !label) return Poison{};
-  if (label->dtype != DType::i32) {
-    e.error(DiagnosticKind::dtype_mismatch, Site{site.frame, a[1]->span},
-            fmt::format("pick takes whole positions (i32), not {}", text_of(*label)))
-        .suggest(fmt::format("i32({})", e.source_text(a[1]->span)));
-    return Poison{};
-  }
-  if (!is_float(z->dtype)) {
+  const std::optional<Tensor> label = z ? positions(e, *a[1], "pick", site) : std::nullopt;
+  const std::optional<int64_t> axis = label ? axis_or_last(e, a[2], *z, site) : std::nullopt;
+  if (!axis) return Poison{};
+  const bool is_last = *axis + 1 == z->rank();
+  if (is_last && !is_float(z->dtype)) {
     e.error(DiagnosticKind::dtype_mismatch, Site{site.frame, a[0]->span},
             fmt::format("pick takes real numbers, not {}", text_of(*z)));
     return Poison{};
   }
-  bool fits = z->rank() == label->rank() + 1;
+  bool fits = label->rank() == *axis;
   for (size_t i = 0; fits && i < label->dims.size(); ++i) fits = unify(z->dims[i], label->dims[i]);
   if (!fits) {
     e.error(DiagnosticKind::shape_mismatch, site,
-            fmt::format("pick takes one entry of the last axis at each position: {} does not go with {}",
-                        text_of(label->dims), text_of(z->dims)));
+            fmt::format("pick takes one entry of {} at each position: {} does not go with {}",
+                        is_last ? "the last axis" : fmt::format("axis {}", *axis), text_of(label->dims),
+                        text_of(z->dims)));
     return Poison{};
   }
-  if (!check_labels(e, *label, z->dims.back().extent, Site{site.frame, a[1]->span})) return Poison{};
-  note_classes(e, *label, z->dims.back().extent);
+  const auto place = static_cast<size_t>(*axis);
+  if (!e.check_positions(*label, z->dims[place].extent, "label", Site{site.frame, a[1]->span}))
+    return Poison{};
   Dims dims = z->dims;
-  dims.pop_back();
-  return e.emit(Op::pick, {z->value, label->value}, NoAttrs{}, std::move(dims), z->dtype, site);
+  dims.erase(dims.begin() + *axis);
+  if (is_last) return e.emit(Op::pick, {z->value, label->value}, NoAttrs{}, std::move(dims), z->dtype, site);
+  return e.emit(Op::take, {z->value, label->value}, TakeAttrs{*axis, *axis}, std::move(dims), z->dtype, site);
+}
+
+// NumPy's take_along_axis: the entries of one axis at positions of their own for each place of the others.
+Datum run_take_along(Elaborator& e, Arguments a, const Site& site) {
+  const std::optional<Tensor> x = e.as_tensor(*a[0], std::nullopt, "take_along", site);
+  const std::optional<Tensor> index = x ? positions(e, *a[1], "take_along", site) : std::nullopt;
+  const std::optional<int64_t> axis = index ? axis_or_last(e, a[2], *x, site) : std::nullopt;
+  if (!axis) return Poison{};
+  const auto place = static_cast<size_t>(*axis);
+  bool fits = x->rank() == index->rank();
+  for (size_t i = 0; fits && i < x->dims.size(); ++i) fits = i == place || unify(x->dims[i], index->dims[i]);
+  if (!fits) {
+    e.error(
+        DiagnosticKind::shape_mismatch, site,
+        fmt::format(
+            "take_along takes positions along axis {} at each place of the others: {} does not go with {}",
+            *axis, text_of(index->dims), text_of(x->dims)));
+    return Poison{};
+  }
+  if (!e.check_positions(*index, x->dims[place].extent, "index", Site{site.frame, a[1]->span}))
+    return Poison{};
+  std::vector<int64_t> order;
+  for (int64_t d = 0; d < x->rank(); ++d)
+    if (d != *axis) order.push_back(d);
+  order.push_back(*axis);
+  std::vector<int64_t> back(order.size());
+  for (size_t d = 0; d < order.size(); ++d) back[static_cast<size_t>(order[d])] = static_cast<int64_t>(d);
+  e.builder.set_spans({e.user_span(site)});
+  const Value from = e.builder.permute(x->value, order);
+  const Value places = e.builder.permute(index->value, order);
+  const int64_t last = x->rank() - 1;
+  const Value taken = e.builder.make(Op::take, {from, places}, TakeAttrs{last, last});
+  Tensor out = *index;
+  out.dtype = x->dtype;
+  out.value = e.builder.permute(taken, std::move(back));
+  out.parameter = nullptr;
+  out.is_position = false;
+  return out;
+}
+
+Datum run_flip(Elaborator& e, Arguments a, const Site& site) {
+  const std::optional<Tensor> x = e.as_tensor(*a[0], std::nullopt, "flip", site);
+  const std::optional<std::vector<int64_t>> axes = x ? e.axes_of(a[1], x->rank(), site) : std::nullopt;
+  if (!axes) return Poison{};
+  return e.emit(Op::flip, {x->value}, ReduceAttrs{*axes}, x->dims, x->dtype, site);
 }
 
 std::optional<Number> whole_argument(Elaborator& e, const Operand& operand, std::string_view what,
@@ -253,8 +287,7 @@ Datum run_one_hot(Elaborator& e, Arguments a, const Site& site) {
                         text_of(*label), classes->whole));
     return Poison{};
   }
-  if (!check_labels(e, *label, classes->whole, Site{site.frame, a[0]->span})) return Poison{};
-  note_classes(e, *label, classes->whole);
+  if (!e.check_positions(*label, classes->whole, "label", Site{site.frame, a[0]->span})) return Poison{};
   Dims dims = label->dims;
   dims.push_back(dim_of(*classes));
   return e.emit(Op::one_hot, {label->value}, ClassesAttrs{classes->whole}, std::move(dims), DType::f32, site);
@@ -378,7 +411,9 @@ constexpr Builtin kWritten[] = {
     {"min", "x axis keep", 1, 1, run_extreme<Op::reduce_min>},
     {"var", "x axis keep", 1, 1, run_var},
     {"argmax", "x axis", 1, 1, run_argmax},
-    {"pick", "z label", 2, 2, run_pick},
+    {"pick", "z label axis", 2, 3, run_pick},
+    {"take_along", "x index axis", 2, 3, run_take_along},
+    {"flip", "x axis", 1, 2, run_flip},
     {"one_hot", "label classes", 2, 2, run_one_hot},
     {"reshape", "x shape", 2, 2, run_reshape},
     {"permute", "x order", 2, 2, run_permute},

@@ -75,6 +75,11 @@ Datum Elaborator::reduce(Op op, const Tensor& given, const std::vector<int64_t>&
     return *tensor;
   }
   const bool over_set = mode == Mode::evaluate && in_grad == 0 && has_batch(*tensor, axes);
+  if (over_set && in_scan > 0) {
+    error(DiagnosticKind::metric_not_exact, site,
+          "a sum over the batch in each step of a scan cannot be combined from batches");
+    return Poison{};
+  }
   if (over_set && op != Op::reduce_sum) {
     error(DiagnosticKind::metric_not_exact, site,
           "the largest or smallest over the batch cannot be combined from batches yet")

@@ -102,8 +102,8 @@ struct Elaborator {
   // stored once, at the end of the step, and nothing changes in evaluation.
   void update(const ast::Name& name, const Operand& value, const Site& site);
   // What a state of this shape becomes, or nothing, which has been reported.
-  std::optional<Tensor> new_value(const std::string& name, const Dims& dims, const Operand& value,
-                                  const Site& site);
+  std::optional<Tensor> new_value(const std::string& name, const Dims& dims, DType dtype,
+                                  const Operand& value, const Site& site);
   // The slot of the member that is declared `state`; null if the name means anything else.
   Slot* state_slot(const std::string& name, const Frame& frame);
   void run_for(const ast::ForLoop& loop, Frame& frame);
@@ -116,6 +116,11 @@ struct Elaborator {
   Datum list(std::vector<Datum> items, const Site& site);
   // f32[dims], drawn anew in each step. `name` and the frame's path make the stream: two draws never share numbers.
   Datum draw(const Datum& from, const Dims& dims, const std::string& name, const Site& site);
+  // The steps of a recurrence, stacked (elaborate/scan.cpp).
+  Datum scan(const ast::Scan& scan, const Site& site);
+  void declare_carried(const ast::Binding& binding, Frame& frame);
+  // `name <- value` where the name is a state of the scan; false where it is not.
+  bool update_carried(const ast::Name& name, const Operand& value, const Site& site);
   // Settled while compiling: a tensor is an error.
   std::optional<bool> condition(const ast::Expr& expr, Frame& frame);
 
@@ -220,7 +225,9 @@ struct Elaborator {
   Datum matmul(const Operand& left, const Operand& right, const Site& site);
   Datum transpose(const Operand& x, const Site& site);  // the last two axes
   Datum index(const Operand& object, const std::vector<ast::IndexItem>& items, const Site& site);
-  Datum index_tensor(const Tensor& tensor, const std::vector<ast::IndexItem>& items, const Site& site);
+  // Positions below `count`: those known while compiling are looked at now, a column's when data is read, others are clamped
+  // when they are used. Reports, as `what`, one that is outside.
+  bool check_positions(const Tensor& position, int64_t count, std::string_view what, const Site& site);
   // Indices begin … end - 1 of one axis.
   Datum slice_axis(const Tensor& tensor, int64_t axis, int64_t begin, int64_t end, const Site& site);
   Datum drop_axis(const Tensor& tensor, int64_t axis, const Site& site);  // an axis of extent 1
@@ -279,6 +286,7 @@ struct Elaborator {
   int depth = 0;
   bool ordered = false;  // force_ready was there
   int in_grad = 0;  // while the scalar of grad(…) is evaluated, sums over the batch stay sums of this batch
+  int in_scan = 0;  // bodies of scans around what is evaluated
   size_t steps = 0;
   std::vector<std::pair<const void*, Instance*>> active_calls;
   std::vector<std::string> running_members;

@@ -2,6 +2,8 @@
 // while compiling.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "frontend/elaborate/elaborator.h"
 
 namespace nnc::frontend {
@@ -178,7 +180,7 @@ struct ExprVisitor {
     }
     return value;
   }
-  Datum operator()(const ast::Scan&) const { return e.not_built(site(), "scan"); }
+  Datum operator()(const ast::Scan& scan) const { return e.scan(scan, site()); }
 };
 
 }  // namespace
@@ -277,7 +279,8 @@ bool Elaborator::run_block(const ast::Block& block, Frame& frame, Datum* value) 
 
 void Elaborator::assign(const ast::Name& name, Datum value, Frame& frame) {
   if (name.text == "_") return;
-  if (frame.updatable != nullptr && frame.updatable->count(name.text) > 0) {
+  if ((frame.updatable != nullptr && frame.updatable->contains(name.text)) ||
+      (frame.carried != nullptr && frame.carried->contains(name.text))) {
     error(DiagnosticKind::state_change, Site{frame, name.span},
           fmt::format("{} keeps its value from step to step", name.text))
         .suggest(fmt::format("{} <- … changes it", name.text));
@@ -297,12 +300,19 @@ void Elaborator::assign(const ast::Name& name, Datum value, Frame& frame) {
   frame.locals[name.text] = {std::move(value), name.span};
 }
 
-std::optional<Tensor> Elaborator::new_value(const std::string& name, const Dims& dims, const Operand& value,
-                                            const Site& site) {
+std::optional<Tensor> Elaborator::new_value(const std::string& name, const Dims& dims, DType dtype,
+                                            const Operand& value, const Site& site) {
   if (value.value.poisoned()) return std::nullopt;
-  std::optional<Tensor> tensor = as_tensor(value, DType::f32, name, site);
-  if (tensor) tensor = cast_to(*tensor, DType::f32, site);
+  std::optional<Tensor> tensor = as_tensor(value, dtype, name, site);
+  if (tensor && (is_float(dtype) || tensor->dtype == DType::boolean)) tensor = cast_to(*tensor, dtype, site);
   if (!tensor) return std::nullopt;
+  if (tensor->dtype != dtype) {
+    error(DiagnosticKind::dtype_mismatch, Site{site.frame, value.span},
+          fmt::format("{} is {}{} and cannot become {}", name, dtype_name(dtype), text_of(dims),
+                      text_of(*tensor)))
+        .suggest(fmt::format("{}({})", dtype_name(dtype), source_text(value.span)));
+    return std::nullopt;
+  }
   if (tensor->rank() != static_cast<int64_t>(dims.size()) && tensor->rank() != 0) {
     error(DiagnosticKind::shape_mismatch, Site{site.frame, value.span},
           fmt::format("{} is {} and cannot become {}", name, text_of(dims), text_of(*tensor)));
@@ -324,7 +334,7 @@ void Elaborator::update(const ast::Name& name, const Operand& value, const Site&
   const bool in_rule = frame.updatable != nullptr;
   if (in_rule && frame.updatable->contains(name.text)) {
     Updatable& u = frame.updatable->find(name.text)->second;
-    const std::optional<Tensor> tensor = new_value(name.text, u.dims, value, site);
+    const std::optional<Tensor> tensor = new_value(name.text, u.dims, DType::f32, value, site);
     if (!tensor) return;
     if (!u.state_name.empty()) lookup(name.text, site);  // its old value enters the graph
     u.value = *tensor;
@@ -344,8 +354,15 @@ void Elaborator::update(const ast::Name& name, const Operand& value, const Site&
   }
   const Datum old = force(*frame.self, *slot, site);
   if (old.poisoned()) return;
+  if (in_scan > 0) {
+    error(DiagnosticKind::state_change, Site{frame, name.span},
+          fmt::format("{} is kept from training step to training step, and cannot change within a scan",
+                      name.text))
+        .suggest("call what changes it before or after the scan");
+    return;
+  }
   Parameter& parameter = *old.as<Tensor>()->parameter;
-  std::optional<Tensor> tensor = new_value(name.text, parameter.dims, value, site);
+  std::optional<Tensor> tensor = new_value(name.text, parameter.dims, DType::f32, value, site);
   if (!tensor) return;
   builder.set_spans({user_span(site)});
   tensor->value = builder.make(Op::detach, {tensor->value});
@@ -362,6 +379,7 @@ void Elaborator::run_binding(const ast::Binding& binding, Frame& frame) {
       if (name.text != "_") frame.locals[name.text] = {Poison{}, name.span};
     }
   };
+  if (binding.is_state && frame.carried != nullptr) return declare_carried(binding, frame);
   if (binding.is_state) {
     error(DiagnosticKind::state_change, site, "state belongs in a layer, an optimizer or a scan");
     return poison();
@@ -383,10 +401,15 @@ void Elaborator::run_binding(const ast::Binding& binding, Frame& frame) {
   }
   const bool is_update = binding.kind == ast::BindingKind::update;
   // Outside of training nothing changes; what is wrong here has been said when the training step was elaborated.
-  if (is_update && frame.updatable == nullptr && mode != Mode::train) return;
+  const auto is_carried = [&](const ast::Name& name) {
+    return frame.carried != nullptr && frame.carried->contains(name.text);
+  };
+  const bool changes_carried = is_update && std::ranges::all_of(binding.names, is_carried);
+  if (is_update && !changes_carried && frame.updatable == nullptr && mode != Mode::train) return;
   const Operand value{eval(*binding.value, frame), binding.value->span};
   if (is_update) {
-    for (const ast::Name& name : binding.names) update(name, value, site);
+    for (const ast::Name& name : binding.names)
+      if (!update_carried(name, value, site)) update(name, value, site);
     return;
   }
   if (value.value.poisoned()) return poison();

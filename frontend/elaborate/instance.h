@@ -85,6 +85,15 @@ struct Updatable {
   Span span;
 };
 
+// A state of the scan whose body is evaluated, from step to step.
+struct Carried {
+  Value start;  // before the first step
+  Datum slot;   // a tensor: the hole for what it is before a step
+  Datum now;    // what the body has made of it
+  bool written = false;
+  Span span;
+};
+
 // Where names are looked up: one body under evaluation.
 struct Frame {
   const FileScope* scope = nullptr;
@@ -98,6 +107,7 @@ struct Frame {
   std::string callee;                                 // for messages: "in softmax"
   bool closed_sizes = false;  // an unknown size is an error (goals and forward of a model)
   std::map<std::string, Updatable>* updatable = nullptr;  // in an optimizer's rule: p and the states, by name
+  std::map<std::string, Carried>* carried = nullptr;      // in a scan's body: its states, by name
 };
 
 // Where something happens: in which frame, at which words.

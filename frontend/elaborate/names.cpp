@@ -131,7 +131,6 @@ Datum Elaborator::name_value(const std::string& name, const Site& site) {
   std::optional<Datum> found = lookup(name, site);
   if (!found && name == "loss" && root != nullptr && site.frame.self == root) found = summed_losses(site);
   if (!found) {
-    if (name == "cumsum") return not_built(site, name);
     Diagnostic& diagnostic = error(DiagnosticKind::unknown_name, site, fmt::format("unknown name {}", name));
     const std::vector<std::string> known = known_names(site.frame, false);
     if (const std::optional<std::string_view> way = way_here(name)) {

@@ -109,6 +109,7 @@ struct Scan {
   std::vector<Name> names;
   std::vector<ExprPtr> sources;
   ExprPtr axis;
+  bool reversed = false;  // from the last step to the first
   std::unique_ptr<Block> body;
 };
 

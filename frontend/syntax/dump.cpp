@@ -229,7 +229,7 @@ class Dumper {
     }
   }
   void print(const ast::Scan& node) {
-    line("scan {}", joined(node.names));
+    line("scan {}{}", joined(node.names), node.reversed ? " reversed" : "");
     const Deeper deeper(*this);
     for (const ast::ExprPtr& source : node.sources) labeled("in", *source);
     labeled("along", *node.axis);

@@ -387,7 +387,7 @@ ExprPtr Parser::if_expression(bool is_statement) {
   return make(std::move(node), begin, height);
 }
 
-// scan = "scan" names "in" expr { "," expr } "along" expr block
+// scan = "scan" names "in" expr { "," expr } "along" expr [ "reversed" ] block
 ExprPtr Parser::scan_expression(bool is_statement) {
   const uint32_t begin = take().begin;
   ast::Scan node;
@@ -406,6 +406,8 @@ ExprPtr Parser::scan_expression(bool is_statement) {
   node.axis = expression();
   if (node.axis == nullptr) return nullptr;
   height = std::max(height, height_);
+  node.reversed = at_word("reversed");
+  if (node.reversed) take();
   std::optional<ast::Block> body = block("scan");
   if (!body) return nullptr;
   height = std::max(height, height_);

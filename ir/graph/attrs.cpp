@@ -5,6 +5,8 @@
 #include <bit>
 #include <functional>
 
+#include "ir/graph/graph.h"
+
 namespace nnc {
 namespace {
 
@@ -16,6 +18,7 @@ struct FieldHash {
   void value(double v) { mix(std::hash<uint64_t>()(std::bit_cast<uint64_t>(v))); }
   void value(const std::string& v) { mix(std::hash<std::string>()(v)); }
   void value(int64_t v) { mix(std::hash<int64_t>()(v)); }
+  void value(const std::shared_ptr<const Graph>& v) { mix(v ? v->nodes.size() : 0); }
   void value(bool v) { mix(v ? 1 : 0); }
   template <class Enum>
   requires std::is_enum_v<Enum>
@@ -33,6 +36,14 @@ bool ConstantAttrs::operator==(const ConstantAttrs& other) const {
   return std::ranges::equal(values, other.values, [](double a, double b) {
     return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
   });
+}
+
+bool ScanAttrs::operator==(const ScanAttrs& other) const {
+  if (states != other.states || steps != other.steps || length != other.length || reversed != other.reversed)
+    return false;
+  if (body == other.body) return true;
+  return body && other.body && body->nodes.size() == other.body->nodes.size() &&
+         print(*body) == print(*other.body);
 }
 
 size_t hash_of(const Attrs& attrs) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -11,6 +12,8 @@
 #include "ir/type.h"
 
 namespace nnc {
+
+struct Graph;
 
 // What an input of a graph is to its user.
 enum class Role : uint8_t {
@@ -164,6 +167,25 @@ struct ClassesAttrs {
   bool operator==(const ClassesAttrs&) const = default;
 };
 
+// Whole slices at places along `axis` that an index says. The first `shared` axes, which come before it, are the index's own
+// first ones, too: each of their places has an index of its own.
+struct TakeAttrs {
+  int64_t axis = 0;
+  int64_t shared = 0;
+  static void fields(auto& self, auto&& f) { f("axis", self.axis), f("shared", self.shared); }
+  bool operator==(const TakeAttrs&) const = default;
+};
+// The other way round; `count` is the extent of the axis.
+struct AddAtAttrs {
+  int64_t axis = 0;
+  int64_t shared = 0;
+  int64_t count = 0;
+  static void fields(auto& self, auto&& f) {
+    f("axis", self.axis), f("shared", self.shared), f("count", self.count);
+  }
+  bool operator==(const AddAtAttrs&) const = default;
+};
+
 // A tensor of that shape and dtype whose elements are their index along `axis`.
 struct IotaAttrs {
   Shape shape;
@@ -197,10 +219,26 @@ struct StreamAttrs {
   bool operator==(const StreamAttrs&) const = default;
 };
 
-using Attrs =
-    std::variant<NoAttrs, InputAttrs, ConstantAttrs, CastAttrs, ReduceAttrs, AxisAttrs, ReshapeAttrs,
-                 BroadcastAttrs, PermuteAttrs, SliceAttrs, PadAttrs, MatmulAttrs, ConvAttrs, WindowsAttrs,
-                 LinearAttrs, ClassesAttrs, IotaAttrs, RandomAttrs, StreamAttrs>;
+// A recurrence over `length` steps (ir/ops/scan.cpp): what one step computes is a graph of its own. Its inputs are the states
+// as they stand, the step's slices of `steps` operands along their first axis, and whatever it reads from outside, in
+// that order; its outputs the new states, then what the step gives. `reversed`: from the last step to the first.
+struct ScanAttrs {
+  std::shared_ptr<const Graph> body;
+  int64_t states = 0;
+  int64_t steps = 0;
+  int64_t length = 0;
+  bool reversed = false;
+  static void fields(auto& self, auto&& f) {
+    f("states", self.states), f("steps", self.steps), f("length", self.length), f("reversed", self.reversed),
+        f("body", self.body);
+  }
+  bool operator==(const ScanAttrs& other) const;  // bodies by their text
+};
+
+using Attrs = std::variant<NoAttrs, InputAttrs, ConstantAttrs, CastAttrs, ReduceAttrs, AxisAttrs,
+                           ReshapeAttrs, BroadcastAttrs, PermuteAttrs, SliceAttrs, PadAttrs, MatmulAttrs,
+                           ConvAttrs, WindowsAttrs, LinearAttrs, ClassesAttrs, TakeAttrs, AddAtAttrs,
+                           IotaAttrs, RandomAttrs, StreamAttrs, ScanAttrs>;
 
 size_t hash_of(const Attrs& attrs);  // equal attributes have equal hashes
 // As graph text spells them.

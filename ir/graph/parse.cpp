@@ -461,6 +461,10 @@ class GraphReader {
 
 }  // namespace
 
+std::optional<Graph> graph_text::read_graph(Reader& reader) {
+  return GraphReader(reader).run();
+}
+
 Result<Graph> parse_graph(const Sources& sources, FileId file, Diagnostics& diagnostics) {
   const size_t errors = diagnostics.error_count();
   Reader reader(sources, file, diagnostics);

@@ -189,6 +189,15 @@ struct FieldReader {
     if (!type) return false;
     return field = type->dtype, true;
   }
+  bool read(std::shared_ptr<const Graph>& field) {
+    if (!r.expect("=")) return false;
+    if (r.level == Reader::kMostLevels) return r.syntax(r.peek(), "fewer graphs within graphs"), false;
+    ++r.level;
+    std::optional<Graph> graph = read_graph(r);
+    --r.level;
+    if (graph) field = std::make_shared<const Graph>(std::move(*graph));
+    return field != nullptr;
+  }
   bool read(Role& field) { return r.expect("=") && enumerator(field, 4, "input, param, state or scalar"); }
   bool read(Activation& field) {
     return r.expect("=") && enumerator(field, 4, "none, relu, tanh or sigmoid");

@@ -77,6 +77,13 @@ std::string field_text(std::string_view name, Distribution value) {
 std::string field_text(std::string_view name, const std::vector<int64_t>& value) {
   return fmt::format("{} = [{}]", name, fmt::join(value, ","));
 }
+// A graph within a line: its own lines are indented further.
+std::string field_text(std::string_view name, const std::shared_ptr<const Graph>& value) {
+  std::string text = fmt::format("{} = {}", name, value ? print(*value) : "");
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 3) text.replace(at, 1, "\n  ");
+  return text;
+}
 std::string field_text(std::string_view name, const std::vector<double>& value) {
   std::vector<std::string> numbers;
   for (const double number : value) numbers.push_back(number_text(number));

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ir/graph/attrs.h"
+#include "ir/graph/graph.h"
 #include "ir/graph/text.h"
 #include "ir/ops/op.h"
 #include "ir/type.h"
@@ -48,6 +48,10 @@ class Reader {
   // { … } in the fields of the op's kind; what is missing is reported at `at`, the op's name.
   std::optional<Attrs> attrs(Op op, Span at);
 
+  // A graph in the place of a value; at most so many levels of them.
+  static constexpr int kMostLevels = 8;
+  int level = 0;
+
   // Skips what is left of the line; nothing if the next token starts one.
   void skip_line();
 
@@ -57,5 +61,8 @@ class Reader {
   std::vector<Token> tokens_;
   size_t at_ = 0;
 };
+
+// From `graph` to its closing brace (parse.cpp).
+std::optional<Graph> read_graph(Reader& reader);
 
 }  // namespace nnc::graph_text

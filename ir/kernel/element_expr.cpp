@@ -119,6 +119,16 @@ std::vector<Read> reads(const Graph& graph, NodeId id, LooksThrough looks_throug
       elements.at(node.operands[0], spec.a);
       elements.at(node.operands[1], spec.b);
     }
+  } else if (const auto* scatter = std::get_if<ScatterRule>(&lower)) {
+    const ScatterSpec spec = scatter->spec(node, types);
+    axes(node.types[0].shape);
+    axes(spec.over);
+    elements.at(node.operands[0], spec.value);
+    elements.at(node.operands[1], spec.place);
+  } else if (std::holds_alternative<LoopRule>(lower)) {
+    // Any element of any operand, so none in the place of the result's.
+    for (const TensorType& type : node.types) axes(type.shape);
+    for (size_t i = 0; i < node.operands.size(); ++i) elements.at(node.operands[i], axes(types[i].shape));
   } else {
     NNC_CHECK(false, std::string(op_def(node.op).name) + " must be rewritten before kernels are formed");
   }

@@ -47,7 +47,7 @@ bool is_inlined(const Graph& graph, Value value);
 bool is_view(const Graph& graph, NodeId node);
 
 // What one element of each result of a node reads: a value (looked at through those that are inlined) and the
-// subscripts, in terms of axes numbered like the result's. For reductions and contractions the axes summed over follow
+// subscripts, in terms of axes numbered like the result's. For reductions, contractions and scatters the axes summed over follow
 // those of the result.
 struct Read {
   Value value;

@@ -59,6 +59,7 @@ constinit const OpDef k_op_detach = {
     .infer = ops::infer_identity,
     .derivative = no_gradient("detached"),
     .lower = ElementRule{ops::same_element},
+    .lift = ops::lift_same,
     .eval = ops::eval_same,
     .math = ops::called<"detach">,
     .samples = ops::kDetachSamples,

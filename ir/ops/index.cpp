@@ -97,13 +97,185 @@ const Sample kOneHotSamples[] = {
     {{{DType::i64, {}}}, ClassesAttrs{5}, 0, 5},
 };
 
+// ---- take and add_at -------------------------------------------------------------------------------------
+//
+//   x: [shared, before, count, after], index: [shared, places]
+//   take(x, index)[s, b, i, a] = x[s, b, index[s, i], a]
+//   add_at(g, index)[s, b, k, a] = the sum of g[s, b, i, a] over the places i with index[s, i] = k
+//
+// Linear in x and in g, and each other's adjoint.
+
+// The axes of the index that are not shared, and those of the result that stand for them: axis, axis + 1, …
+size_t place_rank(const TensorType& index, int64_t shared) {
+  return index.shape.size() - at(shared);
+}
+
+std::string bad_places(const TensorType& x, const TensorType& index, int64_t axis, int64_t shared) {
+  if (!is_label(index.dtype)) return "the places are i32 or i64, found " + to_string(index);
+  if (shared < 0 || shared > axis || axis >= x.rank() || index.rank() < shared)
+    return fmt::format("axis {} with {} shared axes is none of {} by {}", axis, shared, to_string(x),
+                       to_string(index));
+  if (!std::equal(x.shape.begin(), x.shape.begin() + shared, index.shape.begin()))
+    return fmt::format("the first {} axes differ: {} and {}", shared, to_string(x), to_string(index));
+  return {};
+}
+
+Inferred infer_take(std::span<const TensorType> operands, const Attrs& attrs) {
+  const auto& [axis, shared] = std::get<TakeAttrs>(attrs);
+  const TensorType& x = operands[0];
+  const TensorType& index = operands[1];
+  if (std::string error = bad_places(x, index, axis, shared); !error.empty()) return failed(std::move(error));
+  Shape shape(x.shape.begin(), x.shape.begin() + axis);
+  shape.insert(shape.end(), index.shape.begin() + shared, index.shape.end());
+  shape.insert(shape.end(), x.shape.begin() + axis + 1, x.shape.end());
+  if (std::string error = shape_error(shape); !error.empty()) return failed(std::move(error));
+  return typed({x.dtype, std::move(shape)});
+}
+
+Inferred infer_add_at(std::span<const TensorType> operands, const Attrs& attrs) {
+  const auto& [axis, shared, count] = std::get<AddAtAttrs>(attrs);
+  const TensorType& g = operands[0];
+  const TensorType& index = operands[1];
+  if (g.dtype != DType::f32) return failed("adds f32, found " + to_string(g));
+  if (!is_label(index.dtype) || shared < 0 || shared > axis || index.rank() < shared ||
+      axis + index.rank() - shared > g.rank())
+    return failed(fmt::format("axis {} with {} shared axes is none of {} at {}", axis, shared, to_string(g),
+                              to_string(index)));
+  const auto places = static_cast<int64_t>(place_rank(index, shared));
+  if (!std::equal(g.shape.begin(), g.shape.begin() + shared, index.shape.begin()) ||
+      !std::equal(index.shape.begin() + shared, index.shape.end(), g.shape.begin() + axis))
+    return failed("each slice needs a place, found " + list_types(operands));
+  Shape shape = g.shape;
+  shape.erase(shape.begin() + axis, shape.begin() + axis + places);
+  shape.insert(shape.begin() + axis, count);
+  if (std::string error = shape_error(shape); !error.empty()) return failed(std::move(error));
+  return typed({g.dtype, std::move(shape)});
+}
+
+Adjoints vjp_take(const VjpContext& context) {
+  Vjp v(context);
+  const auto& [axis, shared] = std::get<TakeAttrs>(v.attrs);
+  return {v.b.make(Op::add_at, {v.g, v.x[1]}, AddAtAttrs{axis, shared, v.in[0].shape[at(axis)]}),
+          std::nullopt};
+}
+
+Adjoints vjp_add_at(const VjpContext& context) {
+  Vjp v(context);
+  const auto& [axis, shared, count] = std::get<AddAtAttrs>(v.attrs);
+  return {v.b.make(Op::take, {v.g, v.x[1]}, TakeAttrs{axis, shared}), std::nullopt};
+}
+
+ExprId element_take(ElementContext& context, std::span<const Index> index, uint32_t) {
+  const auto& [axis, shared] = std::get<TakeAttrs>(context.node.attrs);
+  const size_t places = place_rank(context.operand_types[1], shared);
+  const auto part = [&](size_t begin, size_t count) { return index.subspan(begin, count); };
+  std::vector<Index> where(index.begin(), index.begin() + shared);
+  where.insert(where.end(), part(at(axis), places).begin(), part(at(axis), places).end());
+  ExprId place = context.operand(1, where);
+  if (context.operand_types[1].dtype != DType::i64)
+    place = context.kernel.apply(Op::cast, {place}, DType::i64);
+  std::vector<Index> inner(index.begin(), index.begin() + axis);
+  inner.push_back({{}, 0, place, false});
+  const auto after = index.subspan(at(axis) + places);
+  inner.insert(inner.end(), after.begin(), after.end());
+  return context.operand(0, inner);
+}
+
+ScatterSpec spec_add_at(const Node& node, std::span<const TensorType> operands) {
+  const auto& [axis, shared, count] = std::get<AddAtAttrs>(node.attrs);
+  const auto rank = static_cast<uint32_t>(node.types[0].rank());
+  const auto number = [](int64_t axis_number) {
+    return Index::of(kernel::AxisId{static_cast<uint32_t>(axis_number)});
+  };
+  ScatterSpec spec;
+  spec.axis = at(axis);
+  spec.over.assign(operands[1].shape.begin() + shared, operands[1].shape.end());
+  for (int64_t d = 0; d < shared; ++d) spec.place.push_back(number(d));
+  for (int64_t d = 0; d < axis; ++d) spec.value.push_back(number(d));
+  for (size_t d = 0; d < spec.over.size(); ++d) {
+    spec.place.push_back(number(rank + static_cast<int64_t>(d)));
+    spec.value.push_back(spec.place.back());
+  }
+  for (int64_t d = axis + 1; d < rank; ++d) spec.value.push_back(number(d));
+  return spec;
+}
+
+// Calls f(position in the whole, position among the slices) for each element of the slices: the whole has `count` slices along
+// the axis, the others one for each place.
+template <class F>
+void each_taken(const TensorType& whole, const DenseTensor& index, int64_t axis, int64_t shared, F f) {
+  const auto product = [&](const Shape& shape, int64_t begin, int64_t end) {
+    return element_count(Shape(shape.begin() + begin, shape.begin() + end));
+  };
+  const int64_t own = product(whole.shape, 0, shared);
+  const int64_t before = product(whole.shape, shared, axis);
+  const int64_t count = whole.shape[at(axis)];
+  const int64_t after = product(whole.shape, axis + 1, whole.rank());
+  const int64_t places = index.type.elements() / std::max<int64_t>(1, own);
+  for (int64_t s = 0; s < own; ++s)
+    for (int64_t b = 0; b < before; ++b)
+      for (int64_t i = 0; i < places; ++i) {
+        const auto k = static_cast<int64_t>(
+            std::clamp<double>(index.data[at(s * places + i)], 0, static_cast<double>(count - 1)));
+        for (int64_t a = 0; a < after; ++a)
+          f(at((((s * before + b) * count) + k) * after + a),
+            at((((s * before + b) * places) + i) * after + a));
+      }
+}
+
+std::vector<DenseTensor> eval_take(std::span<const DenseTensor> x, const Attrs& attrs,
+                                   std::span<const TensorType> types) {
+  const auto& [axis, shared] = std::get<TakeAttrs>(attrs);
+  DenseTensor result = zeros(types[0]);
+  each_taken(x[0].type, x[1], axis, shared,
+             [&](size_t from, size_t to) { result.data[to] = x[0].data[from]; });
+  return {std::move(result)};
+}
+
+std::vector<DenseTensor> eval_add_at(std::span<const DenseTensor> x, const Attrs& attrs,
+                                     std::span<const TensorType> types) {
+  const auto& [axis, shared, count] = std::get<AddAtAttrs>(attrs);
+  DenseTensor result = zeros(types[0]);
+  each_taken(types[0], x[1], axis, shared,
+             [&](size_t to, size_t from) { result.data[to] += x[0].data[from]; });
+  return {std::move(result)};
+}
+
+// A table that is the same for all is looked up at all places at once.
+std::vector<Value> lift_take(const LiftContext& c) {
+  const auto [axis, shared] = std::get<TakeAttrs>(c.node.attrs);
+  if (c.stacked[0]) return lift_with(c, TakeAttrs{axis + 1, shared + 1});
+  if (shared > 0 || axis > 0) return lift_with(c, TakeAttrs{axis + 1, shared + 1});
+  return c.builder.make_all(Op::take, c.operands, TakeAttrs{0, 0});
+}
+
+std::vector<Value> lift_add_at(const LiftContext& c) {
+  const auto [axis, shared, count] = std::get<AddAtAttrs>(c.node.attrs);
+  return lift_with(c, AddAtAttrs{axis + 1, shared + 1, count});
+}
+
+const Sample kTakeSamples[] = {
+    {{{DType::f32, {4, 3}}, {DType::i32, {5}}}, TakeAttrs{0, 0}, 0, 4},
+    {{{DType::f32, {3, 5, 4}}, {DType::i32, {6, 7}}}, TakeAttrs{1, 0}, 0, 5},
+    {{{DType::f32, {3, 5, 4}}, {DType::i32, {3, 5, 6}}}, TakeAttrs{2, 2}, 0, 4},
+    {{{DType::f32, {3, 5, 4, 6}}, {DType::i64, {3}}}, TakeAttrs{2, 1}, 0, 4},
+    {{{DType::i32, {6}}, {DType::i32, {}}}, TakeAttrs{0, 0}, 0, 6},
+};
+const Sample kAddAtSamples[] = {
+    {{{DType::f32, {5, 3}}, {DType::i32, {5}}}, AddAtAttrs{0, 0, 4}, 0, 4},
+    {{{DType::f32, {3, 6, 7, 4}}, {DType::i32, {6, 7}}}, AddAtAttrs{1, 0, 5}, 0, 5},
+    {{{DType::f32, {3, 5, 6}}, {DType::i32, {3, 5, 6}}}, AddAtAttrs{2, 2, 4}, 0, 4},
+    {{{DType::f32, {3, 5, 6}}, {DType::i64, {3}}}, AddAtAttrs{2, 1, 4}, 0, 4},
+    {{{DType::f32, {}}, {DType::i32, {}}}, AddAtAttrs{0, 0, 3}, 0, 3},
+};
+
 }  // namespace
 }  // namespace ops
 
 constinit const OpDef k_op_pick = {
     .name = "pick",
     .doc = "From each run along the last axis the entry that the index names; indices are clamped.",
-    .written = "pick(z, label)",
+    .written = "pick(z, label, axis)",
     .min_operands = 2,
     .max_operands = 2,
     .traits = kSmooth,
@@ -111,6 +283,7 @@ constinit const OpDef k_op_pick = {
     .infer = ops::infer_pick,
     .derivative = {ops::vjp_pick, {}},
     .lower = ElementRule{ops::element_pick},
+    .lift = ops::lift_same,
     .eval = ops::eval_pick,
     .math = ops::called<"pick">,
     .samples = ops::kPickSamples,
@@ -124,9 +297,46 @@ constinit const OpDef k_op_one_hot = {
     .infer = ops::infer_one_hot,
     .derivative = no_gradient("its operand is an index"),
     .lower = ElementRule{ops::element_one_hot},
+    .lift = ops::lift_same,
     .eval = ops::eval_one_hot,
     .math = ops::called<"one_hot">,
     .samples = ops::kOneHotSamples,
+};
+
+constinit const OpDef k_op_take = {
+    .name = "take",
+    .doc = "The slices along an axis that the index names, in its shape; indices are clamped.",
+    .written = "x[index], take_along(x, index, axis)",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kSmooth,
+    .attrs = TakeAttrs{},
+    .infer = ops::infer_take,
+    .derivative = {ops::vjp_take, {}},
+    .lower = ElementRule{ops::element_take},
+    .lift = ops::lift_take,
+    .eval = ops::eval_take,
+    .math = ops::called<"take">,
+    .samples = ops::kTakeSamples,
+};
+
+constinit const OpDef k_op_add_at = {
+    .name = "add_at",
+    .doc =
+        "Zeros to which slices are added at the places along an axis that the index names, in its order; "
+        "indices are "
+        "clamped.",
+    .min_operands = 2,
+    .max_operands = 2,
+    .traits = kReduces | kSmooth,
+    .attrs = AddAtAttrs{},
+    .infer = ops::infer_add_at,
+    .derivative = {ops::vjp_add_at, {}},
+    .lower = ScatterRule{ops::spec_add_at},
+    .lift = ops::lift_add_at,
+    .eval = ops::eval_add_at,
+    .math = ops::called<"add_at">,
+    .samples = ops::kAddAtSamples,
 };
 
 }  // namespace nnc

@@ -107,6 +107,17 @@ MathText math_matmul(std::span<const MathText> x, const Attrs& attrs) {
   return infix(side(x[0], transpose_a), "·", side(x[1], transpose_b), kProduct);
 }
 
+// Rows of all times one matrix are one product; anything else is a stack of products.
+std::vector<Value> lift_matmul(const LiftContext& c) {
+  const auto [transpose_a, transpose_b] = std::get<MatmulAttrs>(c.node.attrs);
+  const Shape& result = c.node.types[0].shape;
+  if (!c.stacked[0] || c.stacked[1] || transpose_a || result.size() != 2) return lift_same(c);
+  const Shape& a = c.builder.type(c.operands[0]).shape;
+  const Value rows = c.builder.reshape(c.operands[0], {a[0] * a[1], a[2]});
+  const Value product = c.builder.make(Op::matmul, {rows, c.operands[1]}, MatmulAttrs{false, transpose_b});
+  return {c.builder.reshape(product, stacked(result, c.length))};
+}
+
 const Sample kMatmulSamples[] = {
     {{{DType::f32, {3, 4}}, {DType::f32, {4, 5}}}, MatmulAttrs{false, false}},
     {{{DType::f32, {3, 4}}, {DType::f32, {5, 4}}}, MatmulAttrs{false, true}},
@@ -130,6 +141,7 @@ constinit const OpDef k_op_matmul = {
     .infer = ops::infer_matmul,
     .derivative = {ops::vjp_matmul, {}},
     .lower = ContractRule{ops::specs_matmul},
+    .lift = ops::lift_matmul,
     .eval = ops::eval_matmul,
     .math = ops::math_matmul,
     .samples = ops::kMatmulSamples,

@@ -46,6 +46,10 @@ Order product_order(const ContractSpec& spec) {
   return smaller < kLanes && spec.over[0] / 4 >= larger ? Order::lanes16 : Order::serial;
 }
 
+LiftFn lift_rule(const OpDef& def) {
+  return def.lift == nullptr && def.has(kElementwise) ? ops::lift_same : def.lift;
+}
+
 const OpDef& op_def(Op op) {
   return *kTable[static_cast<size_t>(op)];
 }

@@ -74,11 +74,13 @@ constexpr Derivative no_gradient(std::string_view reason) {
 
 // ---- lowering to kernel IR ---------------------------------------------------------------------------------------
 
-// An op lowers in exactly one of five ways:
+// An op lowers in exactly one of seven ways:
 //  - element: a result's element at an index, as an expression of operand elements (elementwise ops, shape ops,
 //    random draws);
 //  - reduce: operand 0 combined over axes;
 //  - contract: a sum of products of two operands over axes, with affine index maps;
+//  - scatter: elements of operand 0 added to those of the result that operand 1 names;
+//  - loop: the body of its ScanAttrs, once for each step;
 //  - expand: the op written with other ops, which then share a kernel (fused ops);
 //  - rewritten: a pass must remove it before lowering, named by the reason.
 struct ElementRule {
@@ -111,13 +113,39 @@ struct ContractRule {
   // One or more, which together compute each element of the result once.
   std::vector<ContractSpec> (*specs)(const Node& node, std::span<const TensorType> operands);
 };
+// The axes of the maps are numbered: those of the result first, then `over`.
+struct ScatterSpec {
+  size_t axis =
+      0;       // of the result: its subscript is an element of operand 1; the others stand for themselves
+  Shape over;  // what is added to one element, in row-major order, after a start of 0
+  std::vector<kernel::Index> value;  // of operand 0
+  std::vector<kernel::Index> place;  // of operand 1
+};
+struct ScatterRule {
+  ScatterSpec (*spec)(const Node& node, std::span<const TensorType> operands);
+};
+struct LoopRule {};
 struct ExpandRule {
   std::vector<Value> (*expand)(Builder& builder, const Node& node, std::span<const Value> operands);
 };
 struct RewrittenRule {
   std::string_view by;  // the pass that removes it
 };
-using LowerRule = std::variant<ElementRule, ReduceRule, ContractRule, ExpandRule, RewrittenRule>;
+using LowerRule =
+    std::variant<ElementRule, ReduceRule, ContractRule, ScatterRule, LoopRule, ExpandRule, RewrittenRule>;
+
+// ---- many at once ------------------------------------------------------------------------------------------------
+
+// `length` nodes like `node`, whose operands are stacked along a new first axis where `stacked` says so and the same for
+// all elsewhere; at least one is. Gives each result stacked.
+struct LiftContext {
+  Builder& builder;
+  const Node& node;
+  std::vector<Value> operands;
+  std::vector<bool> stacked;
+  int64_t length;
+};
+using LiftFn = std::vector<Value> (*)(const LiftContext& context);
 
 // ---- reference semantics -----------------------------------------------------------------------------------------
 
@@ -197,6 +225,8 @@ struct OpDef {
   InferFn infer;
   Derivative derivative;
   LowerRule lower;
+  // Null: an elementwise op, for which lift_rule knows one, or an op that stays in its loop.
+  LiftFn lift = nullptr;
   EvalFn eval;
   ScalarFn scalar =
       nullptr;  // elementwise ops: the op on scalars, from primitive operations (ir/scalar/scalar.h)
@@ -220,6 +250,9 @@ std::optional<Op> find_op(std::string_view name);
 // The shape rule with what holds for all ops checked before it: the number of operands and the kind of attributes.
 // An error starts with the op's name: "add: the operands differ: f32[2, 3] and f32[3]".
 Inferred infer_types(Op op, std::span<const TensorType> operands, const Attrs& attrs);
+
+// How many nodes of the op are computed as one; null where there is no way.
+LiftFn lift_rule(const OpDef& def);
 
 // docs/ops.md: one section per op, from the table.
 std::string ops_reference();

@@ -63,6 +63,13 @@ MathText math_slice(std::span<const MathText> operands, const Attrs& attrs) {
   return {fmt::format("{}[{}]", at_least(operands[0], kAtom), ranges), kAtom};
 }
 
+std::vector<Value> lift_slice(const LiftContext& c) {
+  auto [begin, end] = std::get<SliceAttrs>(c.node.attrs);
+  begin.insert(begin.begin(), 0);
+  end.insert(end.begin(), c.length);
+  return lift_with(c, SliceAttrs{std::move(begin), std::move(end)});
+}
+
 const Sample kSliceSamples[] = {
     {{{DType::f32, {5, 4}}}, SliceAttrs{{1, 0}, {3, 4}}},
     {{{DType::i32, {6}}}, SliceAttrs{{5}, {6}}},
@@ -146,6 +153,12 @@ std::vector<DenseTensor> eval_pad(std::span<const DenseTensor> x, const Attrs& a
 
 MathText math_pad(std::span<const MathText> operands, const Attrs& attrs) {
   return call("pad", {operands[0].text, to_string(std::get<PadAttrs>(attrs).shape)});
+}
+
+std::vector<Value> lift_pad(const LiftContext& c) {
+  auto [shape, begin] = std::get<PadAttrs>(c.node.attrs);
+  begin.insert(begin.begin(), 0);
+  return lift_with(c, PadAttrs{stacked(shape, c.length), std::move(begin)});
 }
 
 const Sample kPadSamples[] = {
@@ -232,6 +245,10 @@ MathText math_concat(std::span<const MathText> operands, const Attrs&) {
   return call("concat", operands);
 }
 
+std::vector<Value> lift_concat(const LiftContext& c) {
+  return lift_with(c, AxisAttrs{std::get<AxisAttrs>(c.node.attrs).axis + 1});
+}
+
 const Sample kConcatSamples[] = {
     {{{DType::f32, {2, 3}}, {DType::f32, {4, 3}}}, AxisAttrs{0}},
     {{{DType::f32, {2, 1}}, {DType::f32, {2, 3}}, {DType::f32, {2, 2}}}, AxisAttrs{1}},
@@ -249,6 +266,7 @@ constinit const OpDef k_op_slice = {
     .infer = ops::infer_slice,
     .derivative = {ops::vjp_slice, {}},
     .lower = ElementRule{ops::element_slice},
+    .lift = ops::lift_slice,
     .eval = ops::eval_slice,
     .bounds = ops::same_bounds,
     .math = ops::math_slice,
@@ -263,6 +281,7 @@ constinit const OpDef k_op_pad = {
     .infer = ops::infer_pad,
     .derivative = {ops::vjp_pad, {}},
     .lower = ElementRule{ops::element_pad},
+    .lift = ops::lift_pad,
     .eval = ops::eval_pad,
     .math = ops::math_pad,
     .samples = ops::kPadSamples,
@@ -278,6 +297,7 @@ constinit const OpDef k_op_concat = {
     .infer = ops::infer_concat,
     .derivative = {ops::vjp_concat, {}},
     .lower = ElementRule{ops::element_concat},
+    .lift = ops::lift_concat,
     .eval = ops::eval_concat,
     .math = ops::math_concat,
     .samples = ops::kConcatSamples,

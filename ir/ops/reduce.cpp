@@ -97,6 +97,10 @@ MathText math_min(std::span<const MathText> x, const Attrs& attrs) {
   return math_reduce("min", x[0], attrs);
 }
 
+std::vector<Value> lift_reduction(const LiftContext& c) {
+  return lift_with(c, ReduceAttrs{shifted(std::get<ReduceAttrs>(c.node.attrs).axes)});
+}
+
 const Sample kReduceSamples[] = {
     {{{DType::f32, {3, 4}}}, ReduceAttrs{{1}}},       {{{DType::f32, {3, 4}}}, ReduceAttrs{{0}}},
     {{{DType::f32, {2, 3, 4}}}, ReduceAttrs{{0, 2}}}, {{{DType::f32, {37}}}, ReduceAttrs{{0}}},
@@ -144,6 +148,10 @@ Bounds bounds_argmax(const Graph& graph, const Node& node, std::span<const Bound
 
 MathText math_argmax(std::span<const MathText> x, const Attrs& attrs) {
   return {fmt::format("argmax({}, axis = {})", x[0].text, std::get<AxisAttrs>(attrs).axis), kAtom};
+}
+
+std::vector<Value> lift_argmax(const LiftContext& c) {
+  return lift_with(c, AxisAttrs{std::get<AxisAttrs>(c.node.attrs).axis + 1});
 }
 
 const Sample kArgmaxSamples[] = {
@@ -225,6 +233,7 @@ constinit const OpDef k_op_reduce_sum = {
     .infer = ops::infer_reduce,
     .derivative = {ops::vjp_sum, {}},
     .lower = ReduceRule{kernel::Combine::sum, ops::reduced_axes},
+    .lift = ops::lift_reduction,
     .eval = ops::eval_sum,
     .math = ops::math_sum,
     .samples = ops::kReduceSamples,
@@ -239,6 +248,7 @@ constinit const OpDef k_op_reduce_max = {
     .infer = ops::infer_reduce,
     .derivative = {ops::vjp_extreme, {}},
     .lower = ReduceRule{kernel::Combine::max, ops::reduced_axes},
+    .lift = ops::lift_reduction,
     .eval = ops::eval_max,
     .math = ops::math_max,
     .samples = ops::kReduceSamples,
@@ -253,6 +263,7 @@ constinit const OpDef k_op_reduce_min = {
     .infer = ops::infer_reduce,
     .derivative = {ops::vjp_extreme, {}},
     .lower = ReduceRule{kernel::Combine::min, ops::reduced_axes},
+    .lift = ops::lift_reduction,
     .eval = ops::eval_min,
     .math = ops::math_min,
     .samples = ops::kReduceSamples,
@@ -267,6 +278,7 @@ constinit const OpDef k_op_argmax = {
     .infer = ops::infer_argmax,
     .derivative = no_gradient("its result is an index"),
     .lower = ReduceRule{kernel::Combine::argmax, ops::argmax_axes, 1},
+    .lift = ops::lift_argmax,
     .eval = ops::eval_argmax,
     .bounds = ops::bounds_argmax,
     .math = ops::math_argmax,
@@ -285,6 +297,7 @@ constinit const OpDef k_op_max_position = {
     .infer = ops::infer_max_position,
     .derivative = {ops::vjp_max_position, {}},
     .lower = ReduceRule{kernel::Combine::argmax, ops::reduced_axes},
+    .lift = ops::lift_reduction,
     .eval = ops::eval_max_position,
     .math = ops::called<"max_position">,
     .samples = ops::kReduceSamples,

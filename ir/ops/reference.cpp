@@ -49,6 +49,8 @@ struct LoweringText {
   std::string operator()(const ElementRule&) const { return "element by element"; }
   std::string operator()(const ReduceRule&) const { return "as a reduction"; }
   std::string operator()(const ContractRule&) const { return "as a contraction"; }
+  std::string operator()(const ScatterRule&) const { return "as zeros and what is added to them"; }
+  std::string operator()(const LoopRule&) const { return "as a loop over its body"; }
   std::string operator()(const ExpandRule&) const { return "by expanding into other ops"; }
   std::string operator()(const RewrittenRule& rule) const {
     return fmt::format("not; removed by {}", rule.by);

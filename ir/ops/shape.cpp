@@ -62,6 +62,12 @@ MathText math_same(std::span<const MathText> operands, const Attrs&) {
   return operands[0];
 }
 
+// Along the new axis the operand repeats as it is.
+std::vector<Value> lift_broadcast(const LiftContext& c) {
+  const auto& attrs = std::get<BroadcastAttrs>(c.node.attrs);
+  return lift_with(c, BroadcastAttrs{stacked(attrs.shape, c.length), after_first(attrs.axes)});
+}
+
 const Sample kBroadcastSamples[] = {
     {{{DType::f32, {}}}, BroadcastAttrs{{3, 4}, {}}},
     {{{DType::f32, {4}}}, BroadcastAttrs{{3, 4}, {1}}},
@@ -134,6 +140,10 @@ MathText math_reshape(std::span<const MathText> operands, const Attrs& attrs) {
   return call("reshape", {operands[0].text, to_string(std::get<ReshapeAttrs>(attrs).shape)});
 }
 
+std::vector<Value> lift_reshape(const LiftContext& c) {
+  return lift_with(c, ReshapeAttrs{stacked(c.node.types[0].shape, c.length)});
+}
+
 const Sample kReshapeSamples[] = {
     {{{DType::f32, {3, 4}}}, ReshapeAttrs{{12}}},   {{{DType::f32, {12}}}, ReshapeAttrs{{3, 4}}},
     {{{DType::f32, {2, 6}}}, ReshapeAttrs{{3, 4}}}, {{{DType::f32, {2, 3}}}, ReshapeAttrs{{2, 1, 3, 1}}},
@@ -192,6 +202,10 @@ MathText math_permute(std::span<const MathText> operands, const Attrs& attrs) {
   return call("permute", {operands[0].text, list(order)});
 }
 
+std::vector<Value> lift_permute(const LiftContext& c) {
+  return lift_with(c, PermuteAttrs{after_first(std::get<PermuteAttrs>(c.node.attrs).order)});
+}
+
 const Sample kPermuteSamples[] = {
     {{{DType::f32, {3, 4}}}, PermuteAttrs{{1, 0}}},
     {{{DType::f32, {2, 3, 4}}}, PermuteAttrs{{2, 0, 1}}},
@@ -202,6 +216,49 @@ const Sample kPermuteSamples[] = {
 Adjoints vjp_same(const VjpContext& context) {
   return {Vjp(context).g};
 }
+
+// ---- flip -------------------------------------------------------------------------------------------------
+
+Inferred infer_flip(std::span<const TensorType> operands, const Attrs& attrs) {
+  if (std::string error = axes_error(std::get<ReduceAttrs>(attrs).axes, operands[0].shape); !error.empty())
+    return failed(std::move(error));
+  return typed(operands[0]);
+}
+
+Adjoints vjp_flip(const VjpContext& context) {
+  Vjp v(context);
+  return {v.b.make(Op::flip, {v.g}, v.attrs)};
+}
+
+ExprId element_flip(ElementContext& context, std::span<const Index> index, uint32_t) {
+  std::vector<Index> inner(index.begin(), index.end());
+  for (const int64_t axis : std::get<ReduceAttrs>(context.node.attrs).axes) {
+    const int64_t extent = context.operand_types[0].shape[at(axis)];
+    const Index back = times(context.kernel, settled(context.kernel, inner[at(axis)], extent), -1);
+    inner[at(axis)] = plus(context.kernel, back, Index::at(extent - 1));
+  }
+  return context.operand(0, inner);
+}
+
+std::vector<DenseTensor> eval_flip(std::span<const DenseTensor> x, const Attrs& attrs,
+                                   std::span<const TensorType> types) {
+  return {generate(types[0], [&](int64_t i) {
+    std::vector<int64_t> inner = coordinates(i, types[0].shape);
+    for (const int64_t axis : std::get<ReduceAttrs>(attrs).axes)
+      inner[at(axis)] = types[0].shape[at(axis)] - 1 - inner[at(axis)];
+    return x[0].data[at(position(inner, types[0].shape))];
+  })};
+}
+
+std::vector<Value> lift_flip(const LiftContext& c) {
+  return lift_with(c, ReduceAttrs{shifted(std::get<ReduceAttrs>(c.node.attrs).axes)});
+}
+
+const Sample kFlipSamples[] = {
+    {{{DType::f32, {5}}}, ReduceAttrs{{0}}},
+    {{{DType::f32, {3, 4}}}, ReduceAttrs{{0, 1}}},
+    {{{DType::i32, {3, 5, 4}}}, ReduceAttrs{{1}}},
+};
 
 const Sample kRelayoutSamples[] = {{{{DType::f32, {3, 4}}}, NoAttrs{}}};
 
@@ -216,6 +273,7 @@ constinit const OpDef k_op_broadcast = {
     .infer = ops::infer_broadcast,
     .derivative = {ops::vjp_broadcast, {}},
     .lower = ElementRule{ops::element_broadcast},
+    .lift = ops::lift_broadcast,
     .eval = ops::eval_broadcast,
     .bounds = ops::same_bounds,
     .math = ops::math_same,
@@ -231,6 +289,7 @@ constinit const OpDef k_op_reshape = {
     .infer = ops::infer_reshape,
     .derivative = {ops::vjp_reshape, {}},
     .lower = ElementRule{ops::element_reshape},
+    .lift = ops::lift_reshape,
     .eval = ops::eval_reshape,
     .bounds = ops::same_bounds,
     .math = ops::math_reshape,
@@ -245,10 +304,27 @@ constinit const OpDef k_op_permute = {
     .infer = ops::infer_permute,
     .derivative = {ops::vjp_permute, {}},
     .lower = ElementRule{ops::element_permute},
+    .lift = ops::lift_permute,
     .eval = ops::eval_permute,
     .bounds = ops::same_bounds,
     .math = ops::math_permute,
     .samples = ops::kPermuteSamples,
+};
+
+constinit const OpDef k_op_flip = {
+    .name = "flip",
+    .doc = "The elements in the opposite order along the axes.",
+    .written = "flip(x, axis)",
+    .traits = kSmooth | kMoves,
+    .attrs = ReduceAttrs{},
+    .infer = ops::infer_flip,
+    .derivative = {ops::vjp_flip, {}},
+    .lower = ElementRule{ops::element_flip},
+    .lift = ops::lift_flip,
+    .eval = ops::eval_flip,
+    .bounds = ops::same_bounds,
+    .math = ops::called<"flip">,
+    .samples = ops::kFlipSamples,
 };
 
 constinit const OpDef k_op_relayout = {

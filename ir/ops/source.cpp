@@ -117,6 +117,17 @@ Bounds bounds_iota(const Graph&, const Node& node, std::span<const Bounds>) {
   return {0, shape[at(axis)] - 1};
 }
 
+// ---- hole ------------------------------------------------------------------------------------------------
+
+Inferred infer_hole(std::span<const TensorType>, const Attrs& attrs) {
+  const auto& [shape, axis, dtype] = std::get<IotaAttrs>(attrs);
+  return typed({dtype, shape});
+}
+
+std::vector<DenseTensor> eval_hole(std::span<const DenseTensor>, const Attrs&, std::span<const TensorType>) {
+  check_failed("false", __FILE__, __LINE__, "a hole is filled before anything is computed");
+}
+
 const Sample kIotaSamples[] = {
     {{}, IotaAttrs{{5}, 0, DType::i32}},
     {{}, IotaAttrs{{2, 3}, 1, DType::f32}},
@@ -170,6 +181,20 @@ constinit const OpDef k_op_iota = {
     .bounds = ops::bounds_iota,
     .math = ops::math_iota,
     .samples = ops::kIotaSamples,
+};
+
+constinit const OpDef k_op_hole = {
+    .name = "hole",
+    .doc = "What a step of a scan is given, while a model is elaborated: its number is in `axis`.",
+    .min_operands = 0,
+    .max_operands = 0,
+    .traits = kInternal,
+    .attrs = IotaAttrs{},
+    .infer = ops::infer_hole,
+    .derivative = no_gradient("it is a placeholder"),
+    .lower = RewrittenRule{"elaboration"},
+    .eval = ops::eval_hole,
+    .math = ops::math_iota,
 };
 
 }  // namespace nnc

@@ -100,6 +100,42 @@ Adjoints vjp_flat(const VjpContext& context) {
   return Adjoints(context.builder.graph().nodes[context.node].operands.size());
 }
 
+// ---- many at once -----------------------------------------------------------------------------------------
+
+Shape stacked(const Shape& shape, int64_t length) {
+  Shape out{length};
+  out.insert(out.end(), shape.begin(), shape.end());
+  return out;
+}
+
+std::vector<int64_t> shifted(std::vector<int64_t> axes) {
+  for (int64_t& axis : axes) ++axis;
+  return axes;
+}
+
+std::vector<int64_t> after_first(const std::vector<int64_t>& axes) {
+  std::vector<int64_t> out = shifted(axes);
+  out.insert(out.begin(), 0);
+  return out;
+}
+
+Value stacked_operand(const LiftContext& c, size_t i) {
+  if (c.stacked[i]) return c.operands[i];
+  const TensorType type = c.builder.type(c.operands[i]);
+  return c.builder.make(Op::broadcast, {c.operands[i]},
+                        BroadcastAttrs{stacked(type.shape, c.length), shifted(first_axes(type.rank()))});
+}
+
+std::vector<Value> lift_with(const LiftContext& c, Attrs attrs) {
+  std::vector<Value> operands;
+  for (size_t i = 0; i < c.operands.size(); ++i) operands.push_back(stacked_operand(c, i));
+  return c.builder.make_all(c.node.op, std::move(operands), std::move(attrs));
+}
+
+std::vector<Value> lift_same(const LiftContext& context) {
+  return lift_with(context, context.node.attrs);
+}
+
 // ---- lowering ---------------------------------------------------------------------------------------------
 
 ExprId elementwise(ElementContext& context, std::span<const Index> index, uint32_t) {

@@ -78,6 +78,19 @@ struct Vjp {
 // Of an op that is constant between its steps: no adjoint for any operand.
 Adjoints vjp_flat(const VjpContext& context);
 
+// ---- many at once -----------------------------------------------------------------------------------------
+
+// Operand `i` with the new first axis, along which it is repeated if it is the same for all.
+Value stacked_operand(const LiftContext& context, size_t i);
+// The op with these attributes on all operands so.
+std::vector<Value> lift_with(const LiftContext& context, Attrs attrs);
+std::vector<Value> lift_same(const LiftContext& context);  // with those that it has
+// Axes, each one further on.
+std::vector<int64_t> shifted(std::vector<int64_t> axes);
+// 0, then the axes shifted.
+std::vector<int64_t> after_first(const std::vector<int64_t>& axes);
+Shape stacked(const Shape& shape, int64_t length);
+
 // ---- lowering ---------------------------------------------------------------------------------------------
 
 using kernel::ElementContext;

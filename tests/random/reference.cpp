@@ -20,7 +20,8 @@ constexpr double kFactor = 12, kLeast = 8 * kUnit;
 constexpr double kSmallest = std::numeric_limits<float>::min();
 
 bool combines(const OpDef& def) {
-  return std::holds_alternative<ReduceRule>(def.lower) || std::holds_alternative<ContractRule>(def.lower);
+  return std::holds_alternative<ReduceRule>(def.lower) || std::holds_alternative<ContractRule>(def.lower) ||
+         std::holds_alternative<ScatterRule>(def.lower);
 }
 
 // For an op that combines terms: for each result the sum of the terms' sizes; and the root of the number of terms, since
