@@ -266,9 +266,9 @@ constexpr CommandRow kCommands[] = {
      "Draws the trajectories of optimizers (--optimizer) and of run files over a loss of two parameters, as "
      "a page with contours and moving points.",
      kModel | kSeed | kBuild | kJson, paths, paths_flags},
-    {"init", "digits | csv FILE | images DIR", 1, 2, "nnc init csv iris.csv",
-     "Writes a model and a run file that train at once: for the digits that come with nnc, for a table, or "
-     "for a folder of pictures. Says what it guessed; overwrites nothing.",
+    {"init", "digits | csv FILE | images DIR | text FILE", 1, 2, "nnc init csv iris.csv",
+     "Writes a model and a run file that train at once: for the digits that come with nnc, for a table, "
+     "for a folder of pictures, or for a text. Says what it guessed; overwrites nothing.",
      0, init, init_flags},
     {"config", "RUN.toml", 1, 1, "nnc config examples/digits/digits.toml --set train.epochs=5",
      "Prints every setting of a run with its value and where that comes from.", kModel | kSeed, config},

@@ -93,28 +93,30 @@ int64_t guess_epochs(int64_t rows, int64_t batch) {
 int init(const Options& options, Console& console) {
   Session session(options, console);
   const std::string& what = options.arguments[0];
-  const std::vector<std::string> known = {"digits", "csv", "images"};
+  const std::vector<std::string> known = {"digits", "csv", "images", "text"};
   const size_t number = static_cast<size_t>(std::find(known.begin(), known.end(), what) - known.begin());
   if (number == known.size()) {
     const auto near = suggest(what, known);
     session.diagnostics
         .error_at(DiagnosticKind::unknown_choice, "init " + what,
-                  "nnc init starts from digits, csv FILE or images DIR")
+                  "nnc init starts from digits, csv FILE, images DIR or text FILE")
         .suggest(near ? fmt::format("did you mean {}?", *near) : "");
     return session.leave();
   }
   if ((number == 0) != (options.arguments.size() == 1)) {
     session.diagnostics.error_at(DiagnosticKind::bad_flag, "init " + what,
-                                 number == 0 ? "takes no file: the digits come with nnc"
-                                             : fmt::format("needs {}", number == 1 ? "a FILE" : "a DIR"));
+                                 number == 0
+                                     ? "takes no file: the digits come with nnc"
+                                     : fmt::format("needs {}", what == "images" ? "a DIR" : "a FILE"));
     return session.leave();
   }
   if (number == 0) return init_digits(session) ? session.leave() : session.leave(1);
   std::string path = options.arguments[1];
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   const std::string name = name_from(options.output.empty() ? path : options.output);
-  const Result<Starter> starter = number == 1 ? guess_table(path, options.label, name, session.diagnostics)
-                                              : guess_pictures(path, name, session.diagnostics);
+  const Result<Starter> starter = what == "csv" ? guess_table(path, options.label, name, session.diagnostics)
+                                  : what == "images" ? guess_pictures(path, name, session.diagnostics)
+                                                     : guess_text(path, name, session.diagnostics);
   return init_from(session, starter) ? session.leave() : session.leave(1);
 }
 

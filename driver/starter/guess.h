@@ -36,6 +36,9 @@ std::string told_reading(const runtime::DataSpec& spec, const runtime::Table& ta
 // A folder of pictures, one folder per class, or of the parts train and test (or valid, validation, val).
 Result<Starter> guess_pictures(const std::string& path, const std::string& name, Diagnostics& diagnostics);
 
+// A text, whose next character is predicted.
+Result<Starter> guess_text(const std::string& path, const std::string& name, Diagnostics& diagnostics);
+
 // "Titanic raw-2.csv.gz" → "titanic_raw_2"
 std::string name_from(const std::string& path);
 

@@ -57,7 +57,7 @@ Parts find_parts(const std::string& folder) {
 // Height and width.
 using Size = std::pair<int64_t, int64_t>;
 
-// Small pictures stay as they are; large ones are made as small as a dense layer can look at.
+// Small pictures stay as they are; large ones are made small enough to train on in a minute.
 Size suitable(Size size) {
   const int64_t side = std::max(size.first, size.second);
   if (side <= kLargestSide) return size;
@@ -65,19 +65,32 @@ Size suitable(Size size) {
           std::max<int64_t>(1, size.second * kLargestSide / side)};
 }
 
+// Blocks that halve the picture, as long as it is worth it.
+size_t blocks_for(Size size) {
+  size_t blocks = 1;
+  while (blocks < 3 && std::min(size.first, size.second) >> (blocks + 1) >= 3) ++blocks;
+  return blocks;
+}
+
 std::string model_text(const std::string& name, size_t classes, Size size) {
+  std::string widths = "3";
+  for (size_t k = 0; k < blocks_for(size); ++k) widths += fmt::format(", {}", 16 << k);
   return fmt::format(
       "# {0}.nn — the class of a picture, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n\n"
-      "model {0}_net(classes: int = {1}, hidden: int = 128) {{\n"
-      "  fc1 = linear(3 * {2} * {3}, hidden)\n  fc2 = linear(hidden, classes)\n\n"
+      "# Features of places, then the largest of each two by two.\n"
+      "layer block(in: int, out: int) {{\n"
+      "  conv = conv2d(in, out, 3, pad = 1, bias = 0)\n  norm = batch_norm2d(out)\n"
+      "  fn forward(x) = max_pool2d(x |> conv |> norm |> relu, 2)\n}}\n\n"
+      "model {0}_net(classes: int = {1}, widths = [{4}]) {{\n"
+      "  blocks = [block(widths[k], widths[k + 1]) for k in 0..len(widths) - 1]\n"
+      "  head = linear(widths[-1], classes)\n\n"
       "  # Red, green and blue, from 0 to 1 before they are standardized.\n"
       "  fn forward(image: f32[batch, 3, {2}, {3}]) -> f32[batch, classes] =\n"
-      "    image |> flatten |> fc1 |> relu |> fc2\n\n"
-      "  loss data(image, label: i32[batch]) = cross_entropy(forward(image), label)\n"
-      "  loss penalty = 1e-4 * (l2(fc1.weight) + l2(fc2.weight))\n\n"
+      "    image |> blocks |> global_avg_pool2d |> head\n\n"
+      "  loss(image, label: i32[batch]) = cross_entropy(forward(image), label)\n\n"
       "  metric accuracy(image, label) = mean(argmax(forward(image)) == label)\n\n"
       "  output probability(image) = softmax(forward(image))\n}}\n",
-      name, classes, size.first, size.second);
+      name, classes, size.first, size.second, widths);
 }
 
 std::string run_file_text(const std::string& name, const Parts& parts, Size size, int64_t pictures) {
@@ -88,13 +101,15 @@ std::string run_file_text(const std::string& name, const Parts& parts, Size size
   return fmt::format(
       "# {0}.toml — how {0}.nn is trained.\nmodel = {1}\n\n{2}data = {{ format = \"images\", train = {3}, "
       "{4} }}\n"
-      "input.image = {{ resize = [{5}, {6}], standardize = true, augment = [\"flip\"] }}\n"
+      "input.image = {{ resize = [{5}, {6}], standardize = true, augment = [\"flip\", \"crop({9})\"] }}\n"
       "args = {{ classes = \"auto\" }}  # as many as there are folders\n\n"
-      "train = {{ batch = {7}, epochs = {8}, optimizer = \"adam\" }}\n",
+      "[train]\nbatch = {7}\nepochs = {8}\noptimizer = \"adamw(lr = 0.003, weight_decay = 0.02)\"\n"
+      "schedule = {{ kind = \"cosine\" }}\n",
       name, quote(name + ".nn"),
       split ? "# Four pictures of five train, the fifth tests; train.seed says which.\n" : "",
       quote(parts.train), split ? "split = 0.8" : others, size.first, size.second, kBatch,
-      std::min<int64_t>(30, guess_epochs(split ? pictures * 4 / 5 : pictures, kBatch)));
+      std::min<int64_t>(30, guess_epochs(split ? pictures * 4 / 5 : pictures, kBatch)),
+      std::max<int64_t>(1, std::min(size.first, size.second) / 8));
 }
 
 // What was found, for the user.
