@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "fmt/format.h"
+#include "runtime/data/alphabet.h"
 #include "runtime/data/bind.h"
 #include "runtime/data/load_arrays.h"
 #include "runtime/data/load_text.h"
@@ -23,10 +24,11 @@ class TableCounter {
   std::optional<int64_t> categories(const std::string& name) {
     const InputSpec& spec = input_spec(config_, name);
     if (!spec.categories.empty()) return static_cast<int64_t>(spec.categories.size());
-    if (!spec.categorical()) return std::nullopt;
+    if (!spec.categorical() && spec.text.empty()) return std::nullopt;
     FittedInput input;
     if (!find_columns(name, spec, input)) return std::nullopt;
     fit_input(*table_, rows_, spec, input);
+    if (!spec.text.empty()) return Alphabet(input.categories).size() + 1;
     return input.blocks.empty() ? static_cast<int64_t>(input.categories.size()) : input.width();
   }
 

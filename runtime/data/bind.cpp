@@ -206,13 +206,15 @@ class Binder {
     // Its width is known, and checked, once the categories are found.
     if (blocks && fields > 0 && wants.dtype == DType::f32) return;
     const bool categorical = spec(column).categorical();
-    const int64_t wanted = categorical ? 1 : element_count(wants.shape);
+    const bool is_text = !spec(column).text.empty();
+    const int64_t wanted = categorical || is_text ? 1 : element_count(wants.shape);
     if (fields == wanted && !blocks) return;
     good_ = false;
     Diagnostic& d = diagnostics_.error_at(
         DiagnosticKind::data_columns, table_.path,
-        categorical
-            ? fmt::format("{} has categories and takes 1 column, but is given {}", wants.name, fields)
+        categorical || is_text
+            ? fmt::format("{} {} and takes 1 column, but is given {}", wants.name,
+                          is_text ? "is a text" : "has categories", fields)
             : fmt::format("{}: {} takes {} a row, but is given {}", wants.name, describe_column(wants),
                           plural(wanted, "column"),
                           fields == 0 ? "none" : fmt::format("{}: {}", fields, list_names(input.fields))));

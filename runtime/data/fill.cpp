@@ -7,6 +7,7 @@
 #include <map>
 
 #include "fmt/format.h"
+#include "runtime/data/alphabet.h"
 #include "runtime/data/bind.h"
 #include "runtime/formats/table_guess.h"
 #include "runtime/run_file/settings.h"
@@ -108,6 +109,7 @@ class Filler {
         diagnostics_(diagnostics),
         trained_(trained),
         labels_(column, spec.first),
+        alphabet_(input.categories),
         category_of_(input.positions.size()),
         unexpected_(input.positions.size()) {}
 
@@ -134,7 +136,39 @@ class Filler {
     return input_.blocks[k].empty() ? nullptr : &input_.blocks[k];
   }
 
+  // The text's characters from 1, then zeros.
+  void put_text(uint32_t row, unsigned char* to) {
+    const std::string_view text = table_.field(row, input_.positions[0]);
+    const std::vector<std::string_view> pieces = alphabet_.pieces(text);
+    const auto room = static_cast<size_t>(column_.shape[0]);
+    if (pieces.size() > room) {
+      good_ = false;
+      if (!too_long_.show()) return;
+      diagnostics_
+          .error_at(DiagnosticKind::data_columns, table_.location(row),
+                    fmt::format("{}: '{}' has {}, {} has room for {}",
+                                table_.column_name(input_.positions[0]), shorten(text),
+                                plural(static_cast<int64_t>(pieces.size()), "character"), column_.name, room))
+          .suggest("a longer axis in the model");
+      return;
+    }
+    for (const std::string_view piece : pieces) {
+      const int32_t number = alphabet_.number(piece);
+      if (number < 0) {
+        good_ = false;
+        if (!unknown_.show()) return;
+        diagnostics_.error_at(DiagnosticKind::data_unknown_category, table_.location(row),
+                              fmt::format("{}: {} is in no text of the training part",
+                                          table_.column_name(input_.positions[0]), quoted_piece(piece)));
+        return;
+      }
+      write_element(column_.dtype, to, number + 1);
+      to += dtype_size(column_.dtype);
+    }
+  }
+
   void put_row(uint32_t row, unsigned char* to) {
+    if (!spec_.text.empty()) return put_text(row, to);
     for (size_t k = 0; k < input_.positions.size(); ++k) {
       const std::vector<std::string>* categories = categories_of(k);
       if (categories == nullptr)
@@ -332,6 +366,7 @@ class Filler {
     };
     more(not_numbers_, DiagnosticKind::data_not_a_number, "cannot be read", "cannot be read");
     more(unknown_, DiagnosticKind::data_unknown_category, "is an unknown category", "are unknown categories");
+    more(too_long_, DiagnosticKind::data_columns, "is too long", "are too long");
     if (!labels_.good()) {
       good_ = false;
       labels_.report(table_.location(labels_.bad_row()), trained_, diagnostics_);
@@ -345,7 +380,8 @@ class Filler {
   Diagnostics& diagnostics_;
   const bool trained_;
   LabelCheck labels_;
-  Faults not_numbers_, missing_, unknown_;
+  const Alphabet alphabet_;  // of a text
+  Faults not_numbers_, missing_, unknown_, too_long_;
   std::vector<std::map<std::string, int64_t, std::less<>>> category_of_;  // per field
   struct Unexpected {
     int64_t count = 0;
@@ -365,6 +401,23 @@ Result<ColumnData> fill_column(const Table& table, std::span<const uint32_t> row
   const bool categorical = spec.categorical() && input.blocks.empty();
   const auto count = static_cast<int64_t>(input.categories.size());
   const auto fields = static_cast<int64_t>(input.positions.size());
+  if (!spec.text.empty()) {
+    const int64_t numbers = Alphabet(input.categories).size() + 1;  // with the one that fills up
+    if (column.dtype == DType::i32 && column.shape.size() == 1 && fields == 1 &&
+        (column.classes == 0 || column.classes >= numbers))
+      return Filler(table, column, spec, input, trained, diagnostics).run(rows);
+    const bool fits = column.dtype == DType::i32 && column.shape.size() == 1;
+    Diagnostic& d = diagnostics.error_at(
+        DiagnosticKind::data_columns, table.path,
+        fits ? fmt::format(
+                   "{}: its text needs {} numbers with the 0 that fills it up, the model has room for {}",
+                   column.name, numbers, column.classes)
+             : fmt::format("{} is a text: it must be i32[batch, length], not {}", column.name,
+                           describe_column(column)));
+    if (column.span.valid()) d.label(column.span, "its type is given here");
+    if (fits) d.suggest("an argument of the model may be \"auto\" in [args]");
+    return Failure{};
+  }
   if (!input.blocks.empty()) {
     if (input.width() == element_count(column.shape))
       return Filler(table, column, spec, input, trained, diagnostics).run(rows);

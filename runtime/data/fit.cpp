@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "runtime/data/alphabet.h"
 #include "runtime/data/bind.h"
 #include "runtime/data/moments.h"
 #include "support/number_text.h"
@@ -86,6 +87,13 @@ std::string gap_category(const InputSpec& spec, bool beside_numbers) {
 
 void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSpec& spec,
                FittedInput& input) {
+  if (!spec.text.empty()) {
+    std::string all;
+    if (spec.text == "characters")
+      for (const uint32_t row : rows) all += table.field(row, input.positions[0]);
+    input.categories = distinct_characters(all);
+    return;
+  }
   const bool blocks = spreads_categories(spec, input.positions.size());
   if (spec.categorical() && !blocks) {
     input.categories =

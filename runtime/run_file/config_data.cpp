@@ -101,6 +101,7 @@ class DataKeys {
               .suggest("categories = \"auto\" finds them in the training part");
         reader.record("unknown", s->text(), false);
       }
+      read_text_input(reader, item.key, spec);
       read_resize(reader, spec);
       read_channels(reader, spec);
       read_augment(reader, spec);
@@ -299,6 +300,21 @@ class DataKeys {
     if (ends({".bin", ".bin.gz"})) return "cifar";
     if (ends({".npy", ".npy.gz", ".npz"})) return "npy";
     return is_folder(data.train) ? "images" : "csv";
+  }
+
+  void read_text_input(TableReader& reader, const std::string& input, InputSpec& spec) {
+    const Setting* s = reader.typed("text", {Kind::string}, "\"characters\" or \"bytes\"");
+    if (s == nullptr) return;
+    if (s->string != "characters" && s->string != "bytes")
+      reader.bad(*s, fmt::format("input.{}.text must be \"characters\" or \"bytes\", not {}", input,
+                                 quote(s->string)));
+    else if (config_.data.format != "csv")
+      reader.bad(*s, fmt::format("input.{}.text is for columns of tables", input));
+    else if (spec.categorical())
+      reader.bad(*s, fmt::format("input.{0}.text and input.{0}.categories exclude each other", input));
+    else
+      spec.text = s->string;
+    reader.record("text", s->text(), false);
   }
 
   void read_resize(TableReader& reader, InputSpec& spec) {

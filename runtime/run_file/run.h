@@ -83,6 +83,7 @@ struct InputSpec {
   bool auto_categories = false;
   // The same for single columns of several, by their names; an empty list is found in the training part.
   std::map<std::string, std::vector<std::string>> column_categories;
+  std::string text;  // of one column: "characters" or "bytes" become whole numbers from 1; empty: not so
   std::vector<int64_t> resize;  // of pictures: height and width; empty: as they are
   std::string channels;         // of pictures in arrays: "first" or "last"; empty: by their sizes
   bool flip = false;            // augmentation, in training only: mirrored left to right, half of the time

@@ -192,8 +192,6 @@ schedule = { kind = "plateau", patience = 0, better = "more" }
 schedule = { kind = "linear", to = -1 }
 )");
        }},
-      {"not_built",
-       [] { return of_config("model = \"digits.nn\"\ndata = { format = \"text\", train = \"a\" }\n"); }},
       // ---- data ----
       {"unknown_input",
        [] {
