@@ -48,6 +48,41 @@ TensorMap evaluate(const Graph& graph, const TensorMap& inputs) {
   return outputs;
 }
 
+std::vector<DenseTensor> evaluate_scan(const ScanAttrs& scan, std::span<const DenseTensor> x,
+                                       std::span<const TensorType> types,
+                                       const std::function<TensorMap(const TensorMap&)>& step_of) {
+  const Graph& body = *scan.body;
+  const auto states = static_cast<size_t>(scan.states), steps = static_cast<size_t>(scan.steps);
+  std::vector<DenseTensor> results;
+  for (const TensorType& type : types)
+    results.push_back({type, std::vector<double>(static_cast<size_t>(type.elements()))});
+  TensorMap inputs;
+  for (size_t i = 0; i < x.size(); ++i)
+    if (i < states || i >= states + steps) inputs.insert_or_assign(body.input_name(body.inputs[i]), x[i]);
+  const auto put = [](DenseTensor& stack, int64_t t, const DenseTensor& slice) {
+    std::ranges::copy(slice.data, stack.data.begin() + t * static_cast<std::ptrdiff_t>(slice.data.size()));
+  };
+  for (int64_t step = 0; step < scan.length; ++step) {
+    const int64_t t = scan.reversed ? scan.length - 1 - step : step;
+    for (size_t i = states; i < states + steps; ++i) {
+      const TensorType& type = body.nodes[body.inputs[i]].types[0];
+      DenseTensor slice{type, std::vector<double>(static_cast<size_t>(type.elements()))};
+      const auto begin = x[i].data.begin() + t * static_cast<std::ptrdiff_t>(slice.data.size());
+      slice.data.assign(begin, begin + static_cast<std::ptrdiff_t>(slice.data.size()));
+      inputs.insert_or_assign(body.input_name(body.inputs[i]), std::move(slice));
+    }
+    for (size_t i = 0; i < states; ++i)
+      put(results[states + i], t, inputs.at(body.input_name(body.inputs[i])));
+    const TensorMap outputs = step_of(inputs);
+    for (size_t i = 0; i < states; ++i)
+      inputs.insert_or_assign(body.input_name(body.inputs[i]), outputs.at(body.outputs[i].name));
+    for (size_t i = states; i < body.outputs.size(); ++i)
+      put(results[states + i], t, outputs.at(body.outputs[i].name));
+  }
+  for (size_t i = 0; i < states; ++i) results[i] = inputs.at(body.input_name(body.inputs[i]));
+  return results;
+}
+
 std::vector<std::vector<DenseTensor>> evaluate_all(const Graph& graph, const TensorMap& inputs) {
   std::vector<Results> known(graph.nodes.size());
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) known[i] = compute(graph, NodeId{i}, inputs, known);

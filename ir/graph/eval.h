@@ -1,7 +1,9 @@
 // The reference interpreter: a walk that calls OpDef::eval on tensors in double.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <span>
 #include <string>
 
 #include "ir/graph/graph.h"
@@ -14,6 +16,11 @@ using TensorMap = std::map<std::string, DenseTensor, std::less<>>;
 // not rounded: this is the real-number reference that compiled results are compared with. Graphs must be free of
 // `grad` nodes (passes/differentiate removes them).
 TensorMap evaluate(const Graph& graph, const TensorMap& inputs);
+
+// The results of a scan whose body `step` evaluates: the outputs by name of the inputs by name.
+std::vector<DenseTensor> evaluate_scan(const ScanAttrs& scan, std::span<const DenseTensor> operands,
+                                       std::span<const TensorType> types,
+                                       const std::function<TensorMap(const TensorMap&)>& step);
 
 // Every value of the graph, in node order: for tests of single nodes.
 std::vector<std::vector<DenseTensor>> evaluate_all(const Graph& graph, const TensorMap& inputs);

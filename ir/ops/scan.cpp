@@ -71,34 +71,7 @@ Inferred infer_scan(std::span<const TensorType> operands, const Attrs& attrs) {
 std::vector<DenseTensor> eval_scan(std::span<const DenseTensor> x, const Attrs& attrs,
                                    std::span<const TensorType> types) {
   const auto& scan = std::get<ScanAttrs>(attrs);
-  const Graph& body = *scan.body;
-  const auto states = at(scan.states), steps = at(scan.steps);
-  std::vector<DenseTensor> results;
-  for (const TensorType& type : types) results.push_back(zeros(type));
-  TensorMap inputs;
-  for (size_t i = 0; i < x.size(); ++i)
-    if (i < states || i >= states + steps) inputs.insert_or_assign(body.input_name(body.inputs[i]), x[i]);
-  const auto put = [](DenseTensor& stack, int64_t t, const DenseTensor& slice) {
-    std::ranges::copy(slice.data, stack.data.begin() + t * static_cast<std::ptrdiff_t>(slice.data.size()));
-  };
-  for (int64_t step = 0; step < scan.length; ++step) {
-    const int64_t t = scan.reversed ? scan.length - 1 - step : step;
-    for (size_t i = states; i < states + steps; ++i) {
-      DenseTensor slice = zeros(body.nodes[body.inputs[i]].types[0]);
-      const auto begin = x[i].data.begin() + t * static_cast<std::ptrdiff_t>(slice.data.size());
-      slice.data.assign(begin, begin + static_cast<std::ptrdiff_t>(slice.data.size()));
-      inputs.insert_or_assign(body.input_name(body.inputs[i]), std::move(slice));
-    }
-    for (size_t i = 0; i < states; ++i)
-      put(results[states + i], t, inputs.at(body.input_name(body.inputs[i])));
-    const TensorMap outputs = evaluate(body, inputs);
-    for (size_t i = 0; i < states; ++i)
-      inputs.insert_or_assign(body.input_name(body.inputs[i]), outputs.at(body.outputs[i].name));
-    for (size_t i = states; i < body.outputs.size(); ++i)
-      put(results[states + i], t, outputs.at(body.outputs[i].name));
-  }
-  for (size_t i = 0; i < states; ++i) results[i] = inputs.at(body.input_name(body.inputs[i]));
-  return results;
+  return evaluate_scan(scan, x, types, [&](const TensorMap& inputs) { return evaluate(*scan.body, inputs); });
 }
 
 // ---- the adjoint -----------------------------------------------------------------------------------------

@@ -304,6 +304,79 @@ Value pictured(Growth& growth, Value) {
   return draw.chance(0.6) ? b.make_all(Op::max_position, {y}, ReduceAttrs{{4, 5}})[0] : b.sum(y, {4, 5});
 }
 
+// A recurrence as networks have them: products with the state and with a slice, a second state, now and then rows that meet.
+Value recurrent(Growth& growth, Value) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  const int64_t n = draw.one_of<int64_t>({1, 2, 3, 16, 17, 33}),
+                h = draw.one_of<int64_t>({1, 2, 3, 5, 16, 17});
+  const int64_t d = draw.one_of<int64_t>({1, 3, 4}), length = draw.one_of<int64_t>({1, 2, 3, 5});
+  const bool has_second = draw.chance(0.4), transposed = draw.chance(0.5);
+  const TensorType state{DType::f32, {n, h}}, slice{DType::f32, {n, d}}, weight{DType::f32, {h, h}};
+  Graph body;
+  body.name = "step";
+  Builder in(body);
+  const Value s = in.input("s", Role::input, state);
+  const Value c = has_second ? in.input("c", Role::input, state) : Value();
+  const Value x = in.input("x", Role::input, slice);
+  const Value w = in.input("w", Role::input, weight);
+  const Value v = in.input("v", Role::input, {DType::f32, {d, h}});
+  const Value bias = in.input("b", Role::input, {DType::f32, {h}});
+  Value z = in.make(Op::matmul, {s, w}, MatmulAttrs{false, transposed});
+  if (draw.chance(0.8)) z = in.add(z, in.make(Op::matmul, {x, v}, MatmulAttrs{}));
+  if (draw.chance(0.7)) z = in.add(z, in.broadcast(bias, state.shape, {1}));
+  if (draw.chance(0.15)) {  // rows that meet
+    const Value mean = in.div(in.sum(z, {0}), in.constant({DType::f32, {h}}, {static_cast<double>(n)}));
+    z = in.sub(z, in.broadcast(mean, state.shape, {1}));
+  }
+  if (draw.chance(0.15) && h > 1)
+    z = in.make(Op::concat,
+                {in.make(Op::slice, {z}, SliceAttrs{{0, 1}, {n, h}}),
+                 in.make(Op::slice, {s}, SliceAttrs{{0, 0}, {n, 1}})},
+                AxisAttrs{1});
+  Value next = in.make(draw.one_of({Op::tanh, Op::sigmoid, Op::softplus}), {z});
+  if (draw.chance(0.3)) next = in.make(Op::where, {in.make(Op::gt, {z, in.full_like(z, 0)}), next, s});
+  Value memory;
+  if (has_second) {
+    memory = in.add(in.mul(c, in.make(Op::sigmoid, {z})), next);
+    next = in.mul(next, in.make(Op::tanh, {memory}));
+  }
+  Value given = draw.chance(0.5) ? next : in.mul(s, next);
+  if (draw.chance(0.3)) given = in.make(Op::matmul, {given, w}, MatmulAttrs{false, draw.chance(0.5)});
+  if (draw.chance(0.2)) given = in.sum(given, {1});
+  in.output("s1", next);
+  if (has_second) in.output("c1", memory);
+  in.output("y", given);
+  ScanAttrs attrs{std::make_shared<const Graph>(std::move(body)), has_second ? 2 : 1, 1, length,
+                  draw.chance(0.4)};
+  const auto small = [&](const TensorType& type) { return growth.within(growth.want(type), -1, 1); };
+  std::vector<Value> operands;
+  for (int64_t i = 0; i < attrs.states; ++i)
+    operands.push_back(draw.chance(0.3) ? b.constant(state, {0}) : small(state));
+  growth.learn();
+  operands.push_back(small({DType::f32, {length, n, d}}));
+  operands.push_back(small(weight));
+  operands.push_back(small({DType::f32, {d, h}}));
+  operands.push_back(small({DType::f32, {h}}));
+  const std::vector<Value> made = b.make_all(Op::scan, std::move(operands), std::move(attrs));
+  return draw.chance(0.6) ? made.back() : draw.one_of(made);
+}
+
+// Rows of a table by an index that repeats some of them, and what is added back to them.
+Value looked_up(Growth& growth, Value) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  const int64_t rows = draw.one_of<int64_t>({1, 3, 7, 17}), width = draw.one_of<int64_t>({1, 3, 16, 33});
+  const int64_t places = draw.one_of<int64_t>({1, 5, 16, 40});
+  const bool across = draw.chance(0.3);
+  const Value index = growth.within(growth.want({DType::i32, {places}}), -1, static_cast<double>(rows));
+  const Value table = growth.want({DType::f32, across ? Shape{width, rows} : Shape{rows, width}});
+  const Value taken = b.make(Op::take, {table, index}, TakeAttrs{across ? 1 : 0, 0});
+  const Value changed = activated(growth, taken);
+  if (draw.chance(0.4)) return changed;
+  return b.make(Op::add_at, {changed, index}, AddAtAttrs{across ? 1 : 0, 0, rows});
+}
+
 // Integers: sums and products that wrap, rounded division, then conditions on them.
 Value whole(Growth& growth, Value x) {
   Builder& b = growth.builder;
@@ -358,7 +431,7 @@ void add_idiom(Growth& growth, Value value) {
       softmax,          log_softmax, cross_entropy, normalized,      product,   product,
       square_product,   dense,       dense,         reshaped,        moved,     moved,
       windows,          whole,       redundant,     first_of_equals, saturated, product_of_moved,
-      product_of_moved, pictured,    pictured};
+      product_of_moved, pictured,    pictured,      recurrent,       recurrent, looked_up};
   Draw& draw = growth.draw;
   const bool is_long = draw.chance(0.03);
   const Value made = is_long ? long_sum(growth) : draw.one_of(kIdioms)(growth, growth.within(value, -20, 20));

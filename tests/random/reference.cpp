@@ -146,7 +146,17 @@ Values walk(const Graph& graph, const TensorMap& inputs, Noise* noise, const Fix
       std::vector<DenseTensor> operands;
       for (const Value& operand : node.operands)
         operands.push_back(values[operand.node.index][operand.result]);
-      values[i] = op_def(node.op).eval(operands, node.attrs, node.types);
+      // A scan rounds in each of its steps.
+      if (const auto* scan = std::get_if<ScanAttrs>(&node.attrs))
+        values[i] = evaluate_scan(*scan, operands, node.types, [&](const TensorMap& step) {
+          const Values inside = walk(*scan->body, step, noise);
+          TensorMap outputs;
+          for (const Output& output : scan->body->outputs)
+            outputs.emplace(output.name, inside[output.value.node.index][output.value.result]);
+          return outputs;
+        });
+      else
+        values[i] = op_def(node.op).eval(operands, node.attrs, node.types);
       if (noise) disturb(node, values[i], operands, *noise);
     }
     if (!fixed) continue;

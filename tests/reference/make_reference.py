@@ -66,9 +66,10 @@ class Cases:
         case["inputs"].append({"name": name, "shape": list(shape), "seed": self.seed, "low": low, "high": high})
         return uniform(self.seed, shape, low, high)
 
-    def add(self, name, nn, of, args, second=(), gradient=True, layer="", tolerance=1e-9):
+    def add(self, name, nn, of, args, second=(), gradient=True, layer="", tolerance=1e-9, spelled={}):
         """`nn` is the value y in the language, `of` the same in PyTorch: a function of `args` (name -> shape, low, high)
-        in their order. `second`: by which arguments the first derivative is taken before it is differentiated again.
+        in their order. `second`: by which arguments the first derivative is taken before it is differentiated again;
+        `spelled` says how those are written whose saved name is another.
         The loss is the sum of y times a drawn w, or y itself if it is one number."""
         case = {"name": name, "tolerance": tolerance, "inputs": []}
         tensors = {}
@@ -103,7 +104,7 @@ class Cases:
             if arg not in second:
                 continue
             drawn.append(f"v{k}: {type_of(first.shape)} ~ uniform(-1, 1)")
-            terms.append(f"sum(grad({nn_loss}, {arg}) * v{k})")
+            terms.append(f"sum(grad({nn_loss}, {spelled.get(arg, arg)}) * v{k})")
             total = total + (first * self.draw(again, f"v{k}", first.shape, -1, 1)).sum()
         again["text"] = "\n".join(lines + weights + drawn + ["loss = " + " + ".join(terms)])
         again["values"] = {"loss": numbers(total)}
@@ -432,6 +433,158 @@ def losses(c):
                 {"x": ([4, 3], -2, 2), "w": ([2, 3], -1, 1), "b": ([2], -1, 1)}, gradient=False)
 
 
+def lookups(c):
+    x = {"x": ([4, 3], -2, 2)}
+    c.add("rows by position", "x[[2, 0, 2, 3, 2]]^2", lambda x: x[[2, 0, 2, 3, 2]]**2, x, ["x"])
+    c.add("columns by position", "x[:, [[0, 2], [1, 1]]]^2", lambda x: x[:, torch.tensor([[0, 2], [1, 1]])]**2, x, ["x"])
+    c.add("entries by two positions", "x[[0, 3, 3], [1, 1, 2]]^3", lambda x: x[[0, 3, 3], [1, 1, 2]]**3, x, ["x"])
+    c.add("a slice, then positions", "x[1:, [2, 0]]^2", lambda x: x[1:, [2, 0]]**2, x, ["x"])
+    c.add("take_along", "take_along(x, [[0, 0], [2, 1], [1, 1], [2, 2]])^2",
+          lambda x: torch.gather(x, 1, torch.tensor([[0, 0], [2, 1], [1, 1], [2, 2]]))**2, x, ["x"])
+    c.add("take_along the first axis", "take_along(x, [[0, 3, 1]], axis = 0)^2",
+          lambda x: torch.gather(x, 0, torch.tensor([[0, 3, 1]]))**2, x, ["x"])
+    c.add("pick along an axis between", "pick(x, [1, 0], axis = 1)^2", lambda x: x[[0, 1], [1, 0]]**2,
+          {"x": ([2, 3, 4], -2, 2)}, ["x"])
+    c.add("embedding", "table([[4, 1, 1], [0, 4, 2]])^2", lambda w: F.embedding(torch.tensor([[4, 1, 1], [0, 4, 2]]), w)**2,
+          {"table.weight": ([5, 3], -1, 1)}, ["table.weight"], layer="table = embedding(5, 3)")
+    c.add("cumsum", "cumsum(x)^2", lambda x: torch.cumsum(x, -1)**2, x, ["x"])
+    c.add("sort", "sort(x) * [1, 2, 3]", lambda x: torch.sort(x, -1)[0] * torch.tensor([1., 2, 3]), x)
+    c.add("sort, descending", "sort(x, descending = true) * [1, 2, 3]",
+          lambda x: torch.sort(x, -1, descending=True)[0] * torch.tensor([1., 2, 3]), x)
+    c.add("top_k", "top_k(x, 2)[0]^2", lambda x: torch.topk(x, 2, -1)[0]**2, {"x": ([2, 5], -2, 2)})
+    c.add("positions of top_k", "f32(top_k(x, 3)[1])", lambda x: torch.topk(x, 3, -1)[1].double(), {"x": ([2, 5], -2, 2)},
+          gradient=False)
+    c.add("flip", "flip(x, [0, 1])^2", lambda x: torch.flip(x, [0, 1])**2, x, ["x"])
+
+
+def module(made, names, *how):
+    """A function of the inputs and of the module's parameters, in the order of the names."""
+    def run(*tensors):
+        inputs, own = tensors[:len(tensors) - len(names)], tensors[len(tensors) - len(names):]
+        return torch.func.functional_call(made, dict(zip(names, own)), inputs, *how)
+    return run
+
+
+def recurrent(c):
+    def add(kind, made, text, gates, size, hidden, shape, layers=1, directions=1, second=True):
+        args = {"x": (shape, -1, 1)}
+        names, spelled = [], {}
+        for k in range(layers):
+            for suffix in ("", "_reverse")[:directions]:
+                wide = size if k == 0 else hidden * directions
+                for name, own in (("weight_ih", [gates * hidden, wide]), ("weight_hh", [gates * hidden, hidden]),
+                                  ("bias_ih", [gates * hidden]), ("bias_hh", [gates * hidden])):
+                    names.append(f"{name}_l{k}{suffix}")
+                    args["net." + names[-1]] = (own, -0.75, 0.75)
+                    way = "" if directions == 1 else ".back" if suffix else ".forth"
+                    spelled["net." + names[-1]] = f"net.all.levels[{k}]{way}.gate.{name}"
+        run = module(made, names)
+        # The last of its parameters is differentiated again.
+        c.add(kind, "net(x)^2", lambda *t: run(*t)[0]**2, args, ["x", "net." + names[-1]] if second else (),
+              layer=f"net = {text}", spelled=spelled)
+
+    N = torch.nn
+    add("rnn", N.RNN(3, 4, batch_first=True), "rnn(3, 4)", 1, 3, 4, [2, 5, 3])
+    add("lstm", N.LSTM(3, 4, batch_first=True), "lstm(3, 4)", 4, 3, 4, [2, 5, 3])
+    add("gru", N.GRU(3, 4, batch_first=True), "gru(3, 4)", 3, 3, 4, [2, 5, 3])
+    add("lstm of one step", N.LSTM(2, 3, batch_first=True), "lstm(2, 3)", 4, 2, 3, [3, 1, 2])
+    add("rnn of a batch wider than a vector", N.RNN(3, 5, batch_first=True), "rnn(3, 5)", 1, 3, 5, [19, 3, 3], second=False)
+    add("lstm of a batch wider than a vector", N.LSTM(3, 5, batch_first=True), "lstm(3, 5)", 4, 3, 5, [33, 4, 3], second=False)
+    add("two-layer bidirectional lstm", N.LSTM(3, 4, 2, batch_first=True, bidirectional=True),
+        "lstm(3, 4, layers = 2, bidirectional = true)", 4, 3, 4, [2, 4, 3], 2, 2)
+    add("three-layer gru", N.GRU(2, 3, 3, batch_first=True), "gru(2, 3, layers = 3)", 3, 2, 3, [2, 3, 2], 3)
+    add("bidirectional rnn", N.RNN(2, 3, batch_first=True, bidirectional=True), "rnn(2, 3, bidirectional = true)", 1, 2, 3,
+        [2, 4, 2], 1, 2)
+
+    def states(x, h, c0, *own):
+        made = module(N.LSTM(2, 3, batch_first=True), ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"])
+        y, (hn, cn) = made(x, (h[None], c0[None]), *own)
+        return torch.cat([y[:, -1], cn[0]], -1)**2
+    c.add("lstm from given states, its last states", "concat([s[:, -1] for s in net.states(x, h, c)], axis = -1)^2", states,
+          {"x": ([2, 4, 2], -1, 1), "h": ([2, 3], -1, 1), "c": ([2, 3], -1, 1), "net.weight_ih_l0": ([12, 2], -0.75, 0.75),
+           "net.weight_hh_l0": ([12, 3], -0.75, 0.75), "net.bias_ih_l0": ([12], -0.75, 0.75), "net.bias_hh_l0": ([12], -0.75, 0.75)},
+          ["h", "c"], layer="net = lstm_level(2, 3)")
+
+    def leak(x, w):
+        s, all = torch.zeros(2, 3), []
+        for t in range(x.shape[1] - 1, -1, -1):
+            s = torch.where(x[:, t] > 0, torch.sin(s @ w) + x[:, t], 0.5 * s)
+            all.append(s)
+        return torch.stack(all[::-1], 1)
+    c.add("scan with a choice, reversed",
+          "scan t in x along 1 reversed { state s: f32[2, 3] = 0; s <- where(t > 0, sin(s @ u) + t, 0.5 * s); s }", leak,
+          {"x": ([2, 5, 3], -1, 2), "u": ([3, 3], -1, 1)}, ["x", "u"])
+
+
+def attentions(c):
+    qkv = {"q": ([2, 3, 4], -2, 2), "k": ([2, 5, 4], -2, 2), "v": ([2, 5, 6], -2, 2)}
+    square = {name: ([2, 3, 5, 4], -2, 2) for name in "qkv"}
+    mask = [[1, 0, 1, 1, 0], [1, 1, 1, 1, 1], [0, 0, 0, 1, 0]]
+    dot = F.scaled_dot_product_attention
+    c.add("attention", "attention(q, k, v)", dot, qkv, ["q", "v"])
+    c.add("attention, causal", "attention(q, k, v, causal = true)", lambda q, k, v: dot(q, k, v, is_causal=True), square, ["q", "k"])
+    c.add("attention, masked", f"attention(q, k, v, mask = {mask} == {[[1] * 5] * 3})",
+          lambda q, k, v: dot(q, k, v, attn_mask=torch.tensor(mask) == 1), qkv, ["k", "v"])
+    own = {"net.in_proj_weight": ([12, 4], -1, 1), "net.in_proj_bias": ([12], -1, 1), "net.out_proj.weight": ([4, 4], -1, 1),
+           "net.out_proj.bias": ([4], -1, 1)}
+    names = [name[4:] for name in own]
+    many = module(torch.nn.MultiheadAttention(4, 2, batch_first=True), names)
+    c.add("multi_head_attention, squared", "net(x)^2", lambda x, *own: many(x, x, x, *own)[0]**2, {"x": ([2, 5, 4], -2, 2)} | own,
+          ["x", "net.in_proj_weight"], layer="net = multi_head_attention(4, 2)")
+    causal = torch.triu(torch.ones(5, 5, dtype=torch.bool), 1)
+
+    def hidden(x, *own):
+        made = torch.nn.MultiheadAttention(4, 2, batch_first=True)
+        return torch.func.functional_call(made, dict(zip(names, own)), (x, x, x), {"attn_mask": causal})[0]
+    c.add("multi_head_attention, causal", "net(x)^2", lambda *t: hidden(*t)**2, {"x": ([2, 5, 4], -2, 2)} | own,
+          ["x"], layer="net = multi_head_attention(4, 2, causal = true)")
+    c.add("multi_head_attention to another sequence", "net.across(x, m)^2", lambda x, m, *own: many(x, m, m, *own)[0]**2,
+          {"x": ([2, 3, 4], -2, 2), "m": ([2, 5, 4], -2, 2)} | own, ["x", "m"], layer="net = multi_head_attention(4, 2)")
+
+    block = torch.nn.TransformerEncoderLayer(4, 2, 16, dropout=0, activation="gelu", batch_first=True, norm_first=True)
+    theirs = {"norm1": "norm1", "attn": "self_attn", "norm2": "norm2", "mlp.fc1": "linear1", "mlp.fc2": "linear2"}
+    args, order = {"x": ([2, 5, 4], -2, 2)}, []
+    for name, value in block.named_parameters():
+        ours = next(a + name[len(b):] for a, b in theirs.items() if name.startswith(b + "."))
+        args["net." + ours] = (list(value.shape), -0.5, 0.5)
+        order.append(name)
+    run = module(block, order)
+    c.add("transformer_block", "net(x)^2", lambda *t: run(*t)**2, args, ["x"], layer="net = transformer_block(4, 2)")
+
+    def rotated(x):
+        angle = torch.arange(5.)[:, None] * 10000**(torch.arange(3.) * (-2 / 6))
+        a, b = x.chunk(2, -1)
+        return torch.cat([a * torch.cos(angle) - b * torch.sin(angle), a * torch.sin(angle) + b * torch.cos(angle)], -1)
+    c.add("rotary", "rotary(x)^2", lambda x: rotated(x)**2, {"x": ([2, 5, 6], -2, 2)}, ["x"], tolerance=ROUNDED)
+
+
+def more_losses(c):
+    z = {"z": ([4, 3], -2, 2)}
+    pair = {"a": ([3, 4], -2, 2), "b": ([3, 4], -2, 2)}
+    label = torch.tensor([2, 0, 1, 2])
+    weight = torch.tensor([0.5, 2., 1.25])
+    for how, ours in (({"label_smoothing": 0.25}, "smoothing = 0.25"), ({"weight": weight}, "weight = [0.5, 2, 1.25]"),
+                      ({"ignore_index": 2}, "ignore = 2"),
+                      ({"label_smoothing": 0.25, "weight": weight, "ignore_index": 0},
+                       "smoothing = 0.25, weight = [0.5, 2, 1.25], ignore = 0")):
+        c.add(f"cross_entropy, {ours}", f"cross_entropy(z, [2, 0, 1, 2], {ours})",
+              lambda z, how=how: F.cross_entropy(z, label, **how), z, ["z"])
+    c.add("cross_entropy, ignore = -100", "cross_entropy(z, [2, -100, 1, -100], ignore = -100)",
+          lambda z: F.cross_entropy(z, torch.tensor([2, -100, 1, -100])), z, ["z"])
+    c.add("binary_cross_entropy, weighted", "binary_cross_entropy(z, p, weight = [0.5, 2, 1.25], positive = 3)",
+          lambda z, p: F.binary_cross_entropy_with_logits(z, p, weight, pos_weight=torch.tensor(3.)), z | {"p": ([4, 3], 0, 1)}, ["z"])
+    c.add("mae", "mae(a, b)", F.l1_loss, pair)
+    c.add("huber", "huber(a, b, delta = 0.75)", lambda a, b: F.huber_loss(a, b, delta=0.75), pair)
+    c.add("smooth_l1", "smooth_l1(a, b, beta = 0.5)", lambda a, b: F.smooth_l1_loss(a, b, beta=0.5), pair)
+    c.add("kl_divergence", "kl_divergence(log_softmax(a), log_softmax(b))",
+          lambda a, b: F.kl_div(F.log_softmax(b, -1), F.log_softmax(a, -1), reduction="batchmean", log_target=True), pair, ["a", "b"])
+    c.add("cosine_similarity", "cosine_similarity(a, b)", F.cosine_similarity, pair, ["a", "b"])
+    c.add("cosine_embedding", "cosine_embedding(a, b, [1, -1, -1], margin = -0.25)",
+          lambda a, b: F.cosine_embedding_loss(a, b, torch.tensor([1., -1, -1]), margin=-0.25), pair, tolerance=1e-6)
+    c.add("triplet", "triplet(a, b, c, margin = 2)", lambda a, b, c: F.triplet_margin_loss(a, b, c, margin=2.),
+          pair | {"c": ([3, 4], -2, 2)}, tolerance=ROUNDED)
+
+
 def elementary(c):
     a = {"a": ([2, 5], -2, 2)}
     inner = {"a": ([2, 5], -0.95, 0.95)}
@@ -577,8 +730,10 @@ def main():
     folder = pathlib.Path(__file__).parent
     made_by = f"tests/reference/make_reference.py, PyTorch {torch.__version__.split('+')[0]}, double precision"
     cases = Cases()
-    for family in (unary, binary, shapes, reductions, products, layers, losses, elementary, norms, convolutions):
-        family(cases)
+    for family in (unary, binary, shapes, reductions, products, layers, losses, elementary, norms, convolutions,
+                   lookups, recurrent, attentions, more_losses):
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # it has second derivatives
+            family(cases)
     write(folder / "ops.json", {"made_by": made_by}, "cases", cases.all)
     inputs, runs = trajectories()
     write(folder / "optimizers.json", {"made_by": made_by, "model": NET, "batch": 8, "inputs": inputs}, "runs", runs)
