@@ -193,6 +193,14 @@ schedule = { kind = "linear", to = -1 }
 )");
        }},
       // ---- data ----
+      {"not_built",
+       [] {
+         RunConfig config;
+         config.data.format = "splitmix";
+         Diagnostics diagnostics;
+         static_cast<void>(load_rows(config, {}, "rows.csv", std::vector<ModelColumn>(1), diagnostics));
+         return rendered(diagnostics, Sources());
+       }},
       {"unknown_input",
        [] {
          return of_table("1,2,3\n", "data.train = \"train.csv\"\ninput.lable.from = -1\ninput.x.scale = 2\n");
