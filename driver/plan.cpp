@@ -8,7 +8,7 @@ namespace {
 
 // What of a phase its machine code depends on: not how long it is, nor how the rate changes.
 std::string compiled_part(const runtime::Phase& phase) {
-  std::string text = fmt::format("{} {}", phase.optimizer, phase.clip_norm);
+  std::string text = fmt::format("{} {} {}", phase.optimizer, phase.clip_norm, phase.accumulate);
   for (const runtime::ParameterGroup& group : phase.groups) {
     text += fmt::format("; {} {}", group.match, group.rank);
     for (const auto& argument : group.arguments) text += fmt::format(" {}={}", argument.name, argument.value);

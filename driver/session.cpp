@@ -136,6 +136,8 @@ frontend::BuildOptions build_options(const runtime::RunConfig& config, const run
   built.optimizer_span = phase.span;
   built.clip_norm = phase.clip_norm;
   built.clip_span = phase.clip_span;
+  built.accumulate = phase.accumulate;
+  built.accumulate_span = phase.accumulate_span;
   for (const runtime::ParameterGroup& group : phase.groups) {
     frontend::OptimizerGroup& to = built.groups.emplace_back();
     to.match = group.match;

@@ -39,6 +39,9 @@ struct BuildOptions {
   // The norm of all gradients together is at most this: where it is larger, they are scaled down. 0: no clipping.
   double clip_norm = 0;
   Span clip_span;
+  // So many batches make one step of the optimizer, which takes the gradient of all their rows together.
+  int64_t accumulate = 1;
+  Span accumulate_span;
   std::vector<OptimizerGroup> groups;  // the first that fits a parameter counts
 };
 

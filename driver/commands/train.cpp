@@ -81,6 +81,7 @@ std::string summary(const runtime::RunConfig& config, const frontend::Model& mod
 std::string described(const runtime::Phase& phase) {
   std::string out = runtime::describe_schedule(phase);
   const auto add = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
+  if (phase.accumulate > 1) add(fmt::format("gradients of {} batches", phase.accumulate));
   if (phase.clip_norm > 0) add(fmt::format("gradients clipped at {}", phase.clip_norm));
   if (!phase.groups.empty())
     add(fmt::format("{} group{}", phase.groups.size(), phase.groups.size() == 1 ? "" : "s"));

@@ -18,6 +18,16 @@ struct Change {
   Value value;
 };
 
+// The count of the step, i64, from 1: of steps that take several batches together it is that of the step, not of the batch.
+Value update_number(Elaborator& e) {
+  Builder& b = e.builder;
+  const Value t = e.scalar_input("t", DType::i64);
+  const auto batches = static_cast<double>(e.options.accumulate);
+  if (batches == 1) return t;
+  const Value one = b.scalar(DType::i64, 1);
+  return b.add(b.make(Op::floordiv, {b.sub(t, one), b.scalar(DType::i64, batches)}), one);
+}
+
 class RuleRun {
  public:
   RuleRun(Elaborator& e, const RuleParts& parts, const Tensor& loss, OptimizerResult& result)
@@ -114,7 +124,7 @@ class RuleRun {
       local.value = *gradient;
     } else if (name == "t") {
       Tensor t;
-      t.value = e_.builder.cast(e_.scalar_input("t", DType::i64), DType::f64);
+      t.value = e_.builder.cast(update_number(e_), DType::f64);
       t.dtype = DType::f64;
       local.value = t;
     } else if (name == "loss") {
@@ -172,6 +182,62 @@ Value substituted(Elaborator& e, Value root, const std::map<NodeId, Value>& inst
   return depends[root.node.index] ? copies[root.node.index][root.result] : root;
 }
 
+// Several batches as one: the sum of their gradients, each times its rows, and of the rows, in states; what is divided is the
+// gradient of all of them together. Parameters and states change with the last of them only.
+class Accumulation {
+ public:
+  Accumulation(Elaborator& e, const RuleParts& parts, OptimizerResult& result)
+      : e_(e), b_(e.builder), result_(result) {
+    b_.set_spans({parts.span});
+    const Value t = e.scalar_input("t", DType::i64);
+    const Value place = b_.sub(b_.mul(update_number(e), count(e.options.accumulate)), t);  // N - 1, … 1, 0
+    is_first_ = b_.make(Op::eq, {place, count(e.options.accumulate - 1)});
+    is_last_ = b_.make(Op::eq, {place, count(0)});
+    rows_ = b_.scalar(DType::f32, static_cast<double>(e.options.batch));
+    all_rows_ = summed("optimizer.accumulated_rows", rows_);
+  }
+
+  void take_in(const Learned& learned, Tensor& slope) {
+    const Shape shape = b_.type(slope.value).shape;
+    const Value weighted = b_.mul(slope.value, b_.broadcast_scalar(rows_, shape));
+    const Value sum = summed(moment_name("accumulated", learned.parameter->name), weighted);
+    slope.value = b_.div(sum, b_.broadcast_scalar(all_rows_, shape));
+  }
+
+  // The new value where all batches are there, else the old one.
+  Value settled(Value value, Value old) {
+    const Shape shape = b_.type(value).shape;
+    return b_.make(Op::where, {b_.broadcast_scalar(is_last_, shape), value, old});
+  }
+
+ private:
+  Value count(int64_t number) { return b_.scalar(DType::i64, static_cast<double>(number)); }
+
+  Value summed(const std::string& name, Value part) {
+    const TensorType type = b_.type(part);
+    const Value old = b_.input(name, Role::moment, type);
+    result_.states.push_back({name, type, 0});
+    const Value sum =
+        b_.make(Op::where, {b_.broadcast_scalar(is_first_, type.shape), part, b_.add(old, part)});
+    b_.output(name, sum, old.node);
+    return sum;
+  }
+
+  Elaborator& e_;
+  Builder& b_;
+  OptimizerResult& result_;
+  Value is_first_, is_last_, rows_, all_rows_;
+};
+
+bool refuses_accumulation(Elaborator& e, const RuleParts& parts) {
+  if (e.options.accumulate == 1) return false;
+  e.diagnostics.error(
+      DiagnosticKind::optimizer_rule,
+      e.options.accumulate_span.valid() ? e.options.accumulate_span : parts.span,
+      fmt::format("{} asks for no gradient, so nothing can be accumulated", parts.declaration.name.text));
+  return true;
+}
+
 bool refuses_clipping(Elaborator& e, const RuleParts& parts) {
   if (e.options.clip_norm == 0) return false;
   e.diagnostics.error(
@@ -217,26 +283,33 @@ bool update_all(Elaborator& e, const RuleParts& parts, std::span<const Learned> 
                 OptimizerResult& result) {
   const bool wants_gradient = std::any_of(parts.rule.parameters.begin(), parts.rule.parameters.end(),
                                           [](const ast::Parameter& p) { return p.name.text == "g"; });
-  if (!wants_gradient && refuses_clipping(e, parts)) return false;
+  if (!wants_gradient && (refuses_clipping(e, parts) || refuses_accumulation(e, parts))) return false;
   std::optional<std::vector<Tensor>> slopes;
+  std::optional<Accumulation> several;
   if (wants_gradient) {
     std::vector<Parameter*> parameters;
     for (const Learned& one : learned) parameters.push_back(one.parameter);
     slopes = gradients(e, loss, parameters);
     if (!slopes) return false;
+    if (e.options.accumulate > 1) {
+      several.emplace(e, parts, result);
+      for (size_t i = 0; i < learned.size(); ++i) several->take_in(learned[i], (*slopes)[i]);
+    }
     if (e.options.clip_norm > 0) clip(e, parts, *slopes);
   }
   RuleRun rule(e, parts, loss, result);
   for (size_t i = 0; i < learned.size(); ++i) {
     if (!rule.run(learned[i], slopes ? std::optional<Tensor>((*slopes)[i]) : std::nullopt)) return false;
   }
-  for (const Change& change : rule.changes) e.builder.output(change.name, change.value, change.old.node);
+  for (const Change& change : rule.changes)
+    e.builder.output(change.name, several ? several->settled(change.value, change.old) : change.value,
+                     change.old.node);
   return true;
 }
 
 bool propose_all(Elaborator& e, const RuleParts& parts, std::span<const Learned> learned, const Tensor& loss,
                  OptimizerResult& result) {
-  if (refuses_clipping(e, parts)) return false;
+  if (refuses_clipping(e, parts) || refuses_accumulation(e, parts)) return false;
   RuleRun rule(e, parts, loss, result);
   for (const Learned& one : learned) {
     if (!rule.run(one, std::nullopt)) return false;

@@ -10,8 +10,8 @@ namespace {
 
 using Kind = Setting::Kind;
 
-constexpr const char* kKeys[] = {"epochs",      "steps",  "optimizer", "schedule",
-                                 "halve_every", "warmup", "clip_norm", "groups"};
+constexpr const char* kKeys[] = {"epochs", "steps",     "optimizer",  "schedule", "halve_every",
+                                 "warmup", "clip_norm", "accumulate", "groups"};
 
 class PhaseReader {
  public:
@@ -26,6 +26,8 @@ class PhaseReader {
     read_warmup();
     if (reader_.has("clip_norm")) reader_.read("clip_norm", phase_.clip_norm, true);
     if (const Setting* s = reader_.find("clip_norm")) phase_.clip_span = s->key_span;
+    if (reader_.has("accumulate")) reader_.read("accumulate", phase_.accumulate, 1, 1 << 20);
+    if (const Setting* s = reader_.find("accumulate")) phase_.accumulate_span = s->key_span;
     if (const Setting* s = reader_.typed("groups", {Kind::list}, "a list of tables")) {
       for (const Setting& item : s->items) read_group(item);
       reader_.record("groups", s->text(), false);

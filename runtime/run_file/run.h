@@ -54,6 +54,8 @@ struct Phase {
   Schedule schedule;
   double clip_norm = 0;  // the gradients' norm is at most this, all parameters together; 0: no clipping
   Span clip_span;
+  int64_t accumulate = 1;  // batches whose gradients make one step of the optimizer
+  Span accumulate_span;
   std::vector<ParameterGroup> groups;  // the first that fits a parameter counts
   Span span;                           // of the optimizer's text in the run file; may be invalid
 };
