@@ -9,6 +9,7 @@
 #include "driver/nonfinite/probe_step.h"
 #include "fmt/format.h"
 #include "ir/graph/nonfinite.h"
+#include "ir/kernel/loop_domain.h"
 
 namespace nnc::driver {
 namespace {
@@ -87,7 +88,8 @@ class Explanation {
         step_(step),
         clipped_(clipped),
         found_(found),
-        node_(graph.nodes[found.node]) {}
+        own_(found.scan.valid() ? *std::get<ScanAttrs>(graph.nodes[found.scan].attrs).body : graph),
+        node_(own_.nodes[found.node]) {}
 
   void report(Diagnostics& diagnostics) const {
     const Span own = places_.best(node_, false), library = places_.best(node_, true);
@@ -134,8 +136,11 @@ class Explanation {
     for (uint32_t i = static_cast<uint32_t>(graph_.nodes.size()); i-- > 0;)
       if (needed[i])
         for (const Value& operand : graph_.nodes[NodeId{i}].operands) needed[operand.node.index] = true;
-    return needed[found_.node.index];
+    return needed[outer().index];
   }
+
+  // The node of the graph itself.
+  NodeId outer() const { return found_.scan.valid() ? found_.scan : found_.node; }
 
   // Or something that the optimizer keeps.
   bool needs_one_of(const std::vector<Value>& values) const {
@@ -148,14 +153,14 @@ class Explanation {
       for (const Value& operand : node.operands)
         if (needs[operand.node.index]) needs[i] = true;
     }
-    return needs[found_.node.index];
+    return needs[outer().index];
   }
 
   // An input by its name, a constant by its number, anything else by the words it stands for, where these are few and
   // not the ones that are underlined already.
   std::string name_of(Value value) const {
-    const Node& node = graph_.node(value);
-    if (node.op == Op::input) return std::get<InputAttrs>(node.attrs).name;
+    const Node& node = own_.node(value);
+    if (node.op == Op::input && !found_.scan.valid()) return std::get<InputAttrs>(node.attrs).name;
     for (const bool library : {false, true}) {
       const Span span = places_.best(node, library);
       if (!span.valid() || span == places_.best(node_, library)) continue;
@@ -163,16 +168,18 @@ class Explanation {
       const std::string text(session_.sources.text(span));
       if (text.size() <= 40 && text.find('\n') == std::string::npos) return fmt::format("`{}`", text);
     }
+    if (node.op == Op::input) return std::get<InputAttrs>(node.attrs).name;
     return std::string(op_def(node.op).name);
   }
 
   std::string element(const SeenElement& seen) const {
-    if (graph_.node(seen.value).op == Op::constant) return number_text(seen.number);
+    if (own_.node(seen.value).op == Op::constant) return number_text(seen.number);
     return fmt::format("{}{} = {}", name_of(seen.value), index_text(seen.index), number_text(seen.number));
   }
 
   std::string operands() const {
     std::string place = found_.index.empty() ? "it is a single number" : "at " + index_text(found_.index);
+    if (found_.scan.valid()) place += fmt::format(" in step {} of the scan", found_.step);
     if (node_.op == Op::input) return place;
     std::vector<std::string> seen;
     for (const SeenElement& operand : found_.operands)
@@ -193,6 +200,11 @@ class Explanation {
   // Which row of the batch the element belongs to: the axis that grows when the batch does.
   std::optional<int64_t> batch_row() const {
     if (step_.rows.empty() || wider_ == nullptr) return std::nullopt;
+    if (found_.scan.valid()) {
+      const LoopDomain rows = loop_domain(std::get<ScanAttrs>(graph_.nodes[found_.scan].attrs));
+      const bool is_row = !rows.axes.empty() && rows.axes[0] == std::ssize(step_.rows) && rows.by_row[found_.node.index];
+      return is_row ? std::optional(found_.index[0]) : std::nullopt;
+    }
     if (wider_->nodes.size() == graph_.nodes.size() && wider_->nodes[found_.node].op == node_.op)
       return row_by(wider_->nodes[found_.node]);
     // Algebra may have come to another graph (2 / batch is 1 for one size only): all nodes of this op from the same
@@ -278,6 +290,7 @@ class Explanation {
   const runtime::FailingStep& step_;
   bool clipped_;
   const NonFinite& found_;
+  const Graph& own_;  // that the node is of: the graph, or the body of a scan
   const Node& node_;
 };
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ir/graph/eval.h"
 #include "ir/kernel/kernel.h"
 #include "ir/scalar/compute.h"
 #include "support/check.h"
@@ -84,6 +85,7 @@ class Search {
   Record look(NodeId id, const Results& operands, const Results& results) const {
     Record record;
     const Node& node = graph_.nodes[id];
+    if (const auto* scan = std::get_if<ScanAttrs>(&node.attrs)) return look_into(id, *scan, operands, results);
     int64_t count = 0;
     for (const DenseTensor& tensor : results)
       for (size_t at = 0; at < tensor.data.size(); ++at) {
@@ -99,6 +101,33 @@ class Search {
   }
 
  private:
+  // Of a scan: in which step, and where in its body.
+  static Record look_into(NodeId id, const ScanAttrs& scan, const Results& operands, const Results& results) {
+    const auto all_finite = [](const Results& tensors) {
+      for (const DenseTensor& tensor : tensors)
+        for (size_t at = 0; at < tensor.data.size(); ++at)
+          if (!finite(tensor, at)) return false;
+      return true;
+    };
+    Record record;
+    record.not_finite = !all_finite(results);
+    if (!record.not_finite || !all_finite(operands)) return record;
+    std::vector<std::string> outputs;
+    for (const Output& output : scan.body->outputs) outputs.push_back(output.name);
+    std::vector<TensorType> types;
+    for (const DenseTensor& result : results) types.push_back(result.type);
+    int64_t step = 0;
+    evaluate_scan(scan, operands, types, [&](const TensorMap& inputs) {
+      if (!record.origin && (record.origin = find_nonfinite(*scan.body, inputs, outputs))) {
+        record.origin->scan = id;
+        record.origin->step = scan.reversed ? scan.length - 1 - step : step;
+      }
+      ++step;
+      return evaluate(*scan.body, inputs);
+    });
+    return record;
+  }
+
   void compute(NodeId id) {
     const Node& node = graph_.nodes[id];
     Results& results = known_[id.index];
@@ -314,6 +343,8 @@ InterpretationCost interpretation_cost(const Graph& graph) {
       for (const ContractSpec& spec : contract->specs(node, types))
         terms +=
             static_cast<double>(element_count(spec.output)) * static_cast<double>(element_count(spec.over));
+    if (const auto* scan = std::get_if<ScanAttrs>(&node.attrs))
+      terms += static_cast<double>(scan->length) * interpretation_cost(*scan->body).operations;
     cost.operations += terms + read;
     live += elements(NodeId{i});
     cost.bytes = std::max(cost.bytes, 8 * (live + read + elements(NodeId{i})));

@@ -27,6 +27,9 @@ struct NonFinite {
   std::vector<SeenElement> operands;  // what it was computed from; of a sum, the largest term
   int64_t terms = 1;                  // how many terms a sum has
   int64_t count = 0;                  // how many elements of this node are not finite
+  // Where it began in a step of a scan: the scan, whose body `node` and the values above are of, and the step, from 0.
+  NodeId scan = {};
+  int64_t step = 0;
 };
 
 // Computes the graph and follows each of the named outputs that is not finite back to the earliest node it came from.
