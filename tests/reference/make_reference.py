@@ -720,6 +720,113 @@ def running_statistics():
             "losses": losses, "final": {name: numbers(value) for name, value in start.items()}}
 
 
+# ---- checkpoints ----------------------------------------------------------------------------------------------------
+
+
+def named(**parts):
+    made = torch.nn.Module()
+    for name, part in parts.items():
+        setattr(made, name, part)
+    return made
+
+
+def list_of(*parts):
+    return torch.nn.ModuleList(parts)
+
+
+def lenet():
+    N = torch.nn
+    m = named(c1=N.Conv2d(1, 6, 5, padding=2), c2=N.Conv2d(6, 16, 5), f1=N.Linear(400, 120), f2=N.Linear(120, 84),
+              f3=N.Linear(84, 10))
+
+    def run(x):
+        x = F.max_pool2d(F.relu(m.c2(F.max_pool2d(F.relu(m.c1(x)), 2))), 2)
+        return torch.softmax(m.f3(F.relu(m.f2(F.relu(m.f1(x.flatten(1)))))), -1)
+    return m, run
+
+
+def resnet8():
+    N = torch.nn
+    conv = lambda i, o, k, s=1: N.Conv2d(i, o, k, s, k // 2, bias=False)
+
+    def block(i, o, s=1):
+        short = [] if i == o else [conv(i, o, 1, s), N.BatchNorm2d(o)]
+        return named(conv1=conv(i, o, 3, s), bn1=N.BatchNorm2d(o), conv2=conv(o, o, 3), bn2=N.BatchNorm2d(o),
+                     shortcut=list_of(*short))
+    m = named(stem=list_of(conv(3, 16, 3), N.BatchNorm2d(16)), blocks=list_of(block(16, 16), block(16, 32, 2), block(32, 64, 2)),
+              fc=N.Linear(64, 10))
+
+    def run(x):
+        x = F.relu(m.stem[1](m.stem[0](x)))
+        for b in m.blocks:
+            y = b.bn2(b.conv2(F.relu(b.bn1(b.conv1(x)))))
+            for part in b.shortcut:
+                x = part(x)
+            x = F.relu(y + x)
+        return torch.softmax(m.fc(x.mean((2, 3))), -1)
+    return m, run
+
+
+def bilstm():
+    m = named(rnn=torch.nn.LSTM(5, 7, 2, batch_first=True, bidirectional=True), fc=torch.nn.Linear(14, 3))
+    return m, lambda x: torch.softmax(m.fc(m.rnn(x)[0][:, -1]), -1)
+
+
+def mini_gpt():
+    N = torch.nn
+    norm = lambda: N.LayerNorm(128, bias=False)
+    dense = lambda i, o: N.Linear(i, o, bias=False)
+    m = named(wte=N.Embedding(65, 128), wpe=N.Embedding(64, 128),
+              h=list_of(*(named(ln1=norm(), qkv=dense(128, 384), proj=dense(128, 128), ln2=norm(), fc=dense(128, 512),
+                                fc2=dense(512, 128)) for _ in range(4))), ln=norm())
+
+    def run(tokens):
+        x = m.wte(tokens) + m.wpe.weight
+        for b in m.h:
+            q, k, v = (t.reshape(len(x), 64, 4, 32).transpose(1, 2) for t in b.qkv(b.ln1(x)).split(128, -1))
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + b.proj(y.transpose(1, 2).reshape(len(x), 64, 128))
+            x = x + b.fc2(F.gelu(b.fc(b.ln2(x))))
+        return torch.softmax(m.ln(x)[:, -1] @ m.wte.weight.T, -1)
+    return m, run
+
+
+def checkpoints():
+    """What PyTorch's modules say of drawn inputs, with drawn parameters and running statistics under their own names."""
+    rows, seed = [], 5000
+    for make, model, output, data, label in (
+            (lenet, "examples/lenet.nn", "probability", {"name": "image", "shape": [3, 1, 28, 28], "low": -1, "high": 1},
+             {"name": "label", "shape": [3], "below": 10}),
+            (resnet8, "examples/resnet8.nn", "probability", {"name": "image", "shape": [3, 3, 32, 32], "low": -1, "high": 1},
+             {"name": "label", "shape": [3], "below": 10}),
+            (bilstm, "tests/train/Inputs/bilstm.nn", "probability", {"name": "x", "shape": [4, 6, 5], "low": -1, "high": 1},
+             {"name": "label", "shape": [4], "below": 3}),
+            (mini_gpt, "examples/mini_gpt.nn", "next", {"name": "tokens", "shape": [2, 64], "below": 65},
+             {"name": "target", "shape": [2, 64], "below": 65})):
+        module, run = make()
+        tensors, state = [], {}
+        row = {"name": make.__name__, "model": model, "output": output, "tensors": tensors, "data": [data, label]}
+        for name, value in module.state_dict().items():
+            if name.endswith("num_batches_tracked"):
+                continue
+            seed += 1
+            low, high = (0.5, 1.5) if value.dim() == 1 and not name.endswith("bias") and "lstm" not in name else (-0.2, 0.2)
+            tensors.append({"name": name, "shape": list(value.shape), "seed": seed, "low": low, "high": high})
+            state[name] = uniform(seed, list(value.shape), low, high)
+        module.load_state_dict(state, strict=False)
+        for one in (data, label):
+            seed += 1
+            one["seed"] = seed
+        x = integers(data["seed"], data["shape"], data["below"]) if "below" in data else \
+            uniform(data["seed"], data["shape"], data["low"], data["high"])
+        # A step of training at a rate of 0, which moves running statistics; then what is predicted.
+        run(x)
+        module.eval()
+        row["values"] = numbers(run(x))
+        rows.append(row)
+    return rows
+
+
 def write(path, head, key, rows):
     body = ",\n".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
     head = json.dumps(head, ensure_ascii=False, separators=(",", ":"))[:-1]
@@ -737,6 +844,7 @@ def main():
     write(folder / "ops.json", {"made_by": made_by}, "cases", cases.all)
     inputs, runs = trajectories()
     write(folder / "optimizers.json", {"made_by": made_by, "model": NET, "batch": 8, "inputs": inputs}, "runs", runs)
+    write(folder / "checkpoints.json", {"made_by": made_by}, "nets", checkpoints())
 
 
 if __name__ == "__main__":
