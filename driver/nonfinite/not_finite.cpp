@@ -202,7 +202,8 @@ class Explanation {
     if (step_.rows.empty() || wider_ == nullptr) return std::nullopt;
     if (found_.scan.valid()) {
       const LoopDomain rows = loop_domain(std::get<ScanAttrs>(graph_.nodes[found_.scan].attrs));
-      const bool is_row = !rows.axes.empty() && rows.axes[0] == std::ssize(step_.rows) && rows.by_row[found_.node.index];
+      const bool is_row =
+          !rows.axes.empty() && rows.axes[0] == std::ssize(step_.rows) && rows.by_row[found_.node.index];
       return is_row ? std::optional(found_.index[0]) : std::nullopt;
     }
     if (wider_->nodes.size() == graph_.nodes.size() && wider_->nodes[found_.node].op == node_.op)

@@ -85,7 +85,8 @@ class Search {
   Record look(NodeId id, const Results& operands, const Results& results) const {
     Record record;
     const Node& node = graph_.nodes[id];
-    if (const auto* scan = std::get_if<ScanAttrs>(&node.attrs)) return look_into(id, *scan, operands, results);
+    if (const auto* scan = std::get_if<ScanAttrs>(&node.attrs))
+      return look_into(id, *scan, operands, results);
     int64_t count = 0;
     for (const DenseTensor& tensor : results)
       for (size_t at = 0; at < tensor.data.size(); ++at) {
