@@ -31,8 +31,9 @@ std::optional<Tensor> shown(Elaborator& e, const Datum& value, const Site& site)
   std::optional<DType> dtype;
   bool fits = true, whole = true, constants = false;
   for (const Datum& item : **list) {
-    const Tensor* tensor = item.as<Tensor>();
-    const std::optional<Constant> constant = tensor ? std::nullopt : constant_of(item);
+    const std::optional<Constant> constant = constant_of(item);
+    const std::optional<Tensor> row = !constant && item.as<ListPtr>() ? shown(e, item, site) : std::nullopt;
+    const Tensor* tensor = row ? &*row : item.as<Tensor>();
     if (!tensor && !constant) return std::nullopt;
     const Shape own = shape_of(tensor ? tensor->dims : constant->dims);
     fits = fits && own == shape.value_or(own) && (!tensor || tensor->dtype == dtype.value_or(tensor->dtype));
