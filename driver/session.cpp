@@ -132,6 +132,7 @@ frontend::BuildOptions build_options(const runtime::RunConfig& config, const run
   built.arguments = config.arguments;
   built.argument_spans = config.argument_spans;
   built.batch = config.batch;
+  built.average = config.average;
   built.optimizer = phase.optimizer;
   built.optimizer_span = phase.span;
   built.clip_norm = phase.clip_norm;

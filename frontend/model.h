@@ -39,6 +39,9 @@ struct BuildOptions {
   // The norm of all gradients together is at most this: where it is larger, they are scaled down. 0: no clipping.
   double clip_norm = 0;
   Span clip_span;
+  // Evaluation and prediction read, in place of each parameter p, its average: a <- average * a + (1 - average) * p after each
+  // step, from p after the first. 0: they read the parameters.
+  double average = 0;
   // So many batches make one step of the optimizer, which takes the gradient of all their rows together.
   int64_t accumulate = 1;
   Span accumulate_span;

@@ -222,7 +222,11 @@ bool Elaborator::may_be_stored_as(const std::string& name, const std::string& sa
 Datum Elaborator::read_parameter(Parameter& parameter, const Site& site) {
   if (!parameter.input) {
     builder.set_spans(user_span(site).valid() ? SpanSet{user_span(site)} : SpanSet{});
-    parameter.input = builder.input(parameter.name, parameter.role, {DType::f32, shape_of(parameter.dims)});
+    const bool averaged = options.average > 0 && parameter.role == Role::param &&
+                          (mode == Mode::evaluate || mode == Mode::predict);
+    parameter.input =
+        builder.input(averaged ? average_name(parameter.name) : parameter.name,
+                      averaged ? Role::state : parameter.role, {DType::f32, shape_of(parameter.dims)});
   }
   Tensor tensor;
   tensor.value = *parameter.input;

@@ -15,6 +15,10 @@ std::string moment_name(std::string_view state, std::string_view parameter) {
   return fmt::format("{}{}.{}", kMoments, state, parameter);
 }
 
+std::string average_name(std::string_view parameter) {
+  return fmt::format("{}.average", parameter);
+}
+
 std::string sum_name(size_t k) {
   return fmt::format("{}{}", kSums, k);
 }

@@ -8,6 +8,8 @@ namespace nnc::frontend {
 
 // Of an optimizer's state for one parameter: "optimizer.m.fc1.weight".
 std::string moment_name(std::string_view state, std::string_view parameter);
+// Of a parameter's average over the steps: "fc1.weight.average".
+std::string average_name(std::string_view parameter);
 // Of an evaluation's running sum number `k`: "sum.3".
 std::string sum_name(size_t k);
 

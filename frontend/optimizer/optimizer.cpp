@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
+#include "frontend/elaborate/saved_names.h"
 #include "frontend/optimizer/optimizer_rule.h"
 #include "support/suggest.h"
 
@@ -265,6 +267,30 @@ void report_unused(Elaborator& e, const OptimizerGroup& group, std::span<const L
   }
 }
 
+// Exponential moving averages of the parameters (Polyak and Juditsky, 1992, with weights that fall), which start as what the
+// first step gives.
+void add_averages(Elaborator& e, std::span<const Learned> learned, OptimizerResult& result) {
+  Builder& b = e.builder;
+  const Value t = e.scalar_input("t", DType::i64);
+  const Value is_first = b.make(Op::eq, {t, b.scalar(DType::i64, 1)});
+  std::map<NodeId, Value> changed;
+  for (const Output& output : e.graph.outputs)
+    if (output.replaces) changed[*output.replaces] = output.value;
+  for (const Learned& one : learned) {
+    if (!one.parameter->input) continue;
+    const Value old = *one.parameter->input;
+    const auto found = changed.find(old.node);
+    const Value p = found == changed.end() ? old : found->second;
+    const TensorType type = b.type(p);
+    const Value average = b.input(average_name(one.parameter->name), Role::state, type);
+    const Value kept = b.mul(average, b.full_like(average, e.options.average));
+    const Value mixed = b.add(kept, b.mul(p, b.full_like(p, 1 - e.options.average)));
+    const Value next = b.make(Op::where, {b.broadcast_scalar(is_first, type.shape), p, mixed});
+    result.states.push_back({average_name(one.parameter->name), type, 0});
+    b.output(average_name(one.parameter->name), next, average.node);
+  }
+}
+
 }  // namespace
 
 std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& expr, const Tensor& loss) {
@@ -311,6 +337,7 @@ std::optional<OptimizerResult> apply_optimizer(Elaborator& e, const ast::Expr& e
   const bool good = rule->kind == ast::RuleKind::propose ? propose_all(e, parts, learned, loss, result)
                                                          : update_all(e, parts, learned, loss, result);
   if (!good) return std::nullopt;
+  if (e.options.average > 0) add_averages(e, learned, result);
   for (const Parameter* state : all)
     if (state->next) e.builder.output(state->name, *state->next, state->input->node);
   return result;

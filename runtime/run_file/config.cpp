@@ -96,6 +96,10 @@ class ConfigReader {
       config_.init_span = s->span;
     }
     reader.record("init_from", quote(config_.init_from), config_.init_from.empty());
+    if (reader.has("average")) reader.read("average", config_.average, false);
+    if (const Setting* s = reader.find("average");
+        s != nullptr && !(config_.average >= 0 && config_.average < 1))
+      reader.bad(*s, fmt::format("train.average is a share from 0 to below 1, not {}", s->text()));
     reader.read("metrics", config_.train_metrics);
     if (const Setting* s = reader.find("metrics"); config_.train_metrics && !config_.data.present())
       diagnostics_.error(DiagnosticKind::conflicting_keys, s->key_span,

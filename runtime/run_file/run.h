@@ -160,10 +160,12 @@ struct RunConfig {
   double checkpoint_seconds = 600;  // the same by time; 0: not by time
   // A safetensors file of weights that a new run begins with; empty: what the model's initializers draw.
   std::string init_from;
-  Span init_span;              // of its path in the run file; may be invalid
-  Watch best;                  // what the best checkpoint is judged by; metric "" is the loss
-  Watch stop;                  // early stopping, if its metric is not empty …
-  int64_t patience = 0;        // … after so many epochs without a better value
+  Span init_span;        // of its path in the run file; may be invalid
+  Watch best;            // what the best checkpoint is judged by; metric "" is the loss
+  Watch stop;            // early stopping, if its metric is not empty …
+  int64_t patience = 0;  // … after so many epochs without a better value
+  double average =
+      0;  // evaluation and prediction see averages of the parameters: what each keeps of itself in a step; 0: no
   bool train_metrics = false;  // the metrics are measured on the training part too, after each epoch
   // Every key with its effective value in TOML syntax, and where it comes from: "digits.toml:4", "--set",
   // "default".
