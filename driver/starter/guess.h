@@ -12,6 +12,9 @@
 
 namespace nnc::driver {
 
+// Rows of a batch in the run files.
+inline constexpr int64_t kStarterBatch = 32;
+
 // Files to write, and what to tell the user.
 struct Starter {
   std::string name;      // of the model file and the run file, without their endings

@@ -15,7 +15,6 @@ namespace {
 using runtime::is_folder;
 using runtime::quote;
 
-constexpr int64_t kBatch = 32;
 constexpr int64_t kLargestSide = 32;
 
 // The pictures of all classes, as training takes them; an error for each class without any.
@@ -107,8 +106,8 @@ std::string run_file_text(const std::string& name, const Parts& parts, Size size
       "schedule = {{ kind = \"cosine\" }}\n",
       name, quote(name + ".nn"),
       split ? "# Four pictures of five train, the fifth tests; train.seed says which.\n" : "",
-      quote(parts.train), split ? "split = 0.8" : others, size.first, size.second, kBatch,
-      std::min<int64_t>(30, guess_epochs(split ? pictures * 4 / 5 : pictures, kBatch)),
+      quote(parts.train), split ? "split = 0.8" : others, size.first, size.second, kStarterBatch,
+      std::min<int64_t>(30, guess_epochs(split ? pictures * 4 / 5 : pictures, kStarterBatch)),
       std::max<int64_t>(1, std::min(size.first, size.second) / 8));
 }
 

@@ -22,8 +22,7 @@ using runtime::FieldKind;
 using runtime::FieldValue;
 using runtime::quote;
 
-constexpr int64_t kRare = 8;  // of fewer rows all may be in the test part
-constexpr int64_t kBatch = 32;
+constexpr int64_t kRare = 8;   // of fewer rows all may be in the test part
 constexpr double kFar = 1000;  // deviations from zero, beyond which f32 loses digits of a target that tell
 
 // A field as one value however it is written: 1, 1.0 and " 1" are the same.
@@ -377,8 +376,8 @@ class TableGuess {
           "\n# As many numbers as the columns of `features` come to, with one for each category.\nargs = { "
           "features_width = \"auto\" }\n";
     const auto rows = static_cast<int64_t>(static_cast<double>(table_.rows) * 0.8);
-    out += fmt::format("\ntrain = {{ batch = {}, epochs = {}, optimizer = \"adam\" }}\n", kBatch,
-                       guess_epochs(rows, kBatch));
+    out += fmt::format("\ntrain = {{ batch = {}, epochs = {}, optimizer = \"adam\" }}\n", kStarterBatch,
+                       guess_epochs(rows, kStarterBatch));
   }
 
   std::vector<std::string> feature_keys() const {

@@ -14,7 +14,6 @@ namespace {
 using runtime::quote;
 
 constexpr int64_t kTime = 64;
-constexpr int64_t kWindows = 32;                   // of a batch
 constexpr uint64_t kMostText = uint64_t{1} << 32;  // bytes
 
 std::string model_text(const std::string& name) {
@@ -39,7 +38,7 @@ std::string run_file_text(const std::string& name, const std::string& path, int6
       "args = {{ vocab = \"auto\" }}  # as many as there are different characters\n\n"
       "[train]\nbatch = {4}\nsteps = {5}\noptimizer = \"adam(lr = 0.004)\"\n"
       "schedule = {{ kind = \"cosine\", to = 0.0004 }}\nclip_norm = 1.0\n",
-      name, quote(name + ".nn"), kTime, quote(path), kWindows, steps);
+      name, quote(name + ".nn"), kTime, quote(path), kStarterBatch, steps);
 }
 
 }  // namespace
@@ -59,7 +58,7 @@ Result<Starter> guess_text(const std::string& path, const std::string& name, Dia
     return Failure{};
   }
   const int64_t rows = count * 9 / 10 / kTime;
-  const int64_t steps = std::clamp<int64_t>(30 * rows / kWindows, 300, 3000);
+  const int64_t steps = std::clamp<int64_t>(30 * rows / kStarterBatch, 300, 3000);
   Starter starter;
   starter.name = name;
   starter.model = model_text(name);
