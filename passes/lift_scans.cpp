@@ -4,7 +4,8 @@
 //   %1:3 = scan h, x, w, u {body = { %0 = matmul x, w  %1 = matmul h, u  %2 = add %0, %1 … }}
 //   →  %0 = reshape x … %1 = matmul %0, w  %2 = reshape %1 …
 //      %3:3 = scan h, %2, u {body = { %1 = matmul h, u  %2 = add x1, %1 … }}
-// What has no rule to be computed for all steps (OpDef::lift) stays, with all that depends on it.
+// What has no rule to be computed for all steps (OpDef::lift) stays, with all that depends on it. Where nothing stays, there is
+// no scan.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -32,8 +33,10 @@ class Lifting {
     find_dependences();
     find_early();
     find_late();
-    if (early_.empty() && late_.empty()) return std::nullopt;
-    split();
+    if (!is_map()) {
+      if (early_.empty() && late_.empty()) return std::nullopt;
+      split();
+    }
     std::vector<Value> results;
     for (size_t i = 0; i < states(); ++i) results.push_back(made_[i]);
     for (size_t i = 0; i < states(); ++i) results.push_back(made_[first_stacked(scan_) + i]);
@@ -50,7 +53,6 @@ class Lifting {
 
   size_t states() const { return static_cast<size_t>(scan_.states); }
   const Node& node(uint32_t i) const { return body_.nodes[NodeId{i}]; }
-  bool is_free(uint32_t i) const { return node(i).operands.empty() && node(i).op != Op::input; }  // constants
 
   void find_dependences() {
     const size_t count = body_.nodes.size();
@@ -110,6 +112,13 @@ class Lifting {
           std::ranges::any_of(node(i).operands, [&](const Value& v) { return late_.contains(v.node.index); });
       if (can[i] && (follows || (from_state_[i] && is_worth(node(i))))) late_.insert(i);
     }
+  }
+
+  // No step needs another, and all has a rule: there is no loop.
+  bool is_map() const {
+    return states() == 0 && std::ranges::all_of(body_.outputs, [&](const Output& output) {
+             return can_be_early_[output.value.node.index];
+           });
   }
 
   // ---- the three parts
