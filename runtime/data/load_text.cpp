@@ -20,6 +20,10 @@ Result<std::string> read_text(const std::string& path, const RunConfig& config, 
   Result<std::vector<unsigned char>> bytes =
       read_file(path, true, kMostText, DiagnosticKind::data_unreadable, diagnostics);
   if (!bytes) return Failure{};
+  if (bytes->empty()) {
+    diagnostics.error_at(DiagnosticKind::data_empty, path, "is empty");
+    return Failure{};
+  }
   if (config.data.unit == "bytes") return std::string(bytes->begin(), bytes->end());
   return decode_text(path, *std::move(bytes), config.data.encoding, diagnostics, later);
 }

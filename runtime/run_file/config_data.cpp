@@ -75,6 +75,11 @@ class DataKeys {
             .suggest(fmt::format("input.{} = {{ from = {} }}", item.key, item.text()));
         continue;
       }
+      if (config_.data.format == "text") {
+        diagnostics_.error(DiagnosticKind::bad_value, item.key_span.valid() ? item.key_span : item.span,
+                           "of a text nothing is set for an input: each is a window of it");
+        continue;
+      }
       InputSpec& spec = config_.inputs[item.key];
       spec.span = item.key_span.valid() ? item.key_span : item.span;
       TableReader reader(&item, "input." + item.key, config_, diagnostics_);
