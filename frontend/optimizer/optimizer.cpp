@@ -268,11 +268,13 @@ void report_unused(Elaborator& e, const OptimizerGroup& group, std::span<const L
 }
 
 // Exponential moving averages of the parameters (Polyak and Juditsky, 1992, with weights that fall), which start as what the
-// first step gives.
+// first step gives. Batches that only add to a gradient are no steps.
 void add_averages(Elaborator& e, std::span<const Learned> learned, OptimizerResult& result) {
   Builder& b = e.builder;
   const Value t = e.scalar_input("t", DType::i64);
-  const Value is_first = b.make(Op::eq, {t, b.scalar(DType::i64, 1)});
+  const Value batches = b.scalar(DType::i64, static_cast<double>(e.options.accumulate));
+  const Value is_first = b.make(Op::le, {t, batches});
+  const Value is_step = b.make(Op::eq, {b.mul(b.make(Op::floordiv, {t, batches}), batches), t});
   std::map<NodeId, Value> changed;
   for (const Output& output : e.graph.outputs)
     if (output.replaces) changed[*output.replaces] = output.value;
@@ -284,7 +286,9 @@ void add_averages(Elaborator& e, std::span<const Learned> learned, OptimizerResu
     const TensorType type = b.type(p);
     const Value average = b.input(average_name(one.parameter->name), Role::state, type);
     const Value kept = b.mul(average, b.full_like(average, e.options.average));
-    const Value mixed = b.add(kept, b.mul(p, b.full_like(p, 1 - e.options.average)));
+    Value mixed = b.add(kept, b.mul(p, b.full_like(p, 1 - e.options.average)));
+    if (e.options.accumulate > 1)
+      mixed = b.make(Op::where, {b.broadcast_scalar(is_step, type.shape), mixed, average});
     const Value next = b.make(Op::where, {b.broadcast_scalar(is_first, type.shape), p, mixed});
     result.states.push_back({average_name(one.parameter->name), type, 0});
     b.output(average_name(one.parameter->name), next, average.node);

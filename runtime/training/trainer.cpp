@@ -75,6 +75,13 @@ bool Trainer::begin() {
     initialize(*session_, config_.seed);
     if (folder_.weights) begin_with(*folder_.weights, bundle(), session_->state());
   }
+  for (const Phase& p : config_.phases)
+    if (const int64_t steps = phase_length(p, batches()).steps; steps < p.accumulate) {
+      diagnostics_.error_at(
+          DiagnosticKind::bad_value, "train.accumulate",
+          fmt::format("a step takes {} batches together, of {} in all: none is taken", p.accumulate, steps));
+      return false;
+    }
   // A batch of all rows takes them as they lie: no order is better than another.
   const bool shuffles = data_.shuffle && !config_.whole_batch;
   order_.resize(shuffles ? static_cast<size_t>(data_.train.rows) : 0);
@@ -114,12 +121,17 @@ bool Trainer::enter_phase() {
   at_.losses.resize(values_.losses().size(), 0);
   session_->set_scalar("seed", draw_seed());
   if (!batches_.bind(bundle(), "train", data_.train, diagnostics_)) return false;
-  length_ = phase_length(phase(), data_.train.columns.empty() ? 0 : batches_.batches());
+  length_ = phase_length(phase(), batches());
   return true;
 }
 
 bool Trainer::phase_done() const {
   return phase().steps > 0 ? at_.step_in_phase >= phase().steps : at_.epoch_in_phase >= phase().epochs;
+}
+
+// Of an epoch; 0 without data.
+int64_t Trainer::batches() const {
+  return data_.train.columns.empty() ? 0 : batches_.batches();
 }
 
 int64_t Trainer::steps_in_segment() const {

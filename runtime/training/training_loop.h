@@ -49,6 +49,7 @@ class Trainer {
   bool enter_phase();
 
   // ---- how long ----
+  int64_t batches() const;
   int64_t steps_in_segment() const;
   int64_t total_steps() const;
   bool phase_done() const;
