@@ -54,7 +54,7 @@ std::optional<std::string> unmet_need(const Pass& pass, const Graph& graph) {
   for (const Node& node : graph.nodes) {
     const LowerRule& lower = op_def(node.op).lower;
     if (std::holds_alternative<ExpandRule>(lower) && first.empty()) first = "expand_fused";
-    if (const auto* rewritten = std::get_if<RewrittenRule>(&lower); rewritten && node.op != Op::input)
+    if (const auto* rewritten = std::get_if<RewrittenRule>(&lower); rewritten && !op_def(node.op).has(kGiven))
       first = rewritten->by;  // comes before the passes
   }
   if (first.empty()) return std::nullopt;
