@@ -226,10 +226,15 @@ Datum run_pick(Elaborator& e, Arguments a, const Site& site) {
 // NumPy's take_along_axis: the entries of one axis at positions of their own for each place of the others.
 Datum run_take_along(Elaborator& e, Arguments a, const Site& site) {
   const std::optional<Tensor> x = e.as_tensor(*a[0], std::nullopt, "take_along", site);
-  const std::optional<Tensor> index = x ? positions(e, *a[1], "take_along", site) : std::nullopt;
-  const std::optional<int64_t> axis = index ? axis_or_last(e, a[2], *x, site) : std::nullopt;
+  const std::optional<int64_t> axis = x ? axis_or_last(e, a[2], *x, site) : std::nullopt;
   if (!axis) return Poison{};
   const auto place = static_cast<size_t>(*axis);
+  const std::optional<Constant> constant = constant_of(a[1]->value);
+  const std::optional<Tensor> index =
+      constant && constant->whole
+          ? e.constant_positions(*constant, x->dims[place].extent, Site{site.frame, a[1]->span})
+          : positions(e, *a[1], "take_along", site);
+  if (!index) return Poison{};
   bool fits = x->rank() == index->rank();
   for (size_t i = 0; fits && i < x->dims.size(); ++i) fits = i == place || unify(x->dims[i], index->dims[i]);
   if (!fits) {

@@ -48,25 +48,9 @@ std::optional<AxisStep> take_step(Elaborator& e, const Datum& value, const Dim& 
       error.suggest(fmt::format("i32({})", e.source_text(here.span)));
     return std::nullopt;
   }
-  std::optional<Tensor> places;
-  if (constant) {
-    Constant inside = *constant;
-    std::vector<double> values = *constant->values;
-    for (double& v : values) {
-      const auto extent = static_cast<double>(dim.extent);
-      if (v < -extent || v >= extent) {
-        e.error(DiagnosticKind::bad_index, here, fmt::format("index {} is outside 0..{}", v, extent - 1));
-        return std::nullopt;
-      }
-      if (v < 0) v += extent;
-    }
-    inside.values = std::make_shared<const std::vector<double>>(std::move(values));
-    places = e.constant_tensor(inside, DType::i32, here);
-  } else {
-    places = *tensor;
-  }
-  if (!e.check_positions(*places, dim.extent, "index", here)) return std::nullopt;
-  return AxisStep{AxisStep::Kind::take, 0, dim.extent, std::move(*places)};
+  const std::optional<Tensor> places = constant ? e.constant_positions(*constant, dim.extent, here) : *tensor;
+  if (!places || !e.check_positions(*places, dim.extent, "index", here)) return std::nullopt;
+  return AxisStep{AxisStep::Kind::take, 0, dim.extent, *places};
 }
 
 // NumPy's bounds: negative ones count from the end, those outside are clamped.
@@ -339,6 +323,20 @@ Datum Elaborator::index(const Operand& object, const std::vector<ast::IndexItem>
   if (!tensor) return Poison{};
   const std::optional<std::vector<AxisStep>> planned = plan(*this, items, tensor->dims, site);
   return planned ? index_tensor(*this, *tensor, *planned, site) : Datum(Poison{});
+}
+
+std::optional<Tensor> Elaborator::constant_positions(Constant constant, int64_t count, const Site& site) {
+  std::vector<double> values = *constant.values;
+  for (double& v : values) {
+    const auto extent = static_cast<double>(count);
+    if (v < -extent || v >= extent) {
+      error(DiagnosticKind::bad_index, site, fmt::format("index {} is outside 0..{}", v, extent - 1));
+      return std::nullopt;
+    }
+    if (v < 0) v += extent;
+  }
+  constant.values = std::make_shared<const std::vector<double>>(std::move(values));
+  return constant_tensor(constant, DType::i32, site);
 }
 
 bool Elaborator::check_positions(const Tensor& position, int64_t count, std::string_view what,

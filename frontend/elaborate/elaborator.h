@@ -228,6 +228,8 @@ struct Elaborator {
   // Positions below `count`: those known while compiling are looked at now, a column's when data is read, others are clamped
   // when they are used. Reports, as `what`, one that is outside.
   bool check_positions(const Tensor& position, int64_t count, std::string_view what, const Site& site);
+  // Whole numbers as positions along an axis of `count`: negative ones count from the end, those outside are an error.
+  std::optional<Tensor> constant_positions(Constant constant, int64_t count, const Site& site);
   // Indices begin … end - 1 of one axis.
   Datum slice_axis(const Tensor& tensor, int64_t axis, int64_t begin, int64_t end, const Site& site);
   Datum drop_axis(const Tensor& tensor, int64_t axis, const Site& site);  // an axis of extent 1
