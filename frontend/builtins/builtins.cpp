@@ -169,11 +169,8 @@ Datum run_argmax(Elaborator& e, Arguments a, const Site& site) {
     return Poison{};
   }
   Dims dims = tensor->dims;
-  if (e.mode == Mode::evaluate && dims[static_cast<size_t>(*axis)].is_batch()) {
-    e.error(DiagnosticKind::metric_not_exact, site,
-            "the position of the largest in the batch cannot be combined from batches");
+  if (!e.keeps_rows(dims[static_cast<size_t>(*axis)], "the position of the largest in the batch", site))
     return Poison{};
-  }
   dims.erase(dims.begin() + static_cast<std::ptrdiff_t>(*axis));
   Datum result = e.emit(Op::argmax, {tensor->value}, AxisAttrs{*axis}, std::move(dims), DType::i32, site);
   if (Tensor* made = std::get_if<Tensor>(&result.is)) made->is_position = true;
@@ -215,7 +212,8 @@ Datum run_pick(Elaborator& e, Arguments a, const Site& site) {
     return Poison{};
   }
   const auto place = static_cast<size_t>(*axis);
-  if (!e.check_positions(*label, z->dims[place].extent, "label", Site{site.frame, a[1]->span}))
+  if (!e.check_positions(*label, z->dims[place].extent, "label", Site{site.frame, a[1]->span}) ||
+      !e.keeps_rows(z->dims[place], "a lookup among the rows of the batch", site))
     return Poison{};
   Dims dims = z->dims;
   dims.erase(dims.begin() + *axis);
@@ -245,7 +243,8 @@ Datum run_take_along(Elaborator& e, Arguments a, const Site& site) {
             *axis, text_of(index->dims), text_of(x->dims)));
     return Poison{};
   }
-  if (!e.check_positions(*index, x->dims[place].extent, "index", Site{site.frame, a[1]->span}))
+  if (!e.check_positions(*index, x->dims[place].extent, "index", Site{site.frame, a[1]->span}) ||
+      !e.keeps_rows(x->dims[place], "a lookup among the rows of the batch", site))
     return Poison{};
   std::vector<int64_t> order;
   for (int64_t d = 0; d < x->rank(); ++d)
@@ -270,6 +269,8 @@ Datum run_flip(Elaborator& e, Arguments a, const Site& site) {
   const std::optional<Tensor> x = e.as_tensor(*a[0], std::nullopt, "flip", site);
   const std::optional<std::vector<int64_t>> axes = x ? e.axes_of(a[1], x->rank(), site) : std::nullopt;
   if (!axes) return Poison{};
+  for (const int64_t axis : *axes)
+    if (!e.keeps_rows(x->dims[static_cast<size_t>(axis)], "the order of a batch", site)) return Poison{};
   return e.emit(Op::flip, {x->value}, ReduceAttrs{*axes}, x->dims, x->dtype, site);
 }
 

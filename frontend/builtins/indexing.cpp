@@ -240,6 +240,7 @@ Datum taken(Elaborator& e, Tensor tensor, const std::vector<AxisStep>& steps, co
     if (step.kind == AxisStep::Kind::take) {
       if (places.empty()) first = axis;
       last = axis;
+      if (!e.keeps_rows(tensor.dims[axis], "a lookup among the rows of the batch", site)) return Poison{};
       places.push_back(step.places);
       axes.push_back(tensor.dims[axis]);
     }
@@ -358,6 +359,12 @@ bool Elaborator::check_positions(const Tensor& position, int64_t count, std::str
   noted = noted == 0 ? count : std::min(noted, count);
   columns[at->second].classes = noted;
   return true;
+}
+
+bool Elaborator::keeps_rows(const Dim& dim, std::string_view what, const Site& site) {
+  if (mode != Mode::evaluate || !dim.is_batch()) return true;
+  error(DiagnosticKind::metric_not_exact, site, fmt::format("{} cannot be combined from batches", what));
+  return false;
 }
 
 }  // namespace nnc::frontend

@@ -35,6 +35,18 @@ std::optional<std::vector<Number>> numbers_of(Elaborator& e, const Operand& oper
 
 }  // namespace
 
+// Whether a metric finds whole rows along the batch of the new shape: [batch, 4] as [4, batch] mixes their entries.
+bool keeps_rows_together(Elaborator& e, const Dims& from, const Dims& to, const Site& site) {
+  int64_t blocks = 1, wanted = 1;  // places before the batch
+  const auto is_batch = [](const Dim& dim) { return dim.is_batch(); };
+  const auto old = std::ranges::find_if(from, is_batch), made = std::ranges::find_if(to, is_batch);
+  if (old == from.end() || made == to.end()) return true;
+  for (auto dim = from.begin(); dim != old; ++dim) blocks *= dim->extent;
+  for (auto dim = to.begin(); dim != made; ++dim) wanted *= dim->extent;
+  blocks *= std::max<int64_t>(1, old->extent / e.options.batch);
+  return blocks % wanted == 0 || e.keeps_rows(*made, "this mixture of the rows of the batch", site);
+}
+
 Datum run_reshape(Elaborator& e, BuiltinArguments a, const Site& site) {
   const std::optional<Tensor> tensor = e.as_tensor(*a[0], std::nullopt, "reshape", site);
   const std::optional<std::vector<Number>> sizes = numbers_of(e, *a[1], "a shape", site);
@@ -86,6 +98,7 @@ Datum run_reshape(Elaborator& e, BuiltinArguments a, const Site& site) {
         .suggest("write batch, or -1, for its size");
     return Poison{};
   }
+  if (!keeps_rows_together(e, tensor->dims, dims, here)) return Poison{};
   return e.reshape_to(*tensor, std::move(dims), site);
 }
 

@@ -230,6 +230,8 @@ struct Elaborator {
   bool check_positions(const Tensor& position, int64_t count, std::string_view what, const Site& site);
   // Whole numbers as positions along an axis of `count`: negative ones count from the end, those outside are an error.
   std::optional<Tensor> constant_positions(Constant constant, int64_t count, const Site& site);
+  // False, with an error, where a metric would depend on which rows a batch holds: `what` goes along the batch.
+  bool keeps_rows(const Dim& dim, std::string_view what, const Site& site);
   // Indices begin … end - 1 of one axis.
   Datum slice_axis(const Tensor& tensor, int64_t axis, int64_t begin, int64_t end, const Site& site);
   Datum drop_axis(const Tensor& tensor, int64_t axis, const Site& site);  // an axis of extent 1

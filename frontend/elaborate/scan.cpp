@@ -86,11 +86,7 @@ class ScanBuilder {
       if (!axis) return false;
       Dims dims = tensor->dims;
       const Dim length = dims[static_cast<size_t>(*axis)];
-      if (length.is_batch() && e_.mode == Mode::evaluate) {
-        e_.error(DiagnosticKind::metric_not_exact, here,
-                 "a scan along the batch cannot be combined from batches");
-        return false;
-      }
+      if (!e_.keeps_rows(length, "a scan along the batch", here)) return false;
       if (i == 0) {
         axis_ = *axis;
         length_ = length;
