@@ -141,7 +141,7 @@ int64_t Trainer::steps_in_segment() const {
 
 int64_t Trainer::total_steps() const {
   int64_t total = 0;
-  for (const Phase& p : config_.phases) total += p.steps > 0 ? p.steps : p.epochs * batches_.batches();
+  for (const Phase& p : config_.phases) total += phase_length(p, batches()).steps;
   return total;
 }
 
