@@ -271,10 +271,8 @@ void report_unused(Elaborator& e, const OptimizerGroup& group, std::span<const L
 // first step gives. Batches that only add to a gradient are no steps.
 void add_averages(Elaborator& e, std::span<const Learned> learned, OptimizerResult& result) {
   Builder& b = e.builder;
-  const Value t = e.scalar_input("t", DType::i64);
-  const Value batches = b.scalar(DType::i64, static_cast<double>(e.options.accumulate));
-  const Value is_first = b.make(Op::le, {t, batches});
-  const Value is_step = b.make(Op::eq, {b.mul(b.make(Op::floordiv, {t, batches}), batches), t});
+  const Value is_first = b.make(Op::eq, {update_number(e), b.scalar(DType::i64, 1)});
+  const Value is_step = completes_step(e);
   std::map<NodeId, Value> changed;
   for (const Output& output : e.graph.outputs)
     if (output.replaces) changed[*output.replaces] = output.value;

@@ -18,16 +18,6 @@ struct Change {
   Value value;
 };
 
-// The count of the step, i64, from 1: of steps that take several batches together it is that of the step, not of the batch.
-Value update_number(Elaborator& e) {
-  Builder& b = e.builder;
-  const Value t = e.scalar_input("t", DType::i64);
-  const auto batches = static_cast<double>(e.options.accumulate);
-  if (batches == 1) return t;
-  const Value one = b.scalar(DType::i64, 1);
-  return b.add(b.make(Op::floordiv, {b.sub(t, one), b.scalar(DType::i64, batches)}), one);
-}
-
 class RuleRun {
  public:
   RuleRun(Elaborator& e, const RuleParts& parts, const Tensor& loss, OptimizerResult& result)
@@ -192,7 +182,7 @@ class Accumulation {
     const Value t = e.scalar_input("t", DType::i64);
     const Value place = b_.sub(b_.mul(update_number(e), count(e.options.accumulate)), t);  // N - 1, … 1, 0
     is_first_ = b_.make(Op::eq, {place, count(e.options.accumulate - 1)});
-    is_last_ = b_.make(Op::eq, {place, count(0)});
+    is_last_ = completes_step(e);
     rows_ = b_.scalar(DType::f32, static_cast<double>(e.options.batch));
     all_rows_ = summed("optimizer.accumulated_rows", rows_);
   }
@@ -278,6 +268,21 @@ void clip(Elaborator& e, const RuleParts& parts, std::vector<Tensor>& slopes) {
 }
 
 }  // namespace
+
+Value update_number(Elaborator& e) {
+  Builder& b = e.builder;
+  const Value t = e.scalar_input("t", DType::i64);
+  const auto batches = static_cast<double>(e.options.accumulate);
+  if (batches == 1) return t;
+  const Value one = b.scalar(DType::i64, 1);
+  return b.add(b.make(Op::floordiv, {b.sub(t, one), b.scalar(DType::i64, batches)}), one);
+}
+
+Value completes_step(Elaborator& e) {
+  Builder& b = e.builder;
+  const Value batches = b.scalar(DType::i64, static_cast<double>(e.options.accumulate));
+  return b.make(Op::eq, {b.mul(update_number(e), batches), e.scalar_input("t", DType::i64)});
+}
 
 bool update_all(Elaborator& e, const RuleParts& parts, std::span<const Learned> learned, const Tensor& loss,
                 OptimizerResult& result) {

@@ -20,6 +20,11 @@ struct RuleParts {
   Span span;  // in the user's text: the rule, or the call of a standard one
 };
 
+// The number of the optimizer's step, i64, from 1: where it takes several batches together, that of the step, not of the batch.
+Value update_number(Elaborator& e);
+// bool: the batch is the last of those that make a step.
+Value completes_step(Elaborator& e);
+
 // Runs `update` for each parameter on its gradient, clipped as the options say. False after an error.
 bool update_all(Elaborator& e, const RuleParts& parts, std::span<const Learned> learned, const Tensor& loss,
                 OptimizerResult& result);
