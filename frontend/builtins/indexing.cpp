@@ -208,24 +208,22 @@ Datum sliced(Elaborator& e, const Tensor& tensor, const std::vector<AxisStep>& s
   return e.reshape_to(*cut, dims_after(steps, tensor.dims), site);
 }
 
-// Several tensors of positions side by side name one entry together, as a position in their axes read as one.
-Datum merged_places(Elaborator& e, std::vector<Tensor> places, const Dims& axes, const Site& site) {
+// Several tensors of positions side by side name one entry together, as a position in their axes read as one. Each stays within
+// its own axis.
+Datum merged_places(Elaborator& e, const std::vector<Tensor>& places, const Dims& axes, const Site& site) {
+  if (places.size() == 1) return places[0];
+  const auto number = [&](int64_t n) { return Operand{whole_number(n), site.span}; };
+  const auto apply = [&](Op op, const Datum& a, const Operand& b) {
+    return a.poisoned() || b.value.poisoned()
+               ? Datum(Poison{})
+               : e.elementwise(elementwise_of(op), Operand{a, site.span}, b, site);
+  };
   Datum sum = places[0];
-  for (size_t i = 1; i < places.size(); ++i) {
-    const Operand extent{whole_number(axes[i].extent), site.span};
-    // Each stays within its own axis.
-    const Operand last{whole_number(axes[i].extent - 1), site.span};
-    const Operand zero{whole_number(0), site.span};
-    const auto apply = [&](Op op, const Operand& a, const Operand& b) {
-      return e.elementwise(elementwise_of(op), a, b, site);
-    };
-    const Datum low = apply(Op::maximum, Operand{places[i], site.span}, zero);
-    if (low.poisoned()) return Poison{};
-    const Datum inside = apply(Op::minimum, Operand{low, site.span}, last);
-    const Datum before = apply(Op::mul, Operand{sum, site.span}, extent);
-    if (inside.poisoned() || before.poisoned()) return Poison{};
-    sum = apply(Op::add, Operand{before, site.span}, Operand{inside, site.span});
-    if (sum.poisoned()) return Poison{};
+  for (size_t i = 0; i < places.size(); ++i) {
+    const Datum low = apply(Op::maximum, places[i], number(0));
+    const Datum inside = apply(Op::minimum, low, number(axes[i].extent - 1));
+    sum = i == 0 ? inside
+                 : apply(Op::add, apply(Op::mul, sum, number(axes[i].extent)), Operand{inside, site.span});
   }
   return sum;
 }
