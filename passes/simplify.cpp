@@ -22,10 +22,11 @@
 //   reductions (simplify_reduce.cpp)
 //     over axes of extent 1 → reshape; of a reshape, each run of axes as a whole or not at all → of its operand
 //     sum(broadcast(x)) → x * n over the repeated axes [rounds once]; sum(-x) → -sum(x)
+//     sum(a * s + (x - mean(x)) * t) → sum(a) * s, where s and t are the same along the sum [rounds otherwise]
 //     sums over the classes of one_hot → 1, of one_hot * repeated y → y, where the label is known to lie among them
 //     pick(z, label) → pick(z, clamped label), where it is not (what a pick does anyway)
 //
-// Only the rules marked [rounds once] change how often a result is rounded; constants are combined in double,
+// Only the rules marked [rounds …] change how often a result is rounded; constants are combined in double,
 // and only if the combination is an ordinary number. The sign of a zero is not kept. x * 0 and x - x stay: x
 // may be infinite or not a number.
 #include "passes/simplify.h"

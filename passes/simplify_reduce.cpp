@@ -162,15 +162,77 @@ Rewrite sum_of_products(Simplifier& s, const Candidate& c) {
   return s.b.make(Op::matmul, {a, b}, MatmulAttrs{true, false});
 }
 
+// Whether a value is the same all along these axes; then what it repeats without them.
+std::optional<Value> without_axes(Simplifier& s, Value value, const std::vector<int64_t>& axes,
+                                  const TensorType& reduced) {
+  if (const auto number = s.number(value)) return s.fill(reduced, *number);
+  const Node* node = s.made(value, Op::broadcast);
+  if (node == nullptr) return std::nullopt;
+  BroadcastAttrs how = std::get<BroadcastAttrs>(node->attrs);
+  for (int64_t& axis : how.axes) {
+    if (contains(axes, axis)) return std::nullopt;
+    axis -= std::ranges::count_if(axes, [&](int64_t a) { return a < axis; });
+  }
+  const Value x = node->operands[0];
+  return s.broadcast(x, reduced.shape, how.axes);
+}
+
+// Whether a value is x - mean(x), the mean over just these axes, or that times what is the same along them.
+bool is_centered(Simplifier& s, Value value, const std::vector<int64_t>& axes, const TensorType& reduced) {
+  const Node node = s.graph().node(value);
+  if (node.op == Op::neg) return is_centered(s, node.operands[0], axes, reduced);
+  if (node.op == Op::mul)
+    return (without_axes(s, node.operands[1], axes, reduced) &&
+            is_centered(s, node.operands[0], axes, reduced)) ||
+           (without_axes(s, node.operands[0], axes, reduced) &&
+            is_centered(s, node.operands[1], axes, reduced));
+  if (node.op != Op::sub) return false;
+  const std::optional<Value> mean = without_axes(s, node.operands[1], axes, reduced);
+  const Node* scaled = mean ? s.made(*mean, Op::mul) : nullptr;
+  if (scaled == nullptr) return false;
+  const double share =
+      static_cast<double>(reduced.elements()) / static_cast<double>(node.types[0].elements());
+  for (const size_t i : {size_t{0}, size_t{1}}) {
+    const Node* sum = s.made(scaled->operands[i], Op::reduce_sum);
+    const std::optional<double> factor = s.number(scaled->operands[1 - i]);
+    if (sum != nullptr && sum->operands[0] == node.operands[0] &&
+        std::get<ReduceAttrs>(sum->attrs).axes == axes && factor &&
+        rounded_to(reduced.dtype, *factor) == rounded_to(reduced.dtype, share))
+      return true;
+  }
+  return false;
+}
+
+// The derivative of a norm: what is centered adds nothing to a sum, and a factor that is the same along it comes out.
+Rewrite sum_of_centered(Simplifier& s, const Candidate& c) {
+  const Node node = s.graph().node(c.x[0]);
+  if (node.op != Op::add && node.op != Op::sub) return std::nullopt;
+  const std::vector<int64_t> axes = std::get<ReduceAttrs>(c.attrs).axes;
+  for (const size_t i : {size_t{1}, size_t{0}}) {
+    if (!is_centered(s, node.operands[i], axes, c.type)) continue;
+    Value rest = node.operands[1 - i];
+    std::optional<Value> factor;
+    if (const Node product = s.graph().node(rest); product.op == Op::mul)
+      for (size_t j = 0; j < 2 && !factor; ++j) {
+        factor = without_axes(s, product.operands[1 - j], axes, c.type);
+        if (factor) rest = product.operands[j];
+      }
+    Value sum = s.make(Op::reduce_sum, {rest}, c.attrs);
+    if (factor) sum = s.mul(sum, *factor);
+    return node.op == Op::sub && i == 0 ? s.neg(sum) : sum;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::span<const Rule> reduce_rules() {
   static constexpr Rule kRules[] = {
-      {Op::reduce_sum, over_ones},       {Op::reduce_max, over_ones},      {Op::reduce_min, over_ones},
-      {Op::reduce_sum, of_reshape},      {Op::reduce_max, of_reshape},     {Op::reduce_min, of_reshape},
-      {Op::reduce_sum, of_broadcast},    {Op::reduce_max, of_broadcast},   {Op::reduce_min, of_broadcast},
-      {Op::reduce_sum, sum_of_negated},  {Op::reduce_sum, sum_of_one_hot}, {Op::pick, pick_clamped},
-      {Op::reduce_sum, sum_of_products},
+      {Op::reduce_sum, over_ones},       {Op::reduce_max, over_ones},       {Op::reduce_min, over_ones},
+      {Op::reduce_sum, of_reshape},      {Op::reduce_max, of_reshape},      {Op::reduce_min, of_reshape},
+      {Op::reduce_sum, of_broadcast},    {Op::reduce_max, of_broadcast},    {Op::reduce_min, of_broadcast},
+      {Op::reduce_sum, sum_of_negated},  {Op::reduce_sum, sum_of_one_hot},  {Op::pick, pick_clamped},
+      {Op::reduce_sum, sum_of_products}, {Op::reduce_sum, sum_of_centered},
   };
   return kRules;
 }
