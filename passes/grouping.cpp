@@ -1,0 +1,106 @@
+// What lies in memory because of its readers, and counts of code.
+#include "passes/grouping.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "ir/kernel/element_expr.h"
+#include "ir/ops/op.h"
+
+namespace nnc::passes {
+namespace {
+
+using kernel::Index;
+
+// How much of a group's code a value that belongs to no group may be where it is read.
+constexpr size_t kMostInlinedCode = 100;
+
+// What a contraction needs in memory to read this operand: what lies behind views, unless it looks beyond the operand's
+// ends, which are others there.
+Value stored_behind(const Graph& graph, Value operand, const std::vector<ContractSpec>& specs,
+                    size_t number) {
+  for (const ContractSpec& spec : specs)
+    for (const Index& index : number == 0 ? spec.a : spec.b)
+      if (index.checked) return operand;
+  while (is_view(graph, operand.node)) operand = graph.node(operand).operands[0];
+  return operand;
+}
+
+}  // namespace
+
+std::vector<char> needed_in_memory(const Graph& graph) {
+  std::vector<char> needed(graph.nodes.size(), 0);
+  for (const Output& output : graph.outputs) needed[output.value.node.index] = 1;
+  for (const Node& node : graph.nodes)
+    if (const auto* rule = std::get_if<ContractRule>(&op_def(node.op).lower)) {
+      std::vector<TensorType> types;
+      for (Value operand : node.operands) types.push_back(graph.type(operand));
+      const std::vector<ContractSpec> specs = rule->specs(node, types);
+      for (size_t i = 0; i < node.operands.size(); ++i)
+        needed[stored_behind(graph, node.operands[i], specs, i).node.index] = 1;
+    } else if (std::holds_alternative<LoopRule>(op_def(node.op).lower)) {
+      // All but the first states, which are read once.
+      const auto states = static_cast<size_t>(std::get<ScanAttrs>(node.attrs).states);
+      for (size_t i = states; i < node.operands.size(); ++i)
+        needed[stored_behind(graph, node.operands[i], {}, i).node.index] = 1;
+    }
+  return needed;
+}
+
+bool is_free(const Node& node) {
+  const OpDef& def = op_def(node.op);
+  return std::holds_alternative<ElementRule>(def.lower) && !def.has(kElementwise) && !def.has(kRandom) &&
+         node.operands.size() <= 1 && node.op != Op::relayout;
+}
+
+bool is_alone(const LowerRule& rule) {
+  return std::holds_alternative<ScatterRule>(rule) || std::holds_alternative<LoopRule>(rule);
+}
+
+size_t code_of(const Node& node) {
+  return op_def(node.op).has(kExpensive) ? 8 : std::max<size_t>(1, node.types.size());
+}
+
+size_t inlined_code(const Graph& graph, NodeId id, size_t most) {
+  size_t code = 0;
+  std::vector<NodeId> pending{id};
+  std::unordered_set<NodeId> seen;
+  while (!pending.empty() && code <= most) {
+    const NodeId at = pending.back();
+    pending.pop_back();
+    for (Value operand : graph.nodes[at].operands) {
+      if (!is_inlined(graph, operand) || !seen.insert(operand.node).second) continue;
+      code += code_of(graph.node(operand));
+      pending.push_back(operand.node);
+    }
+  }
+  return code;
+}
+
+bool is_short_enough_to_inline(const Graph& graph, NodeId id) {
+  const size_t most = is_free(graph.nodes[id]) ? 2 * kMostInlinedCode : kMostInlinedCode;
+  return code_of(graph.nodes[id]) + inlined_code(graph, id, most) <= most;
+}
+
+std::set<AxisPlace> axes_of(const Graph& graph, NodeId id) {
+  std::set<AxisPlace> axes;
+  const auto insert = [&](const Shape& shape) {
+    for (size_t d = 0; d < shape.size(); ++d) axes.emplace(d, shape[d]);
+  };
+  for (const TensorType& type : graph.nodes[id].types) insert(type.shape);
+  for (Value operand : graph.nodes[id].operands) insert(graph.type(operand).shape);
+  return axes;
+}
+
+int64_t work_of(const Graph& graph, NodeId id) {
+  const Node& node = graph.nodes[id];
+  int64_t work = 0;
+  const LowerRule& lower = op_def(node.op).lower;
+  if (std::holds_alternative<ReduceRule>(lower) || std::holds_alternative<ScatterRule>(lower))
+    for (Value operand : node.operands) work += graph.type(operand).elements();
+  else
+    for (const TensorType& type : node.types) work += type.elements();
+  return work;
+}
+
+}  // namespace nnc::passes

@@ -1,0 +1,44 @@
+// What the passes that form kernels ask of nodes: what has to lie in memory, what costs nothing to compute again, how much
+// code a node is.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "ir/graph/graph.h"
+#include "ir/kernel/verify.h"
+
+namespace nnc::passes {
+
+// How much code a group may be.
+constexpr size_t kMostCode = 600;
+static_assert(kMostCode <= kernel::kMostStores);  // each result, which is at most one store, counts one
+
+// By node: what leaves the graph, and what a contraction or a loop reads.
+std::vector<char> needed_in_memory(const Graph& graph);
+
+// Costs nothing to compute again, which each reader does: it moves elements, or makes them from their index or a list.
+bool is_free(const Node& node);
+
+// Nothing can be computed along with it: its results are there when all of its terms or steps are.
+bool is_alone(const LowerRule& rule);
+
+// About how much code a node is.
+size_t code_of(const Node& node);
+// The code that the node inlines, each value once; no more than just beyond `most`.
+size_t inlined_code(const Graph& graph, NodeId id, size_t most);
+// Whether a value that belongs to no group is little enough code where it is read. Free nodes may be longer, so that it is not
+// they that are stored, which is seldom worth its memory.
+bool is_short_enough_to_inline(const Graph& graph, NodeId id);
+
+// The position of an axis in a shape, and its extent.
+using AxisPlace = std::pair<size_t, int64_t>;
+// What the node's statement runs over: each at most as one axis of results and one of sums.
+std::set<AxisPlace> axes_of(const Graph& graph, NodeId id);
+
+// The elements that are gone through to compute the node: those of its results, or the terms of a reduction or scatter.
+int64_t work_of(const Graph& graph, NodeId id);
+
+}  // namespace nnc::passes
