@@ -44,18 +44,17 @@ std::optional<TileEmitter::Tile> TileEmitter::tile_of(const Contract& contract) 
             unchecked(k_.exprs[broadcast_id]),
             lanes,
             {},
+            {},
+            {},
             contract.over.back(),
             {},
             {}};
   tile.partials = contract.order == Order::lanes16;
   if (tile.partials && contract.over.size() != 1) return std::nullopt;
-  for (AxisId axis : contract.axes) {
-    if (axis == lanes) continue;
-    if (!tile.row.valid() && uses_axis(k_, broadcast_id, axis) && !uses_axis(k_, vector_id, axis))
+  for (AxisId axis : contract.axes)
+    if (axis != lanes && !tile.row.valid() && uses_axis(k_, broadcast_id, axis) &&
+        !uses_axis(k_, vector_id, axis))
       tile.row = axis;
-    else
-      tile.outer.push_back(axis);
-  }
   for (const ExprId operand : {vector_id, broadcast_id}) {
     const auto guards = guards_of(k_, operand, contract.over);
     tile.computed = tile.computed || !guards;
@@ -64,12 +63,18 @@ std::optional<TileEmitter::Tile> TileEmitter::tile_of(const Contract& contract) 
   for (const Guard& guard : tile.guards)
     for (const kernel::Term& term : guard.index.terms)
       tile.computed = tile.computed || term.axis == lanes || term.axis == tile.row;
-  tile.computed = tile.computed || stride_along(k_, tile.vectors.buffer, tile.vectors.subscripts, lanes) != 1;
+  tile.computed =
+      tile.computed || stride_along(k_, tile.vectors_of.buffer, tile.vectors_of.subscripts, lanes) != 1;
+  if (!tile.partials && !tile.computed && schedule.beside.valid())
+    if (const auto along = beside(k_, contract, vector_id, broadcast_id, schedule.beside))
+      tile.beside = schedule.beside, tile.edge = along->edge;
+  for (AxisId axis : contract.axes)
+    if (axis != lanes && axis != tile.row && axis != tile.beside) tile.outer.push_back(axis);
   if (!tile.partials) {
     if (tile.row.valid()) tile.rows = std::max<int64_t>(1, schedule.rows);
-    tile.columns = std::max<int64_t>(1, schedule.cols / kLanes) * kLanes;
-    if (!tile.computed && tile.outer.empty() && contract.over.size() == 1 && tile.row.valid())
-      tile.block = std::min(schedule.block, k_.axes[tile.depth].extent);
+    tile.vectors = std::max<int64_t>(1, schedule.cols / kLanes);
+    if (!tile.computed && tile.row.valid())
+      tile.block = std::min(schedule.block, k_.axes[contract.over[0]].extent);
   }
   int operations = 0;
   for (const kernel::Store& s : contract.stores) operations += count_operations(k_, s.value);
@@ -80,29 +85,47 @@ std::optional<TileEmitter::Tile> TileEmitter::tile_of(const Contract& contract) 
 // The local for the accumulators of all the task's tiles is zero before the first pass.
 void TileEmitter::clear_waiting(Tile& tile) {
   const BufferId local = tile.contract.schedule.waiting;
-  const int64_t width = k_.local_shape(local)[1];
-  tile.waiting_vectors = width / kLanes;
   tile.waiting = e_.pointer(local, i64(0));
-  const auto bytes = static_cast<uint64_t>(k_.task_extent(tile.row) * width * dtype_bytes(DType::f32));
+  const auto bytes = static_cast<uint64_t>(element_count(k_.local_shape(local)) * dtype_bytes(DType::f32));
   b_.CreateMemSet(tile.waiting, b_.getInt8(0), bytes, llvm::MaybeAlign(64));
 }
 
-// Where the accumulator of the tile's row r, vector c waits.
+// Where the accumulator of the tile's row r, vector c waits: row-major over the task, vectors innermost.
 llvm::Value* TileEmitter::waiting_at(const Tile& tile, int64_t r, int64_t c) {
-  llvm::Value* at =
-      b_.CreateMul(b_.CreateSub(tile.row_at, e_.bounds(tile.row).begin), i64(tile.waiting_vectors));
-  at = b_.CreateAdd(at, b_.CreateUDiv(b_.CreateSub(tile.lane_at, e_.bounds(tile.lanes).begin), i64(kLanes)));
+  llvm::Value* at = i64(0);
+  int64_t offset = 0;
+  const auto next = [&](int64_t extent, llvm::Value* begin, llvm::Value* index, int64_t step,
+                        int64_t further) {
+    llvm::Value* place = b_.CreateSub(index, begin);
+    if (step != 1) place = b_.CreateUDiv(place, i64(step));
+    at = b_.CreateAdd(b_.CreateMul(at, i64(extent)), place);
+    offset = offset * extent + further;
+  };
+  const auto axis = [&](AxisId id, llvm::Value* index, int64_t further) {
+    next(k_.task_extent(id), e_.bounds(id).begin, index, 1, further);
+  };
+  for (AxisId outer : tile.outer) axis(outer, e_.axis_value(outer), 0);
+  axis(tile.row, tile.row_at, r);
+  if (tile.beside.valid()) axis(tile.beside, tile.beside_at, c);
+  next((k_.task_extent(tile.lanes) + kLanes - 1) / kLanes, e_.bounds(tile.lanes).begin, tile.lane_at, kLanes,
+       tile.beside.valid() ? 0 : c);
   return b_.CreateConstGEP1_64(vector_type(), b_.CreateGEP(vector_type(), tile.waiting, at),
-                               static_cast<uint64_t>(r * tile.waiting_vectors + c));
+                               static_cast<uint64_t>(offset));
+}
+
+// What waits from the passes before; zeros where there are none.
+Values TileEmitter::waiting(const Tile& tile, int64_t rows, int64_t vectors) {
+  Values sums(static_cast<size_t>(rows * vectors), llvm::Constant::getNullValue(vector_type()));
+  for (int64_t r = 0; tile.waiting != nullptr && r < rows; ++r)
+    for (int64_t c = 0; c < vectors; ++c)
+      sums[static_cast<size_t>(r * vectors + c)] =
+          b_.CreateAlignedLoad(vector_type(), waiting_at(tile, r, c), llvm::Align(64));
+  return sums;
 }
 
 // The sums of one pass, on top of what waits from those before.
 Values TileEmitter::tile_pass(const Tile& tile, int64_t rows, int64_t vectors) {
-  Values start(static_cast<size_t>(rows * vectors), llvm::Constant::getNullValue(vector_type()));
-  for (int64_t r = 0; tile.waiting != nullptr && r < rows; ++r)
-    for (int64_t c = 0; c < vectors; ++c)
-      start[static_cast<size_t>(r * vectors + c)] =
-          b_.CreateAlignedLoad(vector_type(), waiting_at(tile, r, c), llvm::Align(64));
+  const Values start = waiting(tile, rows, vectors);
   return tile.computed ? computed_sum(tile, rows, vectors, start) : plain_sum(tile, rows, vectors, start);
 }
 
@@ -116,7 +139,14 @@ void TileEmitter::early_tile(const Tile& tile, int64_t rows, int64_t vectors) {
 
 void TileEmitter::last_tile(const Tile& tile, int64_t rows, int64_t vectors) {
   prefetch_stores(tile, rows, vectors);
-  const Values sums = tile.partials ? Values{partial_sums(tile)} : tile_pass(tile, rows, vectors);
+  finish(tile, rows, vectors, tile.partials ? Values{partial_sums(tile)} : tile_pass(tile, rows, vectors));
+}
+
+void TileEmitter::stored_tile(const Tile& tile, int64_t rows, int64_t vectors) {
+  finish(tile, rows, vectors, waiting(tile, rows, vectors));
+}
+
+void TileEmitter::finish(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums) {
   if (tile.long_epilogue && rows > 1)
     stores_looped(tile, rows, vectors, sums);
   else
@@ -131,39 +161,65 @@ void TileEmitter::down_rows(Tile& tile, const std::function<void(int64_t rows)>&
 }
 
 void TileEmitter::along_lanes(Tile& tile, const std::function<void(int64_t vectors)>& body) {
-  e_.in_steps(tile.lanes, tile.columns, [&](llvm::Value* at, int64_t columns) {
+  const int64_t step = tile.beside.valid() ? kLanes : tile.vectors * kLanes;
+  e_.in_steps(tile.lanes, step, [&](llvm::Value* at, int64_t columns) {
     tile.lane_at = at;
     const int64_t last = columns % kLanes;
     tile.mask = last == 0 ? nullptr : e_.tail_mask(i64(0), i64(last));
-    body((columns + kLanes - 1) / kLanes);
+    if (tile.beside.valid())
+      e_.in_steps(tile.beside, tile.vectors, [&](llvm::Value* beside_at, int64_t vectors) {
+        tile.beside_at = beside_at;
+        body(vectors);
+      });
+    else
+      body((columns + kLanes - 1) / kLanes);
     tile.mask = nullptr;
+  });
+}
+
+// Along a row first, so that the results are written as they lie in memory.
+void TileEmitter::each_tile(Tile& tile,
+                            void (TileEmitter::*one)(const Tile&, int64_t rows, int64_t vectors)) {
+  e_.each_in(tile.outer, [&] {
+    down_rows(tile, [&](int64_t rows) {
+      along_lanes(tile, [&](int64_t vectors) { (this->*one)(tile, rows, vectors); });
+    });
   });
 }
 
 // All of the task's tiles, in as many passes as the schedule wants.
 void TileEmitter::all_tiles(Tile& tile) {
-  const int64_t depth = k_.axes[tile.depth].extent;
   tile.depth_begin = i64(0);
-  tile.depth_count = depth;
-  if (tile.block == 0)
-    return along_lanes(tile, [&](int64_t vectors) {
+  tile.depth_count = k_.axes[tile.depth].extent;
+  if (tile.block != 0) return in_passes(tile);
+  e_.each_in(tile.outer, [&] {
+    along_lanes(tile, [&](int64_t vectors) {
       down_rows(tile, [&](int64_t rows) { last_tile(tile, rows, vectors); });
     });
-  const auto pass = [&](void (TileEmitter::*one_tile)(const Tile&, int64_t, int64_t)) {
-    down_rows(tile, [&](int64_t rows) {
-      along_lanes(tile, [&](int64_t vectors) { (this->*one_tile)(tile, rows, vectors); });
+  });
+}
+
+void TileEmitter::in_passes(Tile& tile) {
+  const AxisId first = tile.contract.over.front();
+  const int64_t extent = k_.axes[first].extent;
+  const int64_t early_passes = (extent - 1) / tile.block;
+  if (early_passes == 0) return each_tile(tile, &TileEmitter::last_tile);
+  if (first != tile.depth) {
+    e_.loop(i64(0), i64(extent), tile.block, [&](llvm::Value* begin) {
+      llvm::Value* end =
+          b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b_.CreateAdd(begin, i64(tile.block)), i64(extent));
+      e_.within(first, {begin, end}, [&] { each_tile(tile, &TileEmitter::early_tile); });
     });
-  };
-  const int64_t early_passes = (depth - 1) / tile.block;
-  if (early_passes > 0)
-    e_.loop(i64(0), i64(early_passes * tile.block), tile.block, [&](llvm::Value* begin) {
-      tile.depth_begin = begin;
-      tile.depth_count = tile.block;
-      pass(&TileEmitter::early_tile);
-    });
+    return each_tile(tile, &TileEmitter::stored_tile);
+  }
+  e_.loop(i64(0), i64(early_passes * tile.block), tile.block, [&](llvm::Value* begin) {
+    tile.depth_begin = begin;
+    tile.depth_count = tile.block;
+    each_tile(tile, &TileEmitter::early_tile);
+  });
   tile.depth_begin = i64(early_passes * tile.block);
-  tile.depth_count = depth - early_passes * tile.block;
-  pass(&TileEmitter::last_tile);
+  tile.depth_count = extent - early_passes * tile.block;
+  each_tile(tile, &TileEmitter::last_tile);
 }
 
 bool TileEmitter::emit(const Contract& contract) {
@@ -173,9 +229,9 @@ bool TileEmitter::emit(const Contract& contract) {
   for (const kernel::Store& s : contract.stores) roots.push_back(s.value);
   if (tile->computed) roots.insert(roots.end(), {contract.a, contract.b});
   e_.begin_statement(roots, contract.stores);
-  if (tile->block != 0 && tile->block < k_.axes[tile->depth].extent) clear_waiting(*tile);
+  if (tile->block != 0 && tile->block < k_.axes[contract.over.front()].extent) clear_waiting(*tile);
   e_.hoist();
-  e_.each_in(tile->outer, [&] { all_tiles(*tile); });
+  all_tiles(*tile);
   return true;
 }
 

@@ -23,30 +23,31 @@ int64_t TileEmitter::stride(const kernel::Expr& load, AxisId axis) const {
   return *stride_along(k_, load.buffer, load.subscripts, axis);
 }
 
-// Adds term k from these places to each of the tile's sums.
-void TileEmitter::add_term(const Tile& t, int64_t rows, int64_t vectors, llvm::Value* vector_at,
-                           llvm::Value* broadcast_at, int64_t k, Values& sums) {
+// Adds term k from these places to the sums of a part of the tile.
+void TileEmitter::add_term(const Tile& t, const Part& part, llvm::Value* vector_at, llvm::Value* broadcast_at,
+                           int64_t k, Values& sums) {
   llvm::Type* f32 = b_.getFloatTy();
   const llvm::Align align(4);
-  const int64_t vector_step = stride(t.vectors, t.depth);
+  const int64_t vector_step = stride(t.vectors_of, t.depth);
+  const int64_t column_step = t.beside.valid() ? stride(t.vectors_of, t.beside) : kLanes;
   const int64_t broadcast_step = stride(t.broadcast, t.depth);
   const int64_t row_step = t.row.valid() ? stride(t.broadcast, t.row) : 0;
   Values columns;
-  for (int64_t c = 0; c < vectors; ++c) {
+  for (int64_t c = 0; c < part.vectors; ++c) {
     llvm::Value* where =
-        b_.CreateConstGEP1_64(f32, vector_at, static_cast<uint64_t>(k * vector_step + c * kLanes));
-    const bool partial = t.mask && c + 1 == vectors;
+        b_.CreateConstGEP1_64(f32, vector_at, static_cast<uint64_t>(k * vector_step + c * column_step));
+    llvm::Value* mask = t.mask_of(c, part.vectors);
     columns.push_back(
-        partial ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(vector_type(), where, align, t.mask,
-                                                                llvm::Constant::getNullValue(vector_type())))
-                : b_.CreateAlignedLoad(vector_type(), where, align));
+        mask ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(vector_type(), where, align, mask,
+                                                             llvm::Constant::getNullValue(vector_type())))
+             : b_.CreateAlignedLoad(vector_type(), where, align));
   }
-  for (int64_t r = 0; r < rows; ++r) {
+  for (int64_t r = 0; r < part.rows; ++r) {
     llvm::Value* where =
         b_.CreateConstGEP1_64(f32, broadcast_at, static_cast<uint64_t>(k * broadcast_step + r * row_step));
     llvm::Value* factor = b_.CreateVectorSplat(kLanes, b_.CreateAlignedLoad(f32, where, align));
-    for (int64_t c = 0; c < vectors; ++c) {
-      llvm::Value*& sum = sums[static_cast<size_t>(r * vectors + c)];
+    for (int64_t c = 0; c < part.vectors; ++c) {
+      llvm::Value*& sum = sums[static_cast<size_t>(r * part.vectors + c)];
       sum = b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type()},
                                {factor, columns[static_cast<size_t>(c)], sum});
     }
@@ -57,12 +58,13 @@ void TileEmitter::add_term(const Tile& t, int64_t rows, int64_t vectors, llvm::V
 // has no more rows) of the columns to the right. Operands that stay in the cache need no asking.
 void TileEmitter::fetch_ahead(const Tile& t, int64_t rows, int64_t vectors, llvm::Value* vector_at,
                               llvm::Value* broadcast_at) {
-  const int64_t vector_step = stride(t.vectors, t.depth);
+  const int64_t vector_step = stride(t.vectors_of, t.depth);
   const int64_t broadcast_step = stride(t.broadcast, t.depth);
   const int64_t row_step = t.row.valid() ? stride(t.broadcast, t.row) : 0;
   const bool last_rows = !t.row.valid() || k_.axes[t.row].extent <= rows;
   const bool far_rows = !last_rows && e_.exceeds(t.broadcast.buffer, target_.l2_bytes);
-  const bool far_columns = last_rows && e_.exceeds(t.vectors.buffer, target_.l1_bytes);
+  const bool far_columns =
+      last_rows && !t.beside.valid() && e_.exceeds(t.vectors_of.buffer, target_.l1_bytes);
   const auto ask = [&](llvm::Value* base, int64_t elements, int level) {
     e_.prefetch(b_.CreateConstGEP1_64(b_.getFloatTy(), base, static_cast<uint64_t>(elements)), level);
   };
@@ -78,58 +80,117 @@ void TileEmitter::fetch_ahead(const Tile& t, int64_t rows, int64_t vectors, llvm
 // The sum over the contraction's axes (the innermost from depth_begin for depth_count terms) for rows x
 // vectors registers, row-major; starts from `initial`.
 Values TileEmitter::plain_sum(const Tile& t, int64_t rows, int64_t vectors, const Values& initial) {
-  llvm::Type* f32 = b_.getFloatTy();
-  const auto vector_turn = static_cast<uint64_t>(kUnroll * stride(t.vectors, t.depth));
-  const auto broadcast_turn = static_cast<uint64_t>(kUnroll * stride(t.broadcast, t.depth));
-  const std::vector<AxisId> outer(t.contract.over.begin(), t.contract.over.end() - 1);
-  const bool is_cut = std::ranges::any_of(t.guards, [&](const Guard& g) { return g.over == t.depth; });
+  std::vector<Guard> common, own;
+  for (const Guard& guard : t.guards)
+    (t.edge.valid() && guard.over == t.edge ? own : common).push_back(guard);
   Values sums;
-  const auto line = [&](llvm::Value*, const Values& before) {
-    Scope here(e_);
-    const KernelEmitter::Bounds range = e_.bounds(t.depth);
-    here.at(t.lanes, t.lane_at).at(t.row, t.row_at).at(t.depth, is_cut ? range.begin : t.depth_begin);
-    llvm::Value* vector_at = e_.place(t.vectors.buffer, t.vectors.subscripts);
-    llvm::Value* broadcast_at = e_.place(t.broadcast.buffer, t.broadcast.subscripts);
-    const int64_t whole = t.depth_count / kUnroll * kUnroll;
-    Values state = before;
-    state.push_back(vector_at);
-    state.push_back(broadcast_at);
-    const auto pop = [](Values& values) {
-      llvm::Value* last = values.back();
-      values.pop_back();
-      return last;
-    };
-    if (is_cut) {
-      state = e_.carry(range.begin, range.end, 1, state, [&](llvm::Value*, const Values& inside) {
-        Values next = inside;
-        llvm::Value* from = pop(next);
-        llvm::Value* vector_from = pop(next);
-        add_term(t, rows, vectors, vector_from, from, 0, next);
-        next.push_back(b_.CreateConstGEP1_64(f32, vector_from, vector_turn / kUnroll));
-        next.push_back(b_.CreateConstGEP1_64(f32, from, broadcast_turn / kUnroll));
-        return next;
-      });
-      state.resize(before.size());
-      return state;
+  e_.inside(common, [&] {
+    Edges edges;
+    for (int64_t c = 0; t.edge.valid() && c < vectors; ++c) {
+      Scope column(e_);
+      column.at(t.beside, b_.CreateAdd(t.beside_at, i64(c)));
+      e_.inside(own, [&] { edges.push_back(e_.bounds(t.edge)); });
     }
-    state = e_.carry(i64(0), i64(whole), kUnroll, state, [&](llvm::Value*, const Values& inside) {
+    sums = terms(t, {rows, 0, vectors}, 0, initial, edges);
+  });
+  return sums;
+}
+
+// The terms from over[level] on, for a part of the tile. With edges, the vectors of the part see different parts of that axis.
+Values TileEmitter::terms(const Tile& t, const Part& part, size_t level, const Values& before,
+                          const Edges& edges) {
+  const AxisId axis = t.contract.over[level];
+  if (axis == t.edge && !edges.empty()) return terms_by_edge(t, part, level, before, edges);
+  if (axis == t.depth) return line(t, part, before);
+  const KernelEmitter::Bounds range = e_.bounds(axis);
+  return e_.carry(range.begin, range.end, 1, before, [&](llvm::Value* index, const Values& inside) {
+    Scope here(e_);
+    here.at(axis, index);
+    return terms(t, part, level + 1, inside, edges);
+  });
+}
+
+// Where all vectors have terms they are added together; before and behind that, of each vector alone. Each sum keeps its order.
+Values TileEmitter::terms_by_edge(const Tile& t, const Part& part, size_t level, const Values& before,
+                                  const Edges& edges) {
+  const auto least = [&](llvm::Value* a, llvm::Value* b) {
+    return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a, b);
+  };
+  const auto greatest = [&](llvm::Value* a, llvm::Value* b) {
+    return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, a, b);
+  };
+  KernelEmitter::Bounds all = edges[0];
+  for (const KernelEmitter::Bounds& edge : edges)
+    all = {greatest(all.begin, edge.begin), least(all.end, edge.end)};
+  all.end = greatest(all.begin, all.end);
+  Values sums = before;
+  const auto alone = [&](bool is_before) {
+    for (int64_t c = 0; c < part.vectors; ++c) {
+      KernelEmitter::Bounds own = edges[static_cast<size_t>(c)];
+      if (is_before)
+        own.end = least(own.end, all.begin);
+      else
+        own.begin = greatest(own.begin, all.end);
+      Values column;
+      for (int64_t r = 0; r < part.rows; ++r)
+        column.push_back(sums[static_cast<size_t>(r * part.vectors + c)]);
+      e_.within(t.edge, own, [&] { column = terms(t, {part.rows, c, 1}, level, column, {}); });
+      for (int64_t r = 0; r < part.rows; ++r)
+        sums[static_cast<size_t>(r * part.vectors + c)] = column[static_cast<size_t>(r)];
+    }
+  };
+  alone(true);
+  e_.within(t.edge, all, [&] { sums = terms(t, part, level, sums, {}); });
+  alone(false);
+  return sums;
+}
+
+// The terms of the innermost axis.
+Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) {
+  llvm::Type* f32 = b_.getFloatTy();
+  const auto vector_turn = static_cast<uint64_t>(kUnroll * stride(t.vectors_of, t.depth));
+  const auto broadcast_turn = static_cast<uint64_t>(kUnroll * stride(t.broadcast, t.depth));
+  const bool is_cut = std::ranges::any_of(t.guards, [&](const Guard& g) { return g.over == t.depth; });
+  Scope here(e_);
+  const KernelEmitter::Bounds range = e_.bounds(t.depth);
+  here.at(t.lanes, t.lane_at).at(t.row, t.row_at).at(t.depth, is_cut ? range.begin : t.depth_begin);
+  if (t.beside.valid()) here.at(t.beside, b_.CreateAdd(t.beside_at, i64(part.first)));
+  Values state = before;
+  state.push_back(e_.place(t.vectors_of.buffer, t.vectors_of.subscripts));
+  state.push_back(e_.place(t.broadcast.buffer, t.broadcast.subscripts));
+  const auto pop = [](Values& values) {
+    llvm::Value* last = values.back();
+    values.pop_back();
+    return last;
+  };
+  if (is_cut) {
+    state = e_.carry(range.begin, range.end, 1, state, [&](llvm::Value*, const Values& inside) {
       Values next = inside;
       llvm::Value* from = pop(next);
       llvm::Value* vector_from = pop(next);
-      fetch_ahead(t, rows, vectors, vector_from, from);
-      for (int64_t k = 0; k < kUnroll; ++k) add_term(t, rows, vectors, vector_from, from, k, next);
-      next.push_back(b_.CreateConstGEP1_64(f32, vector_from, vector_turn));
-      next.push_back(b_.CreateConstGEP1_64(f32, from, broadcast_turn));
+      add_term(t, part, vector_from, from, 0, next);
+      next.push_back(b_.CreateConstGEP1_64(f32, vector_from, vector_turn / kUnroll));
+      next.push_back(b_.CreateConstGEP1_64(f32, from, broadcast_turn / kUnroll));
       return next;
     });
-    llvm::Value* from = pop(state);
-    llvm::Value* vector_from = pop(state);
-    for (int64_t k = 0; k < t.depth_count - whole; ++k)
-      add_term(t, rows, vectors, vector_from, from, k, state);
+    state.resize(before.size());
     return state;
-  };
-  e_.inside(t.guards, [&] { sums = e_.over_loops(outer, initial, line); });
-  return sums;
+  }
+  const int64_t whole = t.depth_count / kUnroll * kUnroll;
+  state = e_.carry(i64(0), i64(whole), kUnroll, state, [&](llvm::Value*, const Values& inside) {
+    Values next = inside;
+    llvm::Value* from = pop(next);
+    llvm::Value* vector_from = pop(next);
+    fetch_ahead(t, part.rows, part.vectors, vector_from, from);
+    for (int64_t k = 0; k < kUnroll; ++k) add_term(t, part, vector_from, from, k, next);
+    next.push_back(b_.CreateConstGEP1_64(f32, vector_from, vector_turn));
+    next.push_back(b_.CreateConstGEP1_64(f32, from, broadcast_turn));
+    return next;
+  });
+  llvm::Value* from = pop(state);
+  llvm::Value* vector_from = pop(state);
+  for (int64_t k = 0; k < t.depth_count - whole; ++k) add_term(t, part, vector_from, from, k, state);
+  return state;
 }
 
 // The same over all terms, for operands that are computed, checked or strided: each is made where it is needed.
@@ -204,16 +265,18 @@ void TileEmitter::prefetch_stores(const Tile& t, int64_t rows, int64_t vectors) 
     pending.insert(pending.end(), e.operands.begin(), e.operands.end());
     if (e.kind != ExprKind::load || !t.row.valid() ||
         stride_along(k_, e.buffer, e.subscripts, t.lanes) != 1 ||
-        stride_along(k_, e.buffer, e.subscripts, t.row).value_or(0) == 0)
+        stride_along(k_, e.buffer, e.subscripts, t.row).value_or(0) == 0 ||
+        (t.beside.valid() && !stride_along(k_, e.buffer, e.subscripts, t.beside)))
       continue;
     Scope here(e_);
-    here.at(t.lanes, t.lane_at).at(t.row, t.row_at).along(t.lanes);
+    here.at(t.lanes, t.lane_at).at(t.row, t.row_at).at(t.beside, t.beside_at).along(t.lanes);
     llvm::Value* first = e_.place(e.buffer, e.subscripts);
     const int64_t row_step = stride(e, t.row);
+    const int64_t column_step = t.beside.valid() ? stride(e, t.beside) : kLanes;
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < vectors; ++c) {
-        llvm::Value* where =
-            b_.CreateConstGEP1_64(b_.getFloatTy(), first, static_cast<uint64_t>(r * row_step + c * kLanes));
+        llvm::Value* where = b_.CreateConstGEP1_64(b_.getFloatTy(), first,
+                                                   static_cast<uint64_t>(r * row_step + c * column_step));
         e_.prefetch(where, 1);
       }
   }
@@ -227,8 +290,9 @@ void TileEmitter::stores(const Tile& t, int64_t rows, int64_t vectors, const Val
     e_.hoist();
     for (int64_t c = 0; c < vectors; ++c) {
       Scope vector(e_);
-      vector.at(t.lanes, b_.CreateAdd(t.lane_at, i64(c * kLanes)));
-      vector.along(t.lanes, c + 1 == vectors ? t.mask : nullptr);
+      vector.at(t.lanes, t.beside.valid() ? t.lane_at : b_.CreateAdd(t.lane_at, i64(c * kLanes)));
+      if (t.beside.valid()) vector.at(t.beside, b_.CreateAdd(t.beside_at, i64(c)));
+      vector.along(t.lanes, t.mask_of(c, vectors));
       vector.results({sums[static_cast<size_t>(r * vectors + c)]});
       e_.run_stores(t.contract.stores);
     }

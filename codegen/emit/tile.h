@@ -1,5 +1,5 @@
 // Contractions in register tiles of `rows` x `columns` outputs: one operand broadcast, the other in vectors along an
-// output axis. emit/contract.cpp goes over the tiles, emit/tile.cpp computes one.
+// output axis, which follow each other there or lie beside each other along another one. emit/contract.cpp goes over the tiles, emit/tile.cpp computes one.
 #pragma once
 
 #include <optional>
@@ -22,46 +22,66 @@ class TileEmitter : StatementEmitter {
     const kernel::Contract& contract;
     kernel::ExprId vector_id;     // the operand that moves along the lanes
     kernel::ExprId broadcast_id;  // the other
-    kernel::Expr vectors;         // what they are; loads whose guards say where they exist, unless `computed`
+    kernel::Expr vectors_of;      // what they are; loads whose guards say where they exist, unless `computed`
     kernel::Expr broadcast;
     kernel::AxisId lanes;
-    kernel::AxisId row;                 // invalid: one row
-    kernel::AxisId depth;               // the innermost axis of the sum
+    kernel::AxisId row;     // invalid: one row
+    kernel::AxisId beside;  // of the vectors; invalid: they follow each other along the lanes
+    kernel::AxisId edge;    // an axis of the sum, of which vectors beside each other see different parts
+    kernel::AxisId depth;   // the innermost axis of the sum
     std::vector<kernel::AxisId> outer;  // loops around the tiles
     std::vector<Guard> guards;
-    bool computed = false;               // some operand is no load with its vectors as they lie in memory
-    bool partials = false;               // in the order lanes16: one register, sixteen partial sums
-    bool long_epilogue = false;          // the stores loop over a tile's rows
-    int64_t rows = 1, columns = kLanes;  // of a whole tile
-    // A schedule's block cuts the sum into passes over the task's tiles: what a pass reads of the operand along the lanes
-    // stays in the cache for all rows. Accumulators wait in a local between passes. Tiles then go along a row first, so
-    // that the results are written as they lie in memory. 0: one pass.
+    bool computed = false;          // some operand is no load with its vectors as they lie in memory
+    bool partials = false;          // in the order lanes16: one register, sixteen partial sums
+    bool long_epilogue = false;     // the stores loop over a tile's rows
+    int64_t rows = 1, vectors = 1;  // of a whole tile
+    // A schedule's block cuts the first axis of the sum into passes over the task's tiles: what a pass reads stays in the
+    // cache for all of them. Accumulators wait in a local between passes. Tiles then go along a row first, so that the
+    // results are written as they lie in memory. 0: one pass.
     int64_t block = 0;
-    llvm::Value* waiting = nullptr;  // vectors, row-major over the task; null where there is one pass
-    int64_t waiting_vectors = 0;     // in a row of them
+    llvm::Value* waiting = nullptr;  // vectors, over the task; null where there is one pass
 
     llvm::Value* row_at = nullptr;
     llvm::Value* lane_at = nullptr;
+    llvm::Value* beside_at = nullptr;
     llvm::Value* depth_begin = nullptr;
     int64_t depth_count = 0;
-    llvm::Value* mask = nullptr;  // of the last vector
+    llvm::Value* mask = nullptr;  // of the last vector along the lanes, and of those beside it
+    // Of vector c of `vectors`.
+    llvm::Value* mask_of(int64_t c, int64_t of) const {
+      return beside.valid() || c + 1 == of ? mask : nullptr;
+    }
   };
+  // Some vectors of a tile, with all of its rows.
+  struct Part {
+    int64_t rows, first, vectors;
+  };
+  using Edges = std::vector<KernelEmitter::Bounds>;  // of each vector, in the axis `edge`
 
   // ---- emit/contract.cpp
   std::optional<Tile> tile_of(const kernel::Contract& contract) const;
   void all_tiles(Tile& tile);
+  void in_passes(Tile& tile);
+  void each_tile(Tile& tile, void (TileEmitter::*one)(const Tile&, int64_t rows, int64_t vectors));
   void down_rows(Tile& tile, const std::function<void(int64_t rows)>& body);
   void along_lanes(Tile& tile, const std::function<void(int64_t vectors)>& body);
   void early_tile(const Tile& tile, int64_t rows, int64_t vectors);  // in a pass before the last
   void last_tile(const Tile& tile, int64_t rows, int64_t vectors);
+  void stored_tile(const Tile& tile, int64_t rows, int64_t vectors);  // after the last pass
+  void finish(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
   Values tile_pass(const Tile& tile, int64_t rows, int64_t vectors);
   void clear_waiting(Tile& tile);
+  Values waiting(const Tile& tile, int64_t rows, int64_t vectors);
   llvm::Value* waiting_at(const Tile& tile, int64_t r, int64_t c);
 
   // ---- emit/tile.cpp
   Values plain_sum(const Tile& tile, int64_t rows, int64_t vectors, const Values& initial);
-  void add_term(const Tile& tile, int64_t rows, int64_t vectors, llvm::Value* vector_at,
-                llvm::Value* broadcast_at, int64_t k, Values& sums);
+  Values terms(const Tile& tile, const Part& part, size_t level, const Values& before, const Edges& edges);
+  Values terms_by_edge(const Tile& tile, const Part& part, size_t level, const Values& before,
+                       const Edges& edges);
+  Values line(const Tile& tile, const Part& part, const Values& before);
+  void add_term(const Tile& tile, const Part& part, llvm::Value* vector_at, llvm::Value* broadcast_at,
+                int64_t k, Values& sums);
   void fetch_ahead(const Tile& tile, int64_t rows, int64_t vectors, llvm::Value* vector_at,
                    llvm::Value* broadcast_at);
   Values computed_sum(const Tile& tile, int64_t rows, int64_t vectors, const Values& initial);

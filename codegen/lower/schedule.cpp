@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 #include <random>
+#include <ranges>
 
 #include "codegen/lower/strides.h"
 #include "support/check.h"
@@ -177,7 +178,7 @@ class Scheduler {
       return schedule_dots(contract, depth, depth_count);
 
     // Vectors along an output axis that one operand holds innermost and the other lacks.
-    AxisId lanes, row;
+    AxisId lanes, row, next;  // next: what vectors lie beside each other along, if not the lanes
     TileShape tile;
     double best_cycles = 0;
     const bool partials = contract.order == Order::lanes16;
@@ -187,7 +188,12 @@ class Scheduler {
       if (!a_moves && !b_moves) continue;
       const AxisId across = row_of(contract, axis, a_moves);
       const int64_t rows = across.valid() ? extent(across) : 1;
-      const TileShape shape = partials ? TileShape{} : best_tile(rows, extent(axis));
+      TileShape shape = partials ? TileShape{} : best_tile(rows, extent(axis));
+      AxisId along;
+      for (AxisId other : std::views::reverse(contract.axes))  // what lies close together first
+        if (!partials && other != axis && other != across)
+          if (const auto found = shape_beside(contract, a_moves, rows, axis, other, shape))
+            shape = *found, along = other;
       // A store that does not go along the vectors takes a few cycles for each element.
       constexpr double kScattered = 4;
       const bool stored_so = std::all_of(contract.stores.begin(), contract.stores.end(), [&](const auto& s) {
@@ -196,18 +202,22 @@ class Scheduler {
       const double cycles = shape.cycles * static_cast<double>(depth_count) +
                             (stored_so ? 0 : kScattered * static_cast<double>(rows * extent(axis)));
       if (lanes.valid() && cycles >= best_cycles && !(cycles == best_cycles && stored_so)) continue;
-      lanes = axis, row = across, tile = shape, best_cycles = cycles;
+      lanes = axis, row = across, next = along, tile = shape, best_cycles = cycles;
     }
     if (!lanes.valid() || (partials && contract.over.size() != 1)) return;
     contract.schedule.lanes = lanes;
     contract.schedule.rows = tile.rows;
     contract.schedule.cols = tile.vectors * kLanes;
+    contract.schedule.beside = next;
     if (is_cut_) return;
     TaskLimits limits;
     if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
       limits = cut_sum(contract, row, lanes);
-    cut_tiles(row, tile.rows, lanes, tile.vectors * kLanes, depth_count, limits);
-    if (contract.schedule.block != 0) make_waiting(contract, row, lanes);
+    if (!partials && row.valid() && contract.axes.size() > 2 && contract.over.size() > 1)
+      cut_sweeps(contract);
+    cut_tiles(row, tile.rows, lanes, next.valid() ? kLanes : tile.vectors * kLanes, depth_count, limits,
+              contract.schedule.block != 0);
+    if (contract.schedule.block != 0) make_waiting(contract);
   }
 
   // The output axis along which the rows of a tile lie: the first that the other operand alone has. Vectors run along an
@@ -220,12 +230,33 @@ class Scheduler {
     return {};
   }
 
+  // A tile with vectors beside each other along an axis, if it takes fewer cycles than `other`.
+  std::optional<TileShape> shape_beside(const Contract& contract, bool vectors_of_a, int64_t rows,
+                                        AxisId lanes, AxisId axis, const TileShape& other) {
+    const ExprId vectors = vectors_of_a ? contract.a : contract.b;
+    const ExprId factors = vectors_of_a ? contract.b : contract.a;
+    const std::optional<Beside> found = beside(k_, contract, vectors, factors, axis);
+    if (extent(axis) == 1 || !found) return std::nullopt;
+    // At the edges each vector is alone.
+    constexpr double kEdges = 1.05;
+    // Both for all places along the axis.
+    TileShape shape = best_tile(rows, extent(axis) * kLanes);
+    shape.cycles *= static_cast<double>(ceil_div(extent(lanes), kLanes)) / static_cast<double>(extent(axis)) *
+                    (found->edge.valid() ? kEdges : 1);
+    if (random() ? pick(0, 1) == 0 : shape.cycles >= other.cycles) return std::nullopt;
+    return shape;
+  }
+
   // A local for the accumulators of a task's tiles between the passes. Where they would need much, there is one pass.
-  void make_waiting(Contract& contract, AxisId row, AxisId lanes) {
+  void make_waiting(Contract& contract) {
     constexpr int64_t kMost = 256 << 10;  // bytes
-    if (contract.schedule.block >= extent(contract.over.back())) return;
-    const Shape shape{k_.task_extent(row), ceil_div(k_.task_extent(lanes), kLanes) * kLanes};
-    const TensorType type{DType::f32, shape};
+    if (contract.schedule.block >= extent(contract.over.front())) return;
+    int64_t waiting = kLanes;
+    for (AxisId axis : contract.axes) {
+      const int64_t count = k_.task_extent(axis);
+      waiting *= axis == contract.schedule.lanes ? ceil_div(count, kLanes) : count;
+    }
+    const TensorType type{DType::f32, {waiting}};
     if (type.bytes() > kMost) {
       contract.schedule.block = 0;
       return;
@@ -272,6 +303,23 @@ class Scheduler {
       return {0, columns};
     }
     return {};
+  }
+
+  // Passes along the first axis of a sum over several, where the tiles of a task sweep more than the second cache level holds
+  // again and again, each for a few results: a weight's gradient of a convolution, once per tap.
+  void cut_sweeps(Contract& contract) {
+    const AxisId first = contract.over.front();
+    if (random()) {
+      if (pick(0, 1) == 0) contract.schedule.block = pick(1, extent(first));
+      return;
+    }
+    int64_t swept = 0, results = 1;
+    for (ExprId operand : {contract.a, contract.b})
+      swept += k_.buffers[k_.exprs[operand].buffer].type.bytes();
+    for (AxisId axis : contract.axes) results *= extent(axis);
+    // Where the sum is shorter than the results are many, it is they that would be swept.
+    if (swept <= target_.l2_bytes || results * 4 > target_.l2_bytes / 4) return;
+    contract.schedule.block = std::max<int64_t>(1, target_.l2_bytes / 4 / ceil_div(swept, extent(first)));
   }
 
   void schedule_dots(Contract& contract, AxisId depth, int64_t depth_count) {
@@ -343,9 +391,17 @@ class Scheduler {
   // Tasks of whole tiles. A task covers as many rows as keep their part of the broadcast operand in the
   // second cache level, and all columns, unless there are too few rows to go round.
   void cut_tiles(AxisId row, int64_t tile_rows, AxisId column, int64_t tile_columns, int64_t depth,
-                 TaskLimits limits = {}) {
+                 TaskLimits limits = {}, bool in_passes = false) {
     tiled_ = true;
     int64_t wanted = options_.threads > 1 ? options_.threads * kTasksPerThread : 1;
+    // In passes over what all of a task's tiles read: rows first, and as few tasks as keep all threads busy.
+    if (in_passes && row.valid() && !random()) {
+      kernel::GridAxis* rows = grid(row);
+      const int64_t tiles = ceil_div(extent(row), tile_rows);
+      const int64_t tasks = std::min<int64_t>(tiles, options_.threads);
+      rows->step = std::min(extent(row), ceil_div(tiles, tasks) * tile_rows);
+      wanted = ceil_div(options_.threads, ceil_div(extent(row), rows->step));
+    }
     // Of a stack of products, whole ones first.
     for (kernel::GridAxis& g : k_.grid) {
       if (g.axis == row || g.axis == column) continue;
@@ -355,7 +411,7 @@ class Scheduler {
       wanted = ceil_div(wanted, ceil_div(extent(g.axis), g.step));
     }
     int64_t row_tasks = 1;
-    kernel::GridAxis* row_grid = row.valid() ? grid(row) : nullptr;
+    kernel::GridAxis* row_grid = row.valid() && !(in_passes && !random()) ? grid(row) : nullptr;
     kernel::GridAxis* column_grid = column.valid() ? grid(column) : nullptr;
     if (row_grid) {
       const int64_t tiles = ceil_div(extent(row), tile_rows);

@@ -28,6 +28,10 @@ std::optional<int64_t> stride_along(const Kernel& kernel, kernel::BufferId id,
   return total;
 }
 
+bool Guard::moves_along(AxisId axis) const {
+  return std::ranges::any_of(index.terms, [&](const kernel::Term& term) { return term.axis == axis; });
+}
+
 bool is_plain_load(const Kernel& kernel, ExprId id) {
   const kernel::Expr& e = kernel.exprs[id];
   return e.kind == kernel::ExprKind::load && e.dtype == DType::f32 &&
@@ -53,6 +57,22 @@ std::optional<std::vector<Guard>> guards_of(const Kernel& kernel, ExprId id,
     guards.push_back(std::move(guard));
   }
   return guards;
+}
+
+std::optional<Beside> beside(const Kernel& kernel, const kernel::Contract& contract, ExprId vectors,
+                             ExprId factors, AxisId axis) {
+  if (uses_axis(kernel, factors, axis)) return std::nullopt;
+  const auto guards = guards_of(kernel, vectors, contract.over);
+  const kernel::Expr load = unchecked(kernel.exprs[vectors]);
+  if (!guards || stride_along(kernel, load.buffer, load.subscripts, axis).value_or(0) == 0)
+    return std::nullopt;
+  Beside found;
+  for (const Guard& guard : *guards) {
+    if (!guard.moves_along(axis)) continue;
+    if (found.edge.valid() && found.edge != guard.over) return std::nullopt;
+    found.edge = guard.over;
+  }
+  return found;
 }
 
 kernel::Expr unchecked(const kernel::Expr& load) {

@@ -20,11 +20,20 @@ struct Guard {
   kernel::AxisId over;
   kernel::Index index;
   int64_t extent;  // of what it addresses
+  bool moves_along(kernel::AxisId axis) const;
 };
 // The checked subscripts of an operand of a sum over these axes, if it is an element of an f32 buffer that is found by
 // strides alone wherever it exists, and each such subscript moves with one axis of the sum.
 std::optional<std::vector<Guard>> guards_of(const kernel::Kernel& kernel, kernel::ExprId operand,
                                             const std::vector<kernel::AxisId>& over);
+// Whether a tile of the contraction can have vectors of one operand beside each other along this axis of the results, each at
+// its own place, with one factor of the other operand for all of them; and the one axis of the sum, if any, of which they
+// see different parts: those that lie inside.
+struct Beside {
+  kernel::AxisId edge;
+};
+std::optional<Beside> beside(const kernel::Kernel& kernel, const kernel::Contract& contract,
+                             kernel::ExprId vectors, kernel::ExprId factors, kernel::AxisId axis);
 // The load as if all its subscripts were inside.
 kernel::Expr unchecked(const kernel::Expr& load);
 

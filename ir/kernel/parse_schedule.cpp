@@ -32,6 +32,8 @@ Schedule Parser::schedule() {
       }
       take();
       result.cols = cols;
+      if (accept("beside"))
+        result.beside = known_axis(name("the axis that vectors lie beside each other along"));
     } else if (field.is("block")) {
       result.block = integer("a block of terms", 1, kMostInSchedule);
       if (accept("in")) result.waiting = buffer(name("the local in which sums wait"));

@@ -234,7 +234,9 @@ class Printer {
     std::string text;
     auto field = [&](const std::string& what) { text += (text.empty() ? "" : ", ") + what; };
     if (s.lanes.valid()) field("lanes " + name_text(k_.axes[s.lanes].name));
-    if (s.rows != 0 || s.cols != 0) field("tile " + std::to_string(s.rows) + 'x' + std::to_string(s.cols));
+    if (s.rows != 0 || s.cols != 0)
+      field("tile " + std::to_string(s.rows) + 'x' + std::to_string(s.cols) +
+            (s.beside.valid() ? " beside " + name_text(k_.axes[s.beside].name) : ""));
     if (s.block != 0)
       field("block " + std::to_string(s.block) +
             (s.waiting.valid() ? " in " + name_text(k_.buffers[s.waiting].name) : ""));

@@ -52,29 +52,36 @@ class ScheduleChecker {
     if ((s_.rows == 0) != (s_.cols == 0)) return found("the schedule's tile has rows or columns only");
     if (!loops_.contracts && (s_.rows != 0 || s_.block != 0 || s_.waiting.valid()))
       return found("tiles and blocks are for contractions");
+    if (s_.beside.valid() && (s_.cols == 0 || s_.beside == s_.lanes || !has(loops_.axes, s_.beside)))
+      return found(
+          "the vectors of the schedule's tile lie beside each other along an axis that is not another one of "
+          "the results");
     const int64_t registers = along_sum_ ? s_.cols : s_.cols / kLanes + (s_.cols % kLanes != 0 ? 1 : 0);
     if (s_.rows > kMostRegisters || registers > kMostRegisters || s_.rows * registers > kMostRegisters)
       found("the schedule's tile takes more than " + std::to_string(kMostRegisters) + " registers");
   }
 
   void block() {
-    const bool a_product = loops_.contracts && loops_.axes.size() == 2 && loops_.over.size() == 1 &&
-                           loops_.order == Order::serial && has(loops_.axes, s_.lanes);
-    if (!a_product || s_.block == 0)
+    const bool in_passes = loops_.contracts && !loops_.over.empty() && loops_.order == Order::serial &&
+                           has(loops_.axes, s_.lanes);
+    if (!in_passes || s_.block == 0)
       return found(
-          "a block is for a contraction of two axes over one, in the order serial, with vectors along one");
+          "a block is for a contraction in the order serial, with vectors along an axis of the results");
     if (s_.block >= k_.axes[loops_.over[0]].extent && !s_.waiting.valid()) return;
     if (!s_.waiting.valid())
       return found("a block of fewer terms than the sum has needs a local in which the sums wait");
     if (!k_.buffers.contains(s_.waiting)) return found("its sums wait in a buffer that does not exist");
     const Buffer& buffer = k_.buffers[s_.waiting];
-    const int64_t rows = k_.task_extent(loops_.axes[0] == s_.lanes ? loops_.axes[1] : loops_.axes[0]);
-    const int64_t columns = (k_.task_extent(s_.lanes) + kLanes - 1) / kLanes * kLanes;
+    int64_t wanted = 1;
+    for (AxisId axis : loops_.axes) {
+      const int64_t extent = k_.task_extent(axis);
+      wanted *= axis == s_.lanes ? (extent + kLanes - 1) / kLanes * kLanes : extent;
+      wanted = std::min(wanted, kMostWaiting);
+    }
     const Shape shape = k_.local_shape(s_.waiting);
-    if (buffer.space != Space::local || buffer.type.dtype != DType::f32 || shape.size() != 2 ||
-        shape[0] < rows || shape[1] < columns || shape[1] % kLanes != 0)
-      return found("its sums wait in " + tick(buffer.name) + ", which has to be a local f32[" +
-                   std::to_string(rows) + "," + std::to_string(columns) + "]");
+    if (buffer.space != Space::local || buffer.type.dtype != DType::f32 || element_count(shape) < wanted)
+      return found("its sums wait in " + tick(buffer.name) + ", which has to be a local f32 of at least " +
+                   std::to_string(wanted) + " elements");
     if (element_count(shape) > kMostWaiting / dtype_bytes(DType::f32))
       found("its sums wait in " + tick(buffer.name) + ", which is larger than 1 MiB");
   }

@@ -32,13 +32,15 @@ Schedule random_schedule(Random& random, std::vector<AxisId> axes, const std::ve
   if (contracts && pick(random, 0, 3) != 0) {
     schedule.rows = pick(random, 1, 6);
     schedule.cols = pick(random, 1, 40);
+    if (pick(random, 0, 1) == 0)
+      schedule.beside = axes[static_cast<size_t>(pick(random, 0, static_cast<int64_t>(axes.size()) - 1))];
   }
   return schedule;
 }
 
 // Passes over the sum of a contraction, and a local that may be too small for what waits between them.
 void block_randomly(Random& random, Kernel& kernel, kernel::Contract& contract) {
-  if (contract.axes.size() != 2 || contract.over.size() != 1 || pick(random, 0, 1) == 0) return;
+  if (contract.over.empty() || pick(random, 0, 1) == 0) return;
   const Shape shape{pick(random, 1, 60), 16 * pick(random, 1, 5)};
   contract.schedule.block = pick(random, 1, kernel.axes[contract.over[0]].extent);
   contract.schedule.waiting = kernel.buffers.push_back(

@@ -268,7 +268,11 @@ TEST_CASE("K14 and K15: orders, dtypes, schedules") {
   check_refused(contract("serial", "lanes j, tile 8x129"), "more than 64 registers");
   check_refused(contract("serial", "lanes j, tile 400x400"), "more than 64 registers");
   check_refused(contract("lanes16", "lanes k, tile 9x8"), "more than 64 registers");
-  check_refused(contract("serial", "block 2"), "with vectors along one");
+  check_refused(contract("serial", "block 2"), "with vectors along an axis of the results");
+  check_accepted(contract("serial", "lanes j, tile 2x32 beside i"));
+  for (const char* axis : {"j", "k"})
+    check_refused(contract("serial", std::string("lanes j, tile 2x32 beside ") + axis),
+                  "along an axis that is not another one of the results");
   check_refused(contract("serial", "lanes j, block 2"), "needs a local in which the sums wait");
   check_accepted(contract("serial", "lanes j, block 4"));
   auto wide = [](const std::string& over, const std::string& combine, const std::string& lanes) {
@@ -288,10 +292,10 @@ TEST_CASE("K15: sums that wait between passes lie in a local of their own") {
   };
   check_accepted(blocked("f32[4,16]", "s"));
   check_accepted(blocked("f32[i,32]", "s"));
-  check_refused(blocked("f32[3,16]", "s"), "has to be a local f32[4,16]");
-  check_refused(blocked("f32[4,15]", "s"), "has to be a local f32[4,16]");
-  check_refused(blocked("f64[4,16]", "s"), "has to be a local f32[4,16]");
-  check_refused(blocked("f32[4,16]", "x"), "has to be a local f32[4,16]");
+  check_refused(blocked("f32[3,16]", "s"), "has to be a local f32 of at least 64 elements");
+  check_refused(blocked("f32[4,15]", "s"), "has to be a local f32 of at least 64 elements");
+  check_refused(blocked("f64[4,16]", "s"), "has to be a local f32 of at least 64 elements");
+  check_refused(blocked("f32[4,16]", "x"), "has to be a local f32 of at least 64 elements");
   check_refused(blocked("f32[40000,16]", "s"), "larger than 1 MiB");
   check_refused(kHead + "{ local s: f32[8,16] map i:8 { s[i,0] = 1 } contract i, j:4 over k:4 order serial " +
                     "a x[i,k] b x[j,k] schedule {lanes j, block 2 in s} { y[i,j] = acc } }",
