@@ -116,6 +116,21 @@ struct Exploration {
 Result<Exploration> build_exploration(const ast::File& file, Sources& sources, const BuildOptions& options,
                                       Diagnostics& diagnostics);
 
+// What a model computes on the way to its outputs, to be looked at: one graph with these values as its outputs.
+struct Activations {
+  struct Value {
+    std::string name;    // path of the layer and name, "h.0.attn.weights"; "conv#2" where conv comes a second time
+    std::string output;  // its name in the graph
+    Shape shape;         // without the batch
+    bool is_softmax = false;  // straight from softmax: shares of 1
+  };
+  Graph graph;  // activations (columns, params, states) → each value
+  std::vector<Value> values;  // in the order in which they are computed
+};
+// Like build_model(), for a model whose outputs build; all of them are computed. For batches of one row.
+Result<Activations> build_activations(const ast::File& file, Sources& sources, BuildOptions options,
+                                      Diagnostics& diagnostics);
+
 // The names and texts of the embedded standard library ("std.nn", …).
 struct StdFile {
   std::string_view path;  // "std/layers.nn"

@@ -295,6 +295,7 @@ Datum Elaborator::call_function(const FunctionRef& ref, std::vector<Actual> actu
     if (is_forward && !actuals.empty()) note_origin(*tensor, entry.arguments, name);
     if (ref.scope->is_standard && name == "softmax") tensor->is_softmax = true;
   }
+  if (ref.self != nullptr) tap_result(function, *ref.self, result);
   if (memory != nullptr && !result.poisoned()) {
     entry.result = result;
     memory->push_back(std::move(entry));

@@ -19,6 +19,7 @@
 #include "frontend/builtins/builtin.h"
 #include "frontend/builtins/elementwise.h"
 #include "frontend/elaborate/instance.h"
+#include "frontend/elaborate/taps.h"
 #include "frontend/elaborate/value.h"
 #include "frontend/library.h"
 #include "ir/graph/builder.h"
@@ -73,6 +74,15 @@ struct Elaborator {
   const ast::Expr* explained = nullptr;  // the last one explained, and its words
   std::string explained_text;
   std::string explained_notes;
+
+  // ---- values to be looked at (elaborate/taps.cpp)
+  Taps* taps = nullptr;  // where they are recorded, if they are asked for
+  // `name = value` in a body of this layer or model, or in a function that it calls. A scan's steps are not recorded.
+  void tap_binding(const ast::Name& name, const Instance* owner, const Datum& value);
+  // What a function of a layer or of the model gives.
+  void tap_result(const ast::Function& function, const Instance& self, const Datum& value);
+  // The innermost layer or model whose function is being evaluated; null where there is none.
+  const Instance* active_owner() const;
 
   // ---- names (elaborate/names.cpp)
   // What a name means at a place; nothing, and nothing reported, if it has no meaning there.

@@ -422,6 +422,7 @@ void Elaborator::run_binding(const ast::Binding& binding, Frame& frame) {
   for (size_t i = 0; i < binding.names.size(); ++i) {
     const ast::Name& name = binding.names[i];
     Datum part = binding.type ? coerce(parts[i], *binding.type, name.text, value.span, frame) : parts[i];
+    tap_binding(name, active_owner(), part);
     assign(name, std::move(part), frame);
   }
 }

@@ -290,6 +290,7 @@ void Elaborator::define(Instance& instance, const ast::MemberItem& item, const a
     std::string saved = name;
     if (member.saved_as) saved = interpolate(*member.saved_as, frame).value_or(name);
     place(part, instance, name, saved);
+    tap_binding(binding.names[i], &instance, part);
     finish(i, std::move(part));
   }
 }
