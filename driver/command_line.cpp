@@ -95,9 +95,20 @@ void inspect_flags(CLI::App& app, Options& o) {
   app.add_option("--stage", o.stage, "ast, graph, grad, fused, kernels, llvm or asm (default graph)")
       ->type_name("STAGE")
       ->check(checked(one_of({"ast", "graph", "grad", "fused", "kernels", "llvm", "asm"})));
-  app.add_option("--tensor", o.tensor, "Show this tensor of a checkpoint or of a trained run")
+  app.add_option("--tensor", o.tensor,
+                 "Show this tensor of a checkpoint or of a trained run; with --activations, values of this "
+                 "name only, where * stands for any characters")
       ->type_name("NAME");
-  app.add_option("-o", o.output, "Draw the tensor's rows as pictures into FILE.png")->type_name("FILE.png");
+  app.add_option("--activations", o.activations,
+                 "Show what a trained run computes on the way, of an input as nnc predict takes it, or of a "
+                 "text: 'KING:'")
+      ->type_name("INPUT");
+  app.add_option("--row", o.row, "Of --activations: which row of INPUT, from 0 (default 0)")
+      ->type_name("N")
+      ->check(checked(whole(0, INT64_MAX)));
+  app.add_option("-o", o.output,
+                 "Draw the tensor as pictures into FILE.png; the activations into FILE.png, .svg or .html")
+      ->type_name("FILE");
   app.add_option("--pictures", o.pictures,
                  "The shape of one of them: 28x28 or 3x32x32 (default: square, gray or in three colors)")
       ->type_name("CxHxW");
@@ -251,7 +262,7 @@ constexpr CommandRow kCommands[] = {
      kModel | kOptimizer | kBuild | kJson, compile},
     {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
      "Prints any stage of a model as text, lists a checkpoint's tensors, or shows one of them: its numbers, "
-     "or its rows as pictures.",
+     "or its rows as pictures. Shows what a trained model computes on an input.",
      kModel | kOptimizer | kTarget | kDisable | kGraph | kJson, inspect, inspect_flags},
     {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
      "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",

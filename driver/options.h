@@ -45,6 +45,8 @@ struct Options {
   std::string tensor;                   // inspect: the tensor of a checkpoint to show
   std::string pictures;                 // inspect: the shape of a row drawn as a picture
   std::vector<std::string> names;       // inspect: what to write under the pictures
+  std::string activations;              // inspect: the input whose values are shown
+  int64_t row = 0;                      // inspect --activations: which row of it
   std::string graph = "train";          // inspect, opt: which of the model's graphs
   std::string passes;                   // opt
   bool print_changed = false;           // opt

@@ -20,11 +20,14 @@ bool is_kernel(const Options& o) {
 bool is_stored(const Options& o) {
   return !names(o, ".nn") && !names(o, ".toml") && !names(o, "-") && !is_graph(o) && !is_kernel(o);
 }
+bool wants_activations(const Options& o) {
+  return o.gave("--activations");
+}
 bool wants_tensor(const Options& o) {
-  return o.gave("--tensor");
+  return o.gave("--tensor") && !wants_activations(o);
 }
 bool is_stage(const Options& o, std::string_view stage) {
-  return o.stage == stage && !wants_tensor(o) && !is_stored(o) && !is_kernel(o);
+  return o.stage == stage && !wants_tensor(o) && !wants_activations(o) && !is_stored(o) && !is_kernel(o);
 }
 
 bool is_before_kernels(const Options& o) {
@@ -61,7 +64,15 @@ const std::vector<Row>& rows() {
        "a kernel is read as it is, after all passes",
        {"-D", "--set", "--optimizer", "--graph", "--disable-pass"}},
       {"inspect",
-       is_stored,
+       wants_activations,
+       "--activations shows a run as it was trained",
+       {"-D", "--optimizer", "--stage", "--graph", "--pictures", "--names"}},
+      {"inspect",
+       [](const Options& o) { return !wants_activations(o); },
+       "only --activations reads rows",
+       {"--row"}},
+      {"inspect",
+       [](const Options& o) { return is_stored(o) && !wants_activations(o); },
        "this lists stored tensors",
        {"-D", "--set", "--optimizer", "--stage", "--graph", "--threads", "--schedule", "--isa",
         "--vector-units", "--disable-pass"}},
@@ -71,7 +82,7 @@ const std::vector<Row>& rows() {
        {"-D", "--optimizer", "--stage", "--graph", "--threads", "--schedule", "--isa", "--vector-units",
         "--disable-pass"}},
       {"inspect",
-       [](const Options& o) { return wants_tensor(o) && !o.output.empty(); },
+       [](const Options& o) { return (wants_tensor(o) || wants_activations(o)) && !o.output.empty(); },
        "-o draws a picture",
        {"--json"}},
       {"inspect",

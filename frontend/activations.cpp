@@ -9,12 +9,44 @@
 namespace nnc::frontend {
 namespace {
 
-// The shape for one row, without the axis of the rows; it changes no place of a value.
-Shape row_shape(const Dims& dims) {
-  Shape shape;
-  for (const Dim& dim : dims)
-    if (!dim.is_batch() || dim.extent != 1) shape.push_back(dim.extent);
-  return shape;
+// Those of one row, without the axis of the rows; it changes no place of a value.
+Dims row_dims(Dims dims) {
+  std::erase_if(dims, [](const Dim& dim) { return dim.is_batch() && dim.extent == 1; });
+  return dims;
+}
+
+// The axis of the sequence that is read, if one is.
+std::optional<Dim> places_of(const Elaborator& e) {
+  for (const Elaborator::ColumnInfo& column : e.columns)
+    if (column.input && column.dtype == DType::i32 && column.dims.size() == 2) return column.dims[1];
+  return std::nullopt;
+}
+
+// Which of the axes have that size, by its name too: others may be as long by chance.
+std::vector<size_t> axes_along(const std::optional<Dim>& places, const Dims& dims) {
+  std::vector<size_t> axes;
+  for (size_t i = 0; places && i < dims.size(); ++i)
+    if (unify(dims[i], *places) && dims[i].name == places->name) axes.push_back(i);
+  return axes;
+}
+
+// The node behind a value: after it may be a bias that is added, and other orders of axes.
+const Node& source_of(const Graph& graph, Value value) {
+  while (true) {
+    const Node& node = graph.node(value);
+    if (node.op != Op::add && node.op != Op::permute && node.op != Op::reshape) return node;
+    if (node.op == Op::add && graph.node(node.operands[0]).op != Op::conv) return node;
+    value = node.operands[0];
+  }
+}
+
+Activations::Kind kind_of(const Graph& graph, const Tensor& tensor) {
+  if (tensor.is_softmax) return Activations::Kind::shares;
+  const Node& source = source_of(graph, tensor.value);
+  if (source.op == Op::conv) return Activations::Kind::maps;
+  if (source.op == Op::scan) return Activations::Kind::states;
+  const auto* input = std::get_if<InputAttrs>(&source.attrs);
+  return input != nullptr && input->role == Role::input ? Activations::Kind::input : Activations::Kind::other;
 }
 
 }  // namespace
@@ -38,6 +70,7 @@ Result<Activations> build_activations(const ast::File& file, Sources& sources, B
 
   Activations out;
   std::map<std::string, int> counts;
+  const std::optional<Dim> places = places_of(e);
   const auto add = [&](const std::string& name, const Tensor& value) {
     const std::optional<Tensor> tensor =
         value.dtype == DType::f64 ? e.cast_to(value, DType::f32, Site{frame, Span()}) : value;
@@ -45,8 +78,9 @@ Result<Activations> build_activations(const ast::File& file, Sources& sources, B
     const int number = ++counts[name];
     const std::string output = fmt::format("value.{}", out.values.size());
     e.builder.output(output, tensor->value);
-    out.values.push_back({number == 1 ? name : fmt::format("{}#{}", name, number), output,
-                          row_shape(tensor->dims), tensor->is_softmax});
+    const Dims dims = row_dims(tensor->dims);
+    out.values.push_back({number == 1 ? name : fmt::format("{}#{}", name, number), output, shape_of(dims),
+                          kind_of(e.graph, value), axes_along(places, dims)});
   };
   for (Elaborator::ColumnInfo& column : e.columns)
     if (column.input && is_float(column.dtype))

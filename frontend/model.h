@@ -118,13 +118,18 @@ Result<Exploration> build_exploration(const ast::File& file, Sources& sources, c
 
 // What a model computes on the way to its outputs, to be looked at: one graph with these values as its outputs.
 struct Activations {
+  // What it is made by: the data, a convolution, a scan (the states after its steps), a softmax (shares of 1), or else.
+  enum class Kind : uint8_t { other, input, maps, states, shares };
   struct Value {
-    std::string name;    // path of the layer and name, "h.0.attn.weights"; "conv#2" where conv comes a second time
+    std::string
+        name;  // path of the layer and name, "h.0.attn.weights"; "conv#2" where conv comes a second time
     std::string output;  // its name in the graph
     Shape shape;         // without the batch
-    bool is_softmax = false;  // straight from softmax: shares of 1
+    Kind kind = Kind::other;
+    // The axes that go along the places of a sequence that is read as whole numbers, i32[batch, time].
+    std::vector<size_t> along = {};
   };
-  Graph graph;  // activations (columns, params, states) → each value
+  Graph graph;                // activations (columns, params, states) → each value
   std::vector<Value> values;  // in the order in which they are computed
 };
 // Like build_model(), for a model whose outputs build; all of them are computed. For batches of one row.

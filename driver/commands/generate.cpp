@@ -5,9 +5,7 @@
 #include <numeric>
 
 #include "driver/commands/commands.h"
-#include "driver/trained.h"
-#include "runtime/data/alphabet.h"
-#include "runtime/file.h"
+#include "driver/text_window.h"
 #include "support/philox.h"
 
 namespace nnc::driver {
@@ -96,32 +94,13 @@ class Sampler {
   std::vector<size_t> order_;  // of those that may be drawn, the likeliest first
 };
 
-// The prompt in the model's numbers.
-Result<std::vector<int32_t>> numbers_of(Session& session, const runtime::Alphabet& alphabet,
-                                        const std::string& prompt) {
-  std::vector<int32_t> numbers;
-  if (!alphabet.is_bytes() && runtime::find_invalid_utf8(prompt) != std::string::npos) {
-    session.diagnostics.error_at(DiagnosticKind::bad_flag, "--prompt", "is not UTF-8");
-    return Failure();
-  }
-  for (const std::string_view piece : alphabet.pieces(prompt)) {
-    numbers.push_back(alphabet.number(piece));
-    if (numbers.back() >= 0) continue;
-    session.diagnostics.error_at(DiagnosticKind::bad_flag, "--prompt",
-                                 fmt::format("{} does not occur in the text that the model was trained on",
-                                             runtime::quoted_piece(piece)));
-    return Failure();
-  }
-  return numbers;
-}
-
 }  // namespace
 
 int generate(const Options& options, Console& console) {
   Session session(options, console);
   Result<Trained> trained = open_trained(session, options.arguments[0]);
   if (!trained) return session.leave();
-  if (trained->run.config.data.format != "text" || trained->run.fitted.inputs.empty()) {
+  if (!is_of_text(*trained)) {
     session.diagnostics
         .error_at(DiagnosticKind::wrong_file_kind, options.arguments[0],
                   "the run was not trained on text: data.format = \"text\"")
@@ -129,7 +108,7 @@ int generate(const Options& options, Console& console) {
     return session.leave();
   }
   const runtime::Alphabet alphabet(trained->run.fitted.inputs.front().categories);
-  Result<std::vector<int32_t>> text = numbers_of(session, alphabet, options.prompt);
+  Result<std::vector<int32_t>> text = numbers_of_text(session, alphabet, options.prompt, "--prompt");
   if (!text) return session.leave();
   trained->loaded.options.batch = 1;
   const Result<frontend::Model> model = build(session, trained->loaded);
@@ -148,20 +127,15 @@ int generate(const Options& options, Console& console) {
     if (tensor.role == TensorRole::output && tensor.name == next->name) said = &tensor;
   NNC_CHECK(said != nullptr, "an output has its memory");
 
-  // What stands before a text that is shorter than the window, where the model speaks of the last place only: a new line.
-  const int32_t filler = std::max(0, alphabet.number("\n"));
-  if (text->empty()) text->push_back(filler);
-  const auto time = static_cast<size_t>(next->time);
+  if (text->empty()) text->push_back(filler_of(alphabet));
   Sampler sampler(options, options.seed.value_or(trained->run.config.seed));
-  std::vector<int32_t> window(time);
   std::vector<float> values(static_cast<size_t>(element_count(said->shape)));
   console.write(options.prompt);
   for (int64_t written = 0; written < options.length; ++written) {
-    const size_t have = std::min(time, text->size());
-    std::ranges::fill(window, filler);
-    const size_t begin = next->at_each_place ? 0 : time - have;
-    std::copy(text->end() - static_cast<std::ptrdiff_t>(have), text->end(),
-              window.begin() + static_cast<std::ptrdiff_t>(begin));
+    const size_t have = std::min(static_cast<size_t>(next->time), text->size());
+    // Where the model speaks of the last place only, new lines stand before a text that is shorter than the window.
+    const std::vector<int32_t> window =
+        window_of(alphabet, *text, next->time, next->at_each_place ? TextAt::begin : TextAt::end);
     const auto* rows = reinterpret_cast<const unsigned char*>(window.data());
     memory.run(*entry, &rows);
     runtime::each_element(*said, [&](int64_t i, int64_t offset) {

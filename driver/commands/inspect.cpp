@@ -1,5 +1,6 @@
 // nnc inspect FILE --stage=…: any stage of a model as text that reads back, or the tensors of a checkpoint.
 #include "driver/commands/commands.h"
+#include "driver/commands/inspect_activations.h"
 #include "driver/commands/inspect_tensor.h"
 #include "driver/report.h"
 #include "driver/session.h"
@@ -95,6 +96,7 @@ int show_graph(Session& session, const std::string& path) {
 int inspect(const Options& options, Console& console) {
   Session session(options, console);
   const std::string& path = options.arguments.front();
+  if (options.gave("--activations")) return show_activations(session, path);
   const Result<FileKind> kind = kind_of(session, path);
   if (!kind) return session.leave();
   if (asks_for_tensor(options)) return show_tensor(session, path, *kind);

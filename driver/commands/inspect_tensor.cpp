@@ -9,6 +9,7 @@
 
 #include "driver/dense.h"
 #include "driver/draw/cairo.h"
+#include "driver/draw/filters.h"
 #include "driver/draw/template_sheet.h"
 #include "driver/report.h"
 #include "driver/tensor_text.h"
@@ -22,6 +23,7 @@ namespace nnc::driver {
 namespace {
 
 constexpr size_t kMostPictures = 1024;
+constexpr int64_t kMostFilters = 256;  // and parts of filters
 constexpr int64_t kLongestSide = 1024;
 
 struct Source {
@@ -169,6 +171,36 @@ Status check_target(Session& session) {
   return Done();
 }
 
+// Weights of a convolution, unless --pictures says another shape, or a filter is a picture by itself.
+bool are_filters(const Session& session, const DenseTensor& tensor) {
+  const std::vector<int64_t> shape(tensor.type.shape.begin(), tensor.type.shape.end());
+  return session.options.pictures.empty() && !tensor.data.empty() &&
+         (shape.size() == 4 || shape.size() == 3) && !picture_shape(std::span(shape).subspan(1)) &&
+         std::ranges::all_of(std::span(shape).last(2), [](int64_t n) { return n <= kLongestSide; });
+}
+
+Status draw_filters(Session& session, const std::string& name, const DenseTensor& tensor) {
+  const std::vector<int64_t> shape(tensor.type.shape.begin(), tensor.type.shape.end());
+  const std::vector<float> weights(tensor.data.begin(), tensor.data.end());
+  Filters filters = filters_of(shape, weights, kMostFilters);
+  const std::vector<std::string>& names = session.options.names;
+  if (!names.empty() && names.size() != filters.pictures.size()) {
+    session.diagnostics.error_at(
+        DiagnosticKind::bad_flag, "--names",
+        fmt::format("{} names for {} pictures of {}", names.size(), filters.pictures.size(), name));
+    return Failure();
+  }
+  for (size_t i = 0; i < names.size(); ++i) filters.pictures[i].name = names[i];
+  const int in_line = filters.channels > 1 ? static_cast<int>(filters.channels) : 0;
+  const std::string png = template_sheet(filters.shape, filters.pictures, in_line);
+  if (!runtime::write_file(session.options.output, png, session.diagnostics)) return Failure();
+  const std::string what = filters.channels > 1 ? ", a line per filter, a column per channel" : "";
+  session.console.print("{}: {} {} of {}{}{}\n", session.options.output, filters.pictures.size(),
+                        filters.pictures.size() == 1 ? "picture" : "pictures", shape_text(filters.shape),
+                        what, filters.note.empty() ? "" : "; " + filters.note);
+  return Done();
+}
+
 Status draw(Session& session, const Source& source, const std::string& name, const DenseTensor& tensor) {
   // A vector is one picture; otherwise each index of axis 0 is.
   std::vector<int64_t> row(tensor.type.shape.begin(), tensor.type.shape.end());
@@ -241,7 +273,8 @@ int show_tensor(Session& session, const std::string& path, FileKind kind) {
   else if (session.options.output.empty())
     session.console.print("{}: {} ={}{}\n", name, to_string(tensor->type), rows ? "\n  " : " ",
                           tensor_text(*tensor, rows ? 2 : 0));
-  else if (!draw(session, *source, name, *tensor))
+  else if (!(are_filters(session, *tensor) ? draw_filters(session, name, *tensor)
+                                           : draw(session, *source, name, *tensor)))
     return session.leave(1);
   return session.leave();
 }

@@ -8,6 +8,7 @@
 
 #include "driver/commands/commands.h"
 #include "driver/dense.h"
+#include "driver/input_rows.h"
 #include "driver/tensor_text.h"
 #include "driver/trained.h"
 #include "support/suggest.h"
@@ -39,18 +40,6 @@ const Graph& graph_of(const frontend::Model& model, const std::string& output) {
   const Graph* graph = model.module.find("predict." + output);
   NNC_CHECK(graph != nullptr, "the model has no graph for its output " + output);
   return *graph;
-}
-
-// Only what the outputs read: a file to predict from has no labels.
-std::vector<runtime::ModelColumn> columns_of(const frontend::Model& model,
-                                             const std::vector<std::string>& outputs) {
-  std::vector<runtime::ModelColumn> columns;
-  for (const runtime::ModelColumn& column : model_columns(model))
-    if (std::any_of(outputs.begin(), outputs.end(), [&](const std::string& output) {
-          return graph_of(model, output).find_input(column.name).valid();
-        }))
-      columns.push_back(column);
-  return columns;
 }
 
 // The classes that the numbers of a row of this output belong to: of the model's first output with as many floats a row as
@@ -90,7 +79,9 @@ std::vector<std::string> classes_of(const Trained& trained, const std::string& w
 Result<runtime::Dataset> read_rows(Session& session, const Trained& trained,
                                    const std::vector<std::string>& outputs) {
   const bool given = session.options.arguments.size() > 1;
-  const std::vector<runtime::ModelColumn> columns = columns_of(trained.model, outputs);
+  std::vector<const Graph*> graphs;
+  for (const std::string& output : outputs) graphs.push_back(&graph_of(trained.model, output));
+  const std::vector<runtime::ModelColumn> columns = columns_read(trained.model, graphs);
   const auto fail = [&](DiagnosticKind kind, const std::string& where, std::string message) -> Diagnostic& {
     return session.diagnostics.error_at(kind, where, std::move(message));
   };
@@ -115,22 +106,6 @@ Result<runtime::Dataset> read_rows(Session& session, const Trained& trained,
   }
   return runtime::load_rows(trained.run.config, trained.run.fitted, session.options.arguments[1], columns,
                             session.diagnostics, session.options.kept);
-}
-
-// Runs the program of one output on all rows at once, which are the program's batch.
-void run_output(runtime::Session& memory, const std::string& output, const runtime::Dataset& data) {
-  const EntryPoint* entry = memory.bundle().find("predict." + output);
-  NNC_CHECK(entry != nullptr, "an output was not compiled");
-  std::vector<runtime::AlignedBytes> columns;
-  for (const InputInfo& input : entry->inputs) {
-    const runtime::ColumnData* column = data.find(input.name);
-    NNC_CHECK(column != nullptr, "a column of an output was not read");
-    columns.emplace_back(static_cast<size_t>(data.rows * column->row_bytes()));
-    runtime::copy_rows(*column, 0, data.rows, columns.back().data());
-  }
-  std::vector<const unsigned char*> pointers;
-  for (const runtime::AlignedBytes& column : columns) pointers.push_back(column.data());
-  memory.run(*entry, pointers.data());
 }
 
 // Every output of the model over all rows of INPUT together, in the order of the model, laid out as `nnc run` does.
@@ -158,7 +133,7 @@ int show_values(Session& session, Trained& trained) {
   runtime::Session memory(*bundle, pool);
   if (!load_trained(session, trained, memory)) return session.leave();
   for (const std::string& output : outputs) {
-    run_output(memory, output, *data);
+    run_rows(memory, "predict." + output, *data, 0, data->rows);
     for (const TensorInfo& tensor : bundle->tensors)
       if (tensor.role == TensorRole::output && tensor.name == output)
         session.console.write(named_tensor_text(output, dense(tensor, memory.state())));

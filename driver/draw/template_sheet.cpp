@@ -8,7 +8,9 @@ namespace nnc::driver {
 namespace {
 
 constexpr int kTile = 128, kGap = 12,
-              kCaption = 22;  // pixels; the longer side of a picture is at least kTile
+              kCaption = 22;    // pixels; the longer side of a picture is at least kTile
+constexpr int kSmallTile = 48;  // of many in a line
+constexpr int kMostLarge = 8;
 constexpr double kTextSize = 14;
 
 }  // namespace
@@ -20,11 +22,13 @@ float template_reach(std::span<const float> weights) {
                             std::sqrt(squares / static_cast<double>(std::max<size_t>(1, weights.size()))));
 }
 
-std::string template_sheet(const PictureShape& shape, std::span<const Template> templates) {
+std::string template_sheet(const PictureShape& shape, std::span<const Template> templates, int in_line) {
   const int count = static_cast<int>(templates.size());
-  const int columns = std::min(count, std::max(5, static_cast<int>(std::ceil(std::sqrt(count)))));
+  const int square = std::max(5, static_cast<int>(std::ceil(std::sqrt(count))));
+  const int columns = std::min(count, in_line > 0 ? in_line : square);
   const int rows = (count + columns - 1) / columns;
-  const auto times = static_cast<int>(std::max<int64_t>(1, kTile / std::max(shape.width, shape.height)));
+  const int tile = in_line > kMostLarge ? kSmallTile : kTile;
+  const auto times = static_cast<int>(std::max<int64_t>(1, tile / std::max(shape.width, shape.height)));
   const int width = static_cast<int>(shape.width) * times, height = static_cast<int>(shape.height) * times;
   cairo_surface_t* sheet = cairo().image_surface_create(CAIRO_FORMAT_RGB24, kGap + columns * (width + kGap),
                                                         kGap + rows * (height + kCaption + kGap));
@@ -35,7 +39,7 @@ std::string template_sheet(const PictureShape& shape, std::span<const Template> 
   cairo().set_font_size(pen, kTextSize);
   for (int i = 0; i < count; ++i) {
     const Template& shown = templates[static_cast<size_t>(i)];
-    const float reach = template_reach(shown.weights);
+    const float reach = shown.reach > 0 ? shown.reach : template_reach(shown.weights);
     // A row of zeros is gray, not black.
     cairo_surface_t* image =
         surface_of_row(shape, shown.weights, reach > 0 ? -reach : -1.0f, reach > 0 ? reach : 1.0f);

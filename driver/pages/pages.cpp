@@ -70,7 +70,7 @@ std::string page(std::string_view kind, std::string_view title, std::string_view
       out += script_json(json);
     else if (hole == "script")
       out += std::string(part("chart.min.js")) + "\n" + std::string(part("page.js")) +
-             std::string(part("charts.js")) + std::string(part(name + ".js"));
+             std::string(part("charts.js")) + std::string(part("seen.js")) + std::string(part(name + ".js"));
     else
       NNC_CHECK(false, "the shell has an unknown hole");
   }

@@ -202,6 +202,32 @@ function template_section() {
     make("div", { class: "gallery" }, ...shown))];
 }
 
+// ---- what it computes on one row ----
+
+function filter_section() {
+  const f = run.filters;
+  if (!f) return [];
+  const each = f.channels > 1 ? "a picture per filter and channel" : "a picture per filter";
+  return [section("Filters of the first convolution", make("p", { class: "small faint" },
+    `${f.parameter}, ${plural(f.of, "filter")} of ${f.height} x ${f.width}: ${each}; gray is 0, light raises what the filter computes${f.note ? `; ${f.note}` : ""}.`),
+    make("div", { class: "maps filters" }, ...f.pictures.map(([name, uri]) => make("figure", {},
+      pixel_picture(uri, `filter ${name} of ${f.parameter}`), make("figcaption", {}, name)))))];
+}
+const kSeen = [["maps", "Feature maps", "what each convolution computes; gray is 0"],
+  ["states", "States", "what the recurrence holds after each step; gray is 0"],
+  ["shares", "Attention weights", "where each place looks, from 0, white, to 1, black"]];
+function seen_sections() {
+  const s = run.seen;
+  if (!s) return [];
+  return kSeen.map(([kind, title, about]) => {
+    const values = s.values.filter(value => value.kind === kind);
+    if (!values.length) return null;
+    const left = s.left[kind] ? ` The first ${values.length} of ${values.length + s.left[kind]}.` : "";
+    return section(title, make("p", { class: "small faint" }, `Of ${place(s)}: ${about}.${left}`),
+      ...values.flatMap(value => [make("h3", {}, name_code(value.name)), ...value_content(value, s.words)]));
+  }).filter(Boolean);
+}
+
 // ---- the model, its cost, where it comes from ----
 
 function model_sections() {
@@ -249,7 +275,7 @@ function render() {
     e.parameters !== undefined && `${count(e.parameters)} parameters`, e.processor, kStates[run.state]].filter(Boolean).join(" · ");
   const notes = run.notes.map(text => make("section", { class: "note" }, make("pre", {}, text)));
   document.getElementById("main").replaceChildren(...notes, results(), curve_sections(), ...prediction_sections(),
-    ...template_section(),
+    ...template_section(), ...filter_section(), ...seen_sections(),
     ...model_sections(), ...origin_sections());
   for (const draw of charts) draw();
   mark_scrollers();

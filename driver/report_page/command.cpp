@@ -7,6 +7,7 @@
 #include "driver/compiled.h"
 #include "driver/pages/pages.h"
 #include "driver/report.h"
+#include "driver/report_page/activation_json.h"
 #include "driver/report_page/predictions.h"
 #include "driver/report_page/run_facts.h"
 #include "driver/report_page/serve.h"
@@ -66,11 +67,13 @@ int add_model(Session& session, const runtime::TrainedRun& run, Json& json) {
     if (compiled)
       json["compiled"] = compiled_json(*compiled, codegen_options(session.options).threads, session.sources);
     json["checkpoint"] = trained->checkpoint.path;
+    json["filters"] = first_filters_of(*trained);
     const Result<Rows> rows = rows_to_evaluate(session, *trained);
     if (rows) {
       Result<Json> predictions = predictions_of(session, *trained, *rows);
       if (predictions) json["predictions"] = std::move(*predictions);
       json["templates"] = templates_of(*trained, rows->data);
+      json["seen"] = seen_of(session, *trained, rows->data);
     }
   }
   if (!session.diagnostics.all().empty())
@@ -99,8 +102,8 @@ std::string text_of_json(const Json& json) {
 }
 
 Json empty_model() {
-  return {{"notes", Json::array()}, {"model", nullptr},     {"compiled", nullptr},
-          {"predictions", nullptr}, {"templates", nullptr}, {"checkpoint", nullptr}};
+  return {{"notes", Json::array()}, {"model", nullptr},      {"compiled", nullptr}, {"predictions", nullptr},
+          {"templates", nullptr},   {"checkpoint", nullptr}, {"filters", nullptr},  {"seen", nullptr}};
 }
 
 // The page's data while a run goes on. The expensive part is made again when there is a new checkpoint, at most every

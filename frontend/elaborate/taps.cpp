@@ -17,7 +17,8 @@ constexpr std::string_view kShown[] = {"weights", "h", "c"};
 
 void Taps::add(const std::string& name, From from, const Datum& value) {
   if (const ListPtr* list = value.as<ListPtr>(); list != nullptr && !is_layer_list(**list)) {
-    for (size_t i = 0; i < (*list)->size(); ++i) add(fmt::format("{}.{}", name, i), From::function, (**list)[i]);
+    for (size_t i = 0; i < (*list)->size(); ++i)
+      add(fmt::format("{}.{}", name, i), From::function, (**list)[i]);
     return;
   }
   const Tensor* tensor = value.as<Tensor>();

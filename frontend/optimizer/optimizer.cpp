@@ -8,6 +8,7 @@
 
 #include "frontend/elaborate/saved_names.h"
 #include "frontend/optimizer/optimizer_rule.h"
+#include "support/pattern.h"
 #include "support/suggest.h"
 
 namespace nnc::frontend {
@@ -210,29 +211,8 @@ std::optional<Binding> bind_call(Elaborator& e, const Call& call, std::vector<Ac
   return out;
 }
 
-// `*` stands for any characters, `?` for one.
-bool fits(std::string_view pattern, std::string_view name) {
-  size_t p = 0, n = 0, star = std::string_view::npos, from = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
-      ++p;
-      ++n;
-    } else if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      from = n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++from;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
 bool fits(const OptimizerGroup& group, const Parameter& parameter) {
-  return (group.match.empty() || fits(group.match, parameter.name)) &&
+  return (group.match.empty() || fits_pattern(group.match, parameter.name)) &&
          (group.rank < 0 || group.rank == static_cast<int64_t>(parameter.dims.size()));
 }
 
