@@ -224,7 +224,10 @@ function seen_sections() {
     if (!values.length) return null;
     const left = s.left[kind] ? ` The first ${values.length} of ${values.length + s.left[kind]}.` : "";
     return section(title, make("p", { class: "small faint" }, `Of ${place(s)}: ${about}.${left}`),
-      ...values.flatMap(value => [make("h3", {}, name_code(value.name)), ...value_content(value, s.words)]));
+      ...values.flatMap((value, i) => {
+        const content = value_content(value, s.words), large = kind === "shares" && value.width > 24;
+        return i > 0 && large ? [details(value.name, ...content)] : [make("h3", {}, name_code(value.name)), ...content];
+      }));
   }).filter(Boolean);
 }
 

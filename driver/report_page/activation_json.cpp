@@ -76,7 +76,8 @@ Json seen_of(Session& session, const Trained& trained, const runtime::Dataset& d
   if (!activations) return Json(nullptr);
   Json json = activation_json(*activations, kMostPanels, kMostUnits);
   json["row"] = data.origin.row(0);
-  json["place"] = data.origin.place(0);
+  if (!data.origin.lines.empty() || !data.origin.files.empty())
+    json["place"] = last_part(data.origin.place(0));
   json["left"] = Json::object();
   for (const auto& [kind, count] : counts)
     if (count > kMostOfAKind) json["left"][kind_name(kind)] = count - kMostOfAKind;

@@ -12,8 +12,9 @@ namespace nnc::driver {
 nlohmann::ordered_json activation_json(const Activations& activations, size_t most_panels,
                                        int64_t most_units);
 
-// The same of one row, with `row` and `place` where it is: the values of the report, which are feature maps of
-// convolutions, states of recurrences and weights of attention. null where the model has none of these.
+// The same of one row, with `row` and `place`, as a sample of predictions_of has them: the values of the report, which are
+// feature maps of convolutions, states of recurrences and weights of attention; `left` says of how many of a kind the first
+// are there. null where the model has none of these.
 nlohmann::ordered_json seen_of(Session& session, const Trained& trained, const runtime::Dataset& data);
 
 // {parameter, of, note, width, height, channels, pictures: [[name, data URI]…]} of the first convolution; null where there
