@@ -30,20 +30,29 @@ std::vector<size_t> axes_along(const std::optional<Dim>& places, const Dims& dim
   return axes;
 }
 
-// The node behind a value: after it may be a bias that is added, and other orders of axes.
+// The node behind other shapes and orders of axes.
+const Node& behind_layout(const Graph& graph, Value value) {
+  while (graph.node(value).op == Op::permute || graph.node(value).op == Op::reshape)
+    value = graph.node(value).operands[0];
+  return graph.node(value);
+}
+
+bool is_convolution(const Node& node) {
+  return node.op == Op::conv || node.op == Op::conv_input;  // of conv_transpose
+}
+
+// The node that a value comes from: of a convolution with its bias the convolution.
 const Node& source_of(const Graph& graph, Value value) {
-  while (true) {
-    const Node& node = graph.node(value);
-    if (node.op != Op::add && node.op != Op::permute && node.op != Op::reshape) return node;
-    if (node.op == Op::add && graph.node(node.operands[0]).op != Op::conv) return node;
-    value = node.operands[0];
-  }
+  const Node& node = behind_layout(graph, value);
+  if (node.op != Op::add) return node;
+  const Node& first = behind_layout(graph, node.operands[0]);
+  return is_convolution(first) ? first : node;
 }
 
 Activations::Kind kind_of(const Graph& graph, const Tensor& tensor) {
   if (tensor.is_softmax) return Activations::Kind::shares;
   const Node& source = source_of(graph, tensor.value);
-  if (source.op == Op::conv) return Activations::Kind::maps;
+  if (is_convolution(source)) return Activations::Kind::maps;
   if (source.op == Op::scan) return Activations::Kind::states;
   const auto* input = std::get_if<InputAttrs>(&source.attrs);
   return input != nullptr && input->role == Role::input ? Activations::Kind::input : Activations::Kind::other;

@@ -105,7 +105,7 @@ Block block_of(const Activation& value, const std::vector<std::string>& words) {
         break;
     }
   }
-  if (count > 0 && !panels.note.empty()) block.height += kWord;
+  if (!panels.note.empty()) block.height += kWord;
   block.height += kAfter;
   return block;
 }

@@ -58,10 +58,7 @@ Panels panels_of(const Activation& value, size_t most_panels, int64_t most_units
   const std::vector<int64_t> shape = at_most_three(value.shape);
   const std::vector<float>& numbers = value.numbers;
   const auto count = static_cast<int64_t>(numbers.size());
-  if (count < 2) {
-    panels.note = count == 1 ? fmt::format("{:.6g}", numbers[0]) : "";
-    return panels;
-  }
+  if (count < 2) return panels;
   const bool shares = value.kind == ActivationKind::shares;
   const auto whole = [&](int64_t rows, int64_t columns) {
     const auto size = static_cast<size_t>(rows * columns);

@@ -28,7 +28,7 @@ struct Panels {
 };
 
 // At most so many panels, and so many rows of a sequence. Diverging values are gray at 0; shares are from 0, white, to 1,
-// black. A single number, and what is not drawn for its size, gives no panels and a note.
+// black. A single number gives no panels, and what is too large to be drawn none but a note.
 Panels panels_of(const Activation& value, size_t most_panels, int64_t most_units);
 
 // "feature maps", "time across, units down": what the reader sees.

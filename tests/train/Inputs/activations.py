@@ -1,5 +1,5 @@
 """Compares what nnc inspect --activations says, draws and puts into pages with what the models compute by hand:
-activations.py edges|steps|lstm|attention|sheet|filters|page|report FILE …"""
+activations.py edges|steps|lstm|attention|sheet|filters|page|maps|report FILE …"""
 import json
 import math
 import re
@@ -138,6 +138,8 @@ elif kind == "page":
     assert [v["name"] for v in data["values"]] == list(got)
     assert [v["form"] for v in data["values"]] == ["picture", "picture", "maps", "maps", "strip"]
     assert [len(v["pictures"]) for v in data["values"]] == [1, 1, 2, 2, 1]
+elif kind == "maps":
+    assert [v["name"] for v in page_data()["seen"]["values"] if v["kind"] == "maps"] == arguments, arguments
 elif kind == "report":
     data = page_data()
     assert data["notes"] == [] and (data["filters"] is not None) == ("filters" in arguments)
