@@ -21,8 +21,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMostPanels = 64;
-constexpr int64_t kMostUnits = 256;
+constexpr size_t kPagePanels = 64;
+constexpr int64_t kPageUnits = 256;
 
 // Those that --tensor names, if it is given.
 Status choose_values(Session& session, const Trained& trained, ActivationModel& model) {
@@ -136,7 +136,7 @@ Json json_of(const Session& session, const Seen& seen) {
 Status draw(Session& session, const Trained& trained, const Seen& seen) {
   const std::string& target = session.options.output;
   if (target.ends_with(".html")) {
-    Json json = activation_json(seen.activations, kMostPanels, kMostUnits);
+    Json json = activation_json(seen.activations, kPagePanels, kPageUnits);
     json["title"] = fmt::format("{} on {}", trained.model.name, seen.of);
     json["about"] = trained.checkpoint.path;
     const std::string text = page("activations", json["title"].get<std::string>(),

@@ -11,10 +11,10 @@ namespace nnc::driver {
 namespace {
 
 constexpr double kWidth = 720, kMargin = 20, kInner = kWidth - 2 * kMargin;
-constexpr double kTitle = 40, kGap = 8, kAfter = 14, kWord = 14;
+constexpr double kTitle = 40, kSpace = 8, kAfter = 14, kWord = 14;
 constexpr double kTallest = 15000;  // Cairo draws up to 32767 pixels
-constexpr size_t kMostMaps = 64;
-constexpr int64_t kMostUnits = 128;
+constexpr size_t kSheetMaps = 64;
+constexpr int64_t kSheetUnits = 128;
 constexpr int64_t kWordsInLine = 64;            // of a sequence
 constexpr int64_t kMostWords = 80;              // at the edges of attention
 constexpr double kReadable = 10, kVisible = 3;  // a cell with a word beside it, one without
@@ -40,9 +40,9 @@ double cell_of(double room, int64_t count, double most) {
 
 // Panels of this size in lines, each with `caption` below it.
 void flow(Block& block, double width, double height, double left, double top, double caption) {
-  const auto columns = std::max<size_t>(1, static_cast<size_t>((kInner + kGap) / (width + left + kGap)));
+  const auto columns = std::max<size_t>(1, static_cast<size_t>((kInner + kSpace) / (width + left + kSpace)));
   for (size_t i = 0; i < block.panels.numbers.size(); ++i)
-    block.places.push_back({left + static_cast<double>(i % columns) * (width + left + kGap),
+    block.places.push_back({left + static_cast<double>(i % columns) * (width + left + kSpace),
                             top + kTitle + static_cast<double>(i / columns) * (height + top + caption), width,
                             height});
   if (!block.places.empty()) block.height = block.places.back().y + height + caption;
@@ -64,7 +64,7 @@ void fold(Panels& panels) {
 }
 
 Block block_of(const Activation& value, const std::vector<std::string>& words) {
-  Block block{&value, panels_of(value, kMostMaps, kMostUnits), {}};
+  Block block{&value, panels_of(value, kSheetMaps, kSheetUnits), {}};
   Panels& panels = block.panels;
   block.height = kTitle;
   const size_t count = panels.numbers.size();
@@ -76,7 +76,7 @@ Block block_of(const Activation& value, const std::vector<std::string>& words) {
       case PanelForm::maps: {
         const double side = count == 1 ? 168 : count <= 6 ? 104 : count <= 16 ? 76 : 56;
         const double cell = cell_of(side, std::max(columns, rows), 24);
-        flow(block, cell * wide, cell * high, 0, 0, count == 1 ? kGap : kWord + 4);
+        flow(block, cell * wide, cell * high, 0, 0, count == 1 ? kSpace : kWord + 4);
         break;
       }
       case PanelForm::sequence: {
@@ -84,7 +84,7 @@ Block block_of(const Activation& value, const std::vector<std::string>& words) {
         fold(panels);
         const double drawn = static_cast<double>(panels.shape.width);
         flow(block, cell_of(kInner, panels.shape.width, block.labels ? 20 : 12) * drawn,
-             cell_of(200, rows, 12) * high, 0, 0, block.labels ? kWord + kGap : kGap);
+             cell_of(200, rows, 12) * high, 0, 0, block.labels ? kWord + kSpace : kSpace);
         break;
       }
       case PanelForm::attention: {
@@ -94,10 +94,10 @@ Block block_of(const Activation& value, const std::vector<std::string>& words) {
         // As many heads in a line as can still be read.
         double cell = 0;
         for (double in_line = std::min(4.0, static_cast<double>(count)); in_line >= 1; --in_line) {
-          cell = cell_of((kInner - (in_line - 1) * kGap) / in_line - edge, side, 24);
+          cell = cell_of((kInner - (in_line - 1) * kSpace) / in_line - edge, side, 24);
           if (cell >= (block.labels ? kReadable : kVisible)) break;
         }
-        flow(block, cell * wide, cell * high, edge, edge, kWord + kGap);
+        flow(block, cell * wide, cell * high, edge, edge, kWord + kSpace);
         break;
       }
       case PanelForm::strip:

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fmt/format.h"
+
 namespace nnc::driver {
 
 Filters filters_of(std::span<const int64_t> shape, std::span<const float> weights, int64_t most) {

@@ -10,8 +10,8 @@
 namespace nnc::driver {
 namespace {
 
-constexpr int64_t kLongest = 1024;  // pixels of a panel's side
-constexpr int64_t kLine = 128;      // numbers in a line of a strip
+constexpr int64_t kLongestPanel = 1024;  // pixels of a panel's side
+constexpr int64_t kLine = 128;           // numbers in a line of a strip
 
 // Numbers for a strip's line: all of up to 128, or a divisor of them near it, so that the last line is full.
 int64_t line_of(int64_t count) {
@@ -98,7 +98,7 @@ Panels panels_of(const Activation& value, size_t most_panels, int64_t most_units
     panels.shape = {lines, line};
     if (lines * line < count) panels.note = fmt::format("the first {} of {} numbers", lines * line, count);
   }
-  if (panels.shape.height > kLongest || panels.shape.width > kLongest) {
+  if (panels.shape.height > kLongestPanel || panels.shape.width > kLongestPanel) {
     panels.numbers.clear();
     panels.note = fmt::format("not drawn: {} x {} is too large", panels.shape.height, panels.shape.width);
   }

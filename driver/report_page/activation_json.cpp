@@ -15,8 +15,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMostPanels = 16, kMostOfAKind = 8;  // of the report
-constexpr int64_t kMostUnits = 64, kMostFilters = 64;
+constexpr size_t kReportPanels = 16, kMostOfAKind = 8;  // of the report
+constexpr int64_t kReportUnits = 64, kReportFilters = 64;
 
 const char* form_name(PanelForm form) {
   constexpr const char* kNames[] = {"picture", "maps", "sequence", "attention", "strip"};
@@ -74,7 +74,7 @@ Json seen_of(Session& session, const Trained& trained, const runtime::Dataset& d
   if (model->built.values.empty()) return Json(nullptr);
   const Result<Activations> activations = activations_of_row(session, trained, *model, data, 0);
   if (!activations) return Json(nullptr);
-  Json json = activation_json(*activations, kMostPanels, kMostUnits);
+  Json json = activation_json(*activations, kReportPanels, kReportUnits);
   json["row"] = data.origin.row(0);
   if (!data.origin.lines.empty() || !data.origin.files.empty())
     json["place"] = last_part(data.origin.place(0));
@@ -94,7 +94,7 @@ Json first_filters_of(const Trained& trained) {
     std::vector<float> weights((stored->end - stored->begin) / sizeof(float));
     std::memcpy(weights.data(), trained.checkpoint.data.data() + stored->begin,
                 weights.size() * sizeof(float));
-    const Filters filters = filters_of(stored->shape, weights, kMostFilters);
+    const Filters filters = filters_of(stored->shape, weights, kReportFilters);
     Json json{{"parameter", parameter.name},    {"of", stored->shape[0]},
               {"note", filters.note},           {"width", filters.shape.width},
               {"height", filters.shape.height}, {"channels", filters.channels},
