@@ -269,12 +269,19 @@ class Explanation {
       return;
     }
     double largest = 0;
-    bool zero = false;
+    bool zero = false, infinite = false;
     for (const SeenElement& operand : found_.operands) {
       largest = std::max(largest, std::abs(operand.number));
       zero = zero || operand.number == 0;
+      infinite = infinite || std::isinf(operand.number);
     }
-    if (largest > 1e15)
+    // An infinity that something had grown to would be where it begins: this one was written.
+    if (infinite && std::isnan(found_.number))
+      d.suggest(
+          "infinities meet here, as where a mask of -inf leaves nothing of a row: keep one entry of it, or "
+          "put "
+          "where(mask, …, 0) around the softmax");
+    else if (largest > 1e15)
       d.suggest(fmt::format("the numbers grow from step to step: {}", smaller_steps(step_, clipped_)));
     else if (zero)
       d.suggest("keep it away from 0: maximum(…, 1e-6), or add a small number");

@@ -558,6 +558,19 @@ def attentions(c):
     c.add("rotary", "rotary(x)^2", lambda x: rotated(x)**2, {"x": ([2, 5, 6], -2, 2)}, ["x"], tolerance=ROUNDED)
 
 
+# Queries that may look at no key: PyTorch gives 0, and no gradient.
+def blind_attentions(c):
+    dot = F.scaled_dot_product_attention
+    qkv = {"q": ([2, 3, 4], -2, 2), "k": ([2, 5, 4], -2, 2), "v": ([2, 5, 6], -2, 2)}
+    mask = [[1, 0, 1, 1, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 0]]
+    c.add("attention, a query that sees nothing", f"attention(q, k, v, mask = {mask} == {[[1] * 5] * 3})",
+          lambda q, k, v: dot(q, k, v, attn_mask=torch.tensor(mask) == 1), qkv, ["q", "k", "v"])
+    padded = [0, 0, 1, 1, 1]  # in front, and causal: the first two see nothing
+    c.add("attention, causal and padded", f"attention(q, k, v, causal = true, mask = {padded} == {[1] * 5})",
+          lambda q, k, v: dot(q, k, v, attn_mask=torch.tril(torch.tensor(padded) == torch.ones(5, 5))),
+          {name: ([2, 3, 5, 4], -2, 2) for name in "qkv"}, ["q", "k", "v"])
+
+
 def more_losses(c):
     z = {"z": ([4, 3], -2, 2)}
     pair = {"a": ([3, 4], -2, 2), "b": ([3, 4], -2, 2)}
@@ -838,7 +851,7 @@ def main():
     made_by = f"tests/reference/make_reference.py, PyTorch {torch.__version__.split('+')[0]}, double precision"
     cases = Cases()
     for family in (unary, binary, shapes, reductions, products, layers, losses, elementary, norms, convolutions,
-                   lookups, recurrent, attentions, more_losses):
+                   lookups, recurrent, attentions, more_losses, blind_attentions):
         with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # it has second derivatives
             family(cases)
     write(folder / "ops.json", {"made_by": made_by}, "cases", cases.all)
