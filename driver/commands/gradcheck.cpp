@@ -1,7 +1,8 @@
 // nnc gradcheck FILE: each parameter's symbolic gradient against differences of the loss, both in double by the
 // reference interpreter: central ones where the loss is smooth; where it has a kink, the gradient must be between the
-// slopes of the two sides. The step of the differences is larger where rounding hides more of the loss. Data columns are
-// drawn at random: unit variance, labels among the classes.
+// slopes of the two sides. What is detached keeps its value in the differences, as it does for the gradient. The step of the
+// differences is larger where rounding hides more of the loss. Data columns are drawn at random: unit variance, labels among the
+// classes.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -61,6 +62,7 @@ class Checker {
     for (const Output& output : graph.outputs)
       if (output.kind == OutputKind::gradient) outputs_[graph.input_name(*output.of)] = output.name;
     for (const NodeId id : loss_.inputs) taken_.push_back(std::get<InputAttrs>(loss_.nodes[id].attrs).name);
+    loss_now();  // notes what is detached
   }
 
   // Where the gradients are taken.
@@ -103,11 +105,15 @@ class Checker {
     double& entry = inputs_.at(name).data[i];
     const double before = entry;
     entry = value;
-    TensorMap taken;
-    for (const std::string& input : taken_) taken.insert(*inputs_.find(input));
-    const double loss = evaluate(loss_, taken).at("loss").data.at(0);
+    const double loss = loss_now();
     entry = before;
     return loss;
+  }
+
+  double loss_now() {
+    TensorMap taken;
+    for (const std::string& input : taken_) taken.insert(*inputs_.find(input));
+    return evaluate(loss_, taken, detached_).at("loss").data.at(0);
   }
 
   // What a gradient may be: one number where the loss is smooth, at a kink all between the slopes of its two sides.
@@ -217,6 +223,7 @@ class Checker {
   TensorMap gradients_;
   std::map<std::string, std::string> outputs_;  // by parameter: the output that is its gradient
   std::vector<std::string> taken_;
+  DetachedValues detached_;
 };
 
 // Everything the gradients' graph takes.

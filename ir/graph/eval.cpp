@@ -11,7 +11,21 @@ namespace {
 
 using Results = std::vector<DenseTensor>;
 
-Results compute(const Graph& graph, NodeId id, const TensorMap& inputs, std::vector<Results>& known) {
+// What is detached in one evaluation of a graph and of the bodies of its scans; see DetachedValues.
+struct Detaching {
+  DetachedValues& all;
+  size_t next = 0;
+
+  DenseTensor through(const DenseTensor& value) {
+    if (next == all.size()) all.push_back(value);
+    return all[next++];
+  }
+};
+
+TensorMap walk(const Graph& graph, const TensorMap& inputs, Detaching* detaching);
+
+Results compute(const Graph& graph, NodeId id, const TensorMap& inputs, std::vector<Results>& known,
+                Detaching* detaching = nullptr) {
   const Node& node = graph.nodes[id];
   if (node.op == Op::input) {
     const std::string& name = std::get<InputAttrs>(node.attrs).name;
@@ -25,12 +39,14 @@ Results compute(const Graph& graph, NodeId id, const TensorMap& inputs, std::vec
   }
   std::vector<DenseTensor> operands;
   for (const Value& operand : node.operands) operands.push_back(known[operand.node.index][operand.result]);
+  if (detaching != nullptr && node.op == Op::detach) return {detaching->through(operands[0])};
+  if (const auto* scan = std::get_if<ScanAttrs>(&node.attrs); scan != nullptr && detaching != nullptr)
+    return evaluate_scan(*scan, operands, node.types,
+                         [&](const TensorMap& step) { return walk(*scan->body, step, detaching); });
   return op_def(node.op).eval(operands, node.attrs, node.types);
 }
 
-}  // namespace
-
-TensorMap evaluate(const Graph& graph, const TensorMap& inputs) {
+TensorMap walk(const Graph& graph, const TensorMap& inputs, Detaching* detaching) {
   std::vector<uint32_t> last_reader(graph.nodes.size(), 0);
   for (uint32_t i = 0; i < graph.nodes.size(); ++i)
     for (const Value& operand : graph.nodes[NodeId{i}].operands) last_reader[operand.node.index] = i;
@@ -38,7 +54,7 @@ TensorMap evaluate(const Graph& graph, const TensorMap& inputs) {
 
   std::vector<Results> known(graph.nodes.size());
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
-    known[i] = compute(graph, NodeId{i}, inputs, known);
+    known[i] = compute(graph, NodeId{i}, inputs, known, detaching);
     for (const Value& operand : graph.nodes[NodeId{i}].operands)
       if (last_reader[operand.node.index] == i) known[operand.node.index].clear();
   }
@@ -46,6 +62,17 @@ TensorMap evaluate(const Graph& graph, const TensorMap& inputs) {
   for (const Output& output : graph.outputs)
     outputs.emplace(output.name, known[output.value.node.index][output.value.result]);
   return outputs;
+}
+
+}  // namespace
+
+TensorMap evaluate(const Graph& graph, const TensorMap& inputs) {
+  return walk(graph, inputs, nullptr);
+}
+
+TensorMap evaluate(const Graph& graph, const TensorMap& inputs, DetachedValues& detached) {
+  Detaching detaching{detached};
+  return walk(graph, inputs, &detaching);
 }
 
 std::vector<DenseTensor> evaluate_scan(const ScanAttrs& scan, std::span<const DenseTensor> x,

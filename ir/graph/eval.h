@@ -17,6 +17,12 @@ using TensorMap = std::map<std::string, DenseTensor, std::less<>>;
 // `grad` nodes (passes/differentiate removes them).
 TensorMap evaluate(const Graph& graph, const TensorMap& inputs);
 
+// What the `detach` nodes of a graph gave, in the order in which they were computed, those in the body of a scan in each step.
+using DetachedValues = std::vector<DenseTensor>;
+// As evaluate(). An empty `detached` is filled; another gives what is detached, whatever the inputs are now: so a difference of
+// two losses sees what differentiation sees, to which that is constant.
+TensorMap evaluate(const Graph& graph, const TensorMap& inputs, DetachedValues& detached);
+
 // The results of a scan whose body `step` evaluates: the outputs by name of the inputs by name.
 std::vector<DenseTensor> evaluate_scan(const ScanAttrs& scan, std::span<const DenseTensor> operands,
                                        std::span<const TensorType> types,
