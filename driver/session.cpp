@@ -122,7 +122,7 @@ Result<runtime::RunConfig> load_run(Session& session, const std::string& path) {
   Result<runtime::RunConfig> config =
       runtime::load_config(path, overrides, session.sources, session.diagnostics);
   if (!config || !good) return Failure();
-  if (!runtime::resolve_auto_arguments(*config, counted_inputs(*config), session.diagnostics))
+  if (!runtime::resolve_auto_arguments(*config, auto_arguments(*config), session.diagnostics))
     return Failure();
   return config;
 }
@@ -131,6 +131,7 @@ frontend::BuildOptions build_options(const runtime::RunConfig& config, const run
   frontend::BuildOptions built;
   built.arguments = config.arguments;
   built.argument_spans = config.argument_spans;
+  built.argument_keys = config.argument_keys;
   built.batch = config.batch;
   built.average = config.average;
   built.optimizer = phase.optimizer;

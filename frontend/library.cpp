@@ -123,9 +123,11 @@ Status load_library(Library& library, const ast::File& main, Sources& sources, c
   for (const auto& [name, text] : options.arguments) {
     const auto found = options.argument_spans.find(name);
     const Span span = found == options.argument_spans.end() ? Span() : found->second;
-    Result<ast::ExprPtr> expr =
-        parse_expression(sources, place_of(text, span, "-D " + name, sources), diagnostics);
-    if (expr) library.arguments.emplace(name, std::move(*expr));
+    const Span place = place_of(text, span, "-D " + name, sources);
+    Result<ast::ExprPtr> expr = parse_expression(sources, place, diagnostics);
+    if (!expr) continue;
+    if (span.valid() && place.file != span.file) (*expr)->span = span;  // the number that "auto" stands for
+    library.arguments.emplace(name, std::move(*expr));
   }
   if (!options.optimizer.empty()) {
     const Span place = place_of(options.optimizer, options.optimizer_span, "optimizer", sources);

@@ -31,7 +31,8 @@ struct OptimizerGroup {
 struct BuildOptions {
   // -D name=value: model arguments as expressions in .nn syntax ("64", "[64, 32, 10]", "true").
   std::map<std::string, std::string> arguments;
-  std::map<std::string, Span> argument_spans;  // where a run file gives them
+  std::map<std::string, Span> argument_spans;  // of their values, where a run file gives them
+  std::map<std::string, Span> argument_keys;   // of their names there
   int64_t batch = 32;
   // An optimizer call in .nn syntax, "adam(lr = 0.01)"; empty: the training graph stops at the gradients.
   std::string optimizer;

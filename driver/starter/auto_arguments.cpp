@@ -1,5 +1,5 @@
-// What an argument counts follows from the model: it is built twice, with two numbers for the argument, and the columns
-// whose classes, or whose one-hot size, are first the one and then the other number are those that it counts.
+// What an argument stands for follows from the model: it is built twice, with two numbers for the argument, and the columns
+// whose classes, or one of whose axes, are first the one and then the other number are those that it is of.
 #include "driver/starter/auto_arguments.h"
 
 #include <algorithm>
@@ -36,29 +36,35 @@ std::vector<runtime::ModelColumn> columns_with(const runtime::RunConfig& config,
   return model ? model_columns(*model) : std::vector<runtime::ModelColumn>();
 }
 
-bool counts(const runtime::ModelColumn& column, int64_t classes) {
-  return column.classes == classes ||
-         std::find(column.shape.begin(), column.shape.end(), classes) != column.shape.end();
+bool has_axis(const runtime::ModelColumn& column, int64_t extent) {
+  return std::find(column.shape.begin(), column.shape.end(), extent) != column.shape.end();
 }
 
 }  // namespace
 
-runtime::CountedInputs counted_inputs(const runtime::RunConfig& config) {
+runtime::AutoArguments auto_arguments(const runtime::RunConfig& config) {
   const bool wanted = std::any_of(config.arguments.begin(), config.arguments.end(),
                                   [](const auto& argument) { return argument.second == "auto"; });
   if (!wanted) return {};
   const auto before = columns_with(config, kStandIns[0]), after = columns_with(config, kStandIns[1]);
   if (before.size() != after.size()) return {};
-  runtime::CountedInputs counted;
+  runtime::AutoArguments known;
   int64_t nth = 0;
-  for (const auto& [argument, value] : config.arguments) {
+  for (const auto& [name, value] : config.arguments) {
     if (value != "auto") continue;
-    for (size_t i = 0; i < before.size(); ++i)
-      if (counts(before[i], kStandIns[0] + nth) && counts(after[i], kStandIns[1] + nth))
-        counted[argument].push_back(before[i].name);
+    runtime::AutoArgument& argument = known[name];
+    const int64_t first = kStandIns[0] + nth, second = kStandIns[1] + nth;
+    for (size_t i = 0; i < before.size(); ++i) {
+      const bool is_axis = has_axis(before[i], first) && has_axis(after[i], second);
+      const bool is_one_hot = is_axis && is_float(before[i].dtype);
+      if (is_one_hot || (before[i].classes == first && after[i].classes == second))
+        argument.counts.push_back(before[i].name);
+      else if (is_axis)
+        argument.length_of = before[i].name;
+    }
     ++nth;
   }
-  return counted;
+  return known;
 }
 
 }  // namespace nnc::driver

@@ -6,6 +6,6 @@
 namespace nnc::driver {
 
 // For every argument that is "auto" in the run file. Empty where the model cannot be built with a stand-in for it.
-runtime::CountedInputs counted_inputs(const runtime::RunConfig& config);
+runtime::AutoArguments auto_arguments(const runtime::RunConfig& config);
 
 }  // namespace nnc::driver

@@ -77,7 +77,9 @@ bool Elaborator::open_model() {
   std::vector<Actual> actuals;
   for (const auto& [name, expr] : library.arguments) {
     Actual actual;
-    actual.name = ast::Name{name, expr->span};
+    const auto key = options.argument_keys.find(name);
+    const bool has_key = key != options.argument_keys.end() && key->second.valid();
+    actual.name = ast::Name{name, has_key ? key->second : expr->span};
     actual.value = eval(*expr, frame);
     actual.span = expr->span;
     if (actual.value.poisoned()) return false;

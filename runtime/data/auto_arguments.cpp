@@ -89,44 +89,57 @@ std::vector<Count> count_candidates(const RunConfig& config, TableCounter& count
 
 }  // namespace
 
-Status resolve_auto_arguments(RunConfig& config, const CountedInputs& counted, Diagnostics& diagnostics) {
+Status resolve_auto_arguments(RunConfig& config, const AutoArguments& known, Diagnostics& diagnostics) {
   TableCounter counter(config, diagnostics);
   const bool arrays = is_array_format(config.data.format);
   std::optional<std::vector<Count>> candidates;
   for (auto& [argument, value] : config.arguments) {
     if (value != "auto") continue;
+    const auto no_value = [&](const std::string& why) -> Diagnostic& {
+      const std::string message = fmt::format("args.{} = \"auto\": {}", argument, why);
+      const auto at = config.argument_spans.find(argument);
+      return at != config.argument_spans.end() && at->second.valid()
+                 ? diagnostics.error(DiagnosticKind::bad_value, at->second, message)
+                 : diagnostics.error_at(DiagnosticKind::bad_value, config.path, message);
+    };
+    const auto told = known.find(argument);
+    const std::vector<std::string> none;
+    const std::vector<std::string>& counts = told == known.end() ? none : told->second.counts;
+    if (told != known.end() && counts.empty() && !told->second.length_of.empty()) {
+      no_value(fmt::format("it is an axis of {}, which the data does not determine", told->second.length_of))
+          .suggest("write the number");
+      return Failure{};
+    }
     if (config.data.format == "text") {  // every input has the text's numbers
+      if (told != known.end() && counts.empty()) {
+        no_value("no input's characters are counted by it in the model").suggest("write the number");
+        return Failure{};
+      }
       const std::optional<int64_t> count = count_characters(config, diagnostics);
       if (!count) return Failure{};
       value = std::to_string(*count);
       continue;
     }
     std::vector<Count> found;
-    if (const auto inputs = counted.find(argument); inputs != counted.end())
-      for (const std::string& name : inputs->second) {
-        std::optional<int64_t> count = counter.categories(name);
-        if (!count) count = counter.whole_numbers(name);
-        if (count) found.emplace_back(name, *count);
-      }
+    for (const std::string& name : counts) {
+      std::optional<int64_t> count = counter.categories(name);
+      if (!count) count = counter.whole_numbers(name);
+      if (count) found.emplace_back(name, *count);
+    }
     if (found.empty()) {
       if (!candidates)
         candidates = arrays ? count_array_classes(config, diagnostics) : count_candidates(config, counter);
       for (const Count& candidate : *candidates)
-        if (const auto inputs = counted.find(argument);
-            inputs != counted.end() &&
-            std::count(inputs->second.begin(), inputs->second.end(), candidate.first) > 0)
-          found.push_back(candidate);
+        if (std::count(counts.begin(), counts.end(), candidate.first) > 0) found.push_back(candidate);
       if (found.empty() && candidates->size() == 1) found = *candidates;
     }
     if (counter.failed() || diagnostics.has_errors()) return Failure{};
     if (found.empty()) {
-      std::vector<std::string> known;
+      std::vector<std::string> having;
       for (const Count& candidate : *candidates)
-        known.push_back(fmt::format("{} has {}", candidate.first, candidate.second));
-      Diagnostic& d = diagnostics.error_at(
-          DiagnosticKind::bad_value, config.path,
-          fmt::format("args.{} = \"auto\": no input with categories determines its value", argument));
-      if (!known.empty()) d.note(fmt::format("{}", fmt::join(known, ", ")));
+        having.push_back(fmt::format("{} has {}", candidate.first, candidate.second));
+      Diagnostic& d = no_value("no input with categories determines its value");
+      if (!having.empty()) d.note(fmt::format("{}", fmt::join(having, ", ")));
       d.suggest("write the number, or input.NAME.categories = \"auto\"");
       return Failure{};
     }

@@ -167,11 +167,17 @@ Result<Dataset> load_rows(const RunConfig& config, const Fitted& fitted, const s
                           std::span<const ModelColumn> columns, Diagnostics& diagnostics,
                           std::span<const std::string> keep = {});
 
-// Arguments given as "auto" in the run file, found in the data before the model is built: the number of classes or
-// categories of the inputs whose classes the argument counts in the model. Where `counted` has none for it, of the only
-// input with categories, else of the only one of whole numbers. Replaces them in `config`.
-using CountedInputs = std::map<std::string, std::vector<std::string>>;  // argument → inputs
-Status resolve_auto_arguments(RunConfig& config, const CountedInputs& counted, Diagnostics& diagnostics);
+// What an argument that is "auto" in the run file stands for in the model.
+struct AutoArgument {
+  std::vector<std::string> counts;  // inputs whose classes, or whose one-hot size, it is
+  std::string length_of;  // an input of whole numbers of which it is an axis: no data determine that
+};
+using AutoArguments = std::map<std::string, AutoArgument>;  // those that the model tells something of
+
+// Finds the "auto" arguments in the data before the model is built, and replaces them in `config`: the number of classes or
+// categories of the inputs that `known` says the argument counts. Where it says nothing, that of the only input with categories,
+// else of the only one of whole numbers; of a text, that of its characters.
+Status resolve_auto_arguments(RunConfig& config, const AutoArguments& known, Diagnostics& diagnostics);
 
 // ---- order ----
 

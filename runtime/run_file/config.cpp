@@ -60,6 +60,7 @@ class ConfigReader {
         continue;
       }
       config_.argument_spans[item.key] = item.span;
+      config_.argument_keys[item.key] = item.key_span;
       config_.arguments[item.key] = item.kind == Kind::string ? item.string : item.text();
       config_.values["args." + item.key] = item.text();
       config_.origins["args." + item.key] = item.origin;

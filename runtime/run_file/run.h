@@ -144,6 +144,7 @@ struct RunConfig {
   std::string name;                              // file name without .toml
   std::string model;                             // path of the .nn, as opened
   std::map<std::string, Span> argument_spans;    // of their values in the run file
+  std::map<std::string, Span> argument_keys;     // of their names there; may be invalid
   std::map<std::string, std::string> arguments;  // .nn syntax; "auto" stands for itself (config.h)
   std::map<std::string, InputSpec> inputs;
   DataSpec data;
