@@ -25,6 +25,11 @@ std::string names_text(std::span<const ast::Parameter> parameters) {
   return out.empty() ? "no arguments" : "(" + out + ")";
 }
 
+// Whoever names a goal or function as the library does hides what it calls.
+std::string another_name(const std::string& name) {
+  return fmt::format("it hides the library's {0}: give it another name, my_{0}", name);
+}
+
 // A call as it is remembered, still without its result.
 Elaborator::Remembered call_with(const std::vector<std::pair<std::string, Local>>& arguments, bool in_grad) {
   Elaborator::Remembered call;
@@ -266,7 +271,7 @@ Datum Elaborator::call_function(const FunctionRef& ref, std::vector<Actual> actu
   for (const auto& [active, self] : active_calls) {
     if (active != &function || self != ref.self) continue;
     error(DiagnosticKind::recursion, site, fmt::format("{} calls itself", name))
-        .suggest("`for` over a list repeats while compiling");
+        .suggest(is_in_library(name) ? another_name(name) : "`for` over a list repeats while compiling");
     return Poison{};
   }
   Frame frame;
@@ -334,7 +339,8 @@ Datum Elaborator::call_goal(const GoalRef& ref, std::vector<Actual> actuals, con
   const std::string name = goal_name(goal);
   for (const auto& [active, self] : active_calls) {
     if (active != &goal) continue;
-    error(DiagnosticKind::recursion, site, fmt::format("{} calls itself", name));
+    Diagnostic& diagnostic = error(DiagnosticKind::recursion, site, fmt::format("{} calls itself", name));
+    if (is_in_library(name)) diagnostic.suggest(another_name(name));
     return Poison{};
   }
   Frame frame;

@@ -91,6 +91,8 @@ struct Elaborator {
   Datum name_value(const std::string& name, const Site& site);
   // `loss` where the parts have names: their sum, if they take no data. Nothing if there is no loss.
   std::optional<Datum> summed_losses(const Site& site);
+  // Whether the standard library or a built-in has the name, which the file may hide.
+  bool is_in_library(std::string_view name) const;
   // For "did you mean": every name with a meaning in the frame, or only those of whole numbers (sizes).
   std::vector<std::string> known_names(const Frame& frame, bool numbers_only);
   // Evaluates a member when it is first asked for; a cycle of members is an error.

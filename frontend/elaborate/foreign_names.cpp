@@ -1,7 +1,8 @@
-// Other frameworks' names. Entries are looked up only when nothing here has that name.
+// Other frameworks' names, and what is known by one and is not here. Entries are looked up only when nothing here has that name.
 #include "frontend/elaborate/foreign_names.h"
 
 #include <algorithm>
+#include <span>
 
 namespace nnc::frontend {
 namespace {
@@ -38,7 +39,6 @@ constexpr ForeignName kForeignNames[] = {
     {"mm", kProduct},
     {"bmm", kProduct},
     {"dot", kProduct},
-    {"einsum", "products are @, with permute and broadcasting around them"},
     {"transpose", kTranspose},
     {"swapaxes", kTranspose},
     {"t", kTranspose},
@@ -93,15 +93,159 @@ constexpr ForeignName kForeignNames[] = {
     {"nll_loss", "-mean(pick(logp, label)); cross_entropy(z, label) does it from the scores"},
     {"MSELoss", "mse(prediction, target)"},
     {"mse_loss", "mse(prediction, target)"},
+    {"True", "did you mean true?"},
+    {"TRUE", "did you mean true?"},
+    {"False", "did you mean false?"},
+    {"FALSE", "did you mean false?"},
+    {"none", "None is a new axis, in an index only; without a bias: bias = 0"},
+    {"null", "None is a new axis, in an index only; without a bias: bias = 0"},
+    {"nil", "None is a new axis, in an index only; without a bias: bias = 0"},
+    {"BatchNorm1d", "batch_norm1d(channels)"},
+    {"BatchNorm2d", "batch_norm2d(channels)"},
+    {"Conv1d", "conv1d(inputs, outputs, size)"},
+    {"Conv2d", "conv2d(inputs, outputs, size)"},
+    {"Embedding", "embedding(count, dim)"},
+    {"LSTM", "lstm(inputs, hidden)"},
+    {"GRU", "gru(inputs, hidden)"},
+    {"RNN", "rnn(inputs, hidden)"},
+    {"MultiheadAttention", "multi_head_attention(dim, heads)"},
+    {"scaled_dot_product_attention", "attention(q, k, v)"},
+    {"MaxPool2d", "max_pool2d(x, 2)"},
+    {"AvgPool2d", "avg_pool2d(x, 2)"},
+    {"l1_loss", "mae(prediction, target)"},
+    {"L1Loss", "mae(prediction, target)"},
+    {"BCEWithLogitsLoss", "binary_cross_entropy(z, y), from the scores"},
+    {"binary_cross_entropy_with_logits", "binary_cross_entropy(z, y), from the scores"},
+    {"SmoothL1Loss", "smooth_l1(prediction, target)"},
+    {"smooth_l1_loss", "smooth_l1(prediction, target)"},
+    {"huber_loss", "huber(prediction, target)"},
+    {"kl_div", "kl_divergence(logp, logq)"},
+    {"triplet_margin_loss", "triplet(anchor, positive, negative)"},
+    {"hinge_loss", "hinge(z, label)"},
+    {"normalize", "x / maximum(sqrt(sum(x^2, axis = -1, keep = true)), 1e-12)"},
+    {"interpolate", "upsample2d(x, 2) repeats each place"},
+    {"masked_fill", "where(mask, -inf, x)"},
+    {"index_select", "x[:, index]"},
+    {"repeat", "x[:, None] * y broadcasts over the new axis"},
+    {"expand", "x[:, None] * y broadcasts over the new axis"},
 };
+
+// What is not here at all; then what to write for it, where there is something.
+constexpr std::string_view kOwnCell =
+    "a scan over one level's states does it: rnn_level, lstm_level and gru_level have them";
+constexpr std::string_view kGroups = "conv1d and conv2d have it as their argument: groups = 2";
+constexpr std::string_view kSpace =
+    "axes are at most height and width in the layers; conv(x, w) and max_pool(x, size) take three";
+constexpr std::string_view kPairs = "a pair of tensors, the real and the imaginary part";
+constexpr std::string_view kReparameterized =
+    "a layer of one's own computes its weight from param members: weight = g * v / sqrt(sum(v^2))";
+constexpr std::string_view kSearch =
+    "nnc generate draws one character after the other; other searches are made from nnc predict";
+constexpr std::string_view kFixed = "sizes are fixed while compiling: fill up to one length, and mask";
+
+constexpr ForeignName kNotHere[] = {
+    {"einsum", "products are @, with permute and broadcasting around them"},
+    {"tensordot", "products are @, with permute and reshape around them"},
+    {"ctc_loss", ""},
+    {"CTCLoss", ""},
+    {"nll_gaussian", "0.5 * mean(log(v) + (y - m)^2 / v)"},
+    {"gaussian_nll_loss", "0.5 * mean(log(v) + (y - m)^2 / v)"},
+    {"poisson_nll_loss", "mean(exp(z) - y * z)"},
+    {"multi_margin_loss", "hinge(z, label) is it times the number of classes"},
+    {"margin_ranking_loss", "mean(relu(margin - y * (a - b)))"},
+    {"adaptive_log_softmax", ""},
+    {"rnn_cell", kOwnCell},
+    {"lstm_cell", kOwnCell},
+    {"gru_cell", kOwnCell},
+    {"RNNCell", kOwnCell},
+    {"LSTMCell", kOwnCell},
+    {"GRUCell", kOwnCell},
+    {"group_conv", kGroups},
+    {"depthwise_conv", "conv2d(c, c, 3, groups = c)"},
+    {"depthwise_conv2d", "conv2d(c, c, 3, groups = c)"},
+    {"separable_conv2d", "[conv2d(c, c, 3, groups = c), conv2d(c, out, 1)]"},
+    {"deform_conv2d", ""},
+    {"conv3d", kSpace},
+    {"Conv3d", kSpace},
+    {"conv_transpose1d", "conv_transpose(x, w) takes one axis after the channels"},
+    {"conv_transpose3d", "conv_transpose(x, w) takes three axes after the channels"},
+    {"max_pool3d", kSpace},
+    {"avg_pool3d", "mean(windows(x, 2), axis = [-3, -2, -1])"},
+    {"adaptive_max_pool2d", "max_pool2d(x, size), with the size that leaves as many places"},
+    {"max_unpool2d", "upsample2d(x, 2) repeats each place"},
+    {"pixel_shuffle", "reshape and permute: [n, c, r, r, h, w] to [n, c, h, r, w, r]"},
+    {"batch_norm", "batch_norm1d for [n, channels], batch_norm2d for [n, channels, h, w]"},
+    {"batch_norm3d",
+     "group_norm and batch_norm2d are for pictures; another is written as those are: nnc std norms.nn"},
+    {"BatchNorm3d",
+     "group_norm and batch_norm2d are for pictures; another is written as those are: nnc std norms.nn"},
+    {"sync_batch_norm", "batch_norm2d: a batch is on one machine"},
+    {"instance_norm", "instance_norm2d(channels)"},
+    {"instance_norm1d", "instance_norm2d(channels) of a height of 1"},
+    {"local_response_norm", ""},
+    {"LocalResponseNorm", ""},
+    {"weight_norm", kReparameterized},
+    {"spectral_norm", kReparameterized},
+    {"beam_search", kSearch},
+    {"nucleus_sampling", kSearch},
+    {"multinomial", kSearch},
+    {"complex", kPairs},
+    {"complex64", kPairs},
+    {"fft", "a product with matrices of cos and sin"},
+    {"rfft", "a product with matrices of cos and sin"},
+    {"stft", "windows(x, size), and a product with matrices of cos and sin"},
+    {"svd", ""},
+    {"qr", ""},
+    {"eig", ""},
+    {"eigh", ""},
+    {"inverse", ""},
+    {"inv", ""},
+    {"det", ""},
+    {"cholesky", ""},
+    {"lstsq", ""},
+    {"nonzero", kFixed},
+    {"unique", kFixed},
+    {"masked_select", kFixed},
+    {"pack_padded_sequence", kFixed},
+    {"pad_packed_sequence", kFixed},
+    {"embedding_bag", "mean(embed(index), axis = 1)"},
+    {"scatter", "one_hot(index, n).T @ x adds up rows; where chooses"},
+    {"scatter_add", "one_hot(index, n).T @ x"},
+    {"index_add", "one_hot(index, n).T @ x"},
+    {"cumprod", "exp(cumsum(log(x))), where x is above 0; a scan does it for any"},
+    {"while_loop", "for over a list, decided while compiling; scan over an axis"},
+    {"cond", "where(c, a, b) chooses element by element"},
+    {"vmap", "leading axes broadcast: what is written for a row is done for all"},
+    {"jit", "all of it is compiled"},
+    {"float16", "f32 is computed with throughout"},
+    {"bfloat16", "f32 is computed with throughout"},
+    {"quantize", "f32 is computed with throughout"},
+    {"cuda", "there is one device, the processor"},
+    {"device", "there is one device, the processor"},
+    {"lbfgs", ""},
+    {"LBFGS", ""},
+    {"adamax", "an optimizer of one's own: nnc std optimizers.nn"},
+    {"nadam", "an optimizer of one's own: nnc std optimizers.nn"},
+    {"radam", "an optimizer of one's own: nnc std optimizers.nn"},
+    {"lamb", "an optimizer of one's own: nnc std optimizers.nn"},
+};
+
+std::optional<std::string_view> find(std::span<const ForeignName> names, std::string_view name) {
+  const auto found =
+      std::find_if(names.begin(), names.end(), [&](const ForeignName& entry) { return entry.name == name; });
+  if (found == names.end()) return std::nullopt;
+  return found->here;
+}
 
 }  // namespace
 
 std::optional<std::string_view> way_here(std::string_view foreign_name) {
-  const auto* found = std::find_if(std::begin(kForeignNames), std::end(kForeignNames),
-                                   [&](const ForeignName& entry) { return entry.name == foreign_name; });
-  if (found == std::end(kForeignNames)) return std::nullopt;
-  return found->here;
+  const std::optional<std::string_view> way = find(kForeignNames, foreign_name);
+  return way ? way : find(kNotHere, foreign_name);
+}
+
+std::optional<std::string_view> not_here(std::string_view name) {
+  return find(kNotHere, name);
 }
 
 }  // namespace nnc::frontend

@@ -3,6 +3,7 @@
 // cycle.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <numbers>
 
@@ -81,6 +82,12 @@ std::optional<Datum> Elaborator::lookup(const std::string& name, const Site& sit
   return std::nullopt;
 }
 
+bool Elaborator::is_in_library(std::string_view name) const {
+  const std::span<const Builtin> builtins = builtin_table();
+  return library.standard->names.contains(name) ||
+         std::any_of(builtins.begin(), builtins.end(), [&](const Builtin& b) { return b.name == name; });
+}
+
 std::vector<std::string> Elaborator::known_names(const Frame& frame, bool numbers_only) {
   std::vector<std::string> names;
   const auto is_number = [](const Datum& d) { return d.as<Number>() != nullptr && d.as<Number>()->is_whole; };
@@ -131,6 +138,11 @@ Datum Elaborator::name_value(const std::string& name, const Site& site) {
   std::optional<Datum> found = lookup(name, site);
   if (!found && name == "loss" && root != nullptr && site.frame.self == root) found = summed_losses(site);
   if (!found) {
+    if (const std::optional<std::string_view> instead = not_here(name)) {
+      error(DiagnosticKind::not_built, site, fmt::format("nnc has no {}", name))
+          .suggest(std::string(*instead));
+      return Poison{};
+    }
     Diagnostic& diagnostic = error(DiagnosticKind::unknown_name, site, fmt::format("unknown name {}", name));
     const std::vector<std::string> known = known_names(site.frame, false);
     if (const std::optional<std::string_view> way = way_here(name)) {
