@@ -50,8 +50,10 @@ std::optional<Spatial> spatial(Elaborator& e, const Operand& operand, std::strin
                 fmt::format("{} takes [batch, channels, height, width], or one or three axes after the "
                             "channels, not {}",
                             out.who, text_of(*x)));
-  if (x->rank() == 2 || x->rank() == 3)
+  if (x->rank() == 2 && x->dims[0].is_batch())
     d.suggest(fmt::format("{}[:, None] has one channel", e.source_text(operand.span)));
+  else if (x->rank() == 2)
+    d.suggest(fmt::format("{}[None, None] is a batch of one, with one channel", e.source_text(operand.span)));
   return std::nullopt;
 }
 
@@ -168,9 +170,11 @@ std::optional<Kernel> kernel_of(const Spatial& s, const Operand& w, const std::o
   const std::optional<Tensor> tensor = f32_tensor(s.e, w, s.who, s.site);
   if (!tensor) return std::nullopt;
   if (tensor->rank() != s.x.rank()) {
-    s.error(DiagnosticKind::shape_mismatch, w,
-            fmt::format("the kernel of {} has as many axes as {}, not {}", s.who, text_of(s.x),
-                        text_of(*tensor)));
+    Diagnostic& d = s.error(DiagnosticKind::shape_mismatch, w,
+                            fmt::format("the kernel of {} has as many axes as {}, not {}", s.who,
+                                        text_of(s.x), text_of(*tensor)));
+    if (tensor->rank() == s.x.rank() + 1 && tensor->dims[1].extent == 1)
+      d.suggest("x[:, None] has one channel");
     return std::nullopt;
   }
   const Numbers ones(s.axes(), 1);

@@ -17,7 +17,7 @@ std::optional<DType> Elaborator::resolve_dtype(const ast::Type& type, Frame& fra
   if (name == "bool") return DType::boolean;
   Diagnostic& diagnostic =
       error(DiagnosticKind::unknown_type, Site{frame, type.name.span}, fmt::format("unknown type {}", name));
-  const std::vector<std::string> known{"f32", "i32", "bool", "int"};
+  const std::vector<std::string> known{"f32", "i32", "bool", "int", "count"};
   if (name == "float" || name == "float32" || name == "f64" || name == "Tensor") {
     diagnostic.suggest("did you mean f32?");
   } else if (const std::optional<std::string> near = suggest(name, known)) {
@@ -118,9 +118,14 @@ Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::s
                          Frame& frame) {
   if (value.poisoned()) return Poison{};
   const Site site{frame, value_span};
-  if (type.name.text == "int" && !type.has_sizes) {
+  if ((type.name.text == "int" || type.name.text == "count") && !type.has_sizes) {
     const Number* number = value.as<Number>();
-    if (number != nullptr && number->is_whole) return value;
+    if (number != nullptr && number->is_whole) {
+      if (type.name.text == "int" || number->value() >= 1) return value;
+      error(DiagnosticKind::wrong_kind, site,
+            fmt::format("{} counts something: it is at least 1, not {:.0f}", what, number->value()));
+      return Poison{};
+    }
     Diagnostic& diagnostic = error(DiagnosticKind::wrong_kind, site,
                                    fmt::format("{} is a whole number (int), not {}", what, describe(value)));
     if (number != nullptr && number->real == std::floor(number->real) && std::fabs(number->real) < 0x1p53)

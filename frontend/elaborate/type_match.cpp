@@ -95,8 +95,43 @@ struct Matcher {
                             typed(argument.tensor.dtype, text_of(argument.tensor.dims))));
     if (dtype_differs && is_float(argument.dtype)) {
       diagnostic.suggest(fmt::format("f32({})", e.source_text(argument.local->span)));
+    } else if (const std::string others = other_functions(); dtype_differs && !others.empty()) {
+      diagnostic.suggest(others);
+    } else if (const std::string index = lacking_axes(argument); !dtype_differs && !index.empty()) {
+      diagnostic.suggest(e.source_text(argument.local->span) + index);
     }
     return diagnostic;
+  }
+
+  // What gives a picture of [height, width], or a batch of those, the axes of a batch and of one channel.
+  std::string lacking_axes(const TensorArgument& argument) const {
+    const ast::Type& type = *argument.parameter->type;
+    const Dims& dims = argument.tensor.dims;
+    const bool is_batch = !dims.empty() && dims[0].is_batch();
+    if (has_run(type) || type.sizes.size() < 3 || !argument.local->span.valid()) return "";
+    if (dims.size() + (is_batch ? 1 : 2) != type.sizes.size()) return "";
+    const ast::Expr& channels = *std::get<ast::ExprPtr>(type.sizes[1]);
+    const auto* ref = std::get_if<ast::NameRef>(&channels.node);
+    std::optional<Datum> storage;
+    const Number* number = ref == nullptr ? nullptr : known_size(ref->name, storage, channels.span);
+    if (number == nullptr || number->value() != 1) return "";
+    return is_batch ? "[:, None]" : "[None, None]";
+  }
+
+  // "attn.across(x, memory, mask) takes others": what else the layer can do, of which one may be meant.
+  std::string other_functions() const {
+    Instance* const* instance = callee.value.as<Instance*>();
+    if (instance == nullptr) return "";
+    std::string out;
+    for (const std::string& member : (*instance)->order) {
+      const auto* function = std::get_if<ast::Function>(&(*instance)->slots.find(member)->second.item->node);
+      if (function == nullptr || function->name.text == "forward") continue;
+      std::string arguments;
+      for (const ast::Parameter& p : function->parameters)
+        arguments += (arguments.empty() ? "" : ", ") + p.name.text;
+      out += fmt::format("{}{}.{}({})", out.empty() ? "" : ", ", name, function->name.text, arguments);
+    }
+    return out.empty() ? out : "it also has " + out;
   }
 
   // "64 is fc1's output", and the mend: the call that wrote 64, with the expected size in its place.
@@ -252,7 +287,10 @@ bool Elaborator::match_arguments(std::span<const ast::Parameter> declared, Frame
     if (local.value.poisoned()) return false;
     const ast::Type& type = *parameter.type;
     const std::string what = fmt::format("{} of {}", parameter.name.text, callee_name);
-    if (!type.has_sizes && (type.name.text == "int" || type.name.text == "bool")) {
+    const std::string& word = type.name.text;
+    if (!type.has_sizes && (word == "int" || word == "count" || word == "bool")) {
+      // A default that is computed from an argument that is wrong already is wrong by that alone.
+      if (!good && library.is_standard(local.span)) continue;
       local.value = coerce(local.value, type, what, local.span.valid() ? local.span : site.span, site.frame);
       good = good && !local.value.poisoned();
       continue;

@@ -242,7 +242,8 @@ bool Parser::parameters(std::vector<ast::Parameter>& out) {
   if (accept(TokenKind::right_paren)) return true;
   if (at(TokenKind::name)) {
     const std::string_view before = text(previous());
-    const bool type_first = before == "int" || before == "bool" || before == "f32" || before == "i32";
+    const bool type_first =
+        before == "int" || before == "count" || before == "bool" || before == "f32" || before == "i32";
     error(DiagnosticKind::missing_colon, peek(),
           fmt::format("expected , or ) after {}, found {}", before, describe(peek())))
         .suggest(fmt::format("a type follows a colon: {}: {}", type_first ? text(peek()) : before,
