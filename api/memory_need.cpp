@@ -24,6 +24,13 @@ uint64_t constant_bytes(const Bundle& bundle) {
   return bytes;
 }
 
+const EntryPoint* main_entry(const Bundle& bundle) {
+  if (const EntryPoint* step = bundle.find("train")) return step;
+  const auto first = std::find_if(bundle.entries.begin(), bundle.entries.end(),
+                                  [](const EntryPoint& entry) { return entry.name.starts_with("predict."); });
+  return first == bundle.entries.end() ? nullptr : &*first;
+}
+
 MemoryNeed memory_need(const Bundle& bundle) {
   MemoryNeed need;
   for (const TensorInfo& tensor : bundle.tensors) {
@@ -37,7 +44,7 @@ MemoryNeed memory_need(const Bundle& bundle) {
   need.constants = constant_bytes(bundle);
   const auto temporaries = [](const MemoryBill& bill) { return bill.arena() + bill.scratch + bill.inputs; };
   uint64_t of_step = 0, most = 0;
-  if (const EntryPoint* step = bundle.find("train")) {
+  if (const EntryPoint* step = main_entry(bundle)) {
     need.gradients = step->memory.gradients;
     need.activations = step->memory.activations;
     need.scratch = step->memory.scratch;

@@ -12,7 +12,10 @@ std::string bytes_text(uint64_t bytes);  // "9.4 KiB"
 // Of all entries: what lies beside their code, whichever runs.
 uint64_t constant_bytes(const Bundle& bundle);
 
-// What a bundle allocates at most, in bytes, by use: that of a training step, and what others of its programs need beyond.
+// What most of the work is: the training step, in a bundle without one the first prediction. Null where there is neither.
+const EntryPoint* main_entry(const Bundle& bundle);
+
+// What a bundle allocates at most, in bytes, by use: that of its main entry, and what others of its programs need beyond.
 struct MemoryNeed {
   uint64_t parameters = 0;
   uint64_t gradients = 0;    // those that a step stores

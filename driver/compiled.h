@@ -1,8 +1,10 @@
-// A training run's machine code and what it needs, as `nnc compile` and the report state it.
+// A training run's machine code and what it needs, as `nnc compile` and the report state it; of a model without a loss that of its
+// outputs.
 #pragma once
 
 #include <string>
 
+#include "api/memory_need.h"
 #include "driver/programs.h"
 #include "nlohmann/json_fwd.hpp"
 
@@ -26,7 +28,8 @@ struct Compiled {
   double passes_ms = 0;
   double total_ms = 0;
 
-  const EntryPoint& step() const { return *bundle.find("train"); }
+  const EntryPoint& step() const { return *main_entry(bundle); }
+  bool trains() const { return bundle.find("train") != nullptr; }
   int64_t parameter_count() const;
   // What is allocated at most, by use; the last row is all of it together.
   std::vector<MemoryRow> memory() const;

@@ -185,6 +185,25 @@ Result<frontend::BuildOptions> build_options(Session& session) {
   return built;
 }
 
+namespace {
+
+bool is_loss(const ast::MemberItem& member) {
+  const auto* goal = std::get_if<ast::Goal>(&member.node);
+  return goal != nullptr && goal->kind == ast::GoalKind::loss;
+}
+
+bool has_loss(const ast::File& tree) {
+  return std::any_of(tree.items.begin(), tree.items.end(), [](const ast::Item& item) {
+    const auto* member = std::get_if<ast::MemberItem>(&item.node);
+    const auto* declaration = std::get_if<ast::Declaration>(&item.node);
+    return (member != nullptr && is_loss(*member)) ||
+           (declaration != nullptr && declaration->kind == ast::DeclarationKind::model &&
+            std::any_of(declaration->members.begin(), declaration->members.end(), is_loss));
+  });
+}
+
+}  // namespace
+
 Result<LoadedModel> load_model(Session& session, const std::string& path) {
   const Result<FileKind> kind = kind_of(session, path);
   if (!kind) return Failure();
@@ -208,6 +227,9 @@ Result<LoadedModel> load_model(Session& session, const std::string& path) {
   Result<ast::File> tree = parse_model(session, loaded.path);
   if (!tree) return Failure();
   loaded.tree = std::move(*tree);
+  // What has no loss is not trained, unless someone asks for it.
+  if (!loaded.run && session.options.optimizer.empty() && !has_loss(loaded.tree))
+    loaded.options.optimizer.clear();
   if (loaded.run && loaded.run->whole_batch) {
     const Result<frontend::Model> model = build(session, loaded);
     if (!model) return Failure();
@@ -231,8 +253,7 @@ bool only_values(const ast::File& tree) {
     if (const auto* declaration = std::get_if<ast::Declaration>(&item.node))
       return declaration->kind == ast::DeclarationKind::model;
     const auto* member = std::get_if<ast::MemberItem>(&item.node);
-    const auto* goal = member == nullptr ? nullptr : std::get_if<ast::Goal>(&member->node);
-    return goal != nullptr && goal->kind == ast::GoalKind::loss;
+    return member != nullptr && is_loss(*member);
   });
 }
 
@@ -259,9 +280,19 @@ Result<Module> load_module(Session& session, const std::string& path) {
 
 Result<Graph> choose_graph(Session& session, const Module& module) {
   if (module.graphs.size() == 1 && !session.options.gave("--graph")) return module.graphs.front();
-  if (const Graph* graph = module.find(session.options.graph)) return *graph;
+  if (const Graph* graph = module.find(session.options.graph)) {
+    if (!graph->outputs.empty()) return *graph;
+    session.diagnostics
+        .error_at(DiagnosticKind::unknown_choice, "--graph " + graph->name,
+                  "this graph is empty: neither the loss nor a metric adds up anything over a batch")
+        .suggest("--graph finish has their values");
+    return Failure();
+  }
   std::vector<std::string> names;
   for (const Graph& graph : module.graphs) names.push_back(graph.name);
+  if (!session.options.gave("--graph"))  // a model without a loss
+    for (const Graph& graph : module.graphs)
+      if (graph.name.starts_with("predict.")) return graph;
   const auto near = suggest(session.options.graph, names);
   session.diagnostics
       .error_at(DiagnosticKind::unknown_choice, "--graph " + session.options.graph,

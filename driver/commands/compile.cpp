@@ -20,13 +20,15 @@ uint64_t bytes_in_memory(const runtime::Dataset& data) {
 std::string text_report(const Compiled& c, int threads, const Sources& sources) {
   const EntryPoint& step = c.step();
   const CompileTimes& times = c.bundle.times;
+  const std::string what = c.trains() ? c.loaded.options.optimizer : step.name;
   std::string out =
-      fmt::format("{} ({}{}, {} thread{})\n\n", c.model.name, c.loaded.options.optimizer,
+      fmt::format("{} ({}{}, {} thread{})\n\n", c.model.name, what,
                   batch_text(c.model, c.loaded.options.batch), threads, threads == 1 ? "" : "s");
   Table facts("lrl");
   facts.row(
       {"parameters", count_text(c.parameter_count()), "in " + plural(c.model.parameters.size(), "tensor")});
-  facts.row({"FLOPs per step", flops_text(step.flops), "of matrix products"});
+  facts.row(
+      {c.trains() ? "FLOPs per step" : "FLOPs per batch", flops_text(step.flops), "of matrix products"});
   facts.row({"kernels", fmt::format("{}", step.kernels.size()),
              fmt::format("{} distinct, {}", step.distinct_kernels, plural(step.barriers, "barrier"))});
   facts.row({"tensors read", bytes_text(step.bytes_read), "by the kernels, each its own once"});
@@ -66,7 +68,9 @@ std::vector<MemoryRow> Compiled::memory() const {
            "long lists of numbers, hashes of the names of draws", true},
           {"data_bytes", "data", data_bytes, "resident", true},
           {"feeding_bytes", "feeding", feeding_bytes, "batches gathered ahead, the rows' order", true},
-          {"epoch_end_bytes", "epoch end", need.others, "more, to evaluate and to measure the gradients"},
+          {"epoch_end_bytes", "epoch end", need.others,
+           trains() ? "more, to evaluate and to measure the gradients" : "more, for the other outputs",
+           !trains()},
           {"peak_bytes", "peak", need.peak() + data_bytes + feeding_bytes, "what is allocated at most"}};
 }
 
@@ -110,19 +114,21 @@ Result<Compiled> compile_all(Session& session, LoadedModel loaded) {
       c.data_bytes += bytes_in_memory(*part);
     data_ms = now_ms() - before;
   }
-  const Result<std::vector<Graph>> graphs =
-      training_graphs(session, c.loaded, c.model, train_rows, evaluated);
+  Result<std::vector<Graph>> graphs = training_graphs(session, c.loaded, c.model, train_rows, evaluated);
   if (!graphs) return Failure();
+  if (c.model.losses.empty())
+    for (const Graph& graph : c.model.module.graphs)
+      if (graph.name.starts_with("predict.")) graphs->push_back(graph);
   c.frontend_ms = now_ms() - start - data_ms;
   Result<Bundle> bundle = compile_graphs(session, *graphs, &c.passes_ms);
   if (!bundle) return Failure();
   c.bundle = std::move(*bundle);
   if (has_data) c.feeding_bytes = feeding_bytes(c.bundle, *c.loaded.run, *data);
   c.total_ms = now_ms() - start - data_ms;
-  if (c.bundle.find("train") != nullptr) return c;
+  if (main_entry(c.bundle) != nullptr) return c;
   session.diagnostics
       .error_at(DiagnosticKind::wrong_file_kind, c.loaded.path,
-                "there is no training step: the model has no loss")
+                "there is nothing to compile: the model has no loss and no output")
       .suggest("loss(x, label: i32[batch]) = cross_entropy(forward(x), label)");
   return Failure();
 }

@@ -300,8 +300,14 @@ int gradcheck(const Options& options, Console& console) {
   if (!model) return session.leave();
   const Graph* gradients = model->module.find("gradients");
   if (gradients == nullptr || model->parameters.empty()) {
-    session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, loaded->path,
-                                 "there is nothing to check: the model has no loss or no parameters");
+    if (model->losses.empty())
+      session.diagnostics
+          .error_at(DiagnosticKind::no_loss, loaded->path,
+                    fmt::format("{} has no loss whose gradients could be checked", model->name))
+          .suggest("loss(x, label) = … as a member");
+    else
+      session.diagnostics.error_at(DiagnosticKind::wrong_file_kind, loaded->path,
+                                   "there is nothing to check: the model has no parameters");
     return session.leave();
   }
   const Result<Graph> graph = run_pipeline(session, *gradients, passes::Stage::grad);
