@@ -184,7 +184,8 @@ void init_flags(CLI::App& app, Options& o) {
   app.add_option("--label", o.label,
                  "The column of the table to predict, by name or number (default: guessed)")
       ->type_name("COLUMN");
-  app.add_option("-o", o.output, "Write NAME.nn and NAME.toml (default: named after the data)")
+  app.add_option("-o", o.output,
+                 "Write NAME.nn and NAME.toml, in a folder if NAME has one (default: named after the data)")
       ->type_name("NAME");
 }
 

@@ -40,9 +40,9 @@ Status init_digits(Session& session) {
   return Done();
 }
 
-Status init_from(Session& session, const Result<Starter>& starter) {
+Status init_from(Session& session, const StarterPlace& place, const Result<Starter>& starter) {
   if (!starter) return Failure();
-  const std::string model = starter->name + ".nn", run_file = starter->name + ".toml";
+  const std::string model = place.folder + place.name + ".nn", run_file = place.folder + place.name + ".toml";
   const FileId file = session.sources.add(model, starter->model);
   const Result<ast::File> tree = frontend::parse(session.sources, file, session.diagnostics);
   if (!tree) return Failure();
@@ -52,7 +52,29 @@ Status init_from(Session& session, const Result<Starter>& starter) {
   return Done();
 }
 
+// What -o says: a folder, a name, or both, with or without an ending. What it leaves out comes from the data.
+StarterPlace place_of(const std::string& output, const std::string& data) {
+  const std::string word = name_from(data);
+  if (output.empty()) return {"", word, word};
+  if (output.ends_with('/')) return {output, word, word};
+  if (runtime::is_folder(output)) return {output + "/", word, word};
+  const std::filesystem::path path(output);
+  const std::string ending = path.extension().string();
+  const std::string name = (ending == ".nn" || ending == ".toml" ? path.stem() : path.filename()).string();
+  const std::string folder = output.substr(0, output.size() - path.filename().string().size());
+  return {folder, name, name_from(name)};
+}
+
 }  // namespace
+
+std::string StarterPlace::seen_from_here(const std::string& path) const {
+  namespace fs = std::filesystem;
+  if (folder.empty() || fs::path(path).is_absolute()) return path;
+  return fs::absolute(path)
+      .lexically_normal()
+      .lexically_relative(fs::absolute(folder).lexically_normal())
+      .string();
+}
 
 std::string name_from(const std::string& path) {
   std::string name = std::filesystem::path(path).filename().string();
@@ -113,11 +135,11 @@ int init(const Options& options, Console& console) {
   if (number == 0) return init_digits(session) ? session.leave() : session.leave(1);
   std::string path = options.arguments[1];
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  const std::string name = name_from(options.output.empty() ? path : options.output);
-  const Result<Starter> starter = what == "csv" ? guess_table(path, options.label, name, session.diagnostics)
-                                  : what == "images" ? guess_pictures(path, name, session.diagnostics)
-                                                     : guess_text(path, name, session.diagnostics);
-  return init_from(session, starter) ? session.leave() : session.leave(1);
+  const StarterPlace place = place_of(options.output, path);
+  const Result<Starter> starter = what == "csv" ? guess_table(path, options.label, place, session.diagnostics)
+                                  : what == "images" ? guess_pictures(path, place, session.diagnostics)
+                                                     : guess_text(path, place, session.diagnostics);
+  return init_from(session, place, starter) ? session.leave() : session.leave(1);
 }
 
 }  // namespace nnc::driver

@@ -15,16 +15,25 @@ namespace nnc::driver {
 // Rows of a batch in the run files.
 inline constexpr int64_t kStarterBatch = 32;
 
+// Where the model file and the run file go, and what things are called in them.
+struct StarterPlace {
+  std::string folder;  // "" or one that ends in /
+  std::string name;    // of both files, without their endings
+  std::string word;    // the name as the language has them
+
+  // A path that the user gave, as a run file in the folder has to name it.
+  std::string seen_from_here(const std::string& path) const;
+};
+
 // Files to write, and what to tell the user.
 struct Starter {
-  std::string name;      // of the model file and the run file, without their endings
   std::string model;     // text of NAME.nn
   std::string run_file;  // text of NAME.toml
   std::string told;      // what was found, line by line
 };
 
 // A table at `path`; `label` names the column to predict ("" guesses; a number counts columns).
-Result<Starter> guess_table(const std::string& path, const std::string& label, const std::string& name,
+Result<Starter> guess_table(const std::string& path, const std::string& label, const StarterPlace& place,
                             Diagnostics& diagnostics);
 
 // Reads a table with what it takes, and puts that into `spec`: what the run file has to say. `unclear` is a sentence about numbers
@@ -37,10 +46,10 @@ std::string told_reading(const runtime::DataSpec& spec, const runtime::Table& ta
                          const std::string& unclear);
 
 // A folder of pictures, one folder per class, or of the parts train and test (or valid, validation, val).
-Result<Starter> guess_pictures(const std::string& path, const std::string& name, Diagnostics& diagnostics);
+Result<Starter> guess_pictures(const std::string& path, const StarterPlace& place, Diagnostics& diagnostics);
 
 // A text, whose next character is predicted.
-Result<Starter> guess_text(const std::string& path, const std::string& name, Diagnostics& diagnostics);
+Result<Starter> guess_text(const std::string& path, const StarterPlace& place, Diagnostics& diagnostics);
 
 // "Titanic raw-2.csv.gz" → "titanic_raw_2"
 std::string name_from(const std::string& path);

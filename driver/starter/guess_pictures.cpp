@@ -71,16 +71,17 @@ size_t blocks_for(Size size) {
   return blocks;
 }
 
-std::string model_text(const std::string& name, size_t classes, Size size) {
+std::string model_text(const StarterPlace& place, size_t classes, Size size) {
   std::string widths = "3";
   for (size_t k = 0; k < blocks_for(size); ++k) widths += fmt::format(", {}", 16 << k);
+  const bool has_pairs = std::min(size.first, size.second) >= 2;
   return fmt::format(
       "# {0}.nn — the class of a picture, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n\n"
-      "# Features of places, then the largest of each two by two.\n"
+      "{6}"
       "layer block(in: int, out: int) {{\n"
       "  conv = conv2d(in, out, 3, pad = 1, bias = 0)\n  norm = batch_norm2d(out)\n"
-      "  fn forward(x) = max_pool2d(x |> conv |> norm |> relu, 2)\n}}\n\n"
-      "model {0}_net(classes: int = {1}, widths = [{4}]) {{\n"
+      "  fn forward(x) = {7}\n}}\n\n"
+      "model {5}_net(classes: int = {1}, widths = [{4}]) {{\n"
       "  blocks = [block(widths[k], widths[k + 1]) for k in 0..len(widths) - 1]\n"
       "  head = linear(widths[-1], classes)\n\n"
       "  # Red, green and blue, from 0 to 1 before they are standardized.\n"
@@ -89,26 +90,31 @@ std::string model_text(const std::string& name, size_t classes, Size size) {
       "  loss(image, label: i32[batch]) = cross_entropy(forward(image), label)\n\n"
       "  metric accuracy(image, label) = mean(argmax(forward(image)) == label)\n\n"
       "  output probability(image) = softmax(forward(image))\n}}\n",
-      name, classes, size.first, size.second, widths);
+      place.name, classes, size.first, size.second, widths, place.word,
+      has_pairs ? "# Features of places, then the largest of each two by two.\n" : "# Features of places.\n",
+      has_pairs ? "max_pool2d(x |> conv |> norm |> relu, 2)" : "x |> conv |> norm |> relu");
 }
 
-std::string run_file_text(const std::string& name, const Parts& parts, Size size, int64_t pictures) {
+std::string run_file_text(const StarterPlace& place, const Parts& parts, Size size, int64_t pictures) {
   std::string others;
   for (const auto& [key, part] : {std::pair("validation", parts.validation), std::pair("test", parts.test)})
-    if (!part.empty()) others += fmt::format("{}{} = {}", others.empty() ? "" : ", ", key, quote(part));
+    if (!part.empty())
+      others += fmt::format("{}{} = {}", others.empty() ? "" : ", ", key, quote(place.seen_from_here(part)));
   const bool split = parts.is_split();
   return fmt::format(
       "# {0}.toml — how {0}.nn is trained.\nmodel = {1}\n\n{2}data = {{ format = \"images\", train = {3}, "
       "{4} }}\n"
-      "input.image = {{ resize = [{5}, {6}], standardize = true, augment = [\"flip\", \"crop({9})\"] }}\n"
+      "input.image = {{ resize = [{5}, {6}], standardize = true, augment = [\"flip\"{9}] }}\n"
       "args = {{ classes = \"auto\" }}  # as many as there are folders\n\n"
       "[train]\nbatch = {7}\nepochs = {8}\noptimizer = \"adamw(lr = 0.003, weight_decay = 0.02)\"\n"
       "schedule = {{ kind = \"cosine\" }}\n",
-      name, quote(name + ".nn"),
+      place.name, quote(place.name + ".nn"),
       split ? "# Four pictures of five train, the fifth tests; train.seed says which.\n" : "",
-      quote(parts.train), split ? "split = 0.8" : others, size.first, size.second, kStarterBatch,
-      std::min<int64_t>(30, guess_epochs(split ? pictures * 4 / 5 : pictures, kStarterBatch)),
-      std::max<int64_t>(1, std::min(size.first, size.second) / 8));
+      quote(place.seen_from_here(parts.train)), split ? "split = 0.8" : others, size.first, size.second,
+      kStarterBatch, std::min<int64_t>(30, guess_epochs(split ? pictures * 4 / 5 : pictures, kStarterBatch)),
+      std::min(size.first, size.second) < 4
+          ? ""  // a pixel more or less is another picture
+          : fmt::format(", \"crop({})\"", std::max<int64_t>(1, std::min(size.first, size.second) / 8)));
 }
 
 // What was found, for the user.
@@ -127,7 +133,7 @@ std::string told_text(const Parts& parts, const std::vector<std::string>& classe
 
 }  // namespace
 
-Result<Starter> guess_pictures(const std::string& path, const std::string& name, Diagnostics& diagnostics) {
+Result<Starter> guess_pictures(const std::string& path, const StarterPlace& place, Diagnostics& diagnostics) {
   std::string folder = path;
   while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
   const Parts parts = find_parts(folder);
@@ -148,9 +154,8 @@ Result<Starter> guess_pictures(const std::string& path, const std::string& name,
   const Result<int64_t> pictures = count_all(parts.train, classes, diagnostics);
   if (!pictures) return Failure{};
   Starter starter;
-  starter.name = name;
-  starter.model = model_text(name, classes.size(), size);
-  starter.run_file = run_file_text(name, parts, size, *pictures);
+  starter.model = model_text(place, classes.size(), size);
+  starter.run_file = run_file_text(place, parts, size, *pictures);
   starter.told = told_text(parts, classes, first, size, *pictures);
   return starter;
 }

@@ -47,10 +47,8 @@ std::string one_line(std::string text) {
 
 class TableGuess {
  public:
-  TableGuess(const std::string& path, std::string name, Diagnostics& diagnostics)
-      : path_(path), diagnostics_(diagnostics) {
-    starter_.name = std::move(name);
-  }
+  TableGuess(const std::string& path, const StarterPlace& place, Diagnostics& diagnostics)
+      : path_(path), place_(place), diagnostics_(diagnostics) {}
 
   Result<Starter> run(const std::string& label) {
     spec_.format = "csv";
@@ -276,7 +274,7 @@ class TableGuess {
     const int64_t outputs = classes() ? class_count() : 1;
     std::string& out = starter_.model;
     out = fmt::format("# {0}.nn — {1} from {2}, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n\n",
-                      starter_.name, one_line(label().name),
+                      place_.name, one_line(label().name),
                       one_line(std::filesystem::path(path_).filename().string()));
     if (!classes()) {
       out += fmt::format("# The net works in units of its own: {} of\n# {}.\n",
@@ -290,7 +288,7 @@ class TableGuess {
         "model {0}_net({1}) {{\n  fc1 = linear({2}, hidden)\n  fc2 = linear(hidden, {3})\n\n"
         "  fn forward(features: f32[batch, {2}]) -> f32[batch, {3}] =\n"
         "    features |> fc1 |> relu |> fc2\n",
-        starter_.name, arguments, width, outputs);
+        place_.word, arguments, width, outputs);
     out += classes() ? std::string(kClassifier) : regression(width);
   }
 
@@ -354,9 +352,9 @@ class TableGuess {
 
   void write_run_file() {
     std::string& out = starter_.run_file;
-    out = fmt::format("# {0}.toml — how {0}.nn is trained.\nmodel = {1}\n\n", starter_.name,
-                      quote(starter_.name + ".nn"));
-    std::string data = fmt::format("train = {}, split = 0.8", quote(path_));
+    out = fmt::format("# {0}.toml — how {0}.nn is trained.\nmodel = {1}\n\n", place_.name,
+                      quote(place_.name + ".nn"));
+    std::string data = fmt::format("train = {}, split = 0.8", quote(place_.seen_from_here(path_)));
     data += reading_keys(spec_);
     std::vector<std::string> gaps;
     for (const std::string& gap : gaps_) gaps.push_back(quote(gap));
@@ -465,6 +463,7 @@ class TableGuess {
   }
 
   const std::string& path_;
+  const StarterPlace& place_;
   Diagnostics& diagnostics_;
   runtime::DataSpec spec_;
   std::string unclear_;  // about numbers that can be read in two ways
@@ -480,9 +479,9 @@ class TableGuess {
 
 }  // namespace
 
-Result<Starter> guess_table(const std::string& path, const std::string& label, const std::string& name,
+Result<Starter> guess_table(const std::string& path, const std::string& label, const StarterPlace& place,
                             Diagnostics& diagnostics) {
-  return TableGuess(path, name, diagnostics).run(label);
+  return TableGuess(path, place, diagnostics).run(label);
 }
 
 }  // namespace nnc::driver

@@ -16,21 +16,21 @@ using runtime::quote;
 constexpr int64_t kTime = 64;
 constexpr uint64_t kMostText = uint64_t{1} << 32;  // bytes
 
-std::string model_text(const std::string& name) {
+std::string model_text(const StarterPlace& place) {
   return fmt::format(
       "# {0}.nn — the next character of a text, as nnc init wrote it.\n#\n#   nnc train {0}.toml\n#   nnc "
       "generate {0}.toml\n\n"
-      "model {0}_net(vocab: int, time: int = {1}, dim: int = 64, hidden: int = 192) {{\n"
+      "model {2}_net(vocab: int, time: int = {1}, dim: int = 64, hidden: int = 192) {{\n"
       "  embed = embedding(vocab, dim)\n  rnn = lstm(dim, hidden)\n  head = linear(hidden, vocab)\n\n"
       "  fn forward(tokens: i32[batch, time]) -> f32[batch, time, vocab] = tokens |> embed |> rnn |> head\n\n"
       "  loss(tokens, target: i32[batch, time]) = cross_entropy(forward(tokens), target)\n\n"
       "  # Of how many characters the model is, on average, undecided.\n"
       "  metric perplexity(tokens, target) = exp(loss(tokens, target))\n\n"
       "  output next(tokens) = softmax(forward(tokens))\n}}\n",
-      name, kTime);
+      place.name, kTime, place.word);
 }
 
-std::string run_file_text(const std::string& name, const std::string& path, int64_t steps) {
+std::string run_file_text(const StarterPlace& place, const std::string& path, int64_t steps) {
   return fmt::format(
       "# {0}.toml — how {0}.nn is trained.\nmodel = {1}\n\n"
       "# Windows of {2} characters; the last tenth of the text validates.\n"
@@ -38,12 +38,12 @@ std::string run_file_text(const std::string& name, const std::string& path, int6
       "args = {{ vocab = \"auto\" }}  # as many as there are different characters\n\n"
       "[train]\nbatch = {4}\nsteps = {5}\noptimizer = \"adam(lr = 0.004)\"\n"
       "schedule = {{ kind = \"cosine\", to = 0.0004 }}\nclip_norm = 1.0\n",
-      name, quote(name + ".nn"), kTime, quote(path), kStarterBatch, steps);
+      place.name, quote(place.name + ".nn"), kTime, quote(place.seen_from_here(path)), kStarterBatch, steps);
 }
 
 }  // namespace
 
-Result<Starter> guess_text(const std::string& path, const std::string& name, Diagnostics& diagnostics) {
+Result<Starter> guess_text(const std::string& path, const StarterPlace& place, Diagnostics& diagnostics) {
   Result<std::vector<unsigned char>> bytes =
       runtime::read_file(path, true, kMostText, DiagnosticKind::data_unreadable, diagnostics);
   if (!bytes) return Failure{};
@@ -60,9 +60,8 @@ Result<Starter> guess_text(const std::string& path, const std::string& name, Dia
   const int64_t rows = count * 9 / 10 / kTime;
   const int64_t steps = std::clamp<int64_t>(30 * rows / kStarterBatch, 300, 3000);
   Starter starter;
-  starter.name = name;
-  starter.model = model_text(name);
-  starter.run_file = run_file_text(name, path, steps);
+  starter.model = model_text(place);
+  starter.run_file = run_file_text(place, path, steps);
   starter.told =
       fmt::format("{}: {} characters, {} different\n  windows of {} characters; the last tenth validates\n",
                   path, count_text(count), different, kTime);
