@@ -115,7 +115,7 @@ class Converter {
       return false;
     }
     if (labels_.good()) return true;
-    labels_.report(field_.location(labels_.bad_row()), trained_, diagnostics_);
+    labels_.report(field_.location(labels_.bad_row()), trained_, false, diagnostics_);
     return false;
   }
 

@@ -404,7 +404,8 @@ Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<c
   return inputs;
 }
 
-void LabelCheck::report(const std::string& location, bool trained, Diagnostics& diagnostics) const {
+void LabelCheck::report(const std::string& location, bool trained, bool may_count,
+                        Diagnostics& diagnostics) const {
   const int64_t last = first_ + column_.classes - 1;
   std::string message =
       column_.classes > 0
@@ -417,13 +418,23 @@ void LabelCheck::report(const std::string& location, bool trained, Diagnostics& 
   if (outside_ > 1) d.note(fmt::format("{} rows are outside", outside_));
   if (trained) return;  // what helps would make another run
   const double span = highest_ - lowest_;
-  if (column_.classes > 0 && span >= static_cast<double>(column_.classes))
+  const auto classes = static_cast<double>(column_.classes), first = static_cast<double>(first_);
+  // -1 beside labels that would fit: the usual mark of a row without one.
+  if (lowest_ == -1 && first_ == 0 && column_.classes > 0 && highest_ < classes && distinct_.contains(0))
+    d.suggest("cross_entropy(…, ignore = -1) leaves out rows that have no label; if -1 is a class, " +
+              fmt::format("input.{}.first = -1, and {} classes in the model", column_.name, span + 1));
+  else if (may_count && column_.classes > 0 && span >= classes &&
+           distinct_.size() <= static_cast<size_t>(column_.classes))
+    d.suggest(fmt::format("input.{}.categories = \"auto\" numbers its {} different values from 0",
+                          column_.name, distinct_.size()));
+  else if (column_.classes > 0 && span >= classes && lowest_ < first)
+    d.suggest(
+        fmt::format("input.{}.first = {}, and {} classes in the model", column_.name, lowest_, span + 1));
+  else if (column_.classes > 0 && span >= classes)
     d.suggest(fmt::format("the data needs {} classes", span + 1));
   else  // the smallest shift that fits
     d.suggest(fmt::format("input.{}.first = {}", column_.name,
-                          column_.classes > 0 && lowest_ >= static_cast<double>(first_)
-                              ? highest_ - static_cast<double>(column_.classes) + 1
-                              : lowest_));
+                          column_.classes > 0 && lowest_ >= first ? highest_ - classes + 1 : lowest_));
 }
 
 }  // namespace nnc::runtime

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -78,6 +79,7 @@ class LabelCheck {
   void add(double value, int64_t row) {
     if (value < lowest_) lowest_ = value;
     if (value > highest_) highest_ = value;
+    if (distinct_.size() < kMostDistinct) distinct_.insert(value);
     const double label = value - static_cast<double>(first_);
     if (label < 0 || (column_.classes > 0 && label >= static_cast<double>(column_.classes))) {
       if (outside_++ == 0) {
@@ -88,11 +90,15 @@ class LabelCheck {
   }
   bool good() const { return outside_ == 0; }
   int64_t bad_row() const { return first_bad_row_; }
-  void report(const std::string& location, bool trained, Diagnostics& diagnostics) const;
+  // `may_count`: whether the run file may number the values as categories.
+  void report(const std::string& location, bool trained, bool may_count, Diagnostics& diagnostics) const;
 
  private:
+  static constexpr size_t kMostDistinct = 1000;
+
   const ModelColumn& column_;
   int64_t first_;
+  std::set<double> distinct_;  // of the values, or so many of them
   double lowest_ = 1e300, highest_ = -1e300, first_bad_ = 0;
   int64_t first_bad_row_ = 0, outside_ = 0;
 };

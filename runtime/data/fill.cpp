@@ -138,7 +138,11 @@ class Filler {
 
   // The text's characters from 1, then zeros.
   void put_text(uint32_t row, unsigned char* to) {
-    const std::string_view text = table_.field(row, input_.positions[0]);
+    std::string_view text = table_.field(row, input_.positions[0]);
+    if (table_.value(row, input_.positions[0]).kind == FieldKind::missing) {
+      if (!spec_.missing_text) return missing(row, 0);
+      text = *spec_.missing_text;
+    }
     const std::vector<std::string_view> pieces = alphabet_.pieces(text);
     const auto room = static_cast<size_t>(column_.shape[0]);
     if (pieces.size() > room) {
@@ -148,7 +152,9 @@ class Filler {
           .error_at(DiagnosticKind::data_columns, table_.location(row),
                     fmt::format("{}: '{}' has {}, {} has room for {}",
                                 table_.column_name(input_.positions[0]), shorten(text),
-                                plural(static_cast<int64_t>(pieces.size()), "character"), column_.name, room))
+                                plural(static_cast<int64_t>(pieces.size()),
+                                       alphabet_.is_bytes() ? "byte" : "character"),
+                                column_.name, room))
           .suggest("a longer axis in the model");
       return;
     }
@@ -339,15 +345,19 @@ class Filler {
   }
 
   void report_gaps() {
-    const std::string field = table_.column_name(input_.positions[first_missing_field_]);
-    Diagnostic& d = diagnostics_.error_at(DiagnosticKind::data_missing_value,
-                                          table_.location(first_missing_row_), field + " is empty");
-    if (missing_.count > 1) d.note(fmt::format("{} fields of {} are empty", missing_.count, column_.name));
+    const int64_t position = input_.positions[first_missing_field_];
+    const std::string_view text = trim(table_.field(first_missing_row_, position));
+    Diagnostic& d = diagnostics_.error_at(
+        DiagnosticKind::data_missing_value, table_.location(first_missing_row_),
+        table_.column_name(position) + (text.empty() ? " is empty" : fmt::format(" is missing: {}", text)));
+    if (missing_.count > 1) d.note(fmt::format("{} fields of {} are missing", missing_.count, column_.name));
     const std::string key = fmt::format("input.{}.missing = ", column_.name);
     // What a model is to predict is one value a row, and must be there.
     const bool one = input_.positions.size() == 1 && column_.shape.empty();
     const std::string first = one ? "leave the row out if it is to be predicted; else " : "";
-    if (categories_of(first_missing_field_) != nullptr)
+    if (!spec_.text.empty())
+      d.suggest(way_out(key + "\"\"", " takes it as an empty text, with nothing but zeros"));
+    else if (categories_of(first_missing_field_) != nullptr)
       d.suggest(first + way_out(key + "\"unknown\"", " makes it a category"));
     else if (column_.dtype != DType::f32 && column_.dtype != DType::f64)
       d.suggest(trained_ ? "leave the row out" : "leave the row out, or " + key + "NUMBER");
@@ -369,7 +379,7 @@ class Filler {
     more(too_long_, DiagnosticKind::data_columns, "is too long", "are too long");
     if (!labels_.good()) {
       good_ = false;
-      labels_.report(table_.location(labels_.bad_row()), trained_, diagnostics_);
+      labels_.report(table_.location(labels_.bad_row()), trained_, true, diagnostics_);
     }
   }
 

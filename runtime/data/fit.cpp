@@ -89,8 +89,12 @@ void fit_input(const Table& table, std::span<const uint32_t> rows, const InputSp
                FittedInput& input) {
   if (!spec.text.empty()) {
     std::string all;
-    if (spec.text == "characters")
-      for (const uint32_t row : rows) all += table.field(row, input.positions[0]);
+    if (spec.text == "characters") {
+      for (const uint32_t row : rows)
+        if (table.value(row, input.positions[0]).kind != FieldKind::missing)
+          all += table.field(row, input.positions[0]);
+      all += spec.missing_text.value_or("");
+    }
     input.categories = distinct_characters(all);
     return;
   }

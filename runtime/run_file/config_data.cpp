@@ -90,15 +90,8 @@ class DataKeys {
       reader.read("standardize", spec.standardize);
       reader.read("first", spec.first, -1000000000, 1000000000);
       read_categories(reader, item.key, spec);
-      if (const Setting* s = reader.typed("missing", {Kind::string, Kind::integer, Kind::real},
-                                          "\"mean\", a number, or a category")) {
-        spec.missing = s->kind == Kind::string ? s->string : s->text();
-        if (s->kind == Kind::string && s->string != "mean" && !spec.categorical())
-          reader.bad(*s, fmt::format("input.{}.missing must be \"mean\" or a number", item.key));
-        else if (s->kind != Kind::string && !is_number(spec.missing))
-          reader.bad(*s, fmt::format("input.{}.missing must be finite", item.key));
-        reader.record("missing", s->text(), false);
-      }
+      read_text_input(reader, item.key, spec);
+      read_missing(reader, item.key, spec);
       if (const Setting* s = reader.typed("unknown", {Kind::string}, "\"error\", \"ignore\" or a category")) {
         if (s->string != "error") spec.unknown = s->string;
         if (!spec.categorical())
@@ -106,7 +99,6 @@ class DataKeys {
               .suggest("categories = \"auto\" finds them in the training part");
         reader.record("unknown", s->text(), false);
       }
-      read_text_input(reader, item.key, spec);
       read_resize(reader, spec);
       read_channels(reader, spec);
       read_augment(reader, spec);
@@ -115,6 +107,25 @@ class DataKeys {
   }
 
  private:
+  // Of a text another text, else "mean", a number or a category.
+  void read_missing(TableReader& reader, const std::string& input, InputSpec& spec) {
+    const Setting* s = spec.text.empty()
+                           ? reader.typed("missing", {Kind::string, Kind::integer, Kind::real},
+                                          "\"mean\", a number, or a category")
+                           : reader.typed("missing", {Kind::string}, "a text, \"\" for an empty one");
+    if (s == nullptr) return;
+    reader.record("missing", s->text(), false);
+    if (!spec.text.empty()) {
+      spec.missing_text = s->string;
+      return;
+    }
+    spec.missing = s->kind == Kind::string ? s->string : s->text();
+    if (s->kind == Kind::string && s->string != "mean" && !spec.categorical())
+      reader.bad(*s, fmt::format("input.{}.missing must be \"mean\" or a number", input));
+    else if (s->kind != Kind::string && !is_number(spec.missing))
+      reader.bad(*s, fmt::format("input.{}.missing must be finite", input));
+  }
+
   // "auto", the names of one column, or a table with either for some of several columns.
   void read_categories(TableReader& reader, const std::string& input, InputSpec& spec) {
     const Setting* s = reader.typed("categories", {Kind::list, Kind::string, Kind::table},
@@ -320,6 +331,14 @@ class DataKeys {
     else
       spec.text = s->string;
     reader.record("text", s->text(), false);
+    // A run folder's config.toml has all keys, these as they are by default.
+    for (const auto& [key, is_set] :
+         {std::pair("scale", spec.scale != 1), std::pair("mean", spec.mean != 0),
+          std::pair("std", spec.std != 1), std::pair("standardize", spec.standardize),
+          std::pair("first", spec.first != 0)})
+      if (const Setting* scaled = reader.find(key); is_set && scaled != nullptr && !spec.text.empty())
+        diagnostics_.error(DiagnosticKind::conflicting_keys, scaled->key_span,
+                           fmt::format("input.{0}.{1} is for numbers, and input.{0} is a text", input, key));
   }
 
   void read_resize(TableReader& reader, InputSpec& spec) {

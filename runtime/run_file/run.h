@@ -86,11 +86,12 @@ struct InputSpec {
   // The same for single columns of several, by their names; an empty list is found in the training part.
   std::map<std::string, std::vector<std::string>> column_categories;
   std::string text;  // of one column: "characters" or "bytes" become whole numbers from 1; empty: not so
-  std::vector<int64_t> resize;  // of pictures: height and width; empty: as they are
-  std::string channels;         // of pictures in arrays: "first" or "last"; empty: by their sizes
-  bool flip = false;            // augmentation, in training only: mirrored left to right, half of the time
-  int64_t crop = 0;             // moved by up to this many pixels each way, the border black
-  Span span;                    // of the table or its `from`; may be invalid
+  std::optional<std::string> missing_text;  // of a text: what stands for one that is missing
+  std::vector<int64_t> resize;              // of pictures: height and width; empty: as they are
+  std::string channels;                     // of pictures in arrays: "first" or "last"; empty: by their sizes
+  bool flip = false;  // augmentation, in training only: mirrored left to right, half of the time
+  int64_t crop = 0;   // moved by up to this many pixels each way, the border black
+  Span span;          // of the table or its `from`; may be invalid
 
   bool augmented() const { return flip || crop > 0; }
   bool categorical() const { return auto_categories || !categories.empty() || !column_categories.empty(); }
