@@ -76,15 +76,17 @@ std::optional<int64_t> window_of(const RunConfig& config, std::span<const ModelC
 // Windows over numbers[begin, end) that they share.
 Result<Dataset> cut(const SharedBytes& numbers, int64_t begin, int64_t end,
                     std::span<const ModelColumn> columns, int64_t time, bool is_training,
-                    const std::string& path, Diagnostics& diagnostics) {
+                    const Alphabet& alphabet, const std::string& path, Diagnostics& diagnostics) {
   const int64_t further = columns.size() > 1 ? 1 : 0;
   const int64_t places = end - begin - further;
   int64_t rows = std::max<int64_t>(0, places) / time;
   if (rows < 1) {
     diagnostics
-        .error_at(DiagnosticKind::data_columns, path,
-                  fmt::format("has {} here; a window takes {}",
-                              plural(std::max<int64_t>(0, end - begin), "character"), time + further))
+        .error_at(
+            DiagnosticKind::data_columns, path,
+            fmt::format("has {} here; a window takes {}",
+                        plural(std::max<int64_t>(0, end - begin), alphabet.is_bytes() ? "byte" : "character"),
+                        time + further))
         .suggest("a longer text, or shorter windows: -D time=… where the model has such an argument");
     return Failure{};
   }
@@ -122,9 +124,10 @@ bool has_room(const Alphabet& alphabet, std::span<const ModelColumn> columns, co
     if (column.classes == 0 || column.classes >= alphabet.size()) continue;
     Diagnostic& d = diagnostics.error_at(
         DiagnosticKind::data_columns, path,
-        alphabet.is_bytes() ? fmt::format("bytes go up to 255, {} to {}", column.name, column.classes - 1)
-                            : fmt::format("has {} different characters, the model has room for {}",
-                                          alphabet.size(), column.classes));
+        alphabet.is_bytes()
+            ? fmt::format("bytes are 256 different numbers, the model has room for {}", column.classes)
+            : fmt::format("has {} different characters, the model has room for {}", alphabet.size(),
+                          column.classes));
     if (column.span.valid()) d.label(column.span, "its type is given here");
     d.suggest("an argument of the model may be \"auto\" in [args]");
     return false;
@@ -160,7 +163,8 @@ Result<LoadedData> load_text(const RunConfig& config, std::span<const ModelColum
   const int64_t trained = tested - share(spec.split.validation);
   const auto put = [&](int64_t begin, int64_t end, bool is_training, Dataset& to) {
     if (begin == end) return true;
-    Result<Dataset> part = cut(all, begin, end, columns, *time, is_training, spec.train, diagnostics);
+    Result<Dataset> part =
+        cut(all, begin, end, columns, *time, is_training, alphabet, spec.train, diagnostics);
     if (part) to = *std::move(part);
     return part.ok();
   };
@@ -174,9 +178,10 @@ Result<LoadedData> load_text(const RunConfig& config, std::span<const ModelColum
     if (part) *to = *std::move(part);
   }
   if (!good) return Failure{};
-  loaded.notes.push_back(fmt::format("{} of {}, {} different",
-                                     plural(count, spec.unit == "bytes" ? "byte" : "character"), spec.train,
-                                     alphabet.size()));
+  loaded.notes.push_back(
+      alphabet.is_bytes()
+          ? fmt::format("{} of {}", plural(count, "byte"), spec.train)
+          : fmt::format("{} of {}, {} different", plural(count, "character"), spec.train, alphabet.size()));
   return loaded;
 }
 
@@ -189,8 +194,8 @@ Result<Dataset> load_text_rows(const RunConfig& config, const Fitted& fitted, co
   const Alphabet alphabet(input == nullptr ? std::vector<std::string>() : input->categories);
   const Result<std::vector<int32_t>> numbers = numbers_of(*text, alphabet, path, diagnostics);
   if (!numbers) return Failure{};
-  return cut(shared(*numbers), 0, static_cast<int64_t>(numbers->size()), columns, *time, false, path,
-             diagnostics);
+  return cut(shared(*numbers), 0, static_cast<int64_t>(numbers->size()), columns, *time, false, alphabet,
+             path, diagnostics);
 }
 
 std::optional<int64_t> count_characters(const RunConfig& config, Diagnostics& diagnostics) {
