@@ -423,7 +423,7 @@ void LabelCheck::report(const std::string& location, bool trained, bool may_coun
   if (lowest_ == -1 && first_ == 0 && column_.classes > 0 && highest_ < classes && distinct_.contains(0))
     d.suggest("cross_entropy(…, ignore = -1) leaves out rows that have no label; if -1 is a class, " +
               fmt::format("input.{}.first = -1, and {} classes in the model", column_.name, span + 1));
-  else if (may_count && column_.classes > 0 && span >= classes &&
+  else if (may_count && !distinct_.contains(first) && column_.classes > 0 && span >= classes &&
            distinct_.size() <= static_cast<size_t>(column_.classes))
     d.suggest(fmt::format("input.{}.categories = \"auto\" numbers its {} different values from 0",
                           column_.name, distinct_.size()));
