@@ -213,10 +213,11 @@ class Scheduler {
     TaskLimits limits;
     if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
       limits = cut_sum(contract, row, lanes);
-    if (!partials && row.valid() && contract.axes.size() > 2 && contract.over.size() > 1)
-      cut_sweeps(contract);
+    const bool sweeps = !partials && row.valid() && contract.axes.size() > 2 && contract.over.size() > 1 &&
+                        k_.body.size() == 1;
+    if (sweeps) cut_sweeps(contract);
     cut_tiles(row, tile.rows, lanes, next.valid() ? kLanes : tile.vectors * kLanes, depth_count, limits,
-              contract.schedule.block != 0);
+              sweeps && contract.schedule.block != 0);
     if (contract.schedule.block != 0) make_waiting(contract);
   }
 

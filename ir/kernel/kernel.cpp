@@ -146,6 +146,7 @@ class Canonicalizer {
 
   Schedule schedule(Schedule old) {
     if (old.lanes.valid()) old.lanes = axis(old.lanes);
+    if (old.beside.valid()) old.beside = axis(old.beside);
     return old;
   }
 
