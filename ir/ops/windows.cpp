@@ -119,12 +119,20 @@ Inferred infer_unwindow(std::span<const TensorType> operands, const Attrs& attrs
   return typed({g.dtype, std::move(shape)});
 }
 
+// Places behind the last window do not count: more windows than there are might fit.
 Adjoints vjp_unwindow(const VjpContext& context) {
   Vjp v(context);
   const auto& [size, stride] = std::get<WindowsAttrs>(v.attrs);
   const Shape& g = v.in[0].shape;
-  const WindowsAttrs back{{g.end() - static_cast<ptrdiff_t>(size.size()), g.end()}, stride};
-  return {v.b.make(Op::windows, {v.g}, back)};
+  const size_t spatial = size.size(), leading = g.size() - 2 * spatial;
+  const WindowsAttrs back{{g.end() - static_cast<ptrdiff_t>(spatial), g.end()}, stride};
+  Shape covered(g.begin(), g.begin() + static_cast<ptrdiff_t>(leading));
+  for (size_t i = 0; i < spatial; ++i)
+    covered.push_back((g[leading + i] - 1) * stride[i] + g[leading + spatial + i]);
+  Value places = v.g;
+  if (v.b.type(places).shape != covered)
+    places = v.b.make(Op::slice, {places}, SliceAttrs{Shape(covered.size(), 0), covered});
+  return {v.b.make(Op::windows, {places}, back)};
 }
 
 // Of place i along one axis: the windows that show it, and where in them: o = i / stride - j and k = i % stride + j * stride
@@ -216,6 +224,7 @@ const Sample kUnwindowSamples[] = {
     {{{DType::f32, {3, 5, 3, 2}}}, WindowsAttrs{{7, 6}, {2, 1}}},
     {{{DType::f32, {3, 2, 2}}}, WindowsAttrs{{6}, {3}}},
     {{{DType::f32, {5, 3}}}, WindowsAttrs{{7}, {1}}},
+    {{{DType::f32, {2, 2, 3}}}, WindowsAttrs{{9}, {2}}},
 };
 
 }  // namespace
