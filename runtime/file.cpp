@@ -81,12 +81,15 @@ void sync_folder(const std::string& path) {
   if (folder.value >= 0) ::fsync(folder.value);
 }
 
-// The README.md that stands where a file should be, or, where there is not even its folder, one further up. Empty for none.
+// The README.md that stands where a file should be, or, where there is not even its folder, one further up; of `a/../b`, that
+// of `a`, too. Empty for none.
 std::string readme_above(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code ignored;
   fs::path folder = fs::path(path).parent_path();
   while (!folder.empty() && folder.has_relative_path() && !fs::is_directory(folder, ignored))
+    folder = folder.parent_path();
+  while (folder.filename() == ".." && !fs::is_regular_file(folder / "README.md", ignored))
     folder = folder.parent_path();
   const fs::path readme = folder / "README.md";
   return !folder.empty() && fs::is_regular_file(readme, ignored) ? readme.string() : "";
@@ -120,6 +123,16 @@ std::optional<std::string> near_path(const std::string& path) {
   return near ? std::optional(folder + *near) : std::nullopt;
 }
 
+void report_missing(const std::string& path, std::string_view thing, DiagnosticKind kind,
+                    Diagnostics& diagnostics) {
+  Diagnostic& d = diagnostics.error_at(kind, path, fmt::format("no such {}", thing));
+  if (const auto near = near_path(path))
+    d.suggest(fmt::format("did you mean {}?", *near));
+  else if (const std::string readme = readme_above(path);
+           kind == DiagnosticKind::data_unreadable && !readme.empty())
+    d.suggest(readme + " may say where to get it");
+}
+
 Result<std::vector<unsigned char>> read_file(const std::string& path, bool inflate, uint64_t limit,
                                              DiagnosticKind kind, Diagnostics& diagnostics) {
   const auto fail = [&](std::string message) {
@@ -128,12 +141,7 @@ Result<std::vector<unsigned char>> read_file(const std::string& path, bool infla
   };
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.value < 0 && errno == ENOENT) {
-    Diagnostic& d = diagnostics.error_at(kind, path, "no such file");
-    if (const auto near = near_path(path))
-      d.suggest(fmt::format("did you mean {}?", *near));
-    else if (const std::string readme = readme_above(path);
-             kind == DiagnosticKind::data_unreadable && !readme.empty())
-      d.suggest(readme + " may say where to get it");
+    report_missing(path, "file", kind, diagnostics);
     return Failure{};
   }
   if (file.value < 0) return fail("cannot be opened: " + system_reason());

@@ -21,6 +21,11 @@ constexpr uint64_t kFileLimit = uint64_t{1} << 40;
 bool file_exists(const std::string& path);
 bool is_folder(const std::string& path);
 
+// The error that there is nothing at `path`, a `thing`: with a name like it beside it, or, of data, the README.md that may say
+// where to get it.
+void report_missing(const std::string& path, std::string_view thing, DiagnosticKind kind,
+                    Diagnostics& diagnostics);
+
 // What lies beside `path`, which does not exist, under a name like its own, with the same folder before it.
 std::optional<std::string> near_path(const std::string& path);
 

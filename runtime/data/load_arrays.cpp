@@ -56,6 +56,10 @@ Result<FieldSet> read_part(const RunConfig& config, std::span<const ModelColumn>
     const std::vector<std::string> paths =
         data.directory.empty() ? std::vector<std::string>{path} : find_cifar(data.directory, test);
     if (!paths.empty()) return read_cifar(paths, data.place, diagnostics);
+    if (!is_folder(data.directory)) {
+      report_missing(data.directory, "folder", DiagnosticKind::data_unreadable, diagnostics);
+      return Failure();
+    }
     diagnostics
         .error_at(DiagnosticKind::data_unreadable, data.directory,
                   "holds no file data_batch_1.bin or train.bin, with .gz or not")

@@ -120,7 +120,9 @@ Result<FieldSet> read_idx_part(const std::string& directory, const std::string& 
     Result<Field> field = read_idx(path, name, place, diagnostics);
     if (field) set.fields.push_back(*std::move(field));
   }
-  if (!found)
+  if (!found && !is_folder(directory))
+    report_missing(directory, "folder", DiagnosticKind::data_unreadable, diagnostics);
+  else if (!found)
     diagnostics
         .error_at(DiagnosticKind::data_unreadable, directory,
                   fmt::format("holds no file {0}-images-idx3-ubyte or {0}-labels-idx1-ubyte, with .gz or not",

@@ -58,7 +58,7 @@ Result<Listed> list_pictures(const std::string& path, const PictureOptions& opti
     return &diagnostics.error_at(kind, path, std::move(message));
   };
   if (!file_exists(path)) {
-    fail(DiagnosticKind::data_unreadable, "no such folder");
+    report_missing(path, "folder", DiagnosticKind::data_unreadable, diagnostics);
     return Failure{};
   }
   if (!options.labeled) {
