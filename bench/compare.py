@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times nnc's dense workloads beside other systems, in one run on one machine, and prints a table.
+"""Times nnc's workloads beside other systems, in one run on one machine, and prints a table.
 
     bench/compare.py build/release --peers DIR --python PY [--threads 1 2] [--repeat 3] [--only linear …] [--json FILE]
 
@@ -16,7 +16,7 @@ import platform
 import subprocess
 import sys
 
-WORKLOADS = ["linear", "digits-mlp", "mnist-mlp", "cat-mlp", "wide-mlp"]
+WORKLOADS = ["linear", "digits-mlp", "mnist-mlp", "cat-mlp", "wide-mlp", "lenet", "resnet8", "char-lstm", "mini-gpt"]
 PEERS = [("torch", "torch_bench.py", "eager"), ("jax jit", "jax_bench.py", "jit"),
          ("jax scan", "jax_bench.py", "scan"), ("TF graph", "tf_bench.py", "graph"), ("TF xla", "tf_bench.py", "xla")]
 NO_SCAN = {"cat-mlp", "wide-mlp"}
