@@ -2,10 +2,13 @@
 activations.py edges|steps|lstm|attention|sheet|filters|page|maps|report FILE …"""
 import json
 import math
+import pathlib
 import re
 import struct
 import sys
-import zlib
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from read_png import pixels  # noqa: E402
 
 kind, path, *arguments = sys.argv[1:]
 
@@ -23,33 +26,6 @@ def values(file=path):
         assert near(value["mean"], sum(numbers) / len(numbers))
         assert near(value["zeros"], numbers.count(0) / len(numbers)) and value["not_finite"] == 0
     return {value["name"]: value for value in said["values"]}
-
-
-def pixels(file):
-    """Rows of (r, g, b) of a PNG of 8 bits that is not interlaced."""
-    raw = open(file, "rb").read()
-    assert raw[:8] == b"\x89PNG\r\n\x1a\n"
-    at, data = 8, b""
-    while at < len(raw):
-        size, name = struct.unpack(">I4s", raw[at:at + 8])
-        if name == b"IHDR":
-            width, height, depth, color = struct.unpack(">IIBB", raw[at + 8:at + 18])
-            assert depth == 8 and color == 2
-        if name == b"IDAT":
-            data += raw[at + 8:at + 8 + size]
-        at += size + 12
-    data, line, rows = zlib.decompress(data), [0] * (3 * width), []
-    for y in range(height):
-        how, row = data[y * (3 * width + 1)], list(data[y * (3 * width + 1) + 1:(y + 1) * (3 * width + 1)])
-        for i in range(3 * width):
-            left, up = row[i - 3] if i >= 3 else 0, line[i]
-            corner = line[i - 3] if i >= 3 else 0
-            p = left + up - corner
-            nearest = min((abs(p - left), 0, left), (abs(p - up), 1, up), (abs(p - corner), 2, corner))[2]
-            row[i] = (row[i] + (0, left, up, (left + up) // 2, nearest)[how]) % 256
-        line = row
-        rows.append([tuple(row[3 * x:3 * x + 3]) for x in range(width)])
-    return rows
 
 
 def page_data(file=path):
