@@ -19,7 +19,7 @@ namespace {
 constexpr int64_t kWorthJoining = 1 << 14;
 
 struct Sums {
-  bool joins = false;  // it sums, and nothing else than rows of one domain
+  bool joins = false;  // each of its nodes has a result per element of one domain, and the first is a sum
   Shape domain;        // of its sums
   std::set<uint32_t> before;
   std::set<Value> reads;  // large ones

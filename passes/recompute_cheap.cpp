@@ -2,9 +2,9 @@
 // h > 0, a gradient times a factor per channel, a product that a single sum reads. To store a value is to write it, which reads
 // the line it lies in first, and to read it once in each group; to compute it again is to read what it is made of, unless the
 // group reads that already.
-//   %0 = matmul x, w     in 0               %0 = matmul x, w     in 0
-//   %1 = gt %0, %zero    in 0        →      %1 = gt %0, %zero
-//   %2 = select %1, dy   in 1               %2 = select %1, dy   in 1
+//   %0 = matmul x, w           in 0          %0 = matmul x, w           in 0
+//   %1 = gt %0, %zero          in 0    →     %1 = gt %0, %zero
+//   %2 = where %1, dy, %zero   in 1          %2 = where %1, dy, %zero   in 1
 // Leaves alone: what has to lie in memory, what takes many operations, what a view repeats.
 #include <algorithm>
 #include <set>

@@ -1,4 +1,4 @@
-// Vector axes, register tiles from a count of cycles, tasks from cache sizes and threads.
+// Vector axes, register tiles, tasks from cache sizes and threads.
 #include "codegen/lower/schedule.h"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include "codegen/lower/strides.h"
+#include "codegen/lower/tile_shape.h"
 #include "support/check.h"
 
 namespace nnc::codegen {
@@ -29,30 +30,6 @@ constexpr int64_t kWorthSplitting = 4096;
 int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
-
-// How often the statement's body runs; contractions are counted in multiply-adds elsewhere.
-int64_t points(const Kernel& k, const kernel::Statement& statement) {
-  int64_t count = 1;
-  const auto times = [&](const std::vector<AxisId>& axes) {
-    for (AxisId axis : axes) count *= k.axes[axis].extent;
-  };
-  if (const auto* map = std::get_if<Map>(&statement.body)) times(map->axes);
-  if (const auto* reduce = std::get_if<Reduce>(&statement.body)) times(reduce->axes), times(reduce->over);
-  if (const auto* scatter = std::get_if<kernel::Scatter>(&statement.body)) times(scatter->axes);
-  if (const auto* loop = std::get_if<kernel::For>(&statement.body)) {
-    int64_t body = 0;
-    for (const kernel::Statement& inner : loop->body) body += points(k, inner);
-    count = body * k.axes[loop->axis].extent;
-  }
-  return count;
-}
-
-// A register tile: rows x vectors accumulators.
-struct TileShape {
-  int64_t rows = 1;
-  int64_t vectors = 1;
-  double cycles = 0;  // for all outputs, per term of the sum
-};
 
 // The most rows and columns a task may have; 0: no limit.
 struct TaskLimits {
@@ -351,36 +328,10 @@ class Scheduler {
     if (!is_cut_) cut_tiles(row, rows, column, columns, depth_count);
   }
 
-  // The tile with the fewest cycles for rows x columns outputs: per term of the sum a tile takes one cycle
-  // per accumulator, and at least as long as its loads and the latency of a multiply-add allow.
   TileShape best_tile(int64_t rows, int64_t columns) {
-    const int64_t per_value = target_.registers_per_value();
-    const double broadcast = target_.broadcast_price();
-    TileShape best;
-    std::vector<TileShape> legal;
-    for (int64_t vectors = 1; vectors <= 4; ++vectors) {
-      for (int64_t r = 1; (r * vectors + vectors) * per_value + 1 <= target_.vector_registers; ++r) {
-        const auto cycles = [&](int64_t tile_rows, int64_t tile_vectors) {
-          const double multiply = static_cast<double>(tile_rows * tile_vectors);
-          const double loads = static_cast<double>(tile_vectors) + broadcast * static_cast<double>(tile_rows);
-          constexpr double kLatency = 8;  // of a multiply-add, in units of its throughput
-          // The loop itself, its pointers and the tile's prologue and epilogue.
-          constexpr double kOverhead = 1;
-          return std::max({multiply, loads, kLatency}) + kOverhead;
-        };
-        const int64_t total_vectors = ceil_div(columns, kLanes);
-        double total = 0;
-        for (const auto& [tile_vectors, column_tiles] :
-             {std::pair{vectors, total_vectors / vectors}, std::pair{total_vectors % vectors, int64_t{1}}})
-          if (tile_vectors > 0)
-            total +=
-                static_cast<double>(column_tiles) * (static_cast<double>(rows / r) * cycles(r, tile_vectors) +
-                                                     (rows % r != 0 ? cycles(rows % r, tile_vectors) : 0));
-        legal.push_back({r, vectors, total});
-        if (best.cycles == 0 || total < best.cycles - 1e-9) best = legal.back();
-      }
-    }
-    return random() ? legal[static_cast<size_t>(pick(0, static_cast<int64_t>(legal.size()) - 1))] : best;
+    const std::vector<TileShape> shapes = tile_shapes(target_, rows, columns);
+    return random() ? shapes[static_cast<size_t>(pick(0, static_cast<int64_t>(shapes.size()) - 1))]
+                    : cheapest(shapes);
   }
 
   kernel::GridAxis* grid(AxisId axis) {

@@ -114,10 +114,6 @@ double share_inside(const Kernel& kernel, const Guard& guard) {
   return static_cast<double>(inside) / static_cast<double>(all);
 }
 
-}  // namespace
-
-namespace {
-
 double flops(const Kernel& kernel, const kernel::Block& block) {
   double total = 0;
   for (const kernel::Statement& statement : block) {
@@ -137,6 +133,23 @@ double flops(const Kernel& kernel, const kernel::Block& block) {
 }
 
 }  // namespace
+
+int64_t points(const Kernel& kernel, const kernel::Statement& statement) {
+  int64_t count = 1;
+  const auto times = [&](const std::vector<AxisId>& axes) {
+    for (AxisId axis : axes) count *= kernel.axes[axis].extent;
+  };
+  if (const auto* map = std::get_if<kernel::Map>(&statement.body)) times(map->axes);
+  if (const auto* reduce = std::get_if<kernel::Reduce>(&statement.body))
+    times(reduce->axes), times(reduce->over);
+  if (const auto* scatter = std::get_if<kernel::Scatter>(&statement.body)) times(scatter->axes);
+  if (const auto* loop = std::get_if<kernel::For>(&statement.body)) {
+    int64_t body = 0;
+    for (const kernel::Statement& inner : loop->body) body += points(kernel, inner);
+    count = body * kernel.axes[loop->axis].extent;
+  }
+  return count;
+}
 
 double flops(const Kernel& kernel) {
   return flops(kernel, kernel.body);

@@ -117,11 +117,10 @@ struct Store {
 
 // How to run a statement: no meaning, may be empty. Which fields a statement uses is checked by the verifier.
 struct Schedule {
-  AxisId lanes;      // the axis vectors run along
-  int64_t rows = 0;  // contract: register tile, rows of the broadcast operand …
-  int64_t cols = 0;  // … by elements along `lanes` …
-  AxisId
-      beside;  // … or, where this is an axis of the results, as many vectors at places beside each other along it
+  AxisId lanes;       // the axis vectors run along
+  int64_t rows = 0;   // contract: register tile, rows of the broadcast operand …
+  int64_t cols = 0;   // … by elements along `lanes`,
+  AxisId beside;      // or, of this axis of the results, by as many vectors beside each other
   int64_t block = 0;  // contract: steps of the first axis of the sum per pass …
   BufferId waiting;   // … and the local in which the accumulators wait between passes
   bool empty() const { return *this == Schedule(); }

@@ -1,0 +1,43 @@
+// Per term of the sum a tile takes one cycle per accumulator, and at least as long as its loads and the latency of a
+// multiply-add allow.
+#include "codegen/lower/tile_shape.h"
+
+#include <algorithm>
+
+namespace nnc::codegen {
+
+std::vector<TileShape> tile_shapes(const Target& target, int64_t rows, int64_t columns) {
+  const int64_t per_value = target.registers_per_value();
+  const double broadcast = target.broadcast_price();
+  const int64_t total_vectors = (columns + kLanes - 1) / kLanes;
+  const auto cycles = [&](int64_t tile_rows, int64_t tile_vectors) {
+    const double multiply = static_cast<double>(tile_rows * tile_vectors);
+    const double loads = static_cast<double>(tile_vectors) + broadcast * static_cast<double>(tile_rows);
+    constexpr double kLatency = 8;  // of a multiply-add, in units of its throughput
+    // The loop itself, its pointers and the tile's prologue and epilogue.
+    constexpr double kOverhead = 1;
+    return std::max({multiply, loads, kLatency}) + kOverhead;
+  };
+  std::vector<TileShape> shapes;
+  for (int64_t vectors = 1; vectors <= 4; ++vectors)
+    for (int64_t r = 1; (r * vectors + vectors) * per_value + 1 <= target.vector_registers; ++r) {
+      double total = 0;
+      for (const auto& [tile_vectors, column_tiles] :
+           {std::pair{vectors, total_vectors / vectors}, std::pair{total_vectors % vectors, int64_t{1}}})
+        if (tile_vectors > 0)
+          total +=
+              static_cast<double>(column_tiles) * (static_cast<double>(rows / r) * cycles(r, tile_vectors) +
+                                                   (rows % r != 0 ? cycles(rows % r, tile_vectors) : 0));
+      shapes.push_back({r, vectors, total});
+    }
+  return shapes;
+}
+
+TileShape cheapest(std::span<const TileShape> shapes) {
+  TileShape best = shapes.front();
+  for (const TileShape& shape : shapes)
+    if (shape.cycles < best.cycles - 1e-9) best = shape;
+  return best;
+}
+
+}  // namespace nnc::codegen

@@ -1,0 +1,25 @@
+// Register tiles of contractions, and what they cost.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "codegen/target.h"
+
+namespace nnc::codegen {
+
+// rows x vectors accumulators.
+struct TileShape {
+  int64_t rows = 1;
+  int64_t vectors = 1;
+  double cycles = 0;  // for all outputs, per term of the sum
+};
+
+// The tiles that the target has registers for, each with its cycles for rows x columns outputs.
+std::vector<TileShape> tile_shapes(const Target& target, int64_t rows, int64_t columns);
+
+// That of the fewest cycles; of equals the first.
+TileShape cheapest(std::span<const TileShape> shapes);
+
+}  // namespace nnc::codegen
