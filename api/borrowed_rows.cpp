@@ -17,11 +17,11 @@ bool check_classes(const Array& array, const runtime::ModelColumn& column, int64
   const size_t size = dtype_size(column.dtype);
   for (size_t i = 0; i < array.size; ++i) {
     const double value = read_element(column.dtype, static_cast<const unsigned char*>(array.data) + i * size);
-    if (value >= 0 && value < static_cast<double>(column.classes)) continue;
+    if (column.may_hold(value)) continue;
     diagnostics.error_at(
         DiagnosticKind::data_label_range, column.name,
         fmt::format("{} in row {} is outside 0..{} (the model has {})", value,
-                    static_cast<int64_t>(i) / per_row, column.classes - 1, plural(column.classes, "class")));
+                    static_cast<int64_t>(i) / per_row, column.classes - 1, column.classes_text()));
     return false;
   }
   return true;

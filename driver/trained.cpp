@@ -9,6 +9,7 @@
 #include "runtime/formats/table_guess.h"
 #include "runtime/run_file/config.h"
 #include "runtime/run_file/settings.h"
+#include "support/suggest.h"
 
 namespace nnc::driver {
 
@@ -158,6 +159,17 @@ Status load_trained(Session& session, const Trained& trained, runtime::Session& 
   }
   return runtime::load_state(trained.checkpoint, memory.bundle(), memory.state(),
                              {.optimizer = false, .elsewhere = std::move(names)}, session.diagnostics);
+}
+
+bool has_wanted_output(Session& session, const frontend::Model& model) {
+  const std::string& wanted = session.options.output;
+  if (wanted.empty() || std::ranges::find(model.outputs, wanted) != model.outputs.end()) return true;
+  const auto near = suggest(wanted, model.outputs);
+  session.diagnostics
+      .error_at(DiagnosticKind::unknown_choice, "--output " + wanted,
+                fmt::format("the outputs are {}", fmt::join(model.outputs, ", ")))
+      .suggest(near ? fmt::format("did you mean {}?", *near) : "");
+  return false;
 }
 
 }  // namespace nnc::driver

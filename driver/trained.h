@@ -31,4 +31,7 @@ Result<Trained> open_trained(Session& session, runtime::TrainedRun run, ChangedM
 // Parameters and state of the checkpoint into the bundle's memory.
 Status load_trained(Session& session, const Trained& trained, runtime::Session& memory);
 
+// Whether --output, where it is given, names an output of the model; reports where it does not.
+bool has_wanted_output(Session& session, const frontend::Model& model);
+
 }  // namespace nnc::driver

@@ -102,8 +102,10 @@ struct Building {
       const auto known = std::find_if(model.columns.begin(), model.columns.end(),
                                       [&](const Column& c) { return c.name == column.name; });
       if (known != model.columns.end()) {
-        if (known->classes == 0 || (column.classes > 0 && column.classes < known->classes))
-          known->classes = column.classes;
+        if (column.classes == 0) continue;
+        known->ignored =
+            known->classes == 0 || known->ignored == column.ignored ? column.ignored : std::nullopt;
+        known->classes = known->classes == 0 ? column.classes : std::min(known->classes, column.classes);
         continue;
       }
       Column out;
@@ -111,6 +113,7 @@ struct Building {
       out.type = {column.dtype, shape_of(column.dims)};
       out.batched = !column.dims.empty() && column.dims[0].is_batch();
       out.classes = column.classes;
+      out.ignored = column.ignored;
       out.span = column.span;
       model.columns.push_back(std::move(out));
     }

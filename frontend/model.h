@@ -57,6 +57,8 @@ struct Column {
   // For an integer column that picks among classes: how many there are (labels are checked against it when the data
   // is read); 0 if the model does not say.
   int64_t classes = 0;
+  // The one value besides those that the model lets stand for no class: it replaces it before it picks.
+  std::optional<int64_t> ignored;
   Span span;  // where its type is given
 };
 

@@ -42,6 +42,7 @@ Result<NextOutput> find_output(Session& session, const frontend::Model& model, i
     }
   }
   if (found) return *found;
+  if (!has_wanted_output(session, model)) return Failure();
   session.diagnostics
       .error_at(DiagnosticKind::unknown_choice,
                 session.options.output.empty() ? model.name : "--output " + session.options.output,

@@ -17,6 +17,7 @@
 #include "nlohmann/json.hpp"
 #include "runtime/file.h"
 #include "runtime/formats/safetensors.h"
+#include "support/plural.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
@@ -103,9 +104,9 @@ Result<PictureShape> shape_of_rows(Session& session, const std::string& tensor,
     if (const auto guessed = picture_shape(axes.size() > 1 ? std::span(axes) : std::span(&length, 1)))
       return *guessed;
     session.diagnostics
-        .error_at(
-            DiagnosticKind::bad_flag, "-o " + session.options.output,
-            fmt::format("a row of {} has {} numbers, which do not make a square picture", tensor, length))
+        .error_at(DiagnosticKind::bad_flag, "-o " + session.options.output,
+                  fmt::format("each picture of {} would have {}, which is not known to be a square one",
+                              tensor, plural(length, "number")))
         .suggest("--pictures HEIGHTxWIDTH, or CHANNELSxHEIGHTxWIDTH");
     return Failure();
   }

@@ -25,15 +25,8 @@ Result<std::string> choose_output(Session& session, const frontend::Model& model
         .suggest("output probability(x) = softmax(forward(x))");
     return Failure();
   }
-  const std::string& wanted = session.options.output;
-  if (wanted.empty()) return known.front();
-  if (std::find(known.begin(), known.end(), wanted) != known.end()) return wanted;
-  const auto near = suggest(wanted, known);
-  session.diagnostics
-      .error_at(DiagnosticKind::unknown_choice, "--output " + wanted,
-                fmt::format("the outputs are {}", fmt::join(known, ", ")))
-      .suggest(near ? fmt::format("did you mean {}?", *near) : "");
-  return Failure();
+  if (!has_wanted_output(session, model)) return Failure();
+  return session.options.output.empty() ? known.front() : session.options.output;
 }
 
 const Graph& graph_of(const frontend::Model& model, const std::string& output) {

@@ -205,10 +205,12 @@ Datum run_pick(Elaborator& e, Arguments a, const Site& site) {
   bool fits = label->rank() == *axis;
   for (size_t i = 0; fits && i < label->dims.size(); ++i) fits = unify(z->dims[i], label->dims[i]);
   if (!fits) {
-    e.error(DiagnosticKind::shape_mismatch, site,
-            fmt::format("pick takes one entry of {} at each position: {} does not go with {}",
-                        is_last ? "the last axis" : fmt::format("axis {}", *axis), text_of(label->dims),
-                        text_of(z->dims)));
+    const Dims before(z->dims.begin(), z->dims.begin() + *axis);
+    e.error(
+        DiagnosticKind::shape_mismatch, site,
+        fmt::format("pick takes one entry of {} of {} at each place before it: the positions are {}, not {}",
+                    is_last ? "the last axis" : fmt::format("axis {}", *axis), text_of(z->dims),
+                    text_of(before), text_of(label->dims)));
     return Poison{};
   }
   const auto place = static_cast<size_t>(*axis);

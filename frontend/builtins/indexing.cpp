@@ -324,6 +324,32 @@ Datum Elaborator::index(const Operand& object, const std::vector<ast::IndexItem>
   return planned ? index_tensor(*this, *tensor, *planned, site) : Datum(Poison{});
 }
 
+namespace {
+
+struct Replaced {
+  Value label;
+  std::optional<int64_t> ignored;
+};
+
+// `label` of where(label == ignored, k, label) with k among 0, 1, … count - 1; else the position itself.
+Replaced replaced_label(const Graph& graph, Value position, int64_t count) {
+  const auto constant = [&](Value v) -> std::optional<int64_t> {
+    const auto* attrs = std::get_if<ConstantAttrs>(&graph.node(v).attrs);
+    if (attrs == nullptr || attrs->values.size() != 1) return std::nullopt;
+    return static_cast<int64_t>(attrs->values[0]);
+  };
+  const Node& choice = graph.node(position);
+  if (choice.op != Op::where) return {position, {}};
+  const Node& test = graph.node(choice.operands[0]);
+  const std::optional<int64_t> instead = constant(choice.operands[1]);
+  if (test.op != Op::eq || test.operands[0] != choice.operands[2] || !instead) return {position, {}};
+  const std::optional<int64_t> ignored = constant(test.operands[1]);
+  if (!ignored || *instead < 0 || *instead >= count) return {position, {}};
+  return {choice.operands[2], ignored};
+}
+
+}  // namespace
+
 std::optional<Tensor> Elaborator::constant_positions(Constant constant, int64_t count, const Site& site) {
   std::vector<double> values = *constant.values;
   for (double& v : values) {
@@ -350,12 +376,18 @@ bool Elaborator::check_positions(const Tensor& position, int64_t count, std::str
     }
     return true;
   }
-  // A column is checked against the fewest that it is used with; the graph's input states them.
-  const auto at = column_nodes.find(position.value.node);
+  // A column is checked against the fewest that it is used with; the graph's input states them, unless one value besides
+  // them is ignored.
+  const Replaced replaced = replaced_label(graph, position.value, count);
+  const auto at = column_nodes.find(replaced.label.node);
   if (at == column_nodes.end()) return true;
-  auto& noted = std::get<InputAttrs>(graph.nodes[position.value.node].attrs).classes;
+  ColumnInfo& column = columns[at->second];
+  column.ignored =
+      column.classes == 0 || column.ignored == replaced.ignored ? replaced.ignored : std::nullopt;
+  column.classes = column.classes == 0 ? count : std::min(column.classes, count);
+  if (replaced.ignored) return true;
+  auto& noted = std::get<InputAttrs>(graph.nodes[replaced.label.node].attrs).classes;
   noted = noted == 0 ? count : std::min(noted, count);
-  columns[at->second].classes = noted;
   return true;
 }
 

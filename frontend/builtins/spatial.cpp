@@ -149,7 +149,8 @@ std::optional<Numbers> places(const Spatial& s, const std::optional<Operand>& at
           pad.low[i] + pad.high[i] == 0 ? "" : fmt::format(" with its padding, {}", padded);
       s.error(DiagnosticKind::shape_mismatch, at,
               fmt::format("the {} of {} reaches over {} places, axis {} of {} has {}{}", what, s.who,
-                          reach[i], i + 2, text_of(s.x), s.extent(i), with));
+                          reach[i], i + 2, text_of(s.x), s.extent(i), with))
+          .suggest(fmt::format("a smaller {}, or pad = {}", what, (reach[i] - s.extent(i) + 1) / 2));
       return std::nullopt;
     }
     out.push_back((padded - reach[i]) / stride[i] + 1);

@@ -1,6 +1,7 @@
 // Tensors as nodes: constants, casts, and the elementwise operations with their narrow broadcasting. The op
 // table wants operands of equal type, so every cast and broadcast is in the graph.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -400,6 +401,25 @@ Datum Elaborator::elementwise(const Elementwise& op, const Operand& left, const 
   return emit(op.op, {(*pair)[0].value, (*pair)[1].value}, NoAttrs{}, std::move(dims), *result, site);
 }
 
+namespace {
+
+// "mask[:, None, :]": the axes of 1 that let `dims` go with `wanted`, where its last axes are the last ones there and the others
+// the first; empty where they are not.
+std::string index_that_fits(const std::string& name, const Dims& dims, const Dims& wanted) {
+  if (dims.size() >= wanted.size() || !is_plain_name(name)) return "";
+  size_t last = 0;
+  while (last < dims.size() && unify(dims[dims.size() - 1 - last], wanted[wanted.size() - 1 - last])) ++last;
+  const size_t first = dims.size() - last;
+  for (size_t i = 0; i < first; ++i)
+    if (!unify(dims[i], wanted[i])) return "";
+  std::vector<std::string> items(first, ":");
+  items.resize(wanted.size() - last, "None");
+  items.resize(wanted.size(), ":");
+  return fmt::format("{}[{}]", name, fmt::join(items, ", "));
+}
+
+}  // namespace
+
 Datum Elaborator::where(const Operand& c, const Operand& a, const Operand& b, const Site& site) {
   if (const Flag* flag = c.value.as<Flag>()) return flag->value ? a.value : b.value;
   static constexpr Elementwise kWhere = {Op::where, "where", "choose between", "and"};
@@ -418,7 +438,8 @@ Datum Elaborator::where(const Operand& c, const Operand& a, const Operand& b, co
   if (!dims) {
     error(DiagnosticKind::shape_mismatch, site,
           fmt::format("the condition of where is {} and does not fit {}", text_of(condition->dims),
-                      text_of((*pair)[0].dims)));
+                      text_of((*pair)[0].dims)))
+        .suggest(index_that_fits(source_text(c.span), condition->dims, (*pair)[0].dims));
     return Poison{};
   }
   const std::optional<Tensor> wide_c = broadcast_to(*condition, *dims, site);

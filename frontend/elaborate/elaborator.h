@@ -270,8 +270,9 @@ struct Elaborator {
     DType dtype = DType::f32;
     Span span;
     std::optional<Value> input;
-    int64_t classes = 0;  // as Column::classes
-    bool wrong = false;   // its type was reported
+    int64_t classes = 0;             // as Column::classes
+    std::optional<int64_t> ignored;  // as Column::ignored
+    bool wrong = false;              // its type was reported
   };
   std::vector<ColumnInfo> columns;  // in the order of first mention
   void collect_columns();

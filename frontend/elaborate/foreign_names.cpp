@@ -167,7 +167,6 @@ constexpr ForeignName kNotHere[] = {
     {"deform_conv2d", ""},
     {"conv3d", kSpace},
     {"Conv3d", kSpace},
-    {"conv_transpose1d", "conv_transpose(x, w) takes one axis after the channels"},
     {"conv_transpose3d", "conv_transpose(x, w) takes three axes after the channels"},
     {"max_pool3d", kSpace},
     {"avg_pool3d", "mean(windows(x, 2), axis = [-3, -2, -1])"},

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "frontend/elaborate/elaborator.h"
+#include "support/plural.h"
 
 namespace nnc::frontend {
 
@@ -69,6 +70,16 @@ std::optional<std::vector<Datum>> Elaborator::take_apart(const Operand& operand,
   if (tensor == nullptr || tensor->dims.empty()) {
     error(DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
           fmt::format("a list or a tensor with an axis is expected here, not {}", describe(operand.value)));
+    return std::nullopt;
+  }
+  if (tensor->dims[0].is_batch()) {
+    Diagnostic& d = error(DiagnosticKind::wrong_kind, Site{site.frame, operand.span},
+                          fmt::format("this is one tensor, {}, whose axis 0 are the rows of the batch: it is "
+                                      "not taken apart into {}",
+                                      text_of(*tensor), plural(count, "name")));
+    d.suggest(fmt::format("split(x, {}) cuts the last axis", count));
+    if (tensor->rank() == 3)
+      d.note("the states of a recurrent layer are those of lstm_level(in, hidden).states(x, h, c)");
     return std::nullopt;
   }
   if (static_cast<size_t>(tensor->dims[0].extent) != count) {

@@ -1,11 +1,17 @@
 // Types in signatures and bindings: sizes are unified at each call, `...` stands for one run of dimensions,
 // and a clash is told in the user's own names, with the place its number comes from.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <cmath>
+#include <limits>
 
 #include "frontend/elaborate/elaborator.h"
 #include "frontend/elaborate/type_match.h"
+#include "frontend/syntax/lexer.h"
 #include "support/suggest.h"
 
 namespace nnc::frontend {
@@ -17,13 +23,15 @@ std::optional<DType> Elaborator::resolve_dtype(const ast::Type& type, Frame& fra
   if (name == "bool") return DType::boolean;
   Diagnostic& diagnostic =
       error(DiagnosticKind::unknown_type, Site{frame, type.name.span}, fmt::format("unknown type {}", name));
-  const std::vector<std::string> known{"f32", "i32", "bool", "int", "count"};
+  std::vector<std::string> known{"f32", "i32", "bool"};
+  for (const NumberType& number : number_types()) known.emplace_back(number.word);
   if (name == "float" || name == "float32" || name == "f64" || name == "Tensor") {
     diagnostic.suggest("did you mean f32?");
   } else if (const std::optional<std::string> near = suggest(name, known)) {
     diagnostic.suggest(fmt::format("did you mean {}?", *near));
   } else {
-    diagnostic.suggest("types are int, bool, f32[…] and i32[…]");
+    diagnostic.suggest(
+        "types are int, count, number, fraction, positive, nonnegative, bool, f32[…] and i32[…]");
   }
   return std::nullopt;
 }
@@ -114,23 +122,76 @@ std::optional<Dims> Elaborator::resolve_dims(const ast::Type& type, Frame& frame
   return dims;
 }
 
+namespace {
+
+constexpr double kAny = std::numeric_limits<double>::infinity();
+constexpr std::array<NumberType, 6> kNumberTypes{{
+    {"int", true, -kAny, kAny, false, ""},
+    {"count", true, 1, kAny, false, "counts something: it is at least 1"},
+    {"number", false, -kAny, kAny, false, ""},
+    {"fraction", false, 0, 1, false, "is from 0 to 1"},
+    {"positive", false, 0, kAny, true, "is above 0"},
+    {"nonnegative", false, 0, kAny, false, "is at least 0"},
+}};
+
+// Why the value is not of the type: "is from 0 to 1, not 1.5". Empty if it is.
+std::string refused(const NumberType& type, const Datum& value) {
+  const Number* number = value.as<Number>();
+  if (number == nullptr || (type.whole && !number->is_whole))
+    return fmt::format("is a {}, not {}", type.whole ? "whole number (int)" : "number", describe(value));
+  const double x = number->value();
+  if (x >= type.least && x <= type.most && !(type.above && x == type.least)) return "";
+  return fmt::format("{}, not {}", type.demand, text_of(*number));
+}
+
+// "dim is 8, heads is 3": the numbers that the expression at `span` computes with.
+std::string numbers_in(Elaborator& e, Span span, const Site& site) {
+  const std::string text = e.source_text(span);
+  const auto in_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  std::vector<std::string> seen, said;
+  for (size_t i = 0; i < text.size();) {
+    size_t end = i;
+    while (end < text.size() && in_name(text[end])) ++end;
+    const std::string name = text.substr(i, end - i);
+    i = std::max(end, i + 1);
+    if (!is_plain_name(name)) continue;
+    if (std::ranges::find(seen, name) != seen.end()) continue;
+    seen.push_back(name);
+    const std::optional<Datum> value = e.lookup(name, site);
+    if (const Number* number = value ? value->as<Number>() : nullptr)
+      said.push_back(fmt::format("{} is {}", name, text_of(*number)));
+  }
+  return fmt::format("{}", fmt::join(said, ", "));
+}
+
+}  // namespace
+
+std::span<const NumberType> number_types() {
+  return kNumberTypes;
+}
+
+const NumberType* number_type(std::string_view word) {
+  const auto found = std::ranges::find(kNumberTypes, word, &NumberType::word);
+  return found == kNumberTypes.end() ? nullptr : &*found;
+}
+
 Datum Elaborator::coerce(const Datum& value, const ast::Type& type, const std::string& what, Span value_span,
                          Frame& frame) {
   if (value.poisoned()) return Poison{};
   const Site site{frame, value_span};
-  if ((type.name.text == "int" || type.name.text == "count") && !type.has_sizes) {
-    const Number* number = value.as<Number>();
-    if (number != nullptr && number->is_whole) {
-      if (type.name.text == "int" || number->value() >= 1) return value;
-      error(DiagnosticKind::wrong_kind, site,
-            fmt::format("{} counts something: it is at least 1, not {:.0f}", what, number->value()));
+  const NumberType* demanded = type.has_sizes ? nullptr : number_type(type.name.text);
+  if (demanded != nullptr) {
+    if (const std::string refusal = refused(*demanded, value); !refusal.empty()) {
+      Diagnostic& diagnostic = error(DiagnosticKind::wrong_kind, site, fmt::format("{} {}", what, refusal));
+      const Number* number = value.as<Number>();
+      if (const std::string known = numbers_in(*this, value_span, site); number != nullptr && !known.empty())
+        diagnostic.note(known);
+      if (number != nullptr && demanded->whole && !number->is_whole &&
+          number->real == std::floor(number->real) && std::fabs(number->real) < 0x1p53)
+        diagnostic.suggest(fmt::format("{:.0f}", number->real));
       return Poison{};
     }
-    Diagnostic& diagnostic = error(DiagnosticKind::wrong_kind, site,
-                                   fmt::format("{} is a whole number (int), not {}", what, describe(value)));
-    if (number != nullptr && number->real == std::floor(number->real) && std::fabs(number->real) < 0x1p53)
-      diagnostic.suggest(fmt::format("{:.0f}", number->real));
-    return Poison{};
+    return value;
   }
   if (type.name.text == "bool" && !type.has_sizes) {
     if (value.as<Flag>()) return value;

@@ -287,8 +287,7 @@ bool Elaborator::match_arguments(std::span<const ast::Parameter> declared, Frame
     if (local.value.poisoned()) return false;
     const ast::Type& type = *parameter.type;
     const std::string what = fmt::format("{} of {}", parameter.name.text, callee_name);
-    const std::string& word = type.name.text;
-    if (!type.has_sizes && (word == "int" || word == "count" || word == "bool")) {
+    if (!type.has_sizes && (number_type(type.name.text) != nullptr || type.name.text == "bool")) {
       // A default that is computed from an argument that is wrong already is wrong by that alone.
       if (!good && library.is_standard(local.span)) continue;
       local.value = coerce(local.value, type, what, local.span.valid() ? local.span : site.span, site.frame);

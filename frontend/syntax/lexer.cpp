@@ -399,6 +399,12 @@ bool continues_line(TokenKind kind) {
   }
 }
 
+bool is_plain_name(std::string_view text) {
+  const auto is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
+  return !text.empty() && !is_digit(text[0]) &&
+         std::ranges::all_of(text, [&](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
+}
+
 bool is_reserved(TokenKind kind) {
   return std::any_of(std::begin(kReserved), std::end(kReserved),
                      [&](const Spelling& s) { return s.kind == kind; });

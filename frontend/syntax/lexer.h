@@ -55,6 +55,8 @@ std::string_view spelling(ast::BinaryOp op);
 // Operators and commas: a line that ends in one goes on.
 bool continues_line(TokenKind kind);
 bool is_reserved(TokenKind kind);
+// Whether the text is a name, of ASCII letters.
+bool is_plain_name(std::string_view text);
 bool opens(TokenKind kind);   // ( [ {
 bool closes(TokenKind kind);  // ) ] }
 

@@ -9,6 +9,12 @@
 namespace nnc::frontend {
 namespace {
 
+// "same" without its quotes, where what they hold could be a name.
+std::string name_within(std::string_view quoted) {
+  const std::string_view word = quoted.size() > 2 ? quoted.substr(1, quoted.size() - 2) : "";
+  return is_plain_name(word) ? fmt::format("a name has no quotes: {}", word) : "";
+}
+
 enum class Habit { function, layer, plain_definition, result, otherwise_if, loop, import, nothing };
 
 struct ForeignWord {
@@ -197,7 +203,7 @@ ast::ExprPtr Parser::expected_value() {
       break;
     case TokenKind::string:
       wrong(DiagnosticKind::misplaced_string, "a string is not a value; strings follow import and as")
-          .suggest(token.starts_line ? "a comment starts with #" : "");
+          .suggest(token.starts_line ? "a comment starts with #" : name_within(word));
       break;
     case TokenKind::kw_not:
       wrong(DiagnosticKind::expected_value, "not needs parentheses here").suggest("(not …)");

@@ -1,4 +1,8 @@
 // The file, its declarations and their members.
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "fmt/format.h"
 #include "frontend/syntax/parser_impl.h"
 
@@ -242,8 +246,9 @@ bool Parser::parameters(std::vector<ast::Parameter>& out) {
   if (accept(TokenKind::right_paren)) return true;
   if (at(TokenKind::name)) {
     const std::string_view before = text(previous());
-    const bool type_first =
-        before == "int" || before == "count" || before == "bool" || before == "f32" || before == "i32";
+    constexpr std::array<std::string_view, 9> types{"int",         "count", "number", "fraction", "positive",
+                                                    "nonnegative", "bool",  "f32",    "i32"};
+    const bool type_first = std::ranges::find(types, before) != types.end();
     error(DiagnosticKind::missing_colon, peek(),
           fmt::format("expected , or ) after {}, found {}", before, describe(peek())))
         .suggest(fmt::format("a type follows a colon: {}: {}", type_first ? text(peek()) : before,

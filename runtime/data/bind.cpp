@@ -404,13 +404,17 @@ Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<c
   return inputs;
 }
 
+std::string ModelColumn::classes_text() const {
+  return plural(classes, "class") + (ignored ? fmt::format(", and ignores {}", *ignored) : "");
+}
+
 void LabelCheck::report(const std::string& location, bool trained, bool may_count,
                         Diagnostics& diagnostics) const {
   const int64_t last = first_ + column_.classes - 1;
   std::string message =
       column_.classes > 0
           ? fmt::format("{} {} is outside {}..{} (the model has {}); seen: {}..{}", column_.name, first_bad_,
-                        first_, last, plural(column_.classes, "class"), lowest_, highest_)
+                        first_, last, column_.classes_text(), lowest_, highest_)
           : fmt::format("{} {} is below {}; seen: {}..{}", column_.name, first_bad_, first_, lowest_,
                         highest_);
   if (lowest_ > static_cast<double>(first_)) message += fmt::format(", no {}", first_);

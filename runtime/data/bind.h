@@ -81,7 +81,7 @@ class LabelCheck {
     if (value > highest_) highest_ = value;
     if (distinct_.size() < kMostDistinct) distinct_.insert(value);
     const double label = value - static_cast<double>(first_);
-    if (label < 0 || (column_.classes > 0 && label >= static_cast<double>(column_.classes))) {
+    if (!column_.may_hold(label)) {
       if (outside_++ == 0) {
         first_bad_ = value;
         first_bad_row_ = row;

@@ -24,9 +24,17 @@ namespace nnc::runtime {
 struct ModelColumn {
   std::string name;
   DType dtype = DType::f32;
-  std::vector<int64_t> shape;  // of one row: without the batch axis
-  int64_t classes = 0;         // of an integer column that picks among classes; 0: unknown
-  Span span;                   // where its type is given; may be invalid
+  std::vector<int64_t> shape;           // of one row: without the batch axis
+  int64_t classes = 0;                  // of an integer column that picks among classes; 0: unknown
+  std::optional<int64_t> ignored = {};  // what it may hold besides: the model lets it stand for no class
+  Span span = {};                       // where its type is given; may be invalid
+
+  bool may_hold(double label) const {
+    if (ignored && label == static_cast<double>(*ignored)) return true;
+    return label >= 0 && (classes == 0 || label < static_cast<double>(classes));
+  }
+  // "3 classes, and ignores -1"
+  std::string classes_text() const;
 };
 
 // Rows changed a little each time they are gathered, for training only: pictures mirrored and moved, windows of a text. The draws are

@@ -73,10 +73,17 @@ std::optional<int64_t> window_of(const RunConfig& config, std::span<const ModelC
   return std::nullopt;
 }
 
+// What a stretch of text is for, in messages.
+struct Part {
+  std::string name;           // "validation"; empty for a whole file
+  bool model_is_open = true;  // its arguments can still be chosen
+};
+
 // Windows over numbers[begin, end) that they share.
 Result<Dataset> cut(const SharedBytes& numbers, int64_t begin, int64_t end,
                     std::span<const ModelColumn> columns, int64_t time, bool is_training,
-                    const Alphabet& alphabet, const std::string& path, Diagnostics& diagnostics) {
+                    const Alphabet& alphabet, const std::string& path, const Part& of,
+                    Diagnostics& diagnostics) {
   const int64_t further = columns.size() > 1 ? 1 : 0;
   const int64_t places = end - begin - further;
   int64_t rows = std::max<int64_t>(0, places) / time;
@@ -84,10 +91,13 @@ Result<Dataset> cut(const SharedBytes& numbers, int64_t begin, int64_t end,
     diagnostics
         .error_at(
             DiagnosticKind::data_columns, path,
-            fmt::format("has {} here; a window takes {}",
+            fmt::format("has {}{}; a window takes {}",
                         plural(std::max<int64_t>(0, end - begin), alphabet.is_bytes() ? "byte" : "character"),
-                        time + further))
-        .suggest("a longer text, or shorter windows: -D time=… where the model has such an argument");
+                        of.name.empty() ? "" : fmt::format(" for {}", of.name), time + further))
+        .suggest(!of.model_is_open ? "a longer text"
+                 : of.name.empty()
+                     ? "a longer text, or shorter windows: -D time=… where the model has such an argument"
+                     : "a longer text, or another data.split");
     return Failure{};
   }
   int64_t shift = 0;
@@ -161,15 +171,17 @@ Result<LoadedData> load_text(const RunConfig& config, std::span<const ModelColum
   const auto share = [&](double part) { return static_cast<int64_t>(static_cast<double>(count) * part); };
   const int64_t tested = count - share(spec.split.test);
   const int64_t trained = tested - share(spec.split.validation);
-  const auto put = [&](int64_t begin, int64_t end, bool is_training, Dataset& to) {
+  const auto put = [&](int64_t begin, int64_t end, const char* name, Dataset& to) {
     if (begin == end) return true;
-    Result<Dataset> part =
-        cut(all, begin, end, columns, *time, is_training, alphabet, spec.train, diagnostics);
+    const bool is_training = &to == &loaded.train, is_whole = end - begin == count;
+    Result<Dataset> part = cut(all, begin, end, columns, *time, is_training, alphabet, spec.train,
+                               {is_whole ? "" : name, true}, diagnostics);
     if (part) to = *std::move(part);
     return part.ok();
   };
-  bool good = put(0, trained, true, loaded.train) && put(trained, tested, false, loaded.validation) &&
-              put(tested, count, false, loaded.test);
+  bool good = put(0, trained, "training", loaded.train) &&
+              put(trained, tested, "validation", loaded.validation) &&
+              put(tested, count, "the test", loaded.test);
   for (const auto& [path, to] :
        {std::pair(&spec.validation, &loaded.validation), std::pair(&spec.test, &loaded.test)}) {
     if (path->empty()) continue;
@@ -195,7 +207,7 @@ Result<Dataset> load_text_rows(const RunConfig& config, const Fitted& fitted, co
   const Result<std::vector<int32_t>> numbers = numbers_of(*text, alphabet, path, diagnostics);
   if (!numbers) return Failure{};
   return cut(shared(*numbers), 0, static_cast<int64_t>(numbers->size()), columns, *time, false, alphabet,
-             path, diagnostics);
+             path, {"", false}, diagnostics);
 }
 
 std::optional<int64_t> count_characters(const RunConfig& config, Diagnostics& diagnostics) {

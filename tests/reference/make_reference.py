@@ -199,6 +199,13 @@ def unary(c):
     c.add("relu", "relu(a)", F.relu, a)
     c.add("leaky_relu", "leaky_relu(a)", F.leaky_relu, a, tolerance=ROUNDED)
     c.add("leaky_relu 0.25", "leaky_relu(a, a = 0.25)", lambda a: F.leaky_relu(a, 0.25), a)
+    c.add("elu", "elu(a)", F.elu, a, ["a"])
+    c.add("elu 0.5", "elu(a, 0.5)", lambda a: F.elu(a, 0.5), a)
+    wide = {"a": (a["a"][0], -8, 8)}
+    c.add("relu6", "relu6(a)", F.relu6, wide)
+    c.add("hardsigmoid", "hardsigmoid(a)", F.hardsigmoid, wide, tolerance=ROUNDED)
+    c.add("hardswish", "hardswish(a)", F.hardswish, wide, tolerance=ROUNDED)
+    c.add("mish", "mish(a)", F.mish, a, ["a"])
     c.add("silu", "silu(a)", F.silu, a, ["a"])
     c.add("gelu", "gelu(a)", F.gelu, a, ["a"], tolerance=ROUNDED)
     c.add("gelu_tanh", "gelu_tanh(a)", lambda a: F.gelu(a, approximate="tanh"), a, ["a"], tolerance=ROUNDED)
@@ -334,12 +341,16 @@ def norms(c):
           {"x": ([5, 4], -2, 2)} | scales, layer="norm = batch_norm1d(4, eps = 2^-16)")
     c.add("batch_norm1d without bias", "norm(x)", lambda x, w: F.batch_norm(x, None, None, w, None, True, eps=eps),
           {"x": ([5, 4], -2, 2)} | weight, ["x", "norm.weight"], layer="norm = batch_norm1d(4, eps = 2^-16, bias = 0)")
+    c.add("batch_norm1d of sequences", "norm(x)", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=eps),
+          {"x": ([3, 4, 5], -2, 2)} | scales, layer="norm = batch_norm1d(4, eps = 2^-16)")
     c.add("batch_norm2d", "norm(x)", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=eps),
           images | scales, layer="norm = batch_norm2d(4, eps = 2^-16)")
     c.add("batch_norm2d without bias", "norm(x)", lambda x, w: F.batch_norm(x, None, None, w, None, True, eps=eps),
           images | weight, ["x", "norm.weight"], layer="norm = batch_norm2d(4, eps = 2^-16, bias = 0)")
     c.add("group_norm", "norm(x)", lambda x, w, b: F.group_norm(x, 2, w, b, eps), images | scales,
           layer="norm = group_norm(2, 4, eps = 2^-16)")
+    c.add("group_norm of sequences", "norm(x)", lambda x, w, b: F.group_norm(x, 2, w, b, eps),
+          {"x": ([3, 4, 5], -2, 2)} | scales, layer="norm = group_norm(2, 4, eps = 2^-16)")
     c.add("group_norm without bias", "norm(x)", lambda x, w: F.group_norm(x, 2, w, None, eps), images | weight,
           ["x", "norm.weight"], layer="norm = group_norm(2, 4, eps = 2^-16, bias = 0)")
     c.add("instance_norm2d", "norm(x)", lambda x: F.instance_norm(x, eps=eps), images, ["x"],
@@ -385,12 +396,21 @@ def convolutions(c):
     x = {"x": ([2, 3, 5, 4], -2, 2)}
     c.add("conv2d", "net(x)", lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1),
           x | {"net.weight": ([4, 3, 3, 3], -1, 1), "net.bias": ([4], -1, 1)}, layer="net = conv2d(3, 4, 3, 2, pad = 1)")
+    c.add("conv2d, 1 x 3", "net(x)", lambda x, w, b: F.conv2d(x, w, b, padding=(0, 1)),
+          x | {"net.weight": ([4, 3, 1, 3], -1, 1), "net.bias": ([4], -1, 1)},
+          layer="net = conv2d(3, 4, [1, 3], pad = [0, 1])")
     c.add("conv1d", "net(x)", lambda x, w, b: F.conv1d(x, w, b, padding=2),
           {"x": ([2, 3, 6], -2, 2), "net.weight": ([2, 3, 5], -1, 1), "net.bias": ([2], -1, 1)},
           layer="net = conv1d(3, 2, 5, pad = 2)")
     c.add("conv_transpose2d", "net(x)", lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2),
           {"x": ([2, 3, 2, 3], -2, 2), "net.weight": ([3, 2, 2, 2], -1, 1), "net.bias": ([2], -1, 1)},
           layer="net = conv_transpose2d(3, 2, 2, stride = 2)")
+    c.add("conv_transpose2d, 1 x 2, dilation 2", "net(x)", lambda x, w, b: F.conv_transpose2d(x, w, b, dilation=2),
+          {"x": ([2, 3, 2, 3], -2, 2), "net.weight": ([3, 2, 1, 2], -1, 1), "net.bias": ([2], -1, 1)},
+          layer="net = conv_transpose2d(3, 2, [1, 2], dilation = 2)")
+    c.add("conv_transpose1d", "net(x)", lambda x, w, b: F.conv_transpose1d(x, w, b, stride=2, output_padding=1),
+          {"x": ([2, 3, 4], -2, 2), "net.weight": ([3, 2, 3], -1, 1), "net.bias": ([2], -1, 1)},
+          layer="net = conv_transpose1d(3, 2, 3, stride = 2, extra = 1)")
     x = {"x": ([2, 2, 5, 6], -2, 2)}
     c.add("max_pool2d", "max_pool2d(x, 2)^2", lambda x: F.max_pool2d(x, 2)**2, x, ["x"])
     c.add("max_pool2d, overlapping, with padding", "max_pool2d(x, 3, stride = 2, pad = 1)^2",
