@@ -19,9 +19,11 @@ constexpr double kUnit = 0x1p-24, kUnitDouble = 0x1p-53, kTimes = 4;
 constexpr double kFactor = 12, kLeast = 8 * kUnit;
 constexpr double kSmallest = std::numeric_limits<float>::min();
 
+// Whether results are sums; a largest element is a copy, and equals the operand's.
 bool combines(const OpDef& def) {
-  return std::holds_alternative<ReduceRule>(def.lower) || std::holds_alternative<ContractRule>(def.lower) ||
-         std::holds_alternative<ScatterRule>(def.lower);
+  if (const auto* reduce = std::get_if<ReduceRule>(&def.lower))
+    return reduce->combine == kernel::Combine::sum;
+  return std::holds_alternative<ContractRule>(def.lower) || std::holds_alternative<ScatterRule>(def.lower);
 }
 
 // For an op that combines terms: for each result the sum of the terms' sizes; and the root of the number of terms, since
