@@ -10,7 +10,7 @@
 
 #include "codegen/host_target.h"
 #include "codegen/jit.h"
-#include "codegen/lower/strides.h"
+#include "codegen/lower/work.h"
 #include "codegen/object_cache.h"
 #include "support/check.h"
 #include "support/clock.h"
@@ -84,8 +84,8 @@ std::string constant_hash(const kernel::Slot& slot) {
 // A step is made from its launches, its plan and the symbols it calls.
 std::string step_text(const Program& program, const MemoryPlan::PerProgram& plan,
                       const std::vector<std::string>& symbols) {
-  std::string text = "step " + program.name + " " + std::to_string(plan.arena_bytes) + " " +
-                     std::to_string(plan.scratch_bytes) + "\n";
+  std::string text = (program.stamped ? "stamped step " : "step ") + program.name + " " +
+                     std::to_string(plan.arena_bytes) + " " + std::to_string(plan.scratch_bytes) + "\n";
   for (const kernel::Item& item : program.items) {
     const auto* launch = std::get_if<kernel::Launch>(&item);
     if (!launch) {
@@ -155,7 +155,7 @@ std::vector<Span> source_of(const Kernel& k) {
 }
 
 KernelInfo describe(const Kernel& k) {
-  KernelInfo info{k.name, source_of(k), flops(k), k.task_count(), 0, 0};
+  KernelInfo info{k.name, source_of(k), flops(k), operations(k), k.task_count(), 0, 0};
   for (const kernel::Buffer& buffer : k.buffers) {
     if (buffer.space == kernel::Space::local) continue;
     const auto bytes = static_cast<uint64_t>(buffer.type.bytes());
@@ -173,11 +173,13 @@ EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan,
   entry.inputs = plan.inputs;
   entry.memory = plan.bill;
   entry.serial = program.serial;
+  entry.stamped = program.stamped;
   entry.arena_bytes = plan.arena_bytes;
   entry.scratch_bytes_per_thread = plan.scratch_bytes;
   entry.memory.scratch = entry.scratch_bytes(threads);
   for (const kernel::Item& item : program.items) {
     const auto* launch = std::get_if<kernel::Launch>(&item);
+    entry.items.push_back(launch != nullptr);
     if (!launch) {
       ++entry.barriers;
       continue;
@@ -201,6 +203,7 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
   const Result<Target> target = host_target(options, diagnostics);
   if (!target) return Failure();
   const std::string identity = compiler_identity(*target);
+  for (Program& program : programs) program.stamped = program.name == options.stamped;
   const MemoryPlan plan = plan_memory(programs);
   const auto symbols = name_kernels(programs, identity, options.lines);
 

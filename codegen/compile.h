@@ -21,6 +21,7 @@ struct CodegenOptions {
   int vector_units = 0;  // 256 or 512: schedules for units of that many bits; 0: as this processor has them
   bool use_cache = true;
   std::string cache_directory;     // "": $XDG_CACHE_HOME/nnc
+  std::string stamped;             // the entry of this name keeps times (nnc_context::stamps)
   const Sources* lines = nullptr;  // -g: line tables into these texts, and names for gdb and perf
 };
 

@@ -6,52 +6,15 @@
 #include <llvm/TargetParser/Host.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
-#include <limits>
-
 #include "codegen/object_cache.h"
+#include "support/fma_peak.h"
 
 namespace nnc::codegen {
 namespace {
 
-// `rounds` times ten multiply-adds that do not wait for each other: enough for two units with a latency of four cycles.
-#define NNC_MULTIPLY_ADDS(vector)                                                                        \
-  asm volatile(                                                                                          \
-      "vzeroall\n 1: .irp r, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10\n"                                            \
-      "vfmadd231ps %%" vector "0, %%" vector "0, %%" vector "\\r\n .endr\n dec %0\n jnz 1b\n vzeroupper" \
-      : "+r"(rounds)                                                                                     \
-      :                                                                                                  \
-      : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",   \
-        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
-
-void multiply_adds_256(int64_t rounds) {
-  NNC_MULTIPLY_ADDS("ymm");
-}
-
-void multiply_adds_512(int64_t rounds) {
-  NNC_MULTIPLY_ADDS("zmm");
-}
-
-#undef NNC_MULTIPLY_ADDS
-
-// Whether multiply-adds of 512 bits take twice as long as those of 256. The shortest of several runs of each counts: other
-// load on the machine can only make a run longer.
+// Whether multiply-adds of 512 bits take twice as long as those of 256.
 bool are_units_split() {
-  constexpr int64_t kRounds = 1000;
-  constexpr int kRuns = 16;
-  const auto shorter = [](double best, void (*run)(int64_t)) {
-    const auto start = std::chrono::steady_clock::now();
-    run(kRounds);
-    return std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  };
-  double half = std::numeric_limits<double>::infinity();
-  double whole = half;
-  for (int i = 0; i < kRuns; ++i) {
-    half = shorter(half, multiply_adds_256);
-    whole = shorter(whole, multiply_adds_512);
-  }
-  return whole > 1.5 * half;
+  return multiply_adds_per_second(512) < 1.33 * multiply_adds_per_second(256);
 }
 
 // 256 or 512. Measured once per cache: later processes use the same number, so that they find the same machine code.

@@ -31,7 +31,14 @@ struct nnc_context {
   alignas(64) uint32_t arrived;
   alignas(64) uint32_t generation;
   alignas(64) uint32_t left;
+  // Of entries that keep times: for each thread one more count of the time stamp counter than the entry has items, in a row
+  // of nnc_stamp_row(items): when it entered, and when it was done with each item. Null: none are kept.
+  uint64_t* stamps;
 };
+// Counts in a thread's row of `stamps`: whole cache lines.
+inline int64_t nnc_stamp_row(int64_t items) {
+  return (items + 8) / 8 * 8;
+}
 typedef void (*nnc_entry)(struct nnc_context*, int32_t thread, int32_t threads);
 }
 
@@ -81,6 +88,7 @@ struct KernelInfo {
   std::string name;
   std::vector<Span> source;  // the places it comes from, each once
   double flops = 0;          // of products and contractions, 2 per multiply-add
+  double operations = 0;     // of single elements besides: arithmetic, loads, stores
   int64_t tasks = 0;
   // Of the tensors that it reads and writes, each counted once and whole, without padding.
   uint64_t bytes_read = 0;
@@ -94,6 +102,8 @@ struct EntryPoint {
   nnc_entry function = nullptr;
   std::vector<InputInfo> inputs;
   std::vector<KernelInfo> kernels;  // one per launch, in order
+  std::vector<bool> items;          // what the entry goes through: launches, and barriers (false)
+  bool stamped = false;             // compiled to keep times
   size_t distinct_kernels = 0;      // launches of equal kernels share machine code
   int barriers = 0;
   bool serial = false;  // too little work to share: to be entered by one thread alone, as thread 0 of 1

@@ -231,6 +231,14 @@ void bench_flags(CLI::App& app, Options& o) {
       ->check(checked(valid_positive));
 }
 
+void profile_flags(CLI::App& app, Options& o) {
+  app.add_option("--seconds", o.seconds, "How long steps are run (default 1)")
+      ->type_name("S")
+      ->check(checked(valid_positive));
+  app.add_option("--trace", o.trace, "Also write one step as a trace for Perfetto or chrome://tracing")
+      ->type_name("FILE.json");
+}
+
 void ops_flags(CLI::App& app, Options& o) {
   app.add_flag("--markdown", o.markdown, "The whole reference, as docs/ops.md");
 }
@@ -307,6 +315,10 @@ constexpr CommandRow kCommands[] = {
      kModel | kSeed | kJson, gradcheck, gradcheck_flags},
     {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
      "Times training steps on generated data in memory.", kModel | kBuild | kJson, bench, bench_flags},
+    {"profile", "RUN", 1, 1, "nnc profile examples/digits/digits.toml --threads 1",
+     "Runs training steps and prints what each kernel costs: time, rates, and how near it comes to what this "
+     "machine can do.",
+     kModel | kBuild | kJson, profile, profile_flags},
     {"passes", "", 0, 0, "nnc passes --json",
      "The passes of the compiler in their order; nnc opt --passes runs single ones.", kJson, list_passes},
     {"ops", "[NAME]", 0, 1, "nnc ops softmax_xent", "The operations of the graph, from the op table.", 0, ops,

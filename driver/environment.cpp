@@ -33,12 +33,12 @@ std::string utc_now() {
   return text;
 }
 
+}  // namespace
+
 std::string instruction_set(const Options& options) {
   if (!options.isa.empty()) return options.isa;
   return __builtin_cpu_supports("avx512f") != 0 ? "avx512" : "avx2";
 }
-
-}  // namespace
 
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");

@@ -20,4 +20,7 @@ Status write_environment(const std::string& folder, const runtime::RunConfig& co
 // "AMD EPYC 9654", from /proc/cpuinfo; "unknown processor" where it does not say.
 std::string processor_name();
 
+// "avx2" or "avx512": what --isa says, or the processor has.
+std::string instruction_set(const Options& options);
+
 }  // namespace nnc::driver

@@ -78,6 +78,8 @@ struct Options {
   bool check_only = false;              // fmt --check
   bool write = false;                   // fmt --write
   double max_seconds = 60;              // bench
+  double seconds = 1;                   // profile
+  std::string trace;                    // profile: the file of the trace
 };
 
 }  // namespace nnc::driver

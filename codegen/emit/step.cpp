@@ -58,6 +58,7 @@ class StepEmitter {
     if (!at.file.empty()) lines.emplace(module_, at.file).enter(*function_, at.line, b_);
     llvm::Value* saved = flush_to_zero();
     llvm::Value* bases = fill_bases();
+    if (program_.stamped) first_stamp(count);
     b_.CreateBr(next);
 
     b_.SetInsertPoint(next);
@@ -72,11 +73,13 @@ class StepEmitter {
 
     b_.SetInsertPoint(launch);
     b_.CreateCall(emit_launch(module_, target_), {context_, function_->getArg(1), threads_, record, bases});
+    if (program_.stamped) stamp(after);
     index->addIncoming(after, launch);
     b_.CreateBr(next);
 
     b_.SetInsertPoint(barrier);
     b_.CreateCall(emit_barrier(module_, target_), {context_, threads_});
+    if (program_.stamped) stamp(after);
     index->addIncoming(after, barrier);
     b_.CreateBr(next);
 
@@ -191,6 +194,20 @@ class StepEmitter {
     return bases;
   }
 
+  void first_stamp(uint64_t items) {
+    llvm::Value* thread = b_.CreateZExt(function_->getArg(1), b_.getInt64Ty());
+    const auto row = static_cast<uint64_t>(nnc_stamp_row(static_cast<int64_t>(items)));
+    stamps_ =
+        b_.CreateGEP(b_.getInt64Ty(), field(offsetof(nnc_context, stamps)), b_.CreateMul(thread, i64(row)));
+    stamp(i64(0));
+  }
+
+  void stamp(llvm::Value* index) {
+    llvm::Value* now = b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, llvm::ArrayRef<llvm::Type*>(),
+                                          llvm::ArrayRef<llvm::Value*>());
+    b_.CreateStore(now, b_.CreateGEP(b_.getInt64Ty(), stamps_, index));
+  }
+
   // The last thread to leave puts the claims back to zero, for whatever entry comes next.
   void leave() {
     auto* several = block("several");
@@ -230,6 +247,7 @@ class StepEmitter {
   llvm::Function* function_ = nullptr;
   llvm::Value* context_ = nullptr;
   llvm::Value* threads_ = nullptr;
+  llvm::Value* stamps_ = nullptr;  // of this thread
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "codegen/lower/strides.h"
 #include "codegen/lower/tile_shape.h"
+#include "codegen/lower/work.h"
 #include "support/check.h"
 
 namespace nnc::codegen {

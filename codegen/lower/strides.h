@@ -39,9 +39,4 @@ kernel::Expr unchecked(const kernel::Expr& load);
 
 bool uses_axis(const kernel::Kernel& kernel, kernel::ExprId expr, kernel::AxisId axis);
 
-// How often the statement's body runs; contractions are counted in multiply-adds, below.
-int64_t points(const kernel::Kernel& kernel, const kernel::Statement& statement);
-// Multiply-adds, times two, of the kernel's contractions; terms that lie outside are none.
-double flops(const kernel::Kernel& kernel);
-
 }  // namespace nnc::codegen

@@ -7,15 +7,11 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <future>
 
 #include "driver/commands/commands.h"
-#include "driver/programs.h"
 #include "driver/report.h"
-#include "driver/session.h"
+#include "driver/workload.h"
 #include "nlohmann/json.hpp"
-#include "runtime/data/splitmix.h"
-#include "runtime/training/trainer.h"
 
 namespace nnc::driver {
 namespace {
@@ -62,31 +58,6 @@ double peak_rss_mb() {
 // To decimals: rounded(x, 1000) has three. Dividing gives the number whose text is as short.
 double rounded(double value, double parts) {
   return std::round(value * parts) / parts;
-}
-
-// How each parameter starts, read from the graph that draws them: U(lo, hi), or one number.
-Result<std::vector<runtime::SplitmixRange>> initial_ranges(Session& session, const frontend::Model& model) {
-  std::vector<runtime::SplitmixRange> ranges;
-  const Graph* init = model.module.find("init");
-  for (const frontend::ParameterInfo& parameter : model.parameters) {
-    const Node* start = nullptr;
-    if (init != nullptr)
-      for (const Output& output : init->outputs)
-        if (output.name == parameter.name) start = &init->node(output.value);
-    while (start != nullptr && start->op == Op::broadcast) start = &init->node(start->operands.front());
-    const auto* draw = start == nullptr ? nullptr : std::get_if<RandomAttrs>(&start->attrs);
-    const auto* constant = start == nullptr ? nullptr : std::get_if<ConstantAttrs>(&start->attrs);
-    if (draw != nullptr && draw->distribution == Distribution::uniform) {
-      ranges.push_back({parameter.name, draw->a, draw->b});
-    } else if (constant != nullptr && constant->values.size() == 1) {
-      ranges.push_back({parameter.name, constant->values[0], constant->values[0]});
-    } else {
-      session.diagnostics.error(DiagnosticKind::wrong_file_kind, parameter.span,
-                                fmt::format("{} starts neither uniform nor with one number", parameter.name));
-    }
-  }
-  if (session.diagnostics.has_errors()) return Failure();
-  return ranges;
 }
 
 // The whole data set as batches: element i holds the step's input pointers, in the entry's order.
@@ -180,7 +151,7 @@ std::string json_line(const std::string& workload, int threads, const Measured& 
 int bench(const Options& options, Console& console) {
   const double started = process_start();
   Session session(options, console);
-  const Result<LoadedModel> loaded = load_model(session, options.arguments.front());
+  Result<LoadedModel> loaded = load_model(session, options.arguments.front());
   if (!loaded) return session.leave();
   if (!loaded->run || loaded->run->data.format != "splitmix") {
     session.diagnostics
@@ -189,41 +160,24 @@ int bench(const Options& options, Console& console) {
         .suggest("data = { format = \"splitmix\", batches = 32 }");
     return session.leave();
   }
-  const double compile_start = now_ms();
-  const Result<frontend::Model> model = build(session, *loaded);
-  if (!model) return session.leave();
-  const auto ranges = initial_ranges(session, *model);
-  const Graph* training = model->module.find("train");
-  if (!ranges || training == nullptr) return session.leave();
-  // The data is made while the step is compiled.
-  Diagnostics said_of_data;
-  auto generated = std::async(std::launch::async, [&] {
-    return runtime::load_data(*loaded->run, model_columns(*model), said_of_data);
-  });
-  const Result<Bundle> bundle = compile_graphs(session, {*training});
-  if (!bundle || !check_memory(session, *bundle)) return session.leave();
-  const double compile_s = (now_ms() - compile_start) * 1e-3;
-  const Result<runtime::LoadedData> data = generated.get();
-  if (!data) return console.report(said_of_data, session.sources);
-
+  const Result<Workload> workload = open_workload(session, std::move(*loaded), false);
+  if (!workload) return session.leave();
   const int threads = codegen_options(options).threads;
   runtime::ThreadPool pool(threads);
-  runtime::Session memory(*bundle, pool);
-  if (!runtime::splitmix_parameters(*bundle, *ranges, memory.state(), session.diagnostics))
-    return session.leave();
-  memory.set_scalar("lr", model->default_lr);
-  memory.set_scalar("seed", static_cast<int64_t>(loaded->run->seed));
-  const EntryPoint& step = *bundle->find("train");
-  const Counts counts{loaded->run->phases.front().steps, loaded->run->data.group};
+  runtime::Session memory(workload->bundle, pool);
+  if (!begin(session, *workload, memory)) return session.leave();
+  const runtime::RunConfig& run = workload->run();
+  const EntryPoint& step = workload->step();
+  const Counts counts{run.phases.front().steps, run.data.group};
   const Measured m =
-      measure(memory, step, data->train, loaded->run->batch, counts, started, options.max_seconds);
+      measure(memory, step, workload->data.train, run.batch, counts, started, options.max_seconds);
   if (options.json) {
-    console.write(json_line(loaded->run->name, threads, m, compile_s + m.compile_s, step.flops));
+    console.write(json_line(run.name, threads, m, workload->compile_s + m.compile_s, step.flops));
   } else {
     console.print(
         "{}, {} thread{}: {:.2f} us per step (at best {:.2f}), {:.1f} GFLOP/s; first step after {:.3f} s\n",
-        loaded->run->name, threads, threads == 1 ? "" : "s", m.median_us, m.min_us,
-        step.flops / m.median_us * 1e-3, m.first_step_s);
+        run.name, threads, threads == 1 ? "" : "s", m.median_us, m.min_us, step.flops / m.median_us * 1e-3,
+        m.first_step_s);
   }
   return session.leave();
 }

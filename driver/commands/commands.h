@@ -26,6 +26,7 @@ int generate(const Options& options, Console& console);
 int config(const Options& options, Console& console);
 int init(const Options& options, Console& console);
 int bench(const Options& options, Console& console);
+int profile(const Options& options, Console& console);
 int list_passes(const Options& options, Console& console);
 int ops(const Options& options, Console& console);
 int std_library(const Options& options, Console& console);

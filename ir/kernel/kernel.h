@@ -304,6 +304,7 @@ struct Program {
   int64_t batch = 0;  // rows that its inputs hold, each along its first axis; 0: not said, or no inputs
   // Too little work to share: one thread runs it all. A choice like a schedule: no meaning, not part of the text.
   bool serial = false;
+  bool stamped = false;  // keeps times: a choice too
   bool operator==(const Program&) const = default;
 };
 

@@ -94,6 +94,8 @@ class Session {
   // is gathered while slower threads finish this one.
   void run(const EntryPoint& entry, const unsigned char* const* inputs, ThreadPool::Function then,
            void* data);
+  // Where entries that are compiled to keep times put them (nnc_context::stamps).
+  void keep_times(uint64_t* stamps) { context_.stamps = stamps; }
   // Sets a scalar if the bundle has it.
   void set_scalar(const std::string& name, double value);
   void set_scalar(const std::string& name, int64_t value);

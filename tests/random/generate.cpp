@@ -146,7 +146,7 @@ bool add_op(Growth& growth, Op op) {
   }
   if (!infer_types(op, fitting->types, fitting->attrs).error.empty()) return false;
   for (const TensorType& type : fitting->types)
-    if (type.elements() > growth.limit()) return false;
+    if (!growth.is_small(type)) return false;
   // The samples' domain matters where it is no ordinary interval around 0.
   const bool is_bounded = sample.low >= 0 || sample.high <= 1;
   std::vector<Value> operands;

@@ -104,7 +104,7 @@ std::optional<std::vector<Value>> Growth::apply(Op op, std::vector<Value> operan
   const Inferred inferred = infer_types(op, types, attrs);
   if (!inferred.error.empty()) return std::nullopt;
   for (const TensorType& type : inferred.types)
-    if (type.elements() > limit_) return std::nullopt;
+    if (!is_small(type)) return std::nullopt;
   work = std::sqrt(work * static_cast<double>(inferred.types[0].elements()));
   if (std::holds_alternative<ContractRule>(def.lower) && work > kMostWork) return std::nullopt;
   std::vector<DenseTensor> results = def.eval(tensors, attrs, inferred.types);

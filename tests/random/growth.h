@@ -43,6 +43,8 @@ class Growth {
   int64_t size(int64_t others = 1);
   Shape shape(int64_t rank);
   int64_t limit() const { return limit_; }
+  // Within the limit; of a type whose elements cannot even be counted, their number is -1.
+  bool is_small(const TensorType& type) const { return type.elements() >= 0 && type.elements() <= limit_; }
 
   const DenseTensor& known(Value value) const { return known_[value.node.index][value.result]; }
   // All values so far, or those of a dtype (and rank).

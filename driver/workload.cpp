@@ -1,0 +1,89 @@
+#include "driver/workload.h"
+
+#include <future>
+
+#include "runtime/data/splitmix.h"
+
+namespace nnc::driver {
+namespace {
+
+// How each parameter starts, read from the graph that draws them: U(lo, hi), or one number.
+Result<std::vector<runtime::SplitmixRange>> initial_ranges(Session& session, const frontend::Model& model) {
+  std::vector<runtime::SplitmixRange> ranges;
+  const Graph* init = model.module.find("init");
+  for (const frontend::ParameterInfo& parameter : model.parameters) {
+    const Node* start = nullptr;
+    if (init != nullptr)
+      for (const Output& output : init->outputs)
+        if (output.name == parameter.name) start = &init->node(output.value);
+    while (start != nullptr && start->op == Op::broadcast) start = &init->node(start->operands.front());
+    const auto* draw = start == nullptr ? nullptr : std::get_if<RandomAttrs>(&start->attrs);
+    const auto* constant = start == nullptr ? nullptr : std::get_if<ConstantAttrs>(&start->attrs);
+    if (draw != nullptr && draw->distribution == Distribution::uniform) {
+      ranges.push_back({parameter.name, draw->a, draw->b});
+    } else if (constant != nullptr && constant->values.size() == 1) {
+      ranges.push_back({parameter.name, constant->values[0], constant->values[0]});
+    } else {
+      session.diagnostics.error(DiagnosticKind::wrong_file_kind, parameter.span,
+                                fmt::format("{} starts neither uniform nor with one number", parameter.name));
+    }
+  }
+  if (session.diagnostics.has_errors()) return Failure();
+  return ranges;
+}
+
+}  // namespace
+
+Result<Workload> open_workload(Session& session, LoadedModel loaded, bool stamps) {
+  Workload w;
+  w.loaded = std::move(loaded);
+  const double start = now_ms();
+  Result<frontend::Model> model = build(session, w.loaded);
+  if (!model) return Failure();
+  w.model = std::move(*model);
+  const Graph* training = w.model.module.find("train");
+  if (training == nullptr) {
+    session.diagnostics
+        .error_at(DiagnosticKind::wrong_file_kind, w.loaded.path,
+                  "the model has no loss: there is no training step")
+        .suggest("loss(x, label: i32[batch]) = cross_entropy(forward(x), label)");
+    return Failure();
+  }
+  // Data is made or read while the step is compiled.
+  Diagnostics said_of_data;
+  auto data = std::async(std::launch::async,
+                         [&] { return runtime::load_data(w.run(), model_columns(w.model), said_of_data); });
+  std::vector<Graph> graphs = {*training};
+  if (const Graph* init = w.model.module.find("init"); init != nullptr && !w.is_generated())
+    graphs.push_back(*init);
+  const Result<std::vector<std::string>> disabled = disabled_passes(session);
+  CodegenOptions options = codegen_options(session.options);
+  if (stamps) options.stamped = "train";
+  if (session.options.debug_lines) options.lines = &session.sources;
+  Result<Bundle> bundle =
+      disabled ? nnc::compile_graphs(graphs, *disabled, options, session.diagnostics) : Failure();
+  w.compile_s = (now_ms() - start) * 1e-3;
+  Result<runtime::LoadedData> loaded_data = data.get();
+  session.diagnostics.append(said_of_data);
+  if (!bundle || !loaded_data || !check_memory(session, *bundle)) return Failure();
+  w.bundle = std::move(*bundle);
+  w.data = std::move(*loaded_data);
+  return w;
+}
+
+Status begin(Session& session, const Workload& workload, runtime::Session& memory) {
+  if (!memory.check_memory(session.diagnostics)) return Failure();
+  if (workload.is_generated()) {
+    const auto ranges = initial_ranges(session, workload.model);
+    if (!ranges ||
+        !runtime::splitmix_parameters(workload.bundle, *ranges, memory.state(), session.diagnostics))
+      return Failure();
+  } else {
+    runtime::initialize(memory, workload.run().seed);
+  }
+  memory.set_scalar("lr", workload.model.default_lr);
+  memory.set_scalar("seed", static_cast<int64_t>(workload.run().seed));
+  return Done();
+}
+
+}  // namespace nnc::driver
