@@ -1,11 +1,13 @@
 // One group → one kernel. A contraction becomes one statement with the rest of its group as stores; rows
 // become a sequence of reductions and maps over the domain, with what later statements read kept in locals.
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
 #include "codegen/lower/kernel_parts.h"
 #include "codegen/lower/loop.h"
+#include "codegen/lower/strides.h"
 #include "ir/kernel/element_expr.h"
 #include "ir/order.h"
 #include "support/check.h"
@@ -251,6 +253,7 @@ class GroupLowering {
     const bool has_index = kernel::combine_def(rule.combine).positions;
     statement.order = has_index ? Order{} : reduction_order(count);
     statement.value = elements_.at(node.operands[0], index);
+    if (!has_index) follow_layout(statement);
     const std::vector<Index> out = indices(statement.axes);
     for (uint32_t r = 0; r < node.types.size(); ++r) {
       const Value value{id, r};
@@ -266,6 +269,32 @@ class GroupLowering {
     }
     k_.body.push_back({std::move(statement), spans()});
     elements_.forget();
+  }
+
+  // A sum over several axes goes along memory: the axes are ordered as the largest tensor that it reads holds them. The layouts
+  // are the graph's, the same for every machine. Where vectors of terms would straddle rows, it goes as the shape does.
+  void follow_layout(kernel::Reduce& statement) {
+    std::optional<ExprId> largest;
+    const auto bytes = [&](ExprId id) { return k_.buffers[k_.exprs[id].buffer].type.bytes(); };
+    std::set<ExprId> seen;
+    const std::function<void(ExprId)> visit = [&](ExprId id) {
+      if (!seen.insert(id).second) return;
+      const bool is_load = k_.exprs[id].kind == kernel::ExprKind::load;
+      if (is_load && (!largest || bytes(id) > bytes(*largest))) largest = id;
+      for (const ExprId operand : k_.exprs[id].operands) visit(operand);
+    };
+    visit(statement.value);
+    if (!largest || statement.over.size() < 2) return;
+    const kernel::Expr& load = k_.exprs[*largest];
+    std::vector<std::pair<int64_t, AxisId>> by_stride;
+    for (const AxisId axis : statement.over) {
+      const auto stride = stride_along(k_, load.buffer, load.subscripts, axis);
+      if (!stride || *stride <= 0) return;
+      by_stride.emplace_back(*stride, axis);
+    }
+    std::ranges::stable_sort(by_stride, std::greater(), &std::pair<int64_t, AxisId>::first);
+    if (k_.axes[by_stride.back().second].extent % kLanes != 0) return;
+    std::ranges::transform(by_stride, statement.over.begin(), &std::pair<int64_t, AxisId>::second);
   }
 
   bool is_expensive(NodeId id) const {

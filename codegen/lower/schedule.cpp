@@ -70,25 +70,28 @@ class Scheduler {
 
   // ---- lanes of maps and reductions
 
-  // How well vectors along `axis` suit an expression's loads: unit strides are good, gathers are not.
-  double suits(ExprId id, AxisId axis, std::vector<ExprId>& seen) const {
+  // How well vectors along `axis` suit an expression's loads: unit strides are good, gathers are not. What a sum `over` some
+  // axes loads for each of its terms counts more than what it loads once.
+  double suits(ExprId id, AxisId axis, const std::vector<AxisId>& over, std::vector<ExprId>& seen) const {
+    constexpr double kTerms = 4;
     if (std::find(seen.begin(), seen.end(), id) != seen.end()) return 0;
     seen.push_back(id);
     const kernel::Expr& e = k_.exprs[id];
     double score = 0;
     if (e.kind == ExprKind::load) {
       const std::optional<int64_t> stride = stride_along(k_, e.buffer, e.subscripts, axis);
-      score += !stride ? -2 : *stride == 1 ? 1 : *stride == 0 ? 0 : -2;
+      const bool is_term = std::ranges::any_of(over, [&](AxisId o) { return uses_axis(k_, id, o); });
+      score += (!stride ? -2 : *stride == 1 ? 1 : *stride == 0 ? 0 : -2) * (is_term ? kTerms : 1);
     }
-    for (ExprId operand : e.operands) score += suits(operand, axis, seen);
+    for (ExprId operand : e.operands) score += suits(operand, axis, over, seen);
     for (const kernel::Index& index : e.subscripts)
-      if (index.computed.valid()) score += suits(index.computed, axis, seen);
+      if (index.computed.valid()) score += suits(index.computed, axis, over, seen);
     return score;
   }
 
   // The best of `axes` for vectors; invalid if none serves. Along an output axis every store must move.
   AxisId best_lanes(const std::vector<AxisId>& axes, const std::vector<kernel::Store>& stores,
-                    const std::vector<ExprId>& values, AxisId along_sum) {
+                    const std::vector<ExprId>& values, AxisId along_sum, const std::vector<AxisId>& over) {
     AxisId best;
     double best_score = 0;
     std::vector<AxisId> legal;
@@ -101,7 +104,7 @@ class Scheduler {
           score += *stride == 1 ? 2 : -3;
         }
       std::vector<ExprId> seen;
-      for (ExprId value : values) score += suits(value, axis, seen);
+      for (ExprId value : values) score += suits(value, axis, over, seen);
       if (extent(axis) < kLanes) score *= score > 0 ? static_cast<double>(extent(axis)) / kLanes : 1;
       legal.push_back(axis);
       if (!best.valid() || score > best_score) {
@@ -123,7 +126,7 @@ class Scheduler {
   void schedule(Map& map) {
     std::vector<ExprId> values;
     for (const kernel::Store& s : map.stores) values.push_back(s.value);
-    map.schedule.lanes = best_lanes(map.axes, map.stores, values, {});
+    map.schedule.lanes = best_lanes(map.axes, map.stores, values, {}, {});
   }
 
   void schedule(Reduce& reduce) {
@@ -133,7 +136,7 @@ class Scheduler {
       along_sum = reduce.over.back();
     std::vector<ExprId> values{reduce.value};
     for (const kernel::Store& s : reduce.stores) values.push_back(s.value);
-    reduce.schedule.lanes = best_lanes(reduce.axes, reduce.stores, values, along_sum);
+    reduce.schedule.lanes = best_lanes(reduce.axes, reduce.stores, values, along_sum, reduce.over);
   }
 
   // ---- contractions
