@@ -22,6 +22,7 @@
 #include "ir/order.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
+#include "passes/simplify.h"
 
 namespace nnc::passes {
 namespace {
@@ -207,6 +208,7 @@ class LayoutAssignment {
         std::ranges::any_of(node.operands, [&](Value operand) { return !g.layout(operand).order.empty(); });
     if (!lies_otherwise || node.types[0].rank() < 2) return {};
     std::vector<int64_t> best;
+    if (node.op == Op::reshape) best = through_reshape(node);
     for (const Read& read : operand_reads_of(g, id)) {
       std::vector<int64_t> order;
       for (const int64_t d : g.layout(read.value).order) {
@@ -224,6 +226,19 @@ class LayoutAssignment {
       if (std::ranges::find(best, axis) == best.end()) all.push_back(axis);
     all.insert(all.end(), best.begin(), best.end());
     return all;
+  }
+
+  // The order of a reshape's axes where each run of them (passes/simplify.h) lies in the place of the run that it was.
+  std::vector<int64_t> through_reshape(const Node& node) {
+    const std::vector<Run> runs = runs_of(node_shape(node.operands[0]), node.types[0].shape);
+    std::vector<int64_t> order;
+    for (const int64_t d : rewriter_.result().layout(node.operands[0]).order)
+      for (const Run& run : runs)
+        if (static_cast<size_t>(d) >= run.from && static_cast<size_t>(d) < run.from_end)
+          for (size_t axis = run.to; axis < run.to_end; ++axis)
+            if (std::ranges::find(order, static_cast<int64_t>(axis)) == order.end())
+              order.push_back(static_cast<int64_t>(axis));
+    return order;
   }
 
   Rewriter rewriter_;

@@ -1,8 +1,9 @@
 // Products with a common factor are added before they are multiplied by it. What stands between the parentheses often comes
 // from the forward pass alone, as the derivative of an activation that reads its operand twice; it is computed there, and kept
 // as one value in place of several.
-//   a * x + a * y  →  a * (x + y)        a * x - a  →  a * (x - 1)
-// The result is rounded elsewhere. Left alone: common factors that are one number repeated, which cost nothing.
+//   a * x + a * y  →  a * (x + y)        y * a - a * x * z  →  a * (y - x * z)
+// The result is rounded elsewhere. Left alone: common factors that are one number repeated, which cost nothing, and a + a * x,
+// whose x would lose its last digits beside 1.
 #include <algorithm>
 #include <vector>
 
@@ -42,8 +43,7 @@ std::vector<Value> take_common(const Graph& graph, Product& a, Product& b) {
   return common;
 }
 
-Value multiplied(Builder& b, std::span<const Value> factors, Value like) {
-  if (factors.empty()) return b.full_like(like, 1);
+Value multiplied(Builder& b, std::span<const Value> factors) {
   Value product = factors[0];
   for (const Value factor : factors.subspan(1)) product = b.mul(product, factor);
   return product;
@@ -63,14 +63,14 @@ Graph factor_products(const Graph& graph) {
         collect(b.graph(), x[1], right);
         if (node.op == Op::sub) right.negative = !right.negative;
         const std::vector<Value> common = take_common(b.graph(), left, right);
-        if (common.empty() || (left.factors.empty() && right.factors.empty())) return std::nullopt;
-        const Value first = multiplied(b, left.factors, x[0]), second = multiplied(b, right.factors, x[0]);
+        if (common.empty() || left.factors.empty() || right.factors.empty()) return std::nullopt;
+        const Value first = multiplied(b, left.factors), second = multiplied(b, right.factors);
         const bool swapped = left.negative && !right.negative;
         Value sum = left.negative == right.negative ? b.add(first, second)
                     : swapped                       ? b.make(Op::sub, {second, first})
                                                     : b.make(Op::sub, {first, second});
         if (left.negative && right.negative) sum = b.neg(sum);
-        return std::vector<Value>{b.mul(multiplied(b, common, x[0]), sum)};
+        return std::vector<Value>{b.mul(multiplied(b, common), sum)};
       },
       Builder::Interning::on);
 }

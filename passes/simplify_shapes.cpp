@@ -71,6 +71,25 @@ Rewrite reshape_broadcast(Simplifier& s, const Candidate& c) {
   return s.broadcast(s.reshape(x, moved->inner), moved->how.shape, moved->how.axes);
 }
 
+// Along an axis that the reshape keeps, pieces are reshaped before they are put together: what is put together is stored once.
+Rewrite reshape_concat(Simplifier& s, const Candidate& c) {
+  const Node* node = s.made(c.x[0], Op::concat);
+  if (node == nullptr) return std::nullopt;
+  const size_t axis = at(std::get<AxisAttrs>(node->attrs).axis);
+  const std::vector<Value> pieces = node->operands;
+  for (const Run& run : runs_of(s.type(c.x[0]).shape, c.type.shape)) {
+    if (run.from != axis || run.from_end != axis + 1 || run.to_end != run.to + 1) continue;
+    std::vector<Value> reshaped;
+    for (const Value piece : pieces) {
+      Shape shape = c.type.shape;
+      shape[run.to] = s.type(piece).shape[axis];
+      reshaped.push_back(s.reshape(piece, shape));
+    }
+    return s.make(Op::concat, reshaped, AxisAttrs{static_cast<int64_t>(run.to)});
+  }
+  return std::nullopt;
+}
+
 Rewrite permute_rules(Simplifier& s, const Candidate& c) {
   const auto& order = std::get<PermuteAttrs>(c.attrs).order;
   const Shape& shape = s.type(c.x[0]).shape;
@@ -256,19 +275,13 @@ std::optional<ReshapedBroadcast> reshape_of_broadcast(const Shape& shape, const 
 
 std::span<const Rule> shape_rules() {
   static constexpr Rule kRules[] = {
-      {Op::broadcast, broadcast_ones},
-      {Op::broadcast, broadcast_again},
-      {Op::reshape, reshape_rules},
-      {Op::reshape, reshape_broadcast},
-      {Op::permute, permute_rules},
-      {Op::permute, repeated_number},
-      {Op::slice, slice_whole_or_again},
-      {Op::slice, repeated_number},
-      {Op::slice, slice_of_concat},
-      {Op::slice, slice_of_pad},
-      {Op::pad, pad_nothing},
-      {Op::concat, concat_rules},
-      {Op::add, add_of_pads},
+      {Op::broadcast, broadcast_ones}, {Op::broadcast, broadcast_again},
+      {Op::reshape, reshape_rules},    {Op::reshape, reshape_broadcast},
+      {Op::reshape, reshape_concat},   {Op::permute, permute_rules},
+      {Op::permute, repeated_number},  {Op::slice, slice_whole_or_again},
+      {Op::slice, repeated_number},    {Op::slice, slice_of_concat},
+      {Op::slice, slice_of_pad},       {Op::pad, pad_nothing},
+      {Op::concat, concat_rules},      {Op::add, add_of_pads},
   };
   return kRules;
 }

@@ -1,6 +1,7 @@
 // Reads of nodes become reads of groups; the longest path to a group is its level.
 #include "codegen/lower/groups.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "support/check.h"
@@ -63,7 +64,41 @@ std::vector<size_t> Groups::levels() const {
     return level[at] = result;
   };
   for (size_t i = 0; i < groups_.size(); ++i) visit(i);
+
+  std::vector<size_t> first_to_wait(groups_.size(), kUnknown), order(groups_.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order, std::greater(), [&](size_t i) { return level[i]; });
+  for (const size_t at : order) {
+    const size_t first = first_to_wait[at];
+    if (first != kUnknown && first - 1 > level[at] && may_be_late(at, first - 1, level))
+      level[at] = first - 1;
+    for (const size_t before : groups_[at].after)
+      first_to_wait[before] = std::min(first_to_wait[before], level[at]);
+  }
   return level;
+}
+
+// Whether the group makes temporaries only, of at least as many bytes as those that nothing else would read so late.
+bool Groups::may_be_late(size_t group, size_t level, const std::vector<size_t>& levels) const {
+  int64_t made = 0, kept = 0;
+  for (const Value value : groups_[group].stored) {
+    if (std::ranges::any_of(g_.outputs, [&](const Output& output) { return output.value == value; }))
+      return false;
+    made += g_.type(value).bytes();
+  }
+  std::set<Value> read;
+  for (const NodeId id : groups_[group].nodes)
+    for (const Read& r : reads_[id.index])
+      if (!is_given(g_.node(r.value)) && of(r.value) != group) read.insert(r.value);
+  for (const Value value : read) {
+    const std::set<size_t>& all = readers(value);
+    const bool is_read_later =
+        std::ranges::any_of(all, [&](size_t other) { return other != group && levels[other] >= level; });
+    if (!is_read_later) kept += g_.type(value).bytes();
+  }
+  constexpr int64_t kCached =
+      2 << 20;  // bytes: what is larger has left the second cache level when it is read, soon or late
+  return made >= kept && made <= kCached;
 }
 
 }  // namespace nnc::codegen

@@ -32,11 +32,14 @@ class Groups {
   const std::set<size_t>& readers(Value value) const;
   bool must_wait(size_t group, size_t for_group) const;
   void let_wait(size_t group, size_t for_group) { groups_[group].after.insert(for_group); }
-  // The barrier interval of each group: one after the latest that it must wait for.
+  // The barrier interval of each group: one after the latest that it must wait for, or, where it makes no less than it keeps
+  // alive by it, right before the first that waits for it: what is moved into another layout for the backward pass is moved
+  // there, and read while it is still in the cache.
   std::vector<size_t> levels() const;
 
  private:
   void find_stored();
+  bool may_be_late(size_t group, size_t level, const std::vector<size_t>& levels) const;
 
   const Graph& g_;
   std::vector<Group> groups_;

@@ -6,8 +6,10 @@
 #include "codegen/compile.h"
 #include "codegen/host_target.h"
 #include "codegen/lower/join_axes.h"
+#include "codegen/lower/part_maps.h"
 #include "codegen/lower/schedule.h"
 #include "codegen/lower/slots.h"
+#include "codegen/lower/split_axes.h"
 #include "support/check.h"
 
 namespace nnc {
@@ -103,7 +105,11 @@ Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& op
                                     Diagnostics& diagnostics) {
   const WorkingOn work("making kernels of @" + graph.name, ".nnir", [&] { return print(graph); });
   kernel::Program program = codegen::ProgramLowering(graph).run();
-  for (kernel::Kernel& k : program.kernels) codegen::join_axes(k);
+  for (kernel::Kernel& k : program.kernels) {
+    codegen::part_maps(k);
+    codegen::split_axes(k);
+    codegen::join_axes(k);
+  }
   if (!options.schedule) return codegen::verified(std::move(program));
   const Result<codegen::Target> target = codegen::host_target(options, diagnostics);
   if (!target) return Failure();

@@ -1,0 +1,248 @@
+// Splitting axes: see split_axes.h.
+#include "codegen/lower/split_axes.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "ir/kernel/access.h"
+
+namespace nnc::codegen {
+namespace {
+
+using kernel::AxisId;
+using kernel::Buffer;
+using kernel::Expr;
+using kernel::ExprId;
+using kernel::ExprKind;
+using kernel::Index;
+using kernel::Kernel;
+using kernel::Statement;
+
+// The axis that an expression is the value of.
+std::optional<AxisId> axis_of(const Kernel& k, ExprId id) {
+  const Expr& e = k.exprs[id];
+  if (e.kind != ExprKind::axis) return std::nullopt;
+  const Index& index = e.subscripts[0];
+  const bool alone = index.terms.size() == 1 && index.terms[0].coefficient == 1 && index.constant == 0;
+  return alone && index.is_plain() ? std::optional(index.terms[0].axis) : std::nullopt;
+}
+
+struct Quotient {
+  AxisId axis;
+  int64_t divisor;
+};
+
+std::optional<Quotient> quotient_of(const Kernel& k, ExprId id) {
+  const Expr& e = k.exprs[id];
+  if (e.kind != ExprKind::apply || e.op != Op::floordiv) return std::nullopt;
+  const std::optional<AxisId> axis = axis_of(k, e.operands[0]);
+  const Expr& by = k.exprs[e.operands[1]];
+  if (!axis || by.kind != ExprKind::constant) return std::nullopt;
+  const auto divisor = static_cast<int64_t>(by.value);
+  if (divisor <= 1 || divisor >= k.axes[*axis].extent || k.axes[*axis].extent % divisor != 0)
+    return std::nullopt;
+  return Quotient{*axis, divisor};
+}
+
+// axis - quotient * divisor
+std::optional<Quotient> remainder_of(const Kernel& k, ExprId id) {
+  const Expr& e = k.exprs[id];
+  if (e.kind != ExprKind::apply || e.op != Op::sub) return std::nullopt;
+  const Expr& whole = k.exprs[e.operands[1]];
+  if (whole.kind != ExprKind::apply || whole.op != Op::mul) return std::nullopt;
+  const std::optional<Quotient> quotient = quotient_of(k, whole.operands[0]);
+  const Expr& by = k.exprs[whole.operands[1]];
+  const bool same = quotient && axis_of(k, e.operands[0]) == quotient->axis &&
+                    by.kind == ExprKind::constant && by.value == static_cast<double>(quotient->divisor);
+  return same ? quotient : std::nullopt;
+}
+
+class Split {
+ public:
+  Split(const Kernel& kernel, Quotient at) : from_(kernel), axis_(at.axis), divisor_(at.divisor) {}
+
+  // The kernel with the axis split; nothing where it cannot be.
+  std::optional<Kernel> run() {
+    if (!can_split()) return std::nullopt;
+    to_.name = from_.name;
+    to_.axes = from_.axes;
+    to_.axes[axis_].extent /= divisor_;
+    inner_ = to_.axes.push_back({free_name(), divisor_});
+    for (const Buffer& buffer : from_.buffers) to_.buffers.push_back(split(buffer));
+    for (uint32_t i = 0; i < from_.exprs.size(); ++i)
+      map_.push_back(split(from_.exprs[ExprId{i}], ExprId{i}));
+    for (const kernel::GridAxis& g : from_.grid) {
+      to_.grid.push_back(g);
+      if (g.axis != axis_) continue;
+      to_.grid.back().step = to_.axes[axis_].extent;
+      to_.grid.push_back({inner_, divisor_});
+    }
+    for (const Statement& statement : from_.body) to_.body.push_back(split(statement));
+    return canonical(to_);
+  }
+
+ private:
+  // No recurrence, and no contraction over it, whose partial sums go by the last axis. Locals that follow it are addressed
+  // with it alone (K6).
+  bool can_split() const {
+    return std::ranges::none_of(from_.body, [&](const Statement& s) {
+      const auto* contract = std::get_if<kernel::Contract>(&s.body);
+      return std::holds_alternative<kernel::For>(s.body) ||
+             (contract && std::ranges::find(contract->over, axis_) != contract->over.end());
+    });
+  }
+
+  std::string free_name() const {
+    std::string name = from_.axes[axis_].name + "b";
+    while (std::ranges::find(from_.axes, name, &kernel::Axis::name) != from_.axes.end()) name += "b";
+    return name;
+  }
+
+  bool follows(const Buffer& buffer, size_t d) const {
+    return !buffer.axes.empty() && buffer.axes[d] == axis_;
+  }
+
+  Buffer split(const Buffer& buffer) const {
+    Buffer out = buffer;
+    for (size_t d = buffer.axes.size(); d-- > 0;) {
+      if (!follows(buffer, d)) continue;
+      const auto place = static_cast<std::ptrdiff_t>(d);
+      out.type.shape[d] /= divisor_;
+      out.type.shape.insert(out.type.shape.begin() + place + 1, divisor_);
+      out.axes.insert(out.axes.begin() + place + 1, inner_);
+    }
+    return out;
+  }
+
+  // `extent`: of what it addresses; 0 of the value of an axis.
+  Index split(const Index& index, int64_t extent) const {
+    Index out = index;
+    out.terms.clear();
+    for (const kernel::Term& term : index.terms) {
+      if (term.axis != axis_) {
+        out.terms.push_back(term);
+        continue;
+      }
+      out.terms.push_back({axis_, term.coefficient * divisor_});
+      out.terms.push_back({inner_, term.coefficient});
+    }
+    std::ranges::sort(out.terms);
+    if (!index.computed.valid()) return out;
+    out.computed = map_[index.computed.index];
+    // What is affine now is no computed subscript any more, if it fits: one that is computed is clamped.
+    const Expr& computed = to_.exprs[out.computed];
+    if (computed.kind != ExprKind::axis || extent == 0) return out;
+    Index affine = out;
+    affine.computed = {};
+    affine = affine + computed.subscripts[0];
+    const kernel::Range range = kernel::range_of(to_, affine);
+    return range.low >= 0 && range.high < extent ? affine : out;
+  }
+
+  std::vector<Index> split(kernel::BufferId buffer, const std::vector<Index>& subscripts) const {
+    std::vector<Index> out;
+    for (size_t d = 0; d < subscripts.size(); ++d) {
+      if (follows(from_.buffers[buffer], d)) {
+        out.push_back(Index::of(axis_));
+        out.push_back(Index::of(inner_));
+      } else {
+        out.push_back(split(subscripts[d], from_.buffers[buffer].type.shape[d]));
+      }
+    }
+    return out;
+  }
+
+  ExprId split(const Expr& e, ExprId id) {
+    if (quotient_at(id)) return to_.axis_value(Index::of(axis_));
+    if (remainder_at(id)) return to_.axis_value(Index::of(inner_));
+    Expr out = e;
+    for (ExprId& operand : out.operands) operand = map_[operand.index];
+    if (e.kind == ExprKind::load) out.subscripts = split(e.buffer, e.subscripts);
+    if (e.kind == ExprKind::axis) out.subscripts = {split(e.subscripts[0], 0)};
+    if (const std::optional<Index> affine = affine_of(out)) return to_.axis_value(*affine);
+    return to_.intern(std::move(out));
+  }
+
+  // What is computed from axes, as one affine value: products with numbers, sums, and bounds that hold anyway.
+  std::optional<Index> affine_of(const Expr& e) const {
+    if (e.kind != ExprKind::apply || e.dtype != DType::i64 || e.operands.size() != 2) return std::nullopt;
+    const Expr& a = to_.exprs[e.operands[0]];
+    const Expr& b = to_.exprs[e.operands[1]];
+    if (a.kind != ExprKind::axis || !a.subscripts[0].is_plain()) return std::nullopt;
+    const Index& index = a.subscripts[0];
+    if (e.op == Op::add && b.kind == ExprKind::axis && b.subscripts[0].is_plain())
+      return index + b.subscripts[0];
+    if (b.kind != ExprKind::constant) return std::nullopt;
+    const auto number = static_cast<int64_t>(b.value);
+    const kernel::Range range = kernel::range_of(to_, index);
+    if (e.op == Op::mul) return index * number;
+    if (e.op == Op::maximum && range.low >= number) return index;
+    if (e.op == Op::minimum && range.high <= number) return index;
+    return std::nullopt;
+  }
+
+  bool is_mine(const std::optional<Quotient>& q) const {
+    return q && q->axis == axis_ && q->divisor == divisor_;
+  }
+  bool quotient_at(ExprId id) const { return is_mine(quotient_of(from_, id)); }
+  bool remainder_at(ExprId id) const { return is_mine(remainder_of(from_, id)); }
+
+  std::vector<AxisId> split(const std::vector<AxisId>& axes) const {
+    std::vector<AxisId> out;
+    for (const AxisId axis : axes) {
+      out.push_back(axis);
+      if (axis == axis_) out.push_back(inner_);
+    }
+    return out;
+  }
+
+  kernel::Store split(const kernel::Store& store) const {
+    return {store.buffer, split(store.buffer, store.index), map_[store.value.index]};
+  }
+
+  Statement split(const Statement& statement) const {
+    Statement out = statement;
+    std::visit(
+        [&](auto& s) {
+          if constexpr (requires { s.axes; }) s.axes = split(s.axes);
+          if constexpr (requires { s.over; }) s.over = split(s.over);
+          if constexpr (requires { s.value; }) s.value = map_[s.value.index];
+          if constexpr (requires { s.a; }) s.a = map_[s.a.index], s.b = map_[s.b.index];
+          if constexpr (requires { s.stores; })
+            for (kernel::Store& store : s.stores) store = split(store);
+          if constexpr (requires { s.store; }) s.store = split(s.store);
+        },
+        out.body);
+    return out;
+  }
+
+  const Kernel& from_;
+  Kernel to_;
+  AxisId axis_, inner_;  // the axis itself is the outer one from now on
+  int64_t divisor_;
+  std::vector<ExprId> map_;  // expressions, old → new
+};
+
+// One axis that a subscript takes apart.
+bool split_one(Kernel& kernel) {
+  for (const Expr& e : kernel.exprs)
+    for (const Index& index : e.subscripts) {
+      if (e.kind != ExprKind::load || !index.computed.valid()) continue;
+      const std::optional<Quotient> at = quotient_of(kernel, index.computed);
+      if (!at) continue;
+      if (std::optional<Kernel> split = Split(kernel, *at).run()) {
+        kernel = *std::move(split);
+        return true;
+      }
+    }
+  return false;
+}
+
+}  // namespace
+
+void split_axes(Kernel& kernel) {
+  while (split_one(kernel)) {
+  }
+}
+
+}  // namespace nnc::codegen
