@@ -23,15 +23,26 @@ class DotsEmitter : StatementEmitter {
     kernel::AxisId row, column;         // move only a, only b; each may be missing
     std::vector<kernel::AxisId> outer;  // whatever else there is: loops around the tiles
     std::vector<Guard> guards;
+    std::vector<Guard> edges =
+        {};  // those that move with the row: rows see different parts of the first axis of the sum
     int64_t rows = 1, columns = 1;  // of a whole tile
     llvm::Value* row_at = nullptr;
     llvm::Value* column_at = nullptr;
   };
   std::optional<Dots> dots_of(const kernel::Contract& contract) const;
-  void dot_tile(const Dots& dots, int64_t rows, int64_t columns);
-  Values dot_sums(const Dots& dots, int64_t rows, int64_t columns);
+  void finish(const Dots& dots, int64_t rows, int64_t columns, const Values& sums);
+  Values dot_sums(const Dots& dots, int64_t rows, int64_t columns, const Values& before_all);
+  llvm::Value* waiting_at(const Dots& dots, int64_t r, int64_t c);
+  Values waiting(const Dots& dots, int64_t rows, int64_t columns);
+  // The rows' own conditions, or none, and the lanes' mask, or null.
+  struct Existing {
+    Values rows;
+    llvm::Value* lanes = nullptr;
+  };
   void dot_terms(const Dots& dots, llvm::Value* a_base, llvm::Value* b_base, llvm::Value* k,
-                 llvm::Value* mask, int64_t rows, int64_t columns, Values& sums);
+                 const Existing& existing, int64_t rows, int64_t columns, Values& sums);
+  Values dot_lines(const Dots& dots, int64_t rows, int64_t columns, const Values& before,
+                   const std::vector<KernelEmitter::Bounds>& of_rows);
   int64_t stride(const kernel::Expr& load, kernel::AxisId axis) const;
 };
 

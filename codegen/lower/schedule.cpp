@@ -304,32 +304,58 @@ class Scheduler {
     contract.schedule.block = std::max<int64_t>(1, target_.l2_bytes / 4 / ceil_div(swept, extent(first)));
   }
 
+  // An axis along which only `a` moves, and whose guards are all for the first of several axes of the sum; the others' are not
+  // for it.
+  AxisId row_with_edges(const Contract& contract) const {
+    const auto guards = guards_of(k_, contract.a, contract.over);
+    if (!guards || contract.over.size() < 2) return {};
+    for (const AxisId axis : contract.axes) {
+      if (!uses_axis(k_, contract.a, axis) || uses_axis(k_, contract.b, axis)) continue;
+      bool found = false, fits = true;
+      for (const Guard& guard : *guards)
+        if (guard.moves_along(axis)) found = true, fits = fits && guard.over == contract.over.front();
+      if (found && fits) return axis;
+    }
+    return {};
+  }
+
   void schedule_dots(Contract& contract, AxisId depth, int64_t depth_count) {
     AxisId row, column;
     for (AxisId axis : contract.axes) {
       if (moves(contract.a, axis) && stride(contract.b, axis) == 0 && !row.valid()) row = axis;
       if (moves(contract.b, axis) && stride(contract.a, axis) == 0 && !column.valid()) column = axis;
     }
+    // Where rows are few, as of a picture with one channel: others that see different parts of the first axis of the sum.
+    if (const AxisId edges = row_with_edges(contract); edges.valid())
+      if (random() ? pick(0, 1) == 0 : !row.valid() || extent(row) == 1)
+        contract.schedule.beside = row = edges;
     contract.schedule.lanes = depth;
-    // Rows and columns of dot products: each needs an accumulator, each column a register for its operand.
+    // Rows and columns of dot products: an accumulator for each, registers for the shorter side, one for what passes by.
     const int64_t registers = target_.vector_registers / target_.registers_per_value();
-    const auto side = [&](AxisId axis, int64_t most) {
-      if (!axis.valid()) return int64_t{1};
-      if (random()) return pick(1, most);
-      int64_t best = 1;
-      double best_use = 0;
-      for (int64_t size = 1; size <= most; ++size) {
-        const double use =
-            static_cast<double>(extent(axis)) / static_cast<double>(ceil_div(extent(axis), size));
-        if (use > best_use + 1e-9) best = size, best_use = use;
+    const int64_t all_rows = row.valid() ? extent(row) : 1, all_columns = column.valid() ? extent(column) : 1;
+    int64_t rows = 1, columns = 1;
+    double best = 0;
+    for (int64_t r = 1; r <= std::min(all_rows, registers); ++r)
+      for (int64_t c = 1; c <= std::min(all_columns, registers) && r * c + std::min(r, c) + 1 <= registers;
+           ++c) {
+        if (random() && pick(0, 3) > 0) continue;
+        // Cycles for sixteen terms: two multiply-adds, or one vector from the second cache level.
+        const double cycles = std::max(static_cast<double>(r * c) / 2, static_cast<double>(r + c));
+        const double all = cycles * static_cast<double>(ceil_div(all_rows, r) * ceil_div(all_columns, c));
+        if (best == 0 || all < best || (random() && pick(0, 1) == 0)) rows = r, columns = c, best = all;
       }
-      return best;
-    };
-    const int64_t columns = side(column, registers >= 32 ? 5 : 2);
-    const int64_t rows = side(row, std::max<int64_t>(1, (registers - columns - 2) / columns));
     contract.schedule.rows = rows;
     contract.schedule.cols = columns;
-    if (!is_cut_) cut_tiles(row, rows, column, columns, depth_count);
+    if (is_cut_) return;
+    const bool sweeps = contract.over.size() > 1 && k_.body.size() == 1;
+    if (sweeps) cut_sweeps(contract);
+    const bool in_passes = contract.schedule.block != 0;
+    // In passes, tasks are parts of the side that has more tiles.
+    if (in_passes && ceil_div(all_columns, columns) > ceil_div(all_rows, rows))
+      cut_tiles(column, columns, row, rows, depth_count, {}, true);
+    else
+      cut_tiles(row, rows, column, columns, depth_count, {}, in_passes);
+    if (in_passes) make_waiting(contract);
   }
 
   TileShape best_tile(int64_t rows, int64_t columns) {

@@ -62,17 +62,22 @@ class ScheduleChecker {
   }
 
   void block() {
-    const bool in_passes = loops_.contracts && !loops_.over.empty() && loops_.order == Order::serial &&
-                           has(loops_.axes, s_.lanes);
+    // Serial sums go on from where they waited; of sixteen partial sums along the last axis each does, pass after pass over
+    // another one.
+    const bool in_passes =
+        loops_.contracts && !loops_.over.empty() &&
+        (loops_.order == Order::serial ? has(loops_.axes, s_.lanes) : along_sum_ && loops_.over.size() > 1);
     if (!in_passes || s_.block == 0)
       return found(
-          "a block is for a contraction in the order serial, with vectors along an axis of the results");
+          "a block is for a contraction in the order serial, with vectors along an axis of the results, or "
+          "for one with "
+          "vectors along the last of several axes of its sum");
     if (s_.block >= k_.axes[loops_.over[0]].extent && !s_.waiting.valid()) return;
     if (!s_.waiting.valid())
       return found("a block of fewer terms than the sum has needs a local in which the sums wait");
     if (!k_.buffers.contains(s_.waiting)) return found("its sums wait in a buffer that does not exist");
     const Buffer& buffer = k_.buffers[s_.waiting];
-    int64_t wanted = 1;
+    int64_t wanted = along_sum_ ? kLanes : 1;
     for (AxisId axis : loops_.axes) {
       const int64_t extent = k_.task_extent(axis);
       wanted *= axis == s_.lanes ? (extent + kLanes - 1) / kLanes * kLanes : extent;
