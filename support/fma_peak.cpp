@@ -1,8 +1,9 @@
 #include "support/fma_peak.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
+
+#include "support/clock.h"
 
 namespace nnc {
 namespace {
@@ -31,15 +32,9 @@ void multiply_adds_512(int64_t rounds) {
 
 double multiply_adds_per_second(int bits) {
   constexpr int64_t kRounds = 1000;
-  constexpr int kRuns = 16;
-  double best = 0;
-  for (int i = 0; i < kRuns; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    (bits == 512 ? multiply_adds_512 : multiply_adds_256)(kRounds);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    best = std::max(best, 10.0 * kRounds * (bits / 32) / seconds);
-  }
-  return best;
+  const auto start = std::chrono::steady_clock::now();
+  (bits == 512 ? multiply_adds_512 : multiply_adds_256)(kRounds);
+  return 10.0 * kRounds * (bits / 32) / (ms_since(start) * 1e-3);
 }
 
 }  // namespace nnc

@@ -16,8 +16,7 @@ namespace {
 
 constexpr int64_t kBeyond = 64 << 20;  // bytes a thread, more than its share of any cache
 constexpr int64_t kLine = 64;
-constexpr int kTurns =
-    100;  // of a millisecond or so: processors take some to reach the clock of wide vectors
+constexpr int kTurns = 1600;  // some 40 ms: processors take a while to reach the clock of wide vectors
 
 // Reads whole cache lines, as fast as they come: nothing waits for what was read.
 void read_lines(const unsigned char* from, int64_t bytes) {
