@@ -10,6 +10,7 @@
 #include "codegen/lower/schedule.h"
 #include "codegen/lower/slots.h"
 #include "codegen/lower/split_axes.h"
+#include "codegen/lower/work.h"
 #include "support/check.h"
 
 namespace nnc {

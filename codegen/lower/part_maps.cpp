@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "codegen/lower/strides.h"
 #include "ir/kernel/access.h"
 #include "ir/order.h"
 
@@ -31,16 +32,11 @@ struct Choice {
 
 // axis + constant < number, where that is sometimes so and sometimes not.
 std::optional<Choice> choice_of(const Kernel& k, ExprId id) {
-  const Expr& e = k.exprs[id];
-  if (e.kind != ExprKind::apply || e.op != Op::lt) return std::nullopt;
-  const Expr& value = k.exprs[e.operands[0]];
-  const Expr& bound = k.exprs[e.operands[1]];
-  if (value.kind != ExprKind::axis || bound.kind != ExprKind::constant) return std::nullopt;
-  const Index& index = value.subscripts[0];
-  if (!index.is_plain() || index.terms.size() != 1 || index.terms[0].coefficient != 1) return std::nullopt;
-  const AxisId axis = index.terms[0].axis;
-  const int64_t below = static_cast<int64_t>(bound.value) - index.constant;
-  return below > 0 && below < k.axes[axis].extent ? std::optional(Choice{axis, below}) : std::nullopt;
+  const std::optional<AxisAndNumber> less = axis_and_number(k, id, Op::lt);
+  if (!less) return std::nullopt;
+  const int64_t below = less->number - less->offset;
+  return below > 0 && below < k.axes[less->axis].extent ? std::optional(Choice{less->axis, below})
+                                                        : std::nullopt;
 }
 
 // The first choice that a map's values make along one of its axes.

@@ -9,7 +9,6 @@
 #include "codegen/lower/strides.h"
 #include "codegen/lower/tile_shape.h"
 #include "codegen/lower/work.h"
-#include "support/check.h"
 
 namespace nnc::codegen {
 
@@ -490,27 +489,6 @@ class Scheduler {
 };
 
 }  // namespace
-
-bool worth_sharing(const kernel::Program& program, int threads) {
-  constexpr double kFlopsPerMicrosecond = 100e3;
-  constexpr double kPointsPerMicrosecond = 2e3;  // of maps and reductions
-  constexpr double kMeeting = 0.5;               // microseconds a barrier costs with the unevenness before it
-  double saved = 0;                              // microseconds
-  double meetings = 2;                           // waking and joining
-  for (const kernel::Item& item : program.items) {
-    const auto* launch = std::get_if<kernel::Launch>(&item);
-    if (!launch) {
-      meetings += 1;
-      continue;
-    }
-    const Kernel& k = program.kernels[launch->kernel];
-    double work = flops(k) / kFlopsPerMicrosecond;
-    for (const kernel::Statement& s : k.body)
-      work += static_cast<double>(points(k, s)) / kPointsPerMicrosecond;
-    saved += work * (1 - 1.0 / static_cast<double>(std::min<int64_t>(threads, k.task_count())));
-  }
-  return saved > meetings * kMeeting;
-}
 
 void schedule_kernel(Kernel& kernel, const Target& target, const ScheduleOptions& options) {
   // The same seed gives every kernel its own choices.

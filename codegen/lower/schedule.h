@@ -14,10 +14,6 @@ struct ScheduleOptions {
   uint64_t seed = 0;  // not 0: random legal choices, for tests
 };
 
-// Whether a program, scheduled for `threads` threads, is to be shared among them: what that saves, kernel by kernel as
-// far as its tasks go, must outweigh the barriers and the waking.
-bool worth_sharing(const kernel::Program& program, int threads);
-
 void schedule_kernel(kernel::Kernel& kernel, const Target& target, const ScheduleOptions& options);
 
 }  // namespace nnc::codegen

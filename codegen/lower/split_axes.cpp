@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "codegen/lower/strides.h"
 #include "ir/kernel/access.h"
 
 namespace nnc::codegen {
@@ -18,30 +19,17 @@ using kernel::Index;
 using kernel::Kernel;
 using kernel::Statement;
 
-// The axis that an expression is the value of.
-std::optional<AxisId> axis_of(const Kernel& k, ExprId id) {
-  const Expr& e = k.exprs[id];
-  if (e.kind != ExprKind::axis) return std::nullopt;
-  const Index& index = e.subscripts[0];
-  const bool alone = index.terms.size() == 1 && index.terms[0].coefficient == 1 && index.constant == 0;
-  return alone && index.is_plain() ? std::optional(index.terms[0].axis) : std::nullopt;
-}
-
 struct Quotient {
   AxisId axis;
   int64_t divisor;
 };
 
 std::optional<Quotient> quotient_of(const Kernel& k, ExprId id) {
-  const Expr& e = k.exprs[id];
-  if (e.kind != ExprKind::apply || e.op != Op::floordiv) return std::nullopt;
-  const std::optional<AxisId> axis = axis_of(k, e.operands[0]);
-  const Expr& by = k.exprs[e.operands[1]];
-  if (!axis || by.kind != ExprKind::constant) return std::nullopt;
-  const auto divisor = static_cast<int64_t>(by.value);
-  if (divisor <= 1 || divisor >= k.axes[*axis].extent || k.axes[*axis].extent % divisor != 0)
-    return std::nullopt;
-  return Quotient{*axis, divisor};
+  const std::optional<AxisAndNumber> q = axis_and_number(k, id, Op::floordiv);
+  if (!q || q->offset != 0 || q->number <= 1) return std::nullopt;
+  const int64_t extent = k.axes[q->axis].extent;
+  if (q->number >= extent || extent % q->number != 0) return std::nullopt;
+  return Quotient{q->axis, q->number};
 }
 
 // axis - quotient * divisor
@@ -50,10 +38,10 @@ std::optional<Quotient> remainder_of(const Kernel& k, ExprId id) {
   if (e.kind != ExprKind::apply || e.op != Op::sub) return std::nullopt;
   const Expr& whole = k.exprs[e.operands[1]];
   if (whole.kind != ExprKind::apply || whole.op != Op::mul) return std::nullopt;
+  // Expressions are interned: the axis and the divisor are those of the quotient.
   const std::optional<Quotient> quotient = quotient_of(k, whole.operands[0]);
-  const Expr& by = k.exprs[whole.operands[1]];
-  const bool same = quotient && axis_of(k, e.operands[0]) == quotient->axis &&
-                    by.kind == ExprKind::constant && by.value == static_cast<double>(quotient->divisor);
+  const bool same =
+      quotient && k.exprs[whole.operands[0]].operands == std::vector{e.operands[0], whole.operands[1]};
   return same ? quotient : std::nullopt;
 }
 

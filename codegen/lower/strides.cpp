@@ -92,4 +92,15 @@ bool uses_axis(const Kernel& kernel, ExprId id, AxisId axis) {
                      [&](ExprId operand) { return uses_axis(kernel, operand, axis); });
 }
 
+std::optional<AxisAndNumber> axis_and_number(const Kernel& kernel, ExprId id, Op op) {
+  const kernel::Expr& e = kernel.exprs[id];
+  if (e.kind != kernel::ExprKind::apply || e.op != op) return std::nullopt;
+  const kernel::Expr& value = kernel.exprs[e.operands[0]];
+  const kernel::Expr& number = kernel.exprs[e.operands[1]];
+  if (value.kind != kernel::ExprKind::axis || number.kind != kernel::ExprKind::constant) return std::nullopt;
+  const kernel::Index& index = value.subscripts[0];
+  if (!index.is_plain() || index.terms.size() != 1 || index.terms[0].coefficient != 1) return std::nullopt;
+  return AxisAndNumber{index.terms[0].axis, index.constant, static_cast<int64_t>(number.value)};
+}
+
 }  // namespace nnc::codegen

@@ -37,6 +37,14 @@ std::optional<Beside> beside(const kernel::Kernel& kernel, const kernel::Contrac
 // The load as if all its subscripts were inside.
 kernel::Expr unchecked(const kernel::Expr& load);
 
+// An op on the value of one axis, plus a constant, and a number: floordiv(axis + offset, number).
+struct AxisAndNumber {
+  kernel::AxisId axis;
+  int64_t offset;
+  int64_t number;
+};
+std::optional<AxisAndNumber> axis_and_number(const kernel::Kernel& kernel, kernel::ExprId expr, Op op);
+
 bool uses_axis(const kernel::Kernel& kernel, kernel::ExprId expr, kernel::AxisId axis);
 
 }  // namespace nnc::codegen

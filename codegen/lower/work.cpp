@@ -170,4 +170,25 @@ double operations(const Kernel& kernel) {
   return operations(kernel, kernel.body);
 }
 
+bool worth_sharing(const kernel::Program& program, int threads) {
+  constexpr double kFlopsPerMicrosecond = 100e3;
+  constexpr double kPointsPerMicrosecond = 2e3;  // of maps and reductions
+  constexpr double kMeeting = 0.5;               // microseconds a barrier costs with the unevenness before it
+  double saved = 0;                              // microseconds
+  double meetings = 2;                           // waking and joining
+  for (const kernel::Item& item : program.items) {
+    const auto* launch = std::get_if<kernel::Launch>(&item);
+    if (!launch) {
+      meetings += 1;
+      continue;
+    }
+    const Kernel& k = program.kernels[launch->kernel];
+    double work = flops(k) / kFlopsPerMicrosecond;
+    for (const kernel::Statement& s : k.body)
+      work += static_cast<double>(points(k, s)) / kPointsPerMicrosecond;
+    saved += work * (1 - 1.0 / static_cast<double>(std::min<int64_t>(threads, k.task_count())));
+  }
+  return saved > meetings * kMeeting;
+}
+
 }  // namespace nnc::codegen

@@ -13,4 +13,8 @@ double flops(const kernel::Kernel& kernel);
 // along an axis of a statement is computed once for all of it.
 double operations(const kernel::Kernel& kernel);
 
+// Whether a program, scheduled for `threads` threads, is to be shared among them: what that saves, kernel by kernel as
+// far as its tasks go, must outweigh the barriers and the waking.
+bool worth_sharing(const kernel::Program& program, int threads);
+
 }  // namespace nnc::codegen
