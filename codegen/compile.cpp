@@ -173,7 +173,6 @@ EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan,
   entry.inputs = plan.inputs;
   entry.memory = plan.bill;
   entry.serial = program.serial;
-  entry.stamped = program.stamped;
   entry.arena_bytes = plan.arena_bytes;
   entry.scratch_bytes_per_thread = plan.scratch_bytes;
   entry.memory.scratch = entry.scratch_bytes(threads);

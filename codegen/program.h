@@ -103,7 +103,6 @@ struct EntryPoint {
   std::vector<InputInfo> inputs;
   std::vector<KernelInfo> kernels;  // one per launch, in order
   std::vector<bool> items;          // what the entry goes through: launches, and barriers (false)
-  bool stamped = false;             // compiled to keep times
   size_t distinct_kernels = 0;      // launches of equal kernels share machine code
   int barriers = 0;
   bool serial = false;  // too little work to share: to be entered by one thread alone, as thread 0 of 1
