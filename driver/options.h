@@ -54,6 +54,7 @@ struct Options {
   int64_t steps = 1;                    // run
   int64_t every = 0;                    // run; 0: no lines between
   bool interpret = false;               // run
+  int64_t entries = 100;                // gradcheck: of each parameter, at most
   double step_size = 0;                 // gradcheck; 0: its own choice
   double tolerance = 1e-6;              // gradcheck
   std::string label;                    // init csv: the column to predict

@@ -18,8 +18,6 @@
 namespace nnc::driver {
 namespace {
 
-constexpr int64_t kEntries = 100;  // at most this many per parameter, spread evenly
-
 struct Checked {
   std::string name;
   TensorType type;
@@ -55,26 +53,22 @@ Graph only_loss(const Graph& graph) {
 class Checker {
  public:
   Checker(const Graph& graph, TensorMap inputs, double step)
-      : loss_(only_loss(graph)),
-        inputs_(std::move(inputs)),
-        step_(step),
-        gradients_(evaluate(graph, inputs_)) {
+      : step_(step), gradients_(evaluate(graph, inputs)), near_(only_loss(graph), std::move(inputs)) {
     for (const Output& output : graph.outputs)
       if (output.kind == OutputKind::gradient) outputs_[graph.input_name(*output.of)] = output.name;
-    for (const NodeId id : loss_.inputs) taken_.push_back(std::get<InputAttrs>(loss_.nodes[id].attrs).name);
-    loss_now();  // notes what is detached
   }
 
   // Where the gradients are taken.
-  double loss() const { return gradients_.at("loss").data.at(0); }
+  double loss() const { return near_.output("loss").data.at(0); }
 
-  Checked check(const frontend::ParameterInfo& parameter) {
+  // At most `most` entries of the parameter, spread evenly.
+  Checked check(const frontend::ParameterInfo& parameter, int64_t most) {
     Checked checked{parameter.name, parameter.type};
     const DenseTensor& gradient = gradients_.at(outputs_.at(parameter.name));
     double scale = 1e-8;
     for (const double g : gradient.data) scale = std::max(scale, 1e-2 * std::fabs(g));
     const auto elements = static_cast<int64_t>(gradient.data.size());
-    const int64_t count = std::min(elements, kEntries);
+    const int64_t count = std::min(elements, most);
     for (int64_t k = 0; k < count; ++k) {
       const int64_t i = k * elements / count;
       const double symbolic = gradient.data[static_cast<size_t>(i)];
@@ -102,18 +96,10 @@ class Checker {
 
  private:
   double loss_at(const std::string& name, size_t i, double value) {
-    double& entry = inputs_.at(name).data[i];
-    const double before = entry;
-    entry = value;
-    const double loss = loss_now();
-    entry = before;
-    return loss;
-  }
-
-  double loss_now() {
-    TensorMap taken;
-    for (const std::string& input : taken_) taken.insert(*inputs_.find(input));
-    return evaluate(loss_, taken, detached_).at("loss").data.at(0);
+    DenseTensor moved = near_.input(name);
+    moved.data[i] = value;
+    const TensorMap changed = near_.outputs(name, moved);
+    return changed.contains("loss") ? changed.at("loss").data.at(0) : loss();
   }
 
   // What a gradient may be: one number where the loss is smooth, at a kink all between the slopes of its two sides.
@@ -130,7 +116,7 @@ class Checker {
     double size(double scale) const { return std::max({std::fabs(forward), std::fabs(backward), scale}); }
   };
   Differences differences(const std::string& name, size_t i, double h) {
-    const double x = inputs_.at(name).data[i];
+    const double x = near_.input(name).data[i];
     const double above = x + h, below = x - h;
     const double middle = loss(), high = loss_at(name, i, above), low = loss_at(name, i, below);
     Differences d;
@@ -172,7 +158,7 @@ class Checker {
   // Where a kink is near or the loss bends, h is made smaller; where rounding hides the slope, which it does the more
   // the greater the loss is, h is made greater. What is left in doubt is allowed for. Nothing where no h will do.
   std::optional<Slopes> slopes_at(const std::string& name, size_t i, double symbolic, double scale) {
-    const double x = inputs_.at(name).data[i];
+    const double x = near_.input(name).data[i];
     const double first = step_ > 0 ? step_ : 1e-5 * std::max(1.0, std::fabs(x));
     scale = std::max(scale, std::fabs(symbolic));
     std::optional<Slopes> best;
@@ -217,13 +203,10 @@ class Checker {
   static constexpr double kClear = 1e-7;        // a doubt that needs no better h
   static constexpr double kInformative = 1e-2;  // a doubt beyond which nothing is known
 
-  Graph loss_;
-  TensorMap inputs_;
   double step_;
   TensorMap gradients_;
+  Neighborhood near_;                           // of the loss
   std::map<std::string, std::string> outputs_;  // by parameter: the output that is its gradient
-  std::vector<std::string> taken_;
-  DetachedValues detached_;
 };
 
 // Everything the gradients' graph takes.
@@ -324,7 +307,7 @@ int gradcheck(const Options& options, Console& console) {
   std::vector<Checked> all;
   bool good = true;
   for (const frontend::ParameterInfo& parameter : model->parameters) {
-    all.push_back(checker.check(parameter));
+    all.push_back(checker.check(parameter, options.entries));
     good = good && is_good(all.back(), options.tolerance);
   }
   options.json ? show_json(console, all, options.tolerance) : show(console, all, options.tolerance);

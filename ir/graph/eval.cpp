@@ -1,6 +1,9 @@
 // The reference interpreter. Tensors are freed after their last reader, so that whole training steps fit.
 #include "ir/graph/eval.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "ir/graph/text.h"
@@ -11,9 +14,9 @@ namespace {
 
 using Results = std::vector<DenseTensor>;
 
-// What is detached in one evaluation of a graph and of the bodies of its scans; see DetachedValues.
+// What is detached in one evaluation of a graph and of the bodies of its scans: kept the first time, given the next.
 struct Detaching {
-  DetachedValues& all;
+  std::vector<DenseTensor>& all;
   size_t next = 0;
 
   DenseTensor through(const DenseTensor& value) {
@@ -70,9 +73,56 @@ TensorMap evaluate(const Graph& graph, const TensorMap& inputs) {
   return walk(graph, inputs, nullptr);
 }
 
-TensorMap evaluate(const Graph& graph, const TensorMap& inputs, DetachedValues& detached) {
-  Detaching detaching{detached};
-  return walk(graph, inputs, &detaching);
+Neighborhood::Neighborhood(Graph graph, TensorMap inputs)
+    : graph_(std::move(graph)), inputs_(std::move(inputs)), values_(graph_.nodes.size()) {
+  Detaching detaching{detached_};
+  for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+    detached_before_.push_back(detaching.next);
+    values_[i] = compute(graph_, NodeId{i}, inputs_, values_, &detaching);
+  }
+}
+
+const DenseTensor& Neighborhood::output(std::string_view name) const {
+  const auto it = std::ranges::find(graph_.outputs, name, &Output::name);
+  NNC_CHECK(it != graph_.outputs.end(), fmt::format("no output {}", name));
+  return values_[it->value.node.index][it->value.result];
+}
+
+const std::vector<NodeId>& Neighborhood::dependents(NodeId input) {
+  const auto [it, is_new] = dependents_.try_emplace(input);
+  if (!is_new) return it->second;
+  std::vector<bool> depends(graph_.nodes.size());
+  depends[input.index] = true;
+  for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+    const Node& node = graph_.nodes[NodeId{i}];
+    if (node.op == Op::detach) continue;
+    for (const Value& operand : node.operands) depends[i] = depends[i] || depends[operand.node.index];
+    if (depends[i] && i != input.index) it->second.push_back(NodeId{i});
+  }
+  return it->second;
+}
+
+TensorMap Neighborhood::outputs(std::string_view input, const DenseTensor& value) {
+  const auto of_name =
+      std::ranges::find(graph_.inputs, input, [&](NodeId id) { return graph_.input_name(id); });
+  if (of_name == graph_.inputs.end()) return {};
+  std::vector<std::pair<NodeId, Results>> before;
+  const auto put = [&](NodeId id, Results results) {
+    before.emplace_back(id, std::exchange(values_[id.index], std::move(results)));
+  };
+  put(*of_name, {value});
+  for (const NodeId id : dependents(*of_name)) {
+    Detaching detaching{detached_, detached_before_[id.index]};
+    put(id, compute(graph_, id, inputs_, values_, &detaching));
+  }
+  TensorMap outputs;
+  for (const Output& o : graph_.outputs) {
+    const auto is_of = [&](const auto& entry) { return entry.first == o.value.node; };
+    if (std::ranges::any_of(before, is_of))
+      outputs.emplace(o.name, values_[o.value.node.index][o.value.result]);
+  }
+  for (auto& [id, results] : before) values_[id.index] = std::move(results);
+  return outputs;
 }
 
 std::vector<DenseTensor> evaluate_scan(const ScanAttrs& scan, std::span<const DenseTensor> x,

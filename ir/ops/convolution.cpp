@@ -280,18 +280,21 @@ std::vector<ContractSpec> specs_conv_input(const Node& node, std::span<const Ten
 
 // ---- reference semantics
 
-// The places of x, w and y along one axis that meet.
-struct Meeting {
-  int64_t x, w, y;
-};
-std::vector<Meeting> meetings(const Form& form, size_t axis) {
-  if (axis >= form.spatial()) return {{0, 0, 0}};
-  std::vector<Meeting> all;
-  for (int64_t o = 0; o < form.positions[2][axis]; ++o)
-    for (int64_t k = 0; k < form.positions[1][axis]; ++k) {
+// How far a term is from the first place of x, w and y.
+using Offsets = std::array<int64_t, 3>;
+
+// Of the places along one axis that meet; of an axis before the first, of one place.
+std::vector<Offsets> meetings(const Form& form, int64_t axis) {
+  if (axis < 0) return {{0, 0, 0}};
+  Offsets step;
+  for (size_t tensor = 0; tensor < 3; ++tensor)
+    step[tensor] = strides_of(form.positions[tensor], {})[at(axis)];
+  std::vector<Offsets> all;
+  for (int64_t o = 0; o < form.positions[2][at(axis)]; ++o)
+    for (int64_t k = 0; k < form.positions[1][at(axis)]; ++k) {
       const int64_t x =
-          o * form.attrs.stride[axis] + k * form.attrs.dilation[axis] - form.attrs.padding[axis];
-      if (x >= 0 && x < form.positions[0][axis]) all.push_back({x, k, o});
+          o * form.attrs.stride[at(axis)] + k * form.attrs.dilation[at(axis)] - form.attrs.padding[at(axis)];
+      if (x >= 0 && x < form.positions[0][at(axis)]) all.push_back({x * step[0], k * step[1], o * step[2]});
     }
   return all;
 }
@@ -303,33 +306,28 @@ std::vector<DenseTensor> eval(std::span<const DenseTensor> operands, const Attrs
   const TensorType given[] = {operands[0].type, operands[1].type};
   const Form form = form_of(std::get<ConvAttrs>(attrs), given, first, second, result).form;
   DenseTensor out = zeros(types[0]);
-  constexpr size_t kMostAxes = 3;
-  int64_t extents[3][kMostAxes];  // of each tensor; axes that are missing have one place
-  for (size_t tensor = 0; tensor < 3; ++tensor)
-    for (size_t axis = 0; axis < kMostAxes; ++axis)
-      extents[tensor][axis] = axis < form.spatial() ? form.positions[tensor][axis] : 1;
-  const auto add = [&](const int64_t(&leading)[3], const Meeting& p, const Meeting& q, const Meeting& r) {
-    const auto element = [&](Tensor tensor) {
-      const auto t = static_cast<size_t>(tensor);
-      const auto place = [&](const Meeting& m) {
-        return tensor == Tensor::x ? m.x : tensor == Tensor::w ? m.w : m.y;
-      };
-      const int64_t row = (leading[t] * extents[t][0] + place(p)) * extents[t][1] + place(q);
-      return at(row * extents[t][2] + place(r));
-    };
-    out.data[element(result)] += operands[0].data[element(first)] * operands[1].data[element(second)];
-  };
-  const std::vector<Meeting> along[] = {meetings(form, 0), meetings(form, 1), meetings(form, 2)};
+  Offsets size;
+  for (size_t tensor = 0; tensor < 3; ++tensor) size[tensor] = element_count(form.positions[tensor]);
+  const auto spatial = static_cast<int64_t>(form.spatial());
+  const std::vector<Offsets> outer = meetings(form, spatial - 3), middle = meetings(form, spatial - 2),
+                             inner = meetings(form, spatial - 1);
+  constexpr auto kFirst = static_cast<size_t>(first), kSecond = static_cast<size_t>(second),
+                 kResult = static_cast<size_t>(result);
   for (int64_t n = 0; n < form.samples; ++n)
     for (int64_t g = 0; g < form.groups; ++g)
       for (int64_t f = 0; f < form.filters; ++f)
         for (int64_t c = 0; c < form.channels; ++c) {
-          const int64_t leading[] = {(n * form.groups + g) * form.channels + c,
-                                     (g * form.filters + f) * form.channels + c,
-                                     (n * form.groups + g) * form.filters + f};
-          for (const Meeting& p : along[0])
-            for (const Meeting& q : along[1])
-              for (const Meeting& r : along[2]) add(leading, p, q, r);
+          const Offsets leading = {((n * form.groups + g) * form.channels + c) * size[0],
+                                   ((g * form.filters + f) * form.channels + c) * size[1],
+                                   ((n * form.groups + g) * form.filters + f) * size[2]};
+          for (const Offsets& p : outer)
+            for (const Offsets& q : middle) {
+              const auto from = [&](size_t tensor) { return leading[tensor] + p[tensor] + q[tensor]; };
+              const double* a = operands[0].data.data() + from(kFirst);
+              const double* b = operands[1].data.data() + from(kSecond);
+              double* to = out.data.data() + from(kResult);
+              for (const Offsets& r : inner) to[r[kResult]] += a[r[kFirst]] * b[r[kSecond]];
+            }
         }
   return {std::move(out)};
 }

@@ -1,6 +1,7 @@
 // Parts of a tensor and their inverse: slice, pad, concat. They lower by shifting subscripts; where an
 // element may lie outside an operand, a `where` on the subscript chooses.
 #include <algorithm>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -45,14 +46,15 @@ ExprId element_slice(ElementContext& context, std::span<const Index> index, uint
   return context.operand(0, inner);
 }
 
+int64_t place_of(std::span<const int64_t> coordinates, std::span<const int64_t> steps) {
+  return std::inner_product(coordinates.begin(), coordinates.end(), steps.begin(), int64_t{0});
+}
+
 std::vector<DenseTensor> eval_slice(std::span<const DenseTensor> x, const Attrs& attrs,
                                     std::span<const TensorType> types) {
   const auto& begin = std::get<SliceAttrs>(attrs).begin;
-  return {generate(types[0], [&](int64_t i) {
-    std::vector<int64_t> inner = coordinates(i, types[0].shape);
-    for (size_t k = 0; k < inner.size(); ++k) inner[k] += begin[k];
-    return x[0].data[at(position(inner, x[0].type.shape))];
-  })};
+  const std::vector<int64_t> steps = strides_of(x[0].type.shape, {});
+  return {gathered(x[0], types[0], steps, place_of(begin, steps))};
 }
 
 MathText math_slice(std::span<const MathText> operands, const Attrs& attrs) {
@@ -143,11 +145,9 @@ std::vector<DenseTensor> eval_pad(std::span<const DenseTensor> x, const Attrs& a
                                   std::span<const TensorType> types) {
   const auto& begin = std::get<PadAttrs>(attrs).begin;
   DenseTensor result = zeros(types[0]);
-  for (size_t i = 0; i < x[0].data.size(); ++i) {
-    std::vector<int64_t> outer = coordinates(static_cast<int64_t>(i), x[0].type.shape);
-    for (size_t k = 0; k < outer.size(); ++k) outer[k] += begin[k];
-    result.data[at(position(outer, types[0].shape))] = x[0].data[i];
-  }
+  const std::vector<int64_t> steps = strides_of(types[0].shape, {});
+  each_place(x[0].type.shape, steps, place_of(begin, steps),
+             [&](size_t i, size_t place) { result.data[place] = x[0].data[i]; });
   return {std::move(result)};
 }
 
@@ -229,14 +229,12 @@ std::vector<DenseTensor> eval_concat(std::span<const DenseTensor> x, const Attrs
                                      std::span<const TensorType> types) {
   const size_t axis = at(std::get<AxisAttrs>(attrs).axis);
   DenseTensor result = zeros(types[0]);
-  int64_t offset = 0;
+  const std::vector<int64_t> steps = strides_of(types[0].shape, {});
+  int64_t first = 0;
   for (const DenseTensor& part : x) {
-    for (size_t i = 0; i < part.data.size(); ++i) {
-      std::vector<int64_t> outer = coordinates(static_cast<int64_t>(i), part.type.shape);
-      outer[axis] += offset;
-      result.data[at(position(outer, types[0].shape))] = part.data[i];
-    }
-    offset += part.type.shape[axis];
+    each_place(part.type.shape, steps, first,
+               [&](size_t i, size_t place) { result.data[place] = part.data[i]; });
+    first += part.type.shape[axis] * steps[axis];
   }
   return {std::move(result)};
 }

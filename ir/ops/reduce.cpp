@@ -24,19 +24,32 @@ std::vector<int64_t> reduced_axes(const Node& node, std::span<const TensorType>)
   return std::get<ReduceAttrs>(node.attrs).axes;
 }
 
+// Calls visit(o, k, x[i]) for all elements that have the same place o on the other axes, k counting them row-major; then for
+// those of the next o.
+template <class Visit>
+void each_fold(const DenseTensor& x, std::span<const int64_t> axes, Visit visit) {
+  const std::vector<int64_t> steps = strides_of(x.type.shape, {});
+  const auto part = [&](std::span<const int64_t> some, const std::vector<int64_t>& of) {
+    std::vector<int64_t> result;
+    for (const int64_t axis : some) result.push_back(of[at(axis)]);
+    return result;
+  };
+  const std::vector<int64_t> kept = other_axes(axes, x.type.rank());
+  const Shape folded = part(axes, x.type.shape);
+  const std::vector<int64_t> inside = part(axes, steps);
+  each_place(part(kept, x.type.shape), part(kept, steps), 0, [&](size_t o, size_t first) {
+    each_place(folded, inside, static_cast<int64_t>(first),
+               [&](size_t k, size_t i) { visit(o, k, x.data[i]); });
+  });
+}
+
 // result[o] = fold(result[o], x[i]) over all i in row-major order, o being i without the reduced axes.
 std::vector<DenseTensor> fold(const DenseTensor& x, const Attrs& attrs, const TensorType& type, double start,
                               double (*combine)(double, double)) {
   const auto& axes = std::get<ReduceAttrs>(attrs).axes;
-  const std::vector<int64_t> kept = other_axes(axes, x.type.rank());
   DenseTensor result = generate(type, [&](int64_t) { return start; });
-  for (size_t i = 0; i < x.data.size(); ++i) {
-    const std::vector<int64_t> inner = coordinates(static_cast<int64_t>(i), x.type.shape);
-    std::vector<int64_t> outer;
-    for (const int64_t axis : kept) outer.push_back(inner[at(axis)]);
-    double& accumulator = result.data[at(position(outer, type.shape))];
-    accumulator = combine(accumulator, x.data[i]);
-  }
+  each_fold(x, axes,
+            [&](size_t o, size_t, double value) { result.data[o] = combine(result.data[o], value); });
   return {std::move(result)};
 }
 
@@ -122,24 +135,23 @@ std::vector<int64_t> argmax_axes(const Node& node, std::span<const TensorType>) 
   return {std::get<AxisAttrs>(node.attrs).axis};
 }
 
-// The first of equals, and the first NaN before everything.
+// Along the axes the first of equals, and the first NaN before everything; and its place among them, row-major.
+void greatest(const DenseTensor& x, std::span<const int64_t> axes, DenseTensor& value, DenseTensor& place) {
+  each_fold(x, axes, [&](size_t o, size_t k, double candidate) {
+    const double best = value.data[o];
+    const bool is_better = !std::isnan(best) && (std::isnan(candidate) || candidate > best);
+    if (k > 0 && !is_better) return;
+    value.data[o] = candidate;
+    place.data[o] = static_cast<double>(k);
+  });
+}
+
 std::vector<DenseTensor> eval_argmax(std::span<const DenseTensor> x, const Attrs& attrs,
                                      std::span<const TensorType> types) {
-  const size_t axis = at(std::get<AxisAttrs>(attrs).axis);
-  return {generate(types[0], [&](int64_t i) {
-    std::vector<int64_t> inner = coordinates(i, types[0].shape);
-    inner.insert(inner.begin() + static_cast<ptrdiff_t>(axis), 0);
-    double best = -kInfinity;
-    int64_t best_index = 0;
-    for (int64_t k = 0; k < x[0].type.shape[axis]; ++k) {
-      inner[axis] = k;
-      const double candidate = x[0].data[at(position(inner, x[0].type.shape))];
-      if (std::isnan(best) || !(candidate > best || std::isnan(candidate))) continue;
-      best = candidate;
-      best_index = k;
-    }
-    return static_cast<double>(best_index);
-  })};
+  const int64_t axes[] = {std::get<AxisAttrs>(attrs).axis};
+  DenseTensor value = zeros({x[0].type.dtype, types[0].shape}), place = zeros(types[0]);
+  greatest(x[0], axes, value, place);
+  return {std::move(place)};
 }
 
 Bounds bounds_argmax(const Graph& graph, const Node& node, std::span<const Bounds>) {
@@ -190,27 +202,11 @@ Adjoints vjp_max_position(const VjpContext& context) {
   return {v.b.make(Op::where, {is_found, v.b.broadcast(v.g, shape, kept), v.b.full_like(v.x[0], 0)})};
 }
 
-// The first of equals, and the first NaN before everything; positions are counted row-major along the axes.
 std::vector<DenseTensor> eval_max_position(std::span<const DenseTensor> x, const Attrs& attrs,
                                            std::span<const TensorType> types) {
-  const auto& axes = std::get<ReduceAttrs>(attrs).axes;
-  const std::vector<int64_t> kept = other_axes(axes, x[0].type.rank());
-  DenseTensor best = generate(types[0], [](int64_t) { return -kInfinity; });
-  DenseTensor found = generate(types[1], [](int64_t) { return -1.0; });
-  for (size_t i = 0; i < x[0].data.size(); ++i) {
-    const std::vector<int64_t> inner = coordinates(static_cast<int64_t>(i), x[0].type.shape);
-    std::vector<int64_t> outer;
-    for (const int64_t axis : kept) outer.push_back(inner[at(axis)]);
-    int64_t place = 0;
-    for (const int64_t axis : axes) place = place * x[0].type.shape[at(axis)] + inner[at(axis)];
-    const size_t o = at(position(outer, types[0].shape));
-    const double value = x[0].data[i];
-    const bool is_better = !std::isnan(best.data[o]) && (std::isnan(value) || value > best.data[o]);
-    if (!is_better && found.data[o] >= 0) continue;
-    best.data[o] = value;
-    found.data[o] = static_cast<double>(place);
-  }
-  return {std::move(best), std::move(found)};
+  DenseTensor value = zeros(types[0]), place = zeros(types[1]);
+  greatest(x[0], std::get<ReduceAttrs>(attrs).axes, value, place);
+  return {std::move(value), std::move(place)};
 }
 
 // ---- accumulate ------------------------------------------------------------------------------------------

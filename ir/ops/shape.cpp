@@ -49,13 +49,10 @@ ExprId element_broadcast(ElementContext& context, std::span<const Index> index, 
 std::vector<DenseTensor> eval_broadcast(std::span<const DenseTensor> x, const Attrs& attrs,
                                         std::span<const TensorType> types) {
   const auto& [shape, axes] = std::get<BroadcastAttrs>(attrs);
-  return {generate(types[0], [&](int64_t i) {
-    const std::vector<int64_t> outer = coordinates(i, shape);
-    std::vector<int64_t> inner;
-    for (size_t k = 0; k < axes.size(); ++k)
-      inner.push_back(x[0].type.shape[k] == 1 ? 0 : outer[at(axes[k])]);
-    return x[0].data[at(position(inner, x[0].type.shape))];
-  })};
+  const std::vector<int64_t> own = strides_of(x[0].type.shape, {});
+  std::vector<int64_t> steps(shape.size());
+  for (size_t k = 0; k < axes.size(); ++k) steps[at(axes[k])] = x[0].type.shape[k] == 1 ? 0 : own[k];
+  return {gathered(x[0], types[0], steps)};
 }
 
 MathText math_same(std::span<const MathText> operands, const Attrs&) {
@@ -186,12 +183,10 @@ ExprId element_permute(ElementContext& context, std::span<const Index> index, ui
 std::vector<DenseTensor> eval_permute(std::span<const DenseTensor> x, const Attrs& attrs,
                                       std::span<const TensorType> types) {
   const auto& order = std::get<PermuteAttrs>(attrs).order;
-  return {generate(types[0], [&](int64_t i) {
-    const std::vector<int64_t> outer = coordinates(i, types[0].shape);
-    std::vector<int64_t> inner(order.size());
-    for (size_t k = 0; k < order.size(); ++k) inner[at(order[k])] = outer[k];
-    return x[0].data[at(position(inner, x[0].type.shape))];
-  })};
+  const std::vector<int64_t> own = strides_of(x[0].type.shape, {});
+  std::vector<int64_t> steps;
+  for (const int64_t axis : order) steps.push_back(own[at(axis)]);
+  return {gathered(x[0], types[0], steps)};
 }
 
 MathText math_permute(std::span<const MathText> operands, const Attrs& attrs) {
@@ -242,12 +237,13 @@ ExprId element_flip(ElementContext& context, std::span<const Index> index, uint3
 
 std::vector<DenseTensor> eval_flip(std::span<const DenseTensor> x, const Attrs& attrs,
                                    std::span<const TensorType> types) {
-  return {generate(types[0], [&](int64_t i) {
-    std::vector<int64_t> inner = coordinates(i, types[0].shape);
-    for (const int64_t axis : std::get<ReduceAttrs>(attrs).axes)
-      inner[at(axis)] = types[0].shape[at(axis)] - 1 - inner[at(axis)];
-    return x[0].data[at(position(inner, types[0].shape))];
-  })};
+  std::vector<int64_t> steps = strides_of(types[0].shape, {});
+  int64_t first = 0;
+  for (const int64_t axis : std::get<ReduceAttrs>(attrs).axes) {
+    first += (types[0].shape[at(axis)] - 1) * steps[at(axis)];
+    steps[at(axis)] *= -1;
+  }
+  return {gathered(x[0], types[0], steps, first)};
 }
 
 std::vector<Value> lift_flip(const LiftContext& c) {

@@ -103,8 +103,12 @@ ExprId element_iota(ElementContext& context, std::span<const Index> index, uint3
 std::vector<DenseTensor> eval_iota(std::span<const DenseTensor>, const Attrs& attrs,
                                    std::span<const TensorType> types) {
   const size_t axis = at(std::get<IotaAttrs>(attrs).axis);
-  return {generate(types[0],
-                   [&](int64_t i) { return static_cast<double>(coordinates(i, types[0].shape)[axis]); })};
+  DenseTensor result = zeros(types[0]);
+  std::vector<int64_t> steps(types[0].shape.size());
+  steps[axis] = 1;
+  each_place(types[0].shape, steps, 0,
+             [&](size_t i, size_t place) { result.data[i] = static_cast<double>(place); });
+  return {std::move(result)};
 }
 
 MathText math_iota(std::span<const MathText>, const Attrs& attrs) {

@@ -273,18 +273,10 @@ double wrapped(DType dtype, uint64_t bits) {
   }
 }
 
-std::vector<int64_t> coordinates(int64_t position, const Shape& shape) {
-  std::vector<int64_t> result(shape.size());
-  for (size_t i = shape.size(); i-- > 0;) {
-    result[i] = position % shape[i];
-    position /= shape[i];
-  }
-  return result;
-}
-
-int64_t position(std::span<const int64_t> coordinates, const Shape& shape) {
-  int64_t result = 0;
-  for (size_t i = 0; i < shape.size(); ++i) result = result * shape[i] + coordinates[i];
+DenseTensor gathered(const DenseTensor& x, const TensorType& type, std::span<const int64_t> steps,
+                     int64_t first) {
+  DenseTensor result = zeros(type);
+  each_place(type.shape, steps, first, [&](size_t i, size_t place) { result.data[i] = x.data[place]; });
   return result;
 }
 

@@ -27,6 +27,10 @@ namespace nnc {
 
 namespace ops {
 
+inline size_t at(int64_t i) {
+  return static_cast<size_t>(i);
+}
+
 // ---- shape rules ------------------------------------------------------------------------------------------
 
 inline Inferred failed(std::string sentence) {
@@ -160,8 +164,27 @@ std::vector<DenseTensor> eval_unary(std::span<const DenseTensor> x, const Attrs&
       e = wrapped(types[0].dtype, static_cast<uint64_t>(static_cast<int64_t>(e)));
   return result;
 }
-std::vector<int64_t> coordinates(int64_t position, const Shape& shape);
-int64_t position(std::span<const int64_t> coordinates, const Shape& shape);
+
+// Goes through the elements of `shape` in row-major order: visit(i, place), i counting them, place being `first` and, for each axis,
+// its coordinate times its step.
+template <class Visit>
+void each_place(const Shape& shape, std::span<const int64_t> steps, int64_t first, Visit visit) {
+  std::vector<int64_t> coordinate(shape.size());
+  const size_t elements = at(element_count(shape));
+  int64_t place = first;
+  for (size_t i = 0; i < elements; ++i) {
+    visit(i, at(place));
+    for (size_t axis = shape.size(); axis-- > 0;) {
+      place += steps[axis];
+      if (++coordinate[axis] < shape[axis]) break;
+      place -= steps[axis] * shape[axis];
+      coordinate[axis] = 0;
+    }
+  }
+}
+// A tensor of `type` of what x has at those places.
+DenseTensor gathered(const DenseTensor& x, const TensorType& type, std::span<const int64_t> steps,
+                     int64_t first = 0);
 
 // ---- scalars ----------------------------------------------------------------------------------------------
 
@@ -219,9 +242,6 @@ inline Sample two(DType dtype, const Shape& shape, double low, double high) {
 
 // ---- small things -----------------------------------------------------------------------------------------
 
-inline size_t at(int64_t i) {
-  return static_cast<size_t>(i);
-}
 // "[1, 2]"
 std::string list(std::span<const int64_t> numbers);
 // The axes of 0 … rank-1 that `axes` (ascending) lacks.

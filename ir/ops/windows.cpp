@@ -65,26 +65,18 @@ ExprId element_windows(ElementContext& context, std::span<const Index> index, ui
   return context.operand(0, inner);
 }
 
-// Calls visit(element of the windows, element of what they lie on) for each element of the windows.
-template <class Visit>
-void each_element(const Shape& windows, const Shape& tensor, const std::vector<int64_t>& stride,
-                  Visit visit) {
-  const size_t spatial = stride.size(), leading = tensor.size() - spatial;
-  for (int64_t element = 0; element < element_count(windows); ++element) {
-    std::vector<int64_t> place = coordinates(element, windows);
-    for (size_t i = 0; i < spatial; ++i)
-      place[leading + i] = place[leading + i] * stride[i] + place[leading + spatial + i];
-    place.resize(tensor.size());
-    visit(at(element), at(position(place, tensor)));
-  }
+// Between neighbors among the windows, in what they lie on.
+std::vector<int64_t> window_steps(const Shape& tensor, const std::vector<int64_t>& stride) {
+  std::vector<int64_t> steps = strides_of(tensor, {});
+  const std::vector<int64_t> inside(steps.end() - static_cast<ptrdiff_t>(stride.size()), steps.end());
+  for (size_t i = 0; i < stride.size(); ++i) steps[tensor.size() - stride.size() + i] *= stride[i];
+  steps.insert(steps.end(), inside.begin(), inside.end());
+  return steps;
 }
 
 std::vector<DenseTensor> eval_windows(std::span<const DenseTensor> x, const Attrs& attrs,
                                       std::span<const TensorType> types) {
-  DenseTensor out = zeros(types[0]);
-  each_element(types[0].shape, x[0].type.shape, std::get<WindowsAttrs>(attrs).stride,
-               [&](size_t window, size_t place) { out.data[window] = x[0].data[place]; });
-  return {std::move(out)};
+  return {gathered(x[0], types[0], window_steps(x[0].type.shape, std::get<WindowsAttrs>(attrs).stride))};
 }
 
 MathText math_windows(std::span<const MathText> x, const Attrs& attrs) {
@@ -203,14 +195,13 @@ ExprId element_unwindow(ElementContext& context, std::span<const Index> index, u
 std::vector<DenseTensor> eval_unwindow(std::span<const DenseTensor> g, const Attrs& attrs,
                                        std::span<const TensorType> types) {
   DenseTensor out = zeros(types[0]);
-  each_element(g[0].type.shape, types[0].shape, std::get<WindowsAttrs>(attrs).stride,
-               [&](size_t window, size_t place) {
-                 const double sum = out.data[place] + g[0].data[window];
-                 out.data[place] =
-                     is_integer(types[0].dtype)
-                         ? wrapped(types[0].dtype, static_cast<uint64_t>(static_cast<int64_t>(sum)))
-                         : sum;
-               });
+  const auto steps = window_steps(types[0].shape, std::get<WindowsAttrs>(attrs).stride);
+  each_place(g[0].type.shape, steps, 0, [&](size_t window, size_t place) {
+    const double sum = out.data[place] + g[0].data[window];
+    out.data[place] = is_integer(types[0].dtype)
+                          ? wrapped(types[0].dtype, static_cast<uint64_t>(static_cast<int64_t>(sum)))
+                          : sum;
+  });
   return {std::move(out)};
 }
 
