@@ -5,12 +5,37 @@
 #include <chrono>
 #include <utility>
 
+#include <fmt/format.h>
 #include <malloc.h>
 
+#include "api_sources_hash.h"
+#include "ir/graph/graph.h"
 #include "support/clock.h"
 #include "support/parallel.h"
 
 namespace nnc {
+namespace {
+
+// All that the machine code follows from, but for the options of code generation: the graphs with the places that they come from,
+// and the passes.
+std::string text_of(std::span<const Graph> graphs, const std::vector<std::string>& disabled) {
+  std::vector<std::string> texts(graphs.size());
+  parallel_for(graphs.size(), [&](size_t i) {
+    std::string& text = texts[i];
+    text = print(graphs[i]);
+    for (const Node& node : graphs[i].nodes) {
+      for (const Span& span : node.spans)
+        fmt::format_to(std::back_inserter(text), "{}:{}-{} ", span.file.index, span.begin, span.end);
+      text += '\n';
+    }
+  });
+  std::string all = NNC_API_SOURCES_HASH "\n";
+  for (const std::string& name : disabled) all += "without " + name + "\n";
+  for (const std::string& text : texts) all += text;
+  return all;
+}
+
+}  // namespace
 
 Result<Bundle> compile_graphs(std::span<const Graph> graphs, const std::vector<std::string>& disabled,
                               const CodegenOptions& codegen, Diagnostics& diagnostics, double* passes_ms) {
@@ -23,6 +48,13 @@ Result<Bundle> compile_graphs(std::span<const Graph> graphs, const std::vector<s
     for (Diagnostics& one : said) diagnostics.append(std::exchange(one, {}));
     return std::ranges::all_of(results, [](const auto& result) { return result.ok(); });
   };
+
+  const size_t said_before = diagnostics.all().size();
+  const std::string made_from = codegen.use_cache ? text_of(graphs, disabled) : "";
+  if (std::optional<Bundle> known = find_bundle(made_from, codegen)) {
+    if (passes_ms != nullptr) *passes_ms = 0;
+    return std::move(*known);
+  }
 
   const auto start = std::chrono::steady_clock::now();
   std::vector<Result<Graph>> ready(graphs.size(), Failure());
@@ -39,7 +71,10 @@ Result<Bundle> compile_graphs(std::span<const Graph> graphs, const std::vector<s
   for (auto& program : lowered) programs.push_back(std::move(*program));
   const double lower_ms = ms_since(lower_start);
 
-  Result<Bundle> bundle = compile_programs(std::move(programs), codegen, diagnostics);
+  // What comes with a warning is compiled, and said, each time.
+  const bool is_silent = diagnostics.all().size() == said_before;
+  Result<Bundle> bundle =
+      compile_programs(std::move(programs), codegen, diagnostics, is_silent ? made_from : "");
   if (!bundle) return Failure();
   bundle->times.lower_ms += lower_ms;
   // What LLVM is done with goes back before the step's own memory is allocated, or it would stay resident beside it.

@@ -79,3 +79,25 @@ function(nnc_library name)
   target_link_libraries(nnc_${name} PRIVATE ${ARG_PRIVATE_DEPS})
   nnc_precompile(nnc_${name} nnc_support)
 endfunction()
+
+# nnc_sources_hash(NAME FOLDER …): sources of the library NAME may include "NAME_sources_hash.h", which defines
+# NNC_NAME_SOURCES_HASH, the hash of all sources of these folders.
+function(nnc_sources_hash name)
+  set(patterns "")
+  foreach(folder IN LISTS ARGN)
+    foreach(ending cpp h def)
+      list(APPEND patterns ${PROJECT_SOURCE_DIR}/${folder}/*.${ending})
+    endforeach()
+  endforeach()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${patterns})
+  list(SORT sources)
+  list(JOIN sources "," files)
+  string(TOUPPER NNC_${name}_SOURCES_HASH macro)
+  set(header ${CMAKE_CURRENT_BINARY_DIR}/sources/${name}_sources_hash.h)
+  add_custom_command(OUTPUT ${header}
+    COMMAND ${CMAKE_COMMAND} -DFILES=${files} -DOUTPUT=${header} -DNAME=${macro}
+            -P ${PROJECT_SOURCE_DIR}/cmake/HashSources.cmake
+    DEPENDS ${sources} ${PROJECT_SOURCE_DIR}/cmake/HashSources.cmake VERBATIM)
+  target_sources(nnc_${name} PRIVATE ${header})
+  target_include_directories(nnc_${name} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/sources)
+endfunction()

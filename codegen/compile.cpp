@@ -3,11 +3,13 @@
 #include "codegen/compile.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
 #include <set>
 
+#include "codegen/bundle_bytes.h"
 #include "codegen/host_target.h"
 #include "codegen/jit.h"
 #include "codegen/lower/work.h"
@@ -64,6 +66,10 @@ std::vector<std::vector<std::string>> name_kernels(const std::vector<Program>& p
     }
   });
   return symbols;
+}
+
+std::string step_symbol(size_t program) {
+  return "nnc_step_" + std::to_string(program);
 }
 
 // What there is to compile: kernels and steps, each an object of its own.
@@ -148,6 +154,35 @@ void compile_units(std::vector<Unit>& units, const std::vector<Program>& program
   });
 }
 
+// What has the description of the bundle that `made_from` becomes.
+std::string bundle_key(const std::string& made_from, const CodegenOptions& options, const Target& target) {
+  const auto number = [](auto value) { return " " + std::to_string(value); };
+  return content_hash("bundle " + compiler_identity(target) + number(target.l1_bytes) +
+                      number(target.l2_bytes) + number(target.unit_lanes) + number(options.threads) +
+                      number(options.schedule) + number(options.schedule_seed) + " " + options.stamped +
+                      "\n" + made_from);
+}
+
+// Links the objects into this process and finds the entries' functions, one of each program.
+Status link(const std::vector<Unit>& units, const CodegenOptions& options, Bundle& bundle,
+            Diagnostics& diagnostics) {
+  const auto start = std::chrono::steady_clock::now();
+  Result<std::unique_ptr<Linker>> linker = Linker::create(options.lines != nullptr, diagnostics);
+  if (!linker) return Failure();
+  for (const Unit& unit : units) {
+    if (!(*linker)->add(unit.object, unit.symbol, diagnostics)) return Failure();
+    ++(unit.cached ? bundle.times.kernels_cached : bundle.times.kernels_compiled);
+  }
+  for (size_t p = 0; p < bundle.entries.size(); ++p) {
+    const Result<void*> address = (*linker)->find(step_symbol(p), diagnostics);
+    if (!address) return Failure();
+    bundle.entries[p].function = reinterpret_cast<nnc_entry>(*address);
+  }
+  bundle.code = std::shared_ptr<void>((*linker).release(), [](void* p) { delete static_cast<Linker*>(p); });
+  bundle.times.link_ms = ms_since(start);
+  return Done();
+}
+
 std::vector<Span> source_of(const Kernel& k) {
   SpanSet out;
   for (const kernel::Statement& s : k.body) out = join(out, s.spans);
@@ -196,7 +231,7 @@ EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan,
 }  // namespace codegen
 
 Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const CodegenOptions& options,
-                                Diagnostics& diagnostics) {
+                                Diagnostics& diagnostics, const std::string& made_from) {
   using namespace codegen;
   const auto start = std::chrono::steady_clock::now();
   const Result<Target> target = host_target(options, diagnostics);
@@ -214,7 +249,7 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
       if (known.try_emplace(symbol, units.size()).second)
         units.push_back({symbol, content_hash(symbol), &programs[p].kernels[KernelId{i}], p, {}, false});
     }
-    const std::string name = "nnc_step_" + std::to_string(p);
+    const std::string name = step_symbol(p);
     const std::string text = step_text(programs[p], plan.programs[p], symbols[p]);
     units.push_back({name, content_hash(identity + name + text), nullptr, p, {}, false});
   }
@@ -227,24 +262,42 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
   compile_units(units, programs, plan, symbols, *target, cache ? &*cache : nullptr, options.lines);
   bundle.times.emit_ms = ms_since(emit_start);
 
-  const auto link_start = std::chrono::steady_clock::now();
-  Result<std::unique_ptr<Linker>> linker = Linker::create(options.lines != nullptr, diagnostics);
-  if (!linker) return Failure();
-  for (const Unit& unit : units) {
-    if (!(*linker)->add(unit.object, unit.symbol, diagnostics)) return Failure();
-    ++(unit.cached ? bundle.times.kernels_cached : bundle.times.kernels_compiled);
-  }
-  for (size_t p = 0; p < programs.size(); ++p) {
-    const Result<void*> address = (*linker)->find("nnc_step_" + std::to_string(p), diagnostics);
-    if (!address) return Failure();
-    EntryPoint entry = describe(programs[p], plan.programs[p], symbols[p], options.threads);
-    entry.function = reinterpret_cast<nnc_entry>(*address);
-    bundle.entries.push_back(std::move(entry));
-  }
+  for (size_t p = 0; p < programs.size(); ++p)
+    bundle.entries.push_back(describe(programs[p], plan.programs[p], symbols[p], options.threads));
   bundle.tensors = plan.tensors;
   bundle.state_bytes = plan.state_bytes;
-  bundle.code = std::shared_ptr<void>((*linker).release(), [](void* p) { delete static_cast<Linker*>(p); });
-  bundle.times.link_ms = ms_since(link_start);
+  if (cache && !made_from.empty() && options.lines == nullptr) {
+    BundleDescription description{bundle, {}};
+    for (const Unit& unit : units) description.units.push_back({unit.symbol, unit.key});
+    cache->store(bundle_key(made_from, options, *target), to_bytes(description));
+  }
+  if (!link(units, options, bundle, diagnostics)) return Failure();
+  return bundle;
+}
+
+std::optional<Bundle> find_bundle(const std::string& made_from, const CodegenOptions& options) {
+  using namespace codegen;
+  if (!options.use_cache || options.lines != nullptr) return std::nullopt;
+  const auto start = std::chrono::steady_clock::now();
+  Diagnostics ignored;  // said again where it is compiled
+  const Result<Target> target = host_target(options, ignored);
+  if (!target) return std::nullopt;
+  const ObjectCache cache(options.cache_directory);
+  const std::optional<Object> bytes = cache.load(bundle_key(made_from, options, *target));
+  if (!bytes) return std::nullopt;
+  std::optional<BundleDescription> description = bundle_of_bytes(*bytes);
+  if (!description) return std::nullopt;
+  std::vector<Unit> units(description->units.size());
+  std::atomic<bool> complete = true;
+  parallel_for(units.size(), [&](size_t i) {
+    auto& [symbol, key] = description->units[i];
+    std::optional<Object> object = cache.load(key);
+    if (!object) complete = false;
+    if (object) units[i] = {symbol, key, nullptr, 0, std::move(*object), true};
+  });
+  Bundle bundle = std::move(description->bundle);
+  bundle.times.emit_ms = ms_since(start);
+  if (!complete || !link(units, options, bundle, ignored)) return std::nullopt;
   return bundle;
 }
 

@@ -1,6 +1,7 @@
 // Graph → kernel IR → machine code. The graphs are what passes/ left: differentiated, fused, grouped.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,9 +30,13 @@ struct CodegenOptions {
 Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& options,
                                     Diagnostics& diagnostics);
 
-// Compiles the entry points together: one state layout, equal kernels once, kernels in parallel.
+// Compiles the entry points together: one state layout, equal kernels once, kernels in parallel. What comes of `made_from`, a text
+// that the programs follow from, is kept for find_bundle(); "": for nobody.
 Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const CodegenOptions& options,
-                                Diagnostics& diagnostics);
+                                Diagnostics& diagnostics, const std::string& made_from = "");
+
+// What was compiled from this text with these options before; nothing where the cache does not have it, or with `lines`.
+std::optional<Bundle> find_bundle(const std::string& made_from, const CodegenOptions& options);
 
 // LLVM IR or assembly of a program, for people.
 std::string llvm_text(const kernel::Program& program, const CodegenOptions& options);

@@ -39,7 +39,7 @@ struct Local {
 };
 
 // Where a result goes: a buffer, or nowhere.
-struct Target {
+struct Destination {
   BufferId buffer;
   size_t rows = 0;  // as of a Local
 };
@@ -57,7 +57,7 @@ class Loop {
  public:
   // `operands`: elements of the scan's operands; `targets`: of its results.
   Loop(KernelUnderWork& work, const ScanAttrs& scan, LoopDomain domain, std::vector<Accessor> operands,
-       std::vector<Target> targets)
+       std::vector<Destination> targets)
       : w_(work),
         k_(work.k),
         scan_(scan),
@@ -118,7 +118,7 @@ class Loop {
   }
 
   ExprId load(const Local& local, Indices index) { return k_.load(local.buffer, local.at(std::move(index))); }
-  static Indices placed(const Target& target, Indices index) {
+  static Indices placed(const Destination& target, Indices index) {
     return Local{target.buffer, target.rows}.at(std::move(index));
   }
 
@@ -178,7 +178,9 @@ class Loop {
     return output < static_cast<size_t>(scan_.states) || target(output).buffer.valid();
   }
   // Of what a step gives, stacked.
-  const Target& target(size_t output) const { return targets_[static_cast<size_t>(scan_.states) + output]; }
+  const Destination& target(size_t output) const {
+    return targets_[static_cast<size_t>(scan_.states) + output];
+  }
 
   void find_needed() {
     needed_.assign(body_.nodes.size(), false);
@@ -326,7 +328,7 @@ class Loop {
     std::vector<Accessor> operands;
     for (const Value& operand : node.operands)
       operands.push_back([this, operand](const Indices& index) { return elements_.at(operand, index); });
-    std::vector<Target> targets(node.types.size());
+    std::vector<Destination> targets(node.types.size());
     std::map<Value, Local> made;
     for (uint32_t i = 0; i < body_.nodes.size(); ++i)
       for (const Value& operand : body_.nodes[NodeId{i}].operands)
@@ -370,7 +372,7 @@ class Loop {
     Value value;
   };
 
-  Result result(Value value, bool by_row, const Target& target, bool is_stacked) {
+  Result result(Value value, bool by_row, const Destination& target, bool is_stacked) {
     Result r{axes_of(body_.type(value).shape, by_row), target.buffer, {}, value};
     r.index = indices(r.axes);
     if (is_stacked) r.index.insert(r.index.begin(), now_);
@@ -440,7 +442,7 @@ class Loop {
   const Graph& body_;
   const LoopDomain domain_;
   const std::vector<Accessor> operands_;
-  const std::vector<Target> targets_;
+  const std::vector<Destination> targets_;
   ElementExpr elements_;
   AxisId loop_;
   Index now_;  // the step
@@ -469,7 +471,7 @@ LoweredGroup lower_loop(const GroupContext& c) {
   std::vector<Accessor> operands;
   for (const Value& operand : node.operands)
     operands.push_back([&elements, operand](const Indices& index) { return elements.at(operand, index); });
-  std::vector<Target> targets(node.types.size());
+  std::vector<Destination> targets(node.types.size());
   for (uint32_t r = 0; r < node.types.size(); ++r)
     if (std::ranges::find(c.stored, Value{id, r}) != c.stored.end())
       targets[r].buffer = buffers.at(c.slots.at(Value{id, r}));
