@@ -10,6 +10,9 @@ constexpr int64_t kLine = 16;  // f32 elements of a cache line
 constexpr int64_t kSetStride =
     128;  // rows that are a multiple of this many elements apart share few cache sets
 
+constexpr int64_t kPageOfSets = 1024;  // planes that are a multiple of this apart start in the same sets
+constexpr int64_t kSpread = 32;  // of which planes side by side are shifted by this part of one, and a row
+
 }  // namespace
 
 Layout padded_layout(const Shape& shape, std::vector<int64_t> order) {
@@ -24,6 +27,12 @@ Layout padded_layout(const Shape& shape, std::vector<int64_t> order) {
   if (3 * pitch > 4 * inner) return layout;
   if (pitch % kSetStride == 0) pitch += kLine;
   if (pitch != inner) layout.pitch = pitch;
+  if (shape.size() > 2 && !layout.order.empty()) {
+    const auto outermost = static_cast<size_t>(layout.order.front());
+    const int64_t plane = strides_of(shape, layout)[outermost];
+    if (shape[outermost] > 1 && plane % kPageOfSets == 0 && plane >= 8 * pitch)
+      layout.gap = (plane / kSpread + pitch - 1) / pitch * pitch + pitch;
+  }
   return layout;
 }
 

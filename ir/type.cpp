@@ -36,6 +36,7 @@ std::vector<int64_t> strides_of(const Shape& shape, const Layout& layout) {
   int64_t stride = 1;
   for (size_t i = rank; i-- > 0;) {
     const size_t axis = layout.order.empty() ? i : static_cast<size_t>(layout.order[i]);
+    if (i == 0 && rank > 1) stride += layout.gap;
     strides[axis] = stride;
     stride *= (i + 1 == rank && layout.pitch > 0) ? layout.pitch : shape[axis];
   }

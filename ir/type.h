@@ -36,8 +36,9 @@ struct Layout {
   // Logical axes from outermost to innermost in memory; empty: as written (row-major).
   std::vector<int64_t> order;
   int64_t pitch = 0;  // elements from one run of the innermost axis to the next; 0: no padding
+  int64_t gap = 0;    // elements between what lies at one place of the outermost axis and at the next
 
-  bool is_default() const { return order.empty() && pitch == 0; }
+  bool is_default() const { return order.empty() && pitch == 0 && gap == 0; }
   bool operator==(const Layout&) const = default;
 };
 

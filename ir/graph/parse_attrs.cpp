@@ -123,8 +123,8 @@ std::optional<TensorType> Reader::type() {
 std::optional<Layout> Reader::layout() {
   Layout result;
   if (!accept("layout")) return result;
-  if (!peek().is("[") && !peek().is("pitch")) {
-    syntax(peek(), "the order of the axes or `pitch`").suggest("layout [1,0] pitch 16");
+  if (!peek().is("[") && !peek().is("pitch") && !peek().is("gap")) {
+    syntax(peek(), "the order of the axes, `pitch` or `gap`").suggest("layout [1,0] pitch 16");
     return std::nullopt;
   }
   if (peek().is("[")) {
@@ -136,6 +136,11 @@ std::optional<Layout> Reader::layout() {
     const std::optional<int64_t> pitch = integer("a number of elements");
     if (!pitch) return std::nullopt;
     result.pitch = *pitch;
+  }
+  if (accept("gap")) {
+    const std::optional<int64_t> gap = integer("a number of elements");
+    if (!gap) return std::nullopt;
+    result.gap = *gap;
   }
   return result;
 }

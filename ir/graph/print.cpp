@@ -108,11 +108,12 @@ std::string attrs_text(const Attrs& attrs) {
 
 namespace {
 
-// " layout [1,0] pitch 16"; empty for the default.
+// " layout [1,0] pitch 16 gap 32"; empty for the default.
 std::string layout_text(const Layout& layout) {
   std::string text;
   if (!layout.order.empty()) text += fmt::format(" [{}]", fmt::join(layout.order, ","));
   if (layout.pitch != 0) text += fmt::format(" pitch {}", layout.pitch);
+  if (layout.gap != 0) text += fmt::format(" gap {}", layout.gap);
   return text.empty() ? text : " layout" + text;
 }
 

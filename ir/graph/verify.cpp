@@ -112,6 +112,8 @@ class Verifier {
                               to_string(layout.order), type_text(n.types[i])));
         continue;
       }
+      if (layout.gap < 0 || (layout.gap > 0 && rank < 2))
+        fault(id, fmt::format("{}: a gap of {} for {}", name, layout.gap, type_text(n.types[i])));
       if (layout.pitch == 0) continue;
       const int64_t inner = layout.order.empty() ? rank - 1 : layout.order.back();
       if (rank == 0 || layout.pitch < shape[static_cast<size_t>(inner)])

@@ -63,9 +63,9 @@ inline std::optional<uint32_t> result_number(std::string_view word) {
 // Words with a meaning of their own wherever a name may stand.
 inline bool is_reserved(std::string_view word) {
   constexpr std::string_view kWords[] = {
-      "kernel", "program", "grid", "step",  "local", "in",       "out",    "inout",   "for",   "map",
-      "copy",   "reduce",  "over", "order", "pitch", "contract", "let",    "scatter", "value", "schedule",
-      "inf",    "nan",     "true", "false", "index", "slot",     "launch", "barrier", "place"};
+      "kernel",   "program", "grid", "step",  "local", "in",    "out",      "inout",  "for",     "map",
+      "copy",     "reduce",  "over", "order", "pitch", "gap",   "contract", "let",    "scatter", "value",
+      "schedule", "inf",     "nan",  "true",  "false", "index", "slot",     "launch", "barrier", "place"};
   for (std::string_view w : kWords) {
     if (w == word) return true;
   }

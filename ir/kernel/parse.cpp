@@ -136,6 +136,7 @@ Layout Parser::layout() {
     expect("]", "after the order of the axes");
   }
   if (accept("pitch")) layout.pitch = integer("a pitch", 1, kLargest);
+  if (accept("gap")) layout.gap = integer("a gap", 1, kLargest);
   return layout;
 }
 

@@ -75,6 +75,7 @@ std::string layout_text(const Layout& layout) {
     text += ']';
   }
   if (layout.pitch != 0) text += " pitch " + std::to_string(layout.pitch);
+  if (layout.gap != 0) text += " gap " + std::to_string(layout.gap);
   return text;
 }
 

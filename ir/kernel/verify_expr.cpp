@@ -78,7 +78,8 @@ class TableChecker {
     if (b.type.elements() < 0) return found(who + " has more than 2^40 elements");
     if (!valid_layout(b.type.shape, b.layout))
       found(who +
-            ": its layout is not a permutation of its axes, or its pitch is less than the innermost extent");
+            ": its layout is not a permutation of its axes, its pitch is less than the innermost extent, or "
+            "there is nothing that its gap could lie between");
     if (local && !b.layout.is_default()) found(who + ": a local has no layout of its own");
     if (b.axes.empty()) return;
     if (!local) return found(who + ": only a local may follow an axis");
@@ -117,6 +118,7 @@ bool valid_layout(const Shape& shape, const Layout& layout) {
     }
     innermost = static_cast<size_t>(layout.order.back());
   }
+  if (layout.gap < 0 || layout.gap > kLargest || (layout.gap > 0 && rank < 2)) return false;
   if (layout.pitch == 0) return true;
   return rank > 0 && layout.pitch >= shape[innermost] && layout.pitch <= kLargest;
 }
