@@ -211,6 +211,7 @@ Graph random_graph(std::mt19937_64& rng, int size) {
     if (pick(6) != 0 || node.types[0].rank() < 2) continue;
     node.layouts.resize(node.types.size());
     for (int64_t axis = node.types[0].rank(); axis-- > 0;) node.layouts[0].order.push_back(axis);
+    if (pick(2) == 0 && node.types[0].rank() > 1) node.layouts[0].gap = static_cast<int64_t>(pick(40));
     if (pick(2) == 0) node.layouts[0].pitch = node.types[0].shape[0] + static_cast<int64_t>(pick(5));
   }
   return graph;

@@ -32,6 +32,9 @@ TEST_CASE("strides follow the layout's order and pitch") {
   CHECK(strides_of({2, 3, 4}, {}) == std::vector<int64_t>{12, 4, 1});
   CHECK(strides_of({2, 3, 4}, {{1, 2, 0}, 0}) == std::vector<int64_t>{1, 8, 2});
   CHECK(strides_of({3, 5}, {{}, 16}) == std::vector<int64_t>{16, 1});
+  CHECK(strides_of({2, 3, 4}, {{1, 2, 0}, 8, 16}) == std::vector<int64_t>{1, 48, 8});
+  CHECK(storage_elements({2, 3, 4}, {{1, 2, 0}, 8, 16}) == 144);
+  CHECK(joined_axes({2, 3, 4}, {{}, 0, 2}) == std::vector<std::pair<int64_t, int64_t>>{{2, 14}, {12, 1}});
   CHECK(storage_elements({3, 5}, {{}, 16}) == 48);
   CHECK(storage_elements({3, 5}, {{1, 0}, 0}) == 15);
   CHECK(storage_elements({3, 5}, {{1, 0}, 8}) == 40);

@@ -122,6 +122,10 @@ TEST_CASE("V6: layouts are orders of the axes with room for a row") {
   CHECK(verify(graph) == Faults());
   graph.nodes[NodeId{2}].layouts = {{{1, 0}, 1}};
   CHECK(verify(graph) == Faults{"%0: the pitch 1 is too small for f32[2,3]"});
+  graph.nodes[NodeId{2}].layouts = {{{1, 0}, 2, 64}};
+  CHECK(verify(graph) == Faults());
+  graph.nodes[NodeId{2}].layouts = {{{1, 0}, 2, -1}};
+  CHECK(verify(graph) == Faults{"%0: a gap of -1 for f32[2,3]"});
   graph.nodes[NodeId{2}].layouts = {{{1, 1}, 0}};
   CHECK(verify(graph) == Faults{"%0: the layout [1, 1] is not an order of the axes of f32[2,3]"});
   graph.nodes[NodeId{2}].layouts = {{}, {}};

@@ -221,6 +221,15 @@ TEST_CASE("a point's values are all computed before any of them is stored") {
   CHECK(b == std::vector<float>{1, 2, 3, 4});
 }
 
+TEST_CASE("layouts: a gap between the places of the outermost axis") {
+  Kernel k = kernel_of(
+      "kernel @f(x: f32[2,2], out y: f32[2,2] order [1,0] gap 3) { copy i:2, j:2 { y[i,j] = x[i,j] } }");
+  std::vector<float> x = {1, 2, 3, 4},
+                     y(static_cast<size_t>(storage_elements({2, 2}, {{1, 0}, 0, 3})), -1.0f);
+  run(k, {&x, &y});
+  CHECK(y == std::vector<float>{1, 3, -1, -1, -1, 2, 4, -1, -1, -1});
+}
+
 TEST_CASE("layouts: permuted axes and padding that is left alone") {
   Kernel k = kernel_of(
       "kernel @f(x: f32[2,3], out y: f32[2,3] order [1,0] pitch 4) { copy i:2, j:3 { y[i,j] = x[i,j] } }");

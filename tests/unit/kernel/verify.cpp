@@ -99,6 +99,7 @@ TEST_CASE("K1 to K4: tables") {
   CHECK(mentions(verify(k), "an axis that does not exist"));
   check_refused("kernel @f(x: f32[8,4] order [0,0]) {}", "not a permutation");
   check_refused("kernel @f(x: f32[8,4] pitch 3) {}", "its pitch is less than the innermost extent");
+  check_refused("kernel @f(x: f32[8] gap 3) {}", "nothing that its gap could lie between");
   check_refused("kernel @f(x: f32[]) grid i:1099511627776 step 1, j:1099511627776 step 1 {}",
                 "more than 2^40 tasks");
 }
