@@ -9,6 +9,7 @@
 
 #include "fmt/format.h"
 #include "runtime/file.h"
+#include "runtime/files_read.h"
 
 namespace nnc {
 namespace {
@@ -43,6 +44,7 @@ Result<FileId> open_source(const std::string& path, Sources& sources, Diagnostic
 
 Result<FileId> read_source(std::FILE* file, const std::string& path, Sources& sources,
                            Diagnostics& diagnostics) {
+  runtime::remember_read(::fileno(file));
   std::string text;
   char buffer[1 << 16];
   size_t count = 0;

@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "fmt/format.h"
+#include "runtime/files_read.h"
 #include "support/suggest.h"
 
 namespace nnc::runtime {
@@ -150,6 +151,7 @@ Result<std::vector<unsigned char>> read_file(const std::string& path, bool infla
   if (S_ISDIR(info.st_mode)) return fail("is a folder, not a file");
   if (S_ISBLK(info.st_mode) || (S_ISCHR(info.st_mode) && ::isatty(file.value) == 0))
     return fail("is a device, not a file");
+  remember_read(file.value);
 
   std::vector<unsigned char> bytes(
       S_ISREG(info.st_mode) ? std::min<uint64_t>(limit, static_cast<uint64_t>(info.st_size)) + 1 : 65536);

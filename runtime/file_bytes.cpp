@@ -17,6 +17,7 @@
 
 #include "fmt/format.h"
 #include "runtime/file.h"
+#include "runtime/files_read.h"
 
 namespace nnc::runtime {
 namespace {
@@ -161,6 +162,7 @@ class FileMapper {
       ::munmap(at, size);
       return nullptr;
     }
+    remember_read(file);
     std::shared_ptr<FileBytes> bytes(new FileBytes());
     bytes->data_ = begin;
     bytes->size_ = size;

@@ -3,13 +3,13 @@
 #include <set>
 
 #include "driver/commands/commands.h"
+#include "driver/output_file.h"
 #include "driver/pages/pages.h"
 #include "driver/report.h"
 #include "driver/report_page/run_facts.h"
 #include "driver/session.h"
 #include "driver/trained.h"
 #include "nlohmann/json.hpp"
-#include "runtime/file.h"
 
 namespace nnc::driver {
 namespace {
@@ -179,7 +179,7 @@ int compare(const Options& options, Console& console) {
   if (options.output.empty()) return session.leave();
   const std::string text =
       page("compare", "Runs side by side", json.dump(-1, ' ', false, Json::error_handler_t::replace));
-  if (runtime::write_file(options.output, text, session.diagnostics))
+  if (write_output(options.output, text, session.diagnostics))
     console.say("{} ({})\n", options.output, bytes_text(text.size()));
   return session.leave();
 }

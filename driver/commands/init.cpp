@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "driver/commands/commands.h"
+#include "driver/output_file.h"
 #include "driver/session.h"
 #include "driver/starter/guess.h"
 #include "driver/starter/starter_files.h"
@@ -26,7 +27,7 @@ bool write_new(Session& session, const std::vector<std::pair<std::string, std::s
   }
   if (!good) return false;
   for (const auto& [path, text] : files)
-    if (!runtime::write_file(path, text, session.diagnostics, false)) return false;
+    if (!write_output(path, text, session.diagnostics)) return false;
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include "driver/activations.h"
 #include "driver/draw/activation_sheet.h"
 #include "driver/draw/canvas.h"
+#include "driver/output_file.h"
 #include "driver/pages/pages.h"
 #include "driver/report.h"
 #include "driver/report_page/activation_json.h"
@@ -141,13 +142,13 @@ Status draw(Session& session, const Trained& trained, const Seen& seen) {
     json["about"] = trained.checkpoint.path;
     const std::string text = page("activations", json["title"].get<std::string>(),
                                   json.dump(-1, ' ', false, Json::error_handler_t::replace));
-    if (!runtime::write_file(target, text, session.diagnostics)) return Failure();
+    if (!write_output(target, text, session.diagnostics)) return Failure();
     session.console.print("{}: {}\n", target,
                           count_text(static_cast<int64_t>(seen.activations.values.size()), "value"));
     return Done();
   }
   const ActivationSheet sheet = activation_sheet(target, seen.activations);
-  if (!runtime::write_file(target, sheet.file, session.diagnostics)) return Failure();
+  if (!write_output(target, sheet.file, session.diagnostics)) return Failure();
   const size_t all = seen.activations.values.size();
   session.console.print("{}: {}{}\n", target,
                         sheet.drawn < all ? fmt::format("the first {} of ", sheet.drawn) : "",

@@ -11,11 +11,11 @@
 #include "driver/draw/cairo.h"
 #include "driver/draw/filters.h"
 #include "driver/draw/template_sheet.h"
+#include "driver/output_file.h"
 #include "driver/report.h"
 #include "driver/tensor_text.h"
 #include "driver/trained.h"
 #include "nlohmann/json.hpp"
-#include "runtime/file.h"
 #include "runtime/formats/safetensors.h"
 #include "support/plural.h"
 #include "support/suggest.h"
@@ -194,7 +194,7 @@ Status draw_filters(Session& session, const std::string& name, const DenseTensor
   for (size_t i = 0; i < names.size(); ++i) filters.pictures[i].name = names[i];
   const int in_line = filters.channels > 1 ? static_cast<int>(filters.channels) : 0;
   const std::string png = template_sheet(filters.shape, filters.pictures, in_line);
-  if (!runtime::write_file(session.options.output, png, session.diagnostics)) return Failure();
+  if (!write_output(session.options.output, png, session.diagnostics)) return Failure();
   const std::string what = filters.channels > 1 ? ", a line per filter, a column per channel" : "";
   session.console.print("{}: {} {} of {}{}{}\n", session.options.output, filters.pictures.size(),
                         filters.pictures.size() == 1 ? "picture" : "pictures", shape_text(filters.shape),
@@ -224,7 +224,7 @@ Status draw(Session& session, const Source& source, const std::string& name, con
         {(*names)[i], std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(length))});
   }
   const std::string png = template_sheet(*shape, templates);
-  if (!runtime::write_file(session.options.output, png, session.diagnostics)) return Failure();
+  if (!write_output(session.options.output, png, session.diagnostics)) return Failure();
   session.console.print("{}: {} {} of {}\n", session.options.output, rows, rows == 1 ? "picture" : "pictures",
                         shape_text(*shape));
   return Done();

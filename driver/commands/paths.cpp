@@ -11,11 +11,11 @@
 #include "driver/explore/surface.h"
 #include "driver/explore/trajectory.h"
 #include "driver/nonfinite/not_finite.h"
+#include "driver/output_file.h"
 #include "driver/pages/pages.h"
 #include "driver/report.h"
 #include "driver/report_page/sample_picture.h"
 #include "nlohmann/json.hpp"
-#include "runtime/file.h"
 
 namespace nnc::driver {
 namespace {
@@ -141,7 +141,7 @@ Status draw(Session& session, const Paths& paths, const std::string& target) {
   const Picture picture{paths.title, paths.axes, paths.surface, paths.trajectories};
   const std::string bytes =
       target.ends_with(".html") ? page("paths", paths.title, page_json(paths)) : picture_of(target, picture);
-  if (!runtime::write_file(target, bytes, session.diagnostics)) return Failure();
+  if (!write_output(target, bytes, session.diagnostics)) return Failure();
   session.console.say("{} ({})\n", target, bytes_text(bytes.size()));
   return Done();
 }

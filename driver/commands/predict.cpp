@@ -1,22 +1,18 @@
 // nnc predict RUN [INPUT]: what a trained model gives for each row of a data file, as CSV or JSON; with --values every
 // output at once, for people.
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 
 #include "driver/commands/commands.h"
 #include "driver/dense.h"
 #include "driver/input_rows.h"
+#include "driver/output_file.h"
 #include "driver/tensor_text.h"
 #include "driver/trained.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
 namespace {
-
-namespace fs = std::filesystem;
 
 Result<std::string> choose_output(Session& session, const frontend::Model& model) {
   const std::vector<std::string>& known = model.outputs;
@@ -138,24 +134,11 @@ int show_values(Session& session, Trained& trained) {
 // Writes -o FILE completely or not at all; a pipe or a device (/dev/null) is written to directly.
 int write_to_file(Session& session, runtime::Session& memory, const std::string& output,
                   const runtime::Dataset& data, const runtime::PredictionForm& form) {
-  std::error_code error;
-  const fs::path found = fs::weakly_canonical(form.where, error);
-  const std::string target = error ? form.where : found.string();
-  const bool whole = !fs::exists(target, error) || fs::is_regular_file(target, error);
-  const std::string path = whole ? target + ".part" : target;
-  const auto failed = [&] {
-    session.diagnostics.error_at(DiagnosticKind::write_failed, form.where,
-                                 fmt::format("cannot be written: {}", std::strerror(errno)));
-    if (whole) std::remove(path.c_str());
-    return session.leave();
-  };
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) return failed();
-  const bool good = runtime::predict(memory, output, data, file, session.diagnostics, form) &&
-                    runtime::check_unchanged({&data}, session.diagnostics);
-  const bool closed = std::fclose(file) == 0;
-  if (good && (!closed || (whole && std::rename(path.c_str(), target.c_str()) != 0))) return failed();
-  if (!good && whole) std::remove(path.c_str());
+  OutputFile to;
+  if (to.open(form.where, session.diagnostics) &&
+      runtime::predict(memory, output, data, to.file(), session.diagnostics, form) &&
+      runtime::check_unchanged({&data}, session.diagnostics))
+    static_cast<void>(to.finish(session.diagnostics));  // leave() reports it
   return session.leave();
 }
 

@@ -4,13 +4,13 @@
 
 #include "driver/commands/commands.h"
 #include "driver/environment.h"
+#include "driver/output_file.h"
 #include "driver/profile/machine.h"
 #include "driver/profile/times.h"
 #include "driver/report.h"
 #include "driver/trained.h"
 #include "driver/workload.h"
 #include "nlohmann/json.hpp"
-#include "runtime/file.h"
 #include "runtime/training/batches.h"
 #include "support/plural.h"
 
@@ -201,7 +201,7 @@ int profile(const Options& options, Console& console) {
   });
   const Profile found(*workload, pool.threads(), machine, times);
   if (!options.trace.empty() &&
-      !runtime::write_file(options.trace, found.trace(session.sources).dump() + "\n", session.diagnostics))
+      !write_output(options.trace, found.trace(session.sources).dump() + "\n", session.diagnostics))
     return session.leave();
   if (options.json)
     write_json(console, found.json(session.sources));

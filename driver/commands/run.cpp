@@ -8,10 +8,10 @@
 #include "driver/draw/curve.h"
 #include "driver/explore/explore.h"
 #include "driver/nonfinite/not_finite.h"
+#include "driver/output_file.h"
 #include "driver/tensor_text.h"
 #include "driver/unused_flags.h"
 #include "frontend/syntax/parser.h"
-#include "runtime/file.h"
 #include "runtime/training/stop_signal.h"
 #include "support/plural.h"
 
@@ -160,7 +160,7 @@ class Trace {
     for (size_t i = 0; i < curves_.size(); ++i)
       if (is_loss_[i]) losses.push_back(curves_[i]);
     const std::string& name = options_.output;
-    if (!runtime::write_file(name, curve_file(name, title, losses), session.diagnostics)) return Failure();
+    if (!write_output(name, curve_file(name, title, losses), session.diagnostics)) return Failure();
     console_.say("{}\n", name);
     return Done();
   }

@@ -5,6 +5,7 @@
 
 #include "driver/commands/commands.h"
 #include "driver/compiled.h"
+#include "driver/output_file.h"
 #include "driver/pages/pages.h"
 #include "driver/report.h"
 #include "driver/report_page/activation_json.h"
@@ -13,7 +14,6 @@
 #include "driver/report_page/serve.h"
 #include "driver/report_page/templates.h"
 #include "nlohmann/json.hpp"
-#include "runtime/file.h"
 
 namespace nnc::driver {
 namespace {
@@ -179,7 +179,7 @@ int report(const Options& options, Console& console) {
   const std::string target = options.output.empty() ? run->path + "/report.html" : options.output;
   const std::string text = page("report", last_part(run->path), text_of_json(json));
   Diagnostics problems;
-  if (!runtime::write_file(target, text, problems)) return console.report(problems, session.sources);
+  if (!write_output(target, text, problems)) return console.report(problems, session.sources);
   console.print("{}\n", target);
   console.say("{}\n", bytes_text(text.size()));
   return code;

@@ -9,6 +9,7 @@
 #include "fmt/format.h"
 #include "runtime/data/bind.h"
 #include "runtime/file.h"
+#include "runtime/files_read.h"
 #include "runtime/formats/table_guess.h"
 
 namespace nnc::runtime {
@@ -140,6 +141,7 @@ class Beginning {
 };
 
 Result<std::vector<unsigned char>> read_standard_input(Diagnostics& diagnostics) {
+  remember_read(::fileno(stdin));
   std::vector<unsigned char> bytes;
   unsigned char block[1 << 16];
   while (const size_t got = std::fread(block, 1, sizeof block, stdin)) {
