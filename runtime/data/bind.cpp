@@ -27,6 +27,12 @@ std::string list_names(const std::vector<std::string>& names) {
   return fmt::format("{}, {} … {} ({} in all)", names[0], names[1], names.back(), names.size());
 }
 
+std::string list_numbers(std::span<const int64_t> numbers) {
+  std::vector<std::string> texts;
+  for (const int64_t number : numbers) texts.push_back(std::to_string(number));
+  return list_names(texts);
+}
+
 // An entry of `from` as the user wrote it.
 std::string as_written(const FieldRef& item) {
   return item.number ? fmt::format("column {}", *item.number) : item.name;
@@ -119,14 +125,12 @@ class Binder {
   bool is_ambiguous(const FieldRef& item, const InputSpec& spec, const std::string& key) {
     const std::span<const int64_t> places = index_.named(item.name);
     if (item.number || places.size() < 2) return false;
-    std::vector<std::string> where;
-    for (const int64_t p : places) where.push_back(std::to_string(p));
     good_ = false;
     input_error(DiagnosticKind::data_columns, spec, table_.path,
                 fmt::format("{} names {}, but {} has {} columns of that name: {}", key, item.name,
-                            table_.path, where.size(), list_names(where)),
+                            table_.path, places.size(), list_numbers(places)),
                 diagnostics_)
-        .suggest(fmt::format("a column by its number: {}", where[0]));
+        .suggest(fmt::format("a column by its number: {}", places[0]));
     return true;
   }
 
@@ -347,7 +351,18 @@ Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<c
     for (FittedInput& input : inputs) {
       for (size_t k = 0; k < input.fields.size(); ++k) {
         const auto trained = static_cast<size_t>(input.positions[k]);
-        const std::span<const int64_t> places = index.named(fitted.file_columns[trained]);
+        const std::string& name = fitted.file_columns[trained];
+        const std::span<const int64_t> places = index.named(name);
+        const auto known =
+            places.size() < 2 ? 1 : std::count(fitted.file_columns.begin(), fitted.file_columns.end(), name);
+        if (std::ssize(places) > known && !name.empty()) {
+          diagnostics
+              .error_at(DiagnosticKind::data_columns, table.path,
+                        fmt::format("has {} columns {}: {}; the run was trained with {}", places.size(), name,
+                                    list_numbers(places), known))
+              .suggest("another name for those that are not meant");
+          return Failure{};
+        }
         const size_t which = before[trained];
         input.positions[k] = which < places.size() ? places[which] : -1;
         if (input.positions[k] < 0) missing.push_back(input.fields[k]);

@@ -90,6 +90,13 @@ Status keep_columns(const Table& table, std::span<const std::string> keep, Datas
                     Diagnostics& diagnostics) {
   for (const std::string& name : keep) {
     int64_t position = find_field(table, {name});
+    if (const auto named = std::count(table.names.begin(), table.names.end(), name); named > 1) {
+      diagnostics
+          .error_at(DiagnosticKind::data_columns, table.path,
+                    fmt::format("has {} columns {} to keep", named, name))
+          .suggest(fmt::format("one by its number: --keep {}", position));
+      return Failure{};
+    }
     if (const auto number = read_whole_number(name); number && position < 0)
       position = find_field(table, {"", number});
     if (position < 0) {
