@@ -62,6 +62,7 @@ class DataKeys {
         reader.bad(*s, fmt::format("data.{} belongs to data.format = \"splitmix\"", key));
     }
     reader.finish();
+    check_unread(reader, *table);
     check_data(*table);
   }
 
@@ -386,6 +387,29 @@ class DataKeys {
                                    reader.name("augment"), item.text()));
     }
     reader.record("augment", s->text(), false);
+  }
+
+  // Keys that the format does not read. A run folder's config.toml has some, as they are by default.
+  void check_unread(TableReader& reader, const Setting& table) {
+    const DataSpec& data = config_.data;
+    const auto refuse = [&](const char* key, const char* of) {
+      const Setting* s = table.member(key);
+      const bool is_default =
+          s != nullptr &&
+          ((s->kind == Kind::integer && s->integer == 0) ||
+           (s->kind == Kind::string && data.encoding == "utf-8" && key == std::string_view("encoding")));
+      if (s != nullptr && !is_default)
+        reader.bad(*s,
+                   fmt::format("data.{} is for {}, not for data.format = {}", key, of, quote(data.format)));
+    };
+    if (data.format != "csv")
+      for (const char* key :
+           {"ignore", "columns", "separator", "header", "skip", "comment", "decimal", "thousands", "units"})
+        refuse(key, "tables");
+    if (data.format != "csv" && data.format != "text") refuse("encoding", "tables and texts");
+    if (data.format != "idx" && data.format != "cifar") refuse("dir", "the files of MNIST and CIFAR");
+    if (data.format == "splitmix")
+      for (const char* key : {"train", "validation", "test"}) refuse(key, "data in files");
   }
 
   void check_data(const Setting& table) {
