@@ -49,9 +49,13 @@ std::pair<std::vector<std::string>, std::string> without_test_file(const std::ve
 Result<runtime::TrainedRun> find_run(Session& session, const std::string& path, FileKind kind) {
   const std::vector<std::string>& sets = session.options.sets;
   if (kind == FileKind::folder) {
-    if (sets.empty()) return runtime::open_trained_run(path, session.sources, session.diagnostics);
-    session.diagnostics.error_at(DiagnosticKind::bad_definition, "--set " + sets.front(),
-                                 "the settings of a run folder are fixed; --set works with a run file");
+    const std::vector<std::string>& defines = session.options.defines;
+    if (sets.empty() && defines.empty())
+      return runtime::open_trained_run(path, session.sources, session.diagnostics);
+    const char* const flag = sets.empty() ? "-D" : "--set";
+    session.diagnostics.error_at(
+        DiagnosticKind::bad_definition, fmt::format("{} {}", flag, (sets.empty() ? defines : sets).front()),
+        fmt::format("the settings of a run folder are fixed; {} works with a run file", flag));
     return Failure();
   }
   const auto [others, test_file] = without_test_file(sets);
