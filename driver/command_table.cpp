@@ -228,7 +228,7 @@ void bench_flags(CLI::App& app, Options& o) {
 }
 
 void profile_flags(CLI::App& app, Options& o) {
-  app.add_option("--seconds", o.seconds, "How long steps are run (default 1)")
+  app.add_option("--seconds", o.seconds, "How long steps are run, 2000 of them at most (default 1)")
       ->type_name("S")
       ->check(checked(valid_positive));
   app.add_option("--trace", o.trace, "Also write one step as a trace for Perfetto or chrome://tracing")

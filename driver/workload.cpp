@@ -32,6 +32,31 @@ Result<std::vector<runtime::SplitmixRange>> initial_ranges(Session& session, con
   return ranges;
 }
 
+// The training step, and init where the data is not generated.
+Result<Bundle> compile_training_step(Session& session, const Workload& w, bool stamps) {
+  std::vector<Graph> graphs = {*w.model.module.find("train")};
+  if (const Graph* init = w.model.module.find("init"); init != nullptr && !w.is_generated())
+    graphs.push_back(*init);
+  const Result<std::vector<std::string>> disabled = disabled_passes(session);
+  CodegenOptions options = codegen_options(session.options);
+  if (stamps) options.stamped = "train";
+  if (session.options.debug_lines) options.lines = &session.sources;
+  return disabled ? nnc::compile_graphs(graphs, *disabled, options, session.diagnostics) : Failure();
+}
+
+// Of fewer rows than a batch, the step that training takes of them: that of all.
+Result<Bundle> compile_step_of_all_rows(Session& session, Workload& w, bool stamps) {
+  const int64_t rows = w.data.train.rows;
+  session.console.say(
+      "a batch of {} has more rows than there are: this is the step of all {}, as nnc train takes it\n",
+      w.run().batch, rows);
+  w.loaded.options.batch = w.loaded.run->batch = rows;
+  Result<frontend::Model> model = build(session, w.loaded);
+  if (!model) return Failure();
+  w.model = std::move(*model);
+  return compile_training_step(session, w, stamps);
+}
+
 }  // namespace
 
 Result<Workload> open_workload(Session& session, LoadedModel loaded, bool stamps) {
@@ -41,8 +66,7 @@ Result<Workload> open_workload(Session& session, LoadedModel loaded, bool stamps
   Result<frontend::Model> model = build(session, w.loaded);
   if (!model) return Failure();
   w.model = std::move(*model);
-  const Graph* training = w.model.module.find("train");
-  if (training == nullptr) {
+  if (w.model.module.find("train") == nullptr) {
     session.diagnostics
         .error_at(DiagnosticKind::wrong_file_kind, w.loaded.path,
                   "the model has no loss: there is no training step")
@@ -53,21 +77,16 @@ Result<Workload> open_workload(Session& session, LoadedModel loaded, bool stamps
   Diagnostics said_of_data;
   auto data = std::async(std::launch::async,
                          [&] { return runtime::load_data(w.run(), model_columns(w.model), said_of_data); });
-  std::vector<Graph> graphs = {*training};
-  if (const Graph* init = w.model.module.find("init"); init != nullptr && !w.is_generated())
-    graphs.push_back(*init);
-  const Result<std::vector<std::string>> disabled = disabled_passes(session);
-  CodegenOptions options = codegen_options(session.options);
-  if (stamps) options.stamped = "train";
-  if (session.options.debug_lines) options.lines = &session.sources;
-  Result<Bundle> bundle =
-      disabled ? nnc::compile_graphs(graphs, *disabled, options, session.diagnostics) : Failure();
+  Result<Bundle> bundle = compile_training_step(session, w, stamps);
   w.compile_s = (now_ms() - start) * 1e-3;
   Result<runtime::LoadedData> loaded_data = data.get();
   session.diagnostics.append(said_of_data);
-  if (!bundle || !loaded_data || !check_memory(session, *bundle)) return Failure();
-  w.bundle = std::move(*bundle);
+  if (!bundle || !loaded_data) return Failure();
   w.data = std::move(*loaded_data);
+  if (w.data.train.rows > 0 && w.data.train.rows < w.run().batch)
+    bundle = compile_step_of_all_rows(session, w, stamps);
+  if (!bundle || !check_memory(session, *bundle)) return Failure();
+  w.bundle = std::move(*bundle);
   return w;
 }
 
