@@ -180,24 +180,45 @@ class Trace {
   int64_t spacing_ = 1;
 };
 
-// Why the loss is not finite after `taken` steps from `start`, which are taken again: what the last one was computed from
-// is gone.
+bool loss_is_finite(const TensorMap& values) {
+  const auto loss = values.find("loss");
+  return loss == values.end() || std::isfinite(loss->second.data.at(0));
+}
+
+// Those of what steps change that hold anything that is not finite.
+std::vector<std::string> not_finite(const TensorMap& variables) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : variables)
+    if (is_float(tensor.type.dtype) &&
+        !std::ranges::all_of(tensor.data, [](double x) { return std::isfinite(x); }))
+      names.push_back(name);
+  return names;
+}
+
+// Why the loss, or what steps change, is not finite after `taken` steps from `start`, which are taken again: what the first
+// step to blame was computed from is gone, and a gradient shows a step before the loss does.
 void explain(Session& session, const frontend::Exploration& exploration, Stepper& stepper,
              const TensorMap& start, int64_t taken) {
   stepper.assign(start);
-  for (int64_t t = 1; t <= taken; ++t) stepper.step(t);
   runtime::FailingStep step;
-  step.step = step.t = taken + 1;
+  TensorMap before = start;
+  for (int64_t t = 1; t <= taken + 1; ++t) {
+    step.step = step.t = t;
+    if (!loss_is_finite(stepper.step(t))) step.losses = {"loss"};
+    TensorMap after = stepper.variables();
+    step.tensors = not_finite(after);
+    if (!step.losses.empty() || !step.tensors.empty()) break;
+    if (t <= taken) before = std::move(after);
+  }
   step.lr = exploration.default_lr;
   step.seed = static_cast<int64_t>(session.options.seed.value_or(0));
-  step.losses = {"loss"};
   Diagnostics found;
-  explain_not_finite(session, exploration.graph, stepper.variables(), step, found);
+  explain_not_finite(session, exploration.graph, before, step, found);
   session.console.report(found, session.sources);
 }
 
 // Steps 1 … n, then everything that they have changed; after Ctrl-C fewer steps, and exit code 130. Exit code 5 when the
-// loss stops being finite.
+// loss stops being finite, or what steps change is not at their end.
 int show_steps(Session& session, const frontend::Exploration& exploration, Stepper& stepper,
                const TensorMap& start, const TensorMap& first) {
   Console& console = session.console;
@@ -210,7 +231,7 @@ int show_steps(Session& session, const frontend::Exploration& exploration, Stepp
   TensorMap variables;
   int64_t taken = 0;
   for (bool last = false; !last;) {
-    if (!std::isfinite(after.at("loss").data.at(0))) {
+    if (!loss_is_finite(after)) {
       explain(session, exploration, stepper, start, taken);
       return 5;
     }
@@ -226,7 +247,7 @@ int show_steps(Session& session, const frontend::Exploration& exploration, Stepp
   show_changed_values(console, exploration, first, after);
   show_numbers(console, exploration, after);
   if (!session.options.output.empty()) static_cast<void>(trace.draw(session, title));  // leave() reports it
-  if (!std::isfinite(after.at("loss").data.at(0))) {
+  if (!loss_is_finite(after) || !not_finite(variables).empty()) {
     explain(session, exploration, stepper, start, taken);
     return 5;
   }
@@ -289,8 +310,12 @@ int run(const Options& options, Console& console) {
   show_numbers(console, *exploration, values);
   show_gradients(console, *exploration, values);
   int code = 0;
-  if (options.steps > 0 && values.contains("loss") && !parameter_names(exploration->graph).empty())
+  if (options.steps > 0 && values.contains("loss") && !parameter_names(exploration->graph).empty()) {
     code = show_steps(session, *exploration, *stepper, start, values);
+  } else if (!loss_is_finite(values)) {
+    explain(session, *exploration, *stepper, start, 0);
+    code = 5;
+  }
   return session.leave(code);
 }
 
