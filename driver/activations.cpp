@@ -101,7 +101,8 @@ Summary summary_of(const Activation& value) {
     sum += x;
     ++count;
   }
-  s.mean = count == 0 ? 0 : sum / static_cast<double>(count);
+  s.mean = sum / static_cast<double>(count);
+  if (count == 0) s.low = s.high = s.mean;
   s.not_finite = value.numbers.size() - count;
   s.zeros = static_cast<double>(zeros) / static_cast<double>(std::max<size_t>(1, value.numbers.size()));
   return s;

@@ -23,7 +23,7 @@ struct Activation {
   bool is_attention() const;
 };
 
-// Of the numbers that are finite; of none all are 0.
+// Of the numbers that are finite; of none low, mean and high are NaN.
 struct Summary {
   double low = 0, mean = 0, high = 0;
   double zeros = 0;       // share of all

@@ -1,6 +1,7 @@
 // Reads the input, computes, and shows every value.
 #include "driver/commands/inspect_activations.h"
 
+#include <cmath>
 #include <filesystem>
 
 #include "driver/activations.h"
@@ -106,14 +107,14 @@ Result<Seen> see_row(Session& session, const Trained& trained, const ActivationM
 
 // A value per line.
 std::string table_of(const Activations& activations) {
-  Table table("llrrrr");
-  table.row({"value", "shape", "min", "mean", "max", "zeros"});
+  Table table("llrrrrl");
+  table.row({"value", "shape", "min", "mean", "max", "zeros", ""});
   for (const Activation& value : activations.values) {
     const Summary s = summary_of(value);
-    const std::string odd = s.not_finite > 0 ? fmt::format("  {} not finite", s.not_finite) : "";
-    table.row({value.name, fmt::format("[{}]", fmt::join(value.shape, ", ")), fmt::format("{:.4g}", s.low),
-               fmt::format("{:.4g}", s.mean), fmt::format("{:.4g}", s.high),
-               fmt::format("{:.1f} %{}", 100 * s.zeros, odd)});
+    const std::string odd = s.not_finite > 0 ? fmt::format("{} not finite", s.not_finite) : "";
+    const auto number = [](double x) { return std::isnan(x) ? "-" : fmt::format("{:.4g}", x); };
+    table.row({value.name, fmt::format("[{}]", fmt::join(value.shape, ", ")), number(s.low), number(s.mean),
+               number(s.high), fmt::format("{:.1f} %", 100 * s.zeros), odd});
   }
   return table.text();
 }

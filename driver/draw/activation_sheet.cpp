@@ -177,10 +177,11 @@ void paint(Canvas& canvas, const Block& block, const std::vector<std::string>& w
   canvas.color(kInk);
   canvas.text(0, 14, 15, block.value->name, 0);
   canvas.color(kFaint);
-  canvas.text(0, 31, 11,
-              fmt::format("[{}]   {:.4g} to {:.4g}   {}", fmt::join(block.value->shape, ", "), s.low, s.high,
-                          form_text(block.panels)),
-              0);
+  const std::string range =
+      std::isnan(s.low) ? "none of it finite" : fmt::format("{:.4g} to {:.4g}", s.low, s.high);
+  canvas.text(
+      0, 31, 11,
+      fmt::format("[{}]   {}   {}", fmt::join(block.value->shape, ", "), range, form_text(block.panels)), 0);
   for (size_t i = 0; i < block.places.size(); ++i) {
     paint_panel(canvas, block.panels, i, block.places[i]);
     if (block.labels) paint_words(canvas, block, i, block.places[i], words);

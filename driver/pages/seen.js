@@ -32,6 +32,6 @@ function value_pictures(value, words) {
 function value_content(value, words) {
   const zeros = value.zeros > 0 ? `, ${(100 * value.zeros).toFixed(1)} % zeros` : "";
   const note = value.note ? `; ${value.note}` : "";
-  return [make("p", { class: "small faint" }, `${value.shape}, ${number(value.low, 4)} to ${number(value.high, 4)}${zeros}: ${value.says}${note}.`),
+  return [make("p", { class: "small faint" }, `${value.shape}, ${value.low === null ? "none of it finite" : `${number(value.low, 4)} to ${number(value.high, 4)}`}${zeros}: ${value.says}${note}.`),
           value.pictures.length ? value_pictures(value, words) : null].filter(Boolean);
 }
