@@ -93,7 +93,7 @@ class Explanation {
 
   void report(Diagnostics& diagnostics) const {
     const Span own = places_.best(node_, false), library = places_.best(node_, true);
-    const std::string message = fmt::format("{} at step {}", what(), step_.step);
+    const std::string message = is_constant() ? what() : fmt::format("{} at step {}", what(), step_.step);
     const Span at = own.valid() ? own : library;
     Diagnostic& d = at.valid() ? diagnostics.error(DiagnosticKind::loss_not_finite, at, message)
                                : diagnostics.error_at(DiagnosticKind::loss_not_finite, "", message);
@@ -101,7 +101,7 @@ class Explanation {
     for (const Span& span : node_.spans)
       if (span.valid() && span != own && span != library && places_.kind(span) == PlaceKind::call)
         d.label(span, "called here");
-    d.note(operands());
+    if (!is_constant() || !found_.index.empty()) d.note(operands());
     if (const std::string sample = sample_text(); !sample.empty()) d.note(sample);
     const int64_t elements = node_.types[0].elements();
     if (found_.count > 1)
@@ -111,12 +111,17 @@ class Explanation {
   }
 
  private:
+  bool is_constant() const { return node_.op == Op::constant; }
+
   static std::string type_name(const TensorType& type) { return to_string(type); }
 
   // "log gives -inf", "the gradient: div gives nan"
   std::string what() const {
     if (node_.op == Op::input)
       return fmt::format("{} holds {}", std::get<InputAttrs>(node_.attrs).name, number_text(found_.number));
+    if (is_constant())
+      return fmt::format("{}a constant of the model {} {}", part(), found_.index.empty() ? "is" : "holds",
+                         number_text(found_.number));
     return fmt::format("{}{} gives {}", part(), op_def(node_.op).name, number_text(found_.number));
   }
 
@@ -130,14 +135,17 @@ class Explanation {
     return is_needed_for(gradients) || !needs_one_of(gradients) ? "in the gradient, " : "in the update, ";
   }
 
-  bool is_needed_for(const std::vector<Value>& values) const {
+  // The nodes that these are computed from, and they themselves.
+  std::vector<bool> needed_for(const std::vector<Value>& values) const {
     std::vector<bool> needed(graph_.nodes.size(), false);
     for (const Value& value : values) needed[value.node.index] = true;
     for (uint32_t i = static_cast<uint32_t>(graph_.nodes.size()); i-- > 0;)
       if (needed[i])
         for (const Value& operand : graph_.nodes[NodeId{i}].operands) needed[operand.node.index] = true;
-    return needed[outer().index];
+    return needed;
   }
+
+  bool is_needed_for(const std::vector<Value>& values) const { return needed_for(values)[outer().index]; }
 
   // The node of the graph itself.
   NodeId outer() const { return found_.scan.valid() ? found_.scan : found_.node; }
@@ -156,10 +164,9 @@ class Explanation {
     return needs[outer().index];
   }
 
-  // An input by its name, a constant by its number, anything else by the words it stands for, where these are few and
-  // not the ones that are underlined already.
-  std::string name_of(Value value) const {
-    const Node& node = own_.node(value);
+  // An input by its name, anything else by the words it stands for, where these are few and not the ones that are underlined
+  // already. Empty for what has neither.
+  std::string words_of(const Node& node) const {
     if (node.op == Op::input && !found_.scan.valid()) return std::get<InputAttrs>(node.attrs).name;
     for (const bool library : {false, true}) {
       const Span span = places_.best(node, library);
@@ -168,13 +175,25 @@ class Explanation {
       const std::string text(session_.sources.text(span));
       if (text.size() <= 40 && text.find('\n') == std::string::npos) return fmt::format("`{}`", text);
     }
-    if (node.op == Op::input) return std::get<InputAttrs>(node.attrs).name;
-    return std::string(op_def(node.op).name);
+    return node.op == Op::input ? std::get<InputAttrs>(node.attrs).name : "";
   }
 
+  // What was only moved has the name of what it was, at another index. The ops in between are nnc's own: what is a function of
+  // the language too keeps its name.
   std::string element(const SeenElement& seen) const {
-    if (own_.node(seen.value).op == Op::constant) return number_text(seen.number);
-    return fmt::format("{}{} = {}", name_of(seen.value), index_text(seen.index), number_text(seen.number));
+    const Node* node = &own_.node(seen.value);
+    if (node->op == Op::constant) return number_text(seen.number);
+    std::string index = index_text(seen.index), words = words_of(*node);
+    while (words.empty() && node->operands.size() == 1 && op_def(node->op).has(kMoves)) {
+      if (node->op != Op::relayout && node->op != Op::detach) index.clear();
+      node = &own_.node(node->operands[0]);
+      if (node->op == Op::constant) return number_text(seen.number);
+      words = words_of(*node);
+    }
+    if (words.empty() && op_def(node->op).arguments.empty())
+      return fmt::format("an intermediate value = {}", number_text(seen.number));
+    if (words.empty()) words = op_def(node->op).name;
+    return fmt::format("{}{} = {}", words, index, number_text(seen.number));
   }
 
   std::string operands() const {
@@ -236,9 +255,28 @@ class Explanation {
     return row;
   }
 
+  // Whether the rows of the batch meet on the way to the node, as in the mean of a batch norm: something that it is computed
+  // from depends on the data, and is as large for any number of rows.
+  bool rows_meet() const {
+    if (found_.scan.valid() || wider_ == nullptr || wider_->nodes.size() != graph_.nodes.size()) return false;
+    const std::vector<bool> needed = needed_for({Value{found_.node, 0}});
+    std::vector<bool> of_data(graph_.nodes.size(), false);
+    for (uint32_t i = 0; i < found_.node.index; ++i) {
+      const Node& node = graph_.nodes[NodeId{i}];
+      const auto* input = std::get_if<InputAttrs>(&node.attrs);
+      of_data[i] = input != nullptr && input->role == Role::input;
+      for (const Value& operand : node.operands) of_data[i] = of_data[i] || of_data[operand.node.index];
+      const TensorType& wider = wider_->nodes[NodeId{i}].types[0];
+      if (needed[i] && of_data[i] && is_float(wider.dtype) && wider == node.types[0]) return true;
+    }
+    return false;
+  }
+
   std::string sample_text() const {
-    if (step_.rows.empty()) return "";
-    const std::optional<int64_t> row = batch_row();
+    if (step_.rows.empty() || is_constant()) return "";
+    std::optional<int64_t> row = batch_row();
+    // Where rows meet, one of them takes the others with it, and the first of these is none to blame.
+    if (row && found_.count * std::ssize(step_.rows) > node_.types[0].elements() && rows_meet()) row.reset();
     if (!row)
       return fmt::format("no single sample: it depends on the {} rows of step {} of epoch {}",
                          step_.rows.size(), step_.step_in_epoch, step_.epoch);
@@ -264,8 +302,16 @@ class Explanation {
   }
 
   void suggest(Diagnostic& d) const {
-    if (node_.op == Op::input) {
-      d.suggest("the data has this value: drop the row, or say what to replace it with");
+    if (const auto* input = std::get_if<InputAttrs>(&node_.attrs)) {
+      d.suggest(input->role == Role::input
+                    ? "the data has this value: drop the row, or say what to replace it with"
+                    : fmt::format("{} had this value before the step", input->name));
+      return;
+    }
+    if (is_constant()) {
+      d.suggest(std::isnan(found_.number)
+                    ? "it is computed before any step: keep what it is computed from in range"
+                    : "a finite number in its place, as 1e30");
       return;
     }
     double largest = 0;
@@ -281,6 +327,10 @@ class Explanation {
           "infinities meet here, as where a mask of -inf leaves nothing of a row: keep one entry of it, or "
           "put "
           "where(mask, …, 0) around the softmax");
+    else if (largest > 1e15 && step_.step == 1)
+      d.suggest(step_.rows.empty() ? "the numbers are that large from the start: smaller ones to begin with"
+                                   : "the numbers are that large from the start: inputs of a smaller scale "
+                                     "(standardize), or smaller parameters to begin with");
     else if (largest > 1e15)
       d.suggest(fmt::format("the numbers grow from step to step: {}", smaller_steps(step_, clipped_)));
     else if (zero)
@@ -333,7 +383,10 @@ void explain_not_finite(Session& session, const LoadedModel& loaded, const Bundl
   if (!graph) return report_step(step, clipped, "the model could not be built again", diagnostics);
   std::optional<NonFinite> found;
   if (const InterpretationCost cost = interpretation_cost(*graph);
-      cost.operations > kMostOperations || cost.bytes > kMostBytes) {
+      cost.operations <= kMostOperations && cost.bytes <= kMostBytes)
+    found = find_nonfinite(*graph, inputs_of(*graph, bundle, step), targets(step));
+  // Too large for that; or finite in the interpreter's arithmetic, which sums in double and in no order.
+  if (!found) {
     form = StepForm::before_layout;
     graph = step_graph(session, loaded, batch, form);
     if (!graph) return report_step(step, clipped, "the model could not be built again", diagnostics);
@@ -342,12 +395,6 @@ void explain_not_finite(Session& session, const LoadedModel& loaded, const Bundl
     if (!probed) return report_step(step, clipped, "its op was not searched for: see above", diagnostics);
     found = *std::move(probed);
     if (!found) return report_step(step, clipped, "no single op could be found as its origin", diagnostics);
-  } else {
-    found = find_nonfinite(*graph, inputs_of(*graph, bundle, step), targets(step));
-    if (!found)
-      return report_step(step, clipped,
-                         "computed op by op it stays finite: the order of a sum decides whether it overflows",
-                         diagnostics);
   }
   const Result<Graph> wider =
       rows > 0 ? step_graph(session, loaded, batch + 1, form) : Result<Graph>(Failure());

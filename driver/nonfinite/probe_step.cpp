@@ -165,20 +165,23 @@ Result<std::optional<NonFinite>> probe_step(Session& session, const Graph& graph
     if (!probe) return Failure();
     for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
       const Node& node = graph.nodes[NodeId{i}];
+      not_finite[i] = is_nonfinite_constant(node);
       for (size_t r = 0; r < node.types.size(); ++r)
         if (is_looked_at(node, node.types[r]) && std::isnan((*probe)->read(probe_name(i, r)).data[0]))
           not_finite[i] = true;
     }
   }
   int fetched = 0;
-  for (const NodeId id : nonfinite_path(graph, not_finite, outputs)) {
+  const std::vector<NodeId> path = nonfinite_path(graph, not_finite, outputs);
+  for (const NodeId id : path) {
+    if (graph.nodes[id].op == Op::constant) continue;
     if (fetched++ == kMostFetched) break;
     const Result<Values> values = fetch(session, graph, id, bundle, step, diagnostics);
     if (!values) return Failure();
     if (std::optional<NonFinite> found = nonfinite_at(graph, id, values->operands, values->results))
       return found;
   }
-  return std::optional<NonFinite>();
+  return nonfinite_constant(graph, path);
 }
 
 }  // namespace nnc::driver

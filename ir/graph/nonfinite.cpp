@@ -277,9 +277,10 @@ class Search {
   std::optional<NonFinite> earliest(std::span<const std::string> outputs) {
     std::vector<bool> not_finite;
     for (const Record& record : records_) not_finite.push_back(record.not_finite);
-    for (const NodeId id : nonfinite_path(graph_, not_finite, outputs))
+    const std::vector<NodeId> path = nonfinite_path(graph_, not_finite, outputs);
+    for (const NodeId id : path)
       if (records_[id.index].origin) return records_[id.index].origin;
-    return std::nullopt;
+    return nonfinite_constant(graph_, path);
   }
 
   const Graph& graph_;
@@ -299,6 +300,29 @@ std::optional<NonFinite> nonfinite_at(const Graph& graph, NodeId id, const std::
                                       const std::vector<DenseTensor>& results) {
   static const TensorMap kNone;
   return Search(graph, kNone).look(id, operands, results).origin;
+}
+
+bool is_nonfinite_constant(const Node& node) {
+  const auto* constant = std::get_if<ConstantAttrs>(&node.attrs);
+  return constant != nullptr && is_float(node.types[0].dtype) &&
+         !std::ranges::all_of(constant->values, [](double value) { return std::isfinite(value); });
+}
+
+std::optional<NonFinite> nonfinite_constant(const Graph& graph, std::span<const NodeId> nodes) {
+  std::optional<NonFinite> found;
+  for (const NodeId id : nodes) {
+    const Node& node = graph.nodes[id];
+    if (!is_nonfinite_constant(node)) continue;
+    const std::vector<double>& values = std::get<ConstantAttrs>(node.attrs).values;
+    auto at = std::ranges::find_if(values, [](double value) { return std::isnan(value); });
+    if (at == values.end() && found) continue;
+    const bool is_nan = at != values.end();
+    if (!is_nan) at = std::ranges::find_if(values, [](double value) { return !std::isfinite(value); });
+    found = NonFinite{id, unravel(at - values.begin(), node.types[0].shape), *at, {}, 1, 0};
+    found->count = std::ranges::count_if(values, [](double value) { return !std::isfinite(value); });
+    if (is_nan) return found;
+  }
+  return found;
 }
 
 std::vector<NodeId> nonfinite_path(const Graph& graph, const std::vector<bool>& not_finite,

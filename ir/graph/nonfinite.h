@@ -33,7 +33,7 @@ struct NonFinite {
 };
 
 // Computes the graph and follows each of the named outputs that is not finite back to the earliest node it came from.
-// Constants are taken as meant: an infinite one is no fault. Nothing if these outputs are finite in this arithmetic.
+// Constants are taken as meant: an infinite one is a fault only where there is no other. Nothing if these outputs are finite in this arithmetic.
 // Reductions and products are summed in double and then rounded, so that a sum which overflows only on its way, and
 // comes back, is not found. Graphs must be free of `grad` nodes; `inputs` as for evaluate().
 std::optional<NonFinite> find_nonfinite(const Graph& graph, const TensorMap& inputs,
@@ -48,6 +48,12 @@ std::optional<NonFinite> nonfinite_at(const Graph& graph, NodeId id, const std::
 // entry of `not_finite` per node.
 std::vector<NodeId> nonfinite_path(const Graph& graph, const std::vector<bool>& not_finite,
                                    std::span<const std::string> outputs);
+
+// Of the constants among these nodes, the one that holds what is not finite: rather a NaN than an infinity, which may be meant.
+std::optional<NonFinite> nonfinite_constant(const Graph& graph, std::span<const NodeId> nodes);
+
+// Whether a constant holds what is not finite.
+bool is_nonfinite_constant(const Node& node);
 
 // What computing this graph that way takes: scalar operations (a product counts each of its terms), and the bytes of
 // all values that are alive at once, at their peak.

@@ -131,6 +131,23 @@ TEST_CASE("an infinity that is meant, or comes to nothing, is no fault; what com
             .op == "sub");
 }
 
+TEST_CASE("a constant that is not finite is named where nothing else is to blame, a NaN before an infinity") {
+  const Found found = find(R"(graph @g(x: f32[2]) {
+  %0 = constant [1, inf] : f32[2]
+  %1 = constant [nan, 1] : f32[2]
+  %2 = mul x, %0 : f32[2]
+  %3 = mul %2, %1 : f32[2]
+  %4 = reduce_sum %3 {axes = [0]} : f32
+  return loss = %4
+})",
+                           {{"x", tensor({2}, {1, 2})}});
+  REQUIRE(found.fault);
+  CHECK(found.op == "constant");
+  CHECK(found.fault->index == std::vector<int64_t>{0});
+  CHECK(std::isnan(found.fault->number));
+  CHECK(found.fault->count == 1);
+}
+
 TEST_CASE("an input that is not finite is named itself, and only if it is read") {
   const std::string text = R"(graph @g(x: f32[2], unused: f32[2]) {
   %0 = reduce_sum x {axes = [0]} : f32
