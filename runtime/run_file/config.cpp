@@ -29,7 +29,9 @@ class ConfigReader {
   void run() {
     TableReader top(&root_, "", config_, diagnostics_);
     const Setting* model = top.typed("model", {Kind::string}, "the path of a .nn file");
-    if (model != nullptr) {
+    if (model != nullptr && model->string.empty()) {
+      top.bad(*model, "model is empty: the path of a .nn file is expected");
+    } else if (model != nullptr) {
       config_.model = resolve_path(model->string, model, config_.path);
       top.record("model", quote(config_.model), false);
     } else if (!top.has("model")) {

@@ -168,6 +168,7 @@ class DataKeys {
   void read_path(TableReader& reader, const char* key, std::string& to) {
     const Setting* s = reader.typed(key, {Kind::string}, "a path");
     if (s == nullptr) return;
+    if (s->string.empty()) reader.bad(*s, reader.name(key) + " is empty: a path is expected");
     to = resolve_path(s->string, s, config_.path);
     reader.record(key, quote(to), false);
   }
