@@ -293,6 +293,27 @@ const char* describe_kind(Setting::Kind kind) {
   return "?";
 }
 
+namespace {
+
+// The line whose end toml++ does not get past: without it the text is another, which may be wrong but is read. From 0; it reads
+// from the front, so that what is behind does not matter.
+size_t broken_line(std::string_view text) {
+  std::vector<size_t> ends;
+  for (size_t at = 0; (at = text.find('\n', at)) != std::string_view::npos; ++at) ends.push_back(at);
+  ends.push_back(text.size());
+  const auto first = std::partition_point(ends.begin(), ends.end(), [&](size_t end) {
+    try {
+      static_cast<void>(toml::parse(text.substr(0, end)));
+      return true;
+    } catch (const BrokenToml&) {
+      return false;
+    }
+  });
+  return static_cast<size_t>(std::min(first, ends.end() - 1) - ends.begin());
+}
+
+}  // namespace
+
 Result<Setting> parse_settings(const std::string& path, std::string text, Sources& sources,
                                Diagnostics& diagnostics) {
   const FileId file = sources.add(path, std::move(text));
@@ -304,7 +325,11 @@ Result<Setting> parse_settings(const std::string& path, std::string text, Source
   } catch (const BrokenToml&) {
     const size_t closer = scan_brackets(kept, kept.size()).wrong_closer;
     if (closer == std::string::npos) {
-      diagnostics.error_at(DiagnosticKind::run_file_syntax, path, "is not valid TOML");
+      const auto line = static_cast<uint32_t>(broken_line(kept)) + 1;
+      const uint32_t begin = sources[file].line_start(line);
+      const auto length = static_cast<uint32_t>(sources[file].line(line).size());
+      diagnostics.error(DiagnosticKind::run_file_syntax, {file, begin, begin + std::max(length, 1U)},
+                        "this is not valid TOML");
     } else {
       const auto at = static_cast<uint32_t>(closer);
       diagnostics.error(DiagnosticKind::run_file_syntax, {file, at, at + 1},
