@@ -47,7 +47,8 @@ runtime::AutoArguments auto_arguments(const runtime::RunConfig& config) {
                                   [](const auto& argument) { return argument.second == "auto"; });
   if (!wanted) return {};
   const auto before = columns_with(config, kStandIns[0]), after = columns_with(config, kStandIns[1]);
-  if (before.size() != after.size()) return {};
+  // A model that cannot be built for another reason says nothing of these arguments: the reason is reported with the model.
+  if (before.empty() || before.size() != after.size()) return {};
   runtime::AutoArguments known;
   int64_t nth = 0;
   for (const auto& [name, value] : config.arguments) {
