@@ -57,6 +57,11 @@ Result<Starter> guess_text(const std::string& path, const StarterPlace& place, D
                          fmt::format("has {} characters; at least {} are needed", count, 10 * (kTime + 1)));
     return Failure{};
   }
+  if (different < 2) {
+    diagnostics.error_at(DiagnosticKind::data_columns, path,
+                         "is one character again and again: there is nothing to predict");
+    return Failure{};
+  }
   const int64_t rows = count * 9 / 10 / kTime;
   const int64_t steps = std::clamp<int64_t>(30 * rows / kStarterBatch, 300, 3000);
   Starter starter;
