@@ -17,7 +17,8 @@ std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model) {
   for (const frontend::Column& column : model.columns) {
     Shape row = column.type.shape;
     if (column.batched) row.erase(row.begin());
-    columns.push_back({column.name, column.type.dtype, row, column.classes, column.ignored, column.span});
+    columns.push_back(
+        {column.name, column.type.dtype, row, column.classes, column.ignored, column.span, column.looks_up});
   }
   return columns;
 }

@@ -103,6 +103,7 @@ struct Building {
                                       [&](const Column& c) { return c.name == column.name; });
       if (known != model.columns.end()) {
         if (column.classes == 0) continue;
+        known->looks_up = column.looks_up && (known->classes == 0 || known->looks_up);
         known->ignored =
             known->classes == 0 || known->ignored == column.ignored ? column.ignored : std::nullopt;
         known->classes = known->classes == 0 ? column.classes : std::min(known->classes, column.classes);
@@ -115,6 +116,7 @@ struct Building {
       out.classes = column.classes;
       out.ignored = column.ignored;
       out.span = column.span;
+      out.looks_up = column.looks_up;
       model.columns.push_back(std::move(out));
     }
   }

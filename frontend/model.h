@@ -60,6 +60,8 @@ struct Column {
   // The one value besides those that the model lets stand for no class: it replaces it before it picks.
   std::optional<int64_t> ignored;
   Span span;  // where its type is given
+  // The classes are places of a tensor that is looked up, as tokens are in an embedding, and nowhere labels.
+  bool looks_up = false;
 };
 
 // A learned parameter.

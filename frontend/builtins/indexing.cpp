@@ -382,6 +382,7 @@ bool Elaborator::check_positions(const Tensor& position, int64_t count, std::str
   const auto at = column_nodes.find(replaced.label.node);
   if (at == column_nodes.end()) return true;
   ColumnInfo& column = columns[at->second];
+  column.looks_up = what != "label" && (column.classes == 0 || column.looks_up);
   column.ignored =
       column.classes == 0 || column.ignored == replaced.ignored ? replaced.ignored : std::nullopt;
   column.classes = column.classes == 0 ? count : std::min(column.classes, count);

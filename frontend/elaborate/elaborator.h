@@ -272,6 +272,7 @@ struct Elaborator {
     std::optional<Value> input;
     int64_t classes = 0;             // as Column::classes
     std::optional<int64_t> ignored;  // as Column::ignored
+    bool looks_up = false;           // as Column::looks_up
     bool wrong = false;              // its type was reported
   };
   std::vector<ColumnInfo> columns;  // in the order of first mention

@@ -420,6 +420,7 @@ Result<std::vector<FittedInput>> rebind_fields(const Fitted& fitted, std::span<c
 }
 
 std::string ModelColumn::classes_text() const {
+  if (looks_up) return plural(classes, "place") + " to look it up in";
   return plural(classes, "class") + (ignored ? fmt::format(", and ignores {}", *ignored) : "");
 }
 
@@ -438,8 +439,10 @@ void LabelCheck::report(const std::string& location, bool trained, bool may_coun
   if (trained) return;  // what helps would make another run
   const double span = highest_ - lowest_;
   const auto classes = static_cast<double>(column_.classes), first = static_cast<double>(first_);
+  const char* const what = column_.looks_up ? "places" : "classes";
   // -1 beside labels that would fit: the usual mark of a row without one.
-  if (lowest_ == -1 && first_ == 0 && column_.classes > 0 && highest_ < classes && distinct_.contains(0))
+  if (lowest_ == -1 && first_ == 0 && !column_.looks_up && column_.classes > 0 && highest_ < classes &&
+      distinct_.contains(0))
     d.suggest("cross_entropy(…, ignore = -1) leaves out rows that have no label; if -1 is a class, " +
               fmt::format("input.{}.first = -1, and {} classes in the model", column_.name, span + 1));
   else if (may_count && !distinct_.contains(first) && column_.classes > 0 && span >= classes &&
@@ -448,9 +451,9 @@ void LabelCheck::report(const std::string& location, bool trained, bool may_coun
                           column_.name, distinct_.size()));
   else if (column_.classes > 0 && span >= classes && lowest_ < first)
     d.suggest(
-        fmt::format("input.{}.first = {}, and {} classes in the model", column_.name, lowest_, span + 1));
+        fmt::format("input.{}.first = {}, and {} {} in the model", column_.name, lowest_, span + 1, what));
   else if (column_.classes > 0 && span >= classes)
-    d.suggest(fmt::format("the data needs {} classes", span + 1));
+    d.suggest(fmt::format("the data needs {} {}", span + 1, what));
   else  // the smallest shift that fits
     d.suggest(fmt::format("input.{}.first = {}", column_.name,
                           column_.classes > 0 && lowest_ >= first ? highest_ - classes + 1 : lowest_));

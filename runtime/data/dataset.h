@@ -28,12 +28,13 @@ struct ModelColumn {
   int64_t classes = 0;                  // of an integer column that picks among classes; 0: unknown
   std::optional<int64_t> ignored = {};  // what it may hold besides: the model lets it stand for no class
   Span span = {};                       // where its type is given; may be invalid
+  bool looks_up = false;                // the classes are places of a tensor, as in an embedding: no labels
 
   bool may_hold(double label) const {
     if (ignored && label == static_cast<double>(*ignored)) return true;
     return label >= 0 && (classes == 0 || label < static_cast<double>(classes));
   }
-  // "3 classes, and ignores -1"
+  // "3 classes, and ignores -1", "3 places to look it up in"
   std::string classes_text() const;
 };
 

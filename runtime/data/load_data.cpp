@@ -175,8 +175,9 @@ void warn_about_absent_classes(const RunConfig& config, const LoadedData& loaded
     if (absent == 0) continue;
     diagnostics.warning_at(
         DiagnosticKind::data_label_range, config.data.source(),
-        fmt::format("{} of the {} classes of {} {} in no row of the training part, the first is {}", absent,
-                    c.column.classes, c.column.name, absent == 1 ? "is" : "are",
+        fmt::format("{} of the {} {} of {} {} in no row of the training part, the first is {}", absent,
+                    c.column.classes, c.column.looks_up ? "values" : "classes", c.column.name,
+                    absent == 1 ? "is" : "are",
                     std::find(seen.begin(), seen.end(), false) - seen.begin() +
                         input_spec(config, c.column.name).first));
   }
