@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "fmt/format.h"
+#include "support/printable.h"
 
 namespace nnc {
 namespace {
@@ -68,7 +69,7 @@ std::string excerpt(Span span, const Sources& sources, std::string_view text, ch
   if (mark == '^' && width > 1) underline.assign(width, '^');
   std::string out = fmt::format("{:>4} | {}\n     | {}{}", at.line, shown, std::string(indent, ' '),
                                 paint(mark == '^' ? "1;31" : "1;34", underline));
-  if (!text.empty()) out += fmt::format(" {}", text);
+  if (!text.empty()) out += " " + printable(text);
   return out + "\n";
 }
 
@@ -175,25 +176,25 @@ int Diagnostics::exit_code() const {
 std::string render(const Diagnostic& d, const Sources& sources, bool color) {
   const Paint paint{color};
   std::string where = d.span.valid() ? sources.describe(d.span) : d.location;
-  if (!where.empty()) where += ": ";
+  if (!where.empty()) where = printable(where) + ": ";
   const char* severity = d.severity == Severity::error     ? "error"
                          : d.severity == Severity::warning ? "warning"
                                                            : "note";
   std::string out = fmt::format("{}{}: {} [{}]\n", paint("1", where),
-                                paint(d.severity == Severity::error ? "1;31" : "1;35", severity), d.message,
-                                kind_name(d.kind));
+                                paint(d.severity == Severity::error ? "1;31" : "1;35", severity),
+                                printable(d.message), kind_name(d.kind));
   if (d.span.valid()) out += excerpt(d.span, sources, "", '^', paint);
   for (const Label& label : d.labels) {
     if (!label.span.valid()) {
-      out += fmt::format("  note: {}\n", label.text);
+      out += fmt::format("  note: {}\n", printable(label.text));
       continue;
     }
     if (!d.span.valid() || label.span.file != d.span.file)
-      out += fmt::format("  at {}:\n", sources.describe(label.span));
+      out += fmt::format("  at {}:\n", printable(sources.describe(label.span)));
     out += excerpt(label.span, sources, label.text, '-', paint);
   }
-  for (const std::string& note : d.notes) out += fmt::format("  note: {}\n", note);
-  if (!d.help.empty()) out += fmt::format("  {} {}\n", paint("1;32", "help:"), d.help);
+  for (const std::string& note : d.notes) out += fmt::format("  note: {}\n", printable(note));
+  if (!d.help.empty()) out += fmt::format("  {} {}\n", paint("1;32", "help:"), printable(d.help));
   return out;
 }
 

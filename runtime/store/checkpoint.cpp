@@ -11,6 +11,7 @@
 #include "runtime/file.h"
 #include "runtime/formats/safetensors.h"
 #include "support/plural.h"
+#include "support/printable.h"
 
 namespace nnc::runtime {
 namespace {
@@ -175,23 +176,24 @@ std::string describe_checkpoint(const Checkpoint& checkpoint) {
   uint64_t parameters = 0;
   size_t name_width = 4, type_width = 4;
   for (const StoredTensor& t : checkpoint.tensors) {
-    name_width = std::max(name_width, display_width(t.name));
+    name_width = std::max(name_width, display_width(printable(t.name, true)));
     type_width = std::max(type_width, describe_shape(t.dtype, t.shape).size());
   }
   for (const auto& [key, value] : checkpoint.metadata) {
     std::string shown = value.size() > 120 ? fmt::format("{} bytes", value.size()) : value;
     std::replace_if(
-        shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
-    out += fmt::format("{}: {}\n", key, shown);
+        shown.begin(), shown.end(), [](unsigned char c) { return c == '\n' || c == '\t'; }, ' ');
+    out += fmt::format("{}: {}\n", printable(key, true), printable(shown, true));
   }
   if (!checkpoint.metadata.empty()) out += "\n";
   for (const StoredTensor& t : checkpoint.tensors) {
     uint64_t elements = 1;
     for (const int64_t size : t.shape) elements *= static_cast<uint64_t>(size);
     if (!is_moment(t)) parameters += elements;
-    out += fmt::format("{}{}  {:<{}}  {:>12} bytes\n", t.name,
-                       std::string(name_width - display_width(t.name), ' '), describe_shape(t.dtype, t.shape),
-                       type_width, t.end - t.begin);
+    const std::string name = printable(t.name, true);
+    out +=
+        fmt::format("{}{}  {:<{}}  {:>12} bytes\n", name, std::string(name_width - display_width(name), ' '),
+                    describe_shape(t.dtype, t.shape), type_width, t.end - t.begin);
   }
   out +=
       fmt::format("{}, {} outside the optimizer, {}\n", plural(checkpoint.tensors.size(), "tensor"),
