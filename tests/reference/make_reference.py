@@ -618,6 +618,17 @@ def more_losses(c):
           pair | {"c": ([3, 4], -2, 2)}, tolerance=ROUNDED)
 
 
+def more_activations(c):
+    a = {"a": ([3, 4], -2, 2)}
+    c.add("selu", "selu(a)", F.selu, a, ["a"], tolerance=ROUNDED)
+    c.add("logsigmoid", "logsigmoid(a)", F.logsigmoid, a, ["a"])
+    c.add("logsigmoid far out", "logsigmoid(a)", F.logsigmoid, {"a": ([6], -40, 40)})
+    c.add("logsumexp", "logsumexp(a)", lambda a: torch.logsumexp(a, -1), a, ["a"])
+    c.add("logsumexp kept", "logsumexp(a, axis = 0, keep = true)", lambda a: torch.logsumexp(a, 0, keepdim=True), a, ["a"])
+    c.add("logsumexp of all", "logsumexp(a, axis = [0, 1])", lambda a: torch.logsumexp(a, (0, 1)), a, ["a"])
+    c.add("logsumexp of large numbers", "logsumexp(100 * a)", lambda a: torch.logsumexp(100 * a, -1), a, tolerance=ROUNDED)
+
+
 def elementary(c):
     a = {"a": ([2, 5], -2, 2)}
     inner = {"a": ([2, 5], -0.95, 0.95)}
@@ -871,7 +882,7 @@ def main():
     made_by = f"tests/reference/make_reference.py, PyTorch {torch.__version__.split('+')[0]}, double precision"
     cases = Cases()
     for family in (unary, binary, shapes, reductions, products, layers, losses, elementary, norms, convolutions,
-                   lookups, recurrent, attentions, more_losses, blind_attentions):
+                   lookups, recurrent, attentions, more_losses, blind_attentions, more_activations):
         with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # it has second derivatives
             family(cases)
     write(folder / "ops.json", {"made_by": made_by}, "cases", cases.all)
