@@ -629,6 +629,28 @@ def more_activations(c):
     c.add("logsumexp of large numbers", "logsumexp(100 * a)", lambda a: torch.logsumexp(100 * a, -1), a, tolerance=ROUNDED)
 
 
+def kinks(c):
+    def at(name, nn, of, points):  # where two pieces of a function meet, and both sides
+        points = [p + d for p in points for d in (-0.25, 0, 0.25)]
+        c.add(f"{name} at its kinks", nn.replace("x", f"(a - detach(a) + {points})"),
+              lambda a: of(a - a.detach() + torch.tensor(points)), {"a": ([len(points)], -2, 2)}, tolerance=ROUNDED)
+
+    at("relu", "relu(x)", F.relu, [0.])
+    at("leaky_relu", "leaky_relu(x, 0.25)", lambda x: F.leaky_relu(x, 0.25), [0.])
+    at("elu", "elu(x)", F.elu, [0.])
+    at("elu 0.5", "elu(x, 0.5)", lambda x: F.elu(x, 0.5), [0.])
+    at("selu", "selu(x)", F.selu, [0.])
+    at("relu6", "relu6(x)", F.relu6, [0., 6.])
+    at("hardsigmoid", "hardsigmoid(x)", F.hardsigmoid, [-3., 3.])
+    at("hardswish", "hardswish(x)", F.hardswish, [-3., 0., 3.])
+    at("abs", "abs(x)", torch.abs, [0.])
+    for name, of in (("mish", F.mish), ("silu", F.silu), ("gelu", F.gelu), ("softplus", F.softplus), ("logsigmoid", F.logsigmoid)):
+        at(name, f"{name}(x)", of, [0.])
+    at("huber", "huber(x, 0 * a)", lambda x: F.huber_loss(x, 0 * x.detach()), [-1., 0., 1.])
+    at("smooth_l1", "smooth_l1(x, 0 * a)", lambda x: F.smooth_l1_loss(x, 0 * x.detach()), [-1., 0., 1.])
+    at("mae", "mae(x, 0 * a)", lambda x: F.l1_loss(x, 0 * x.detach()), [0.])
+
+
 def elementary(c):
     a = {"a": ([2, 5], -2, 2)}
     inner = {"a": ([2, 5], -0.95, 0.95)}
@@ -882,7 +904,7 @@ def main():
     made_by = f"tests/reference/make_reference.py, PyTorch {torch.__version__.split('+')[0]}, double precision"
     cases = Cases()
     for family in (unary, binary, shapes, reductions, products, layers, losses, elementary, norms, convolutions,
-                   lookups, recurrent, attentions, more_losses, blind_attentions, more_activations):
+                   lookups, recurrent, attentions, more_losses, blind_attentions, more_activations, kinks):
         with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # it has second derivatives
             family(cases)
     write(folder / "ops.json", {"made_by": made_by}, "cases", cases.all)
