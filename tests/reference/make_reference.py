@@ -651,6 +651,39 @@ def kinks(c):
     at("mae", "mae(x, 0 * a)", lambda x: F.l1_loss(x, 0 * x.detach()), [0.])
 
 
+# Scores of -inf are those of classes that may not be chosen.
+def infinite_scores(c):
+    z = {"z": ([4, 3], -2, 2)}
+    pair = {"a": ([3, 4], -2, 2), "b": ([3, 4], -2, 2)}
+    allowed = torch.tensor([True, False, True])
+    seen = "where([1, 0, 1] == 1, z, -inf)"
+    masked = lambda z: torch.where(allowed, z, -torch.inf)
+    label = torch.tensor([2, 0, 0, 2])
+    weight = torch.tensor([0.5, 2., 1.25])
+    for how, ours in (({}, ""), ({"weight": weight}, ", weight = [0.5, 2, 1.25]"), ({"ignore_index": 2}, ", ignore = 2"),
+                      ({"weight": weight, "ignore_index": 0}, ", weight = [0.5, 2, 1.25], ignore = 0")):
+        c.add(f"cross_entropy{ours}, of scores of -inf", f"cross_entropy({seen}, [2, 0, 0, 2]{ours})",
+              lambda z, how=how: F.cross_entropy(masked(z), label, **how), z)
+    # PyTorch's ignored rows give no loss, but nan as their gradient.
+    c.add("cross_entropy, infinite scores of ignored rows",
+          "cross_entropy(where(([1, 0, 1, 0] == 1)[:, None], z, [inf, 0, -inf]), [2, -1, 0, -1], ignore = -1)",
+          lambda z: F.cross_entropy(z[[0, 2]], torch.tensor([2, 0])) + 0 * z.sum(), z)
+    c.add("binary_cross_entropy, infinite scores that weigh nothing",
+          f"binary_cross_entropy({seen}, [[1, 0, 0.5], [0, 1, 1], [0, 0, 1], [1, 1, 0]], weight = [0.5, 0, 1])",
+          lambda z: F.binary_cross_entropy_with_logits(
+              z, torch.tensor([[1, 0, 0.5], [0, 1, 1], [0, 0, 1], [1, 1, 0]]), torch.tensor([0.5, 0, 1])), z)
+
+    def kl(a, b):  # kl_div's gradient by p is nan where p is 0
+        p, q = F.log_softmax(a[:, [0, 2, 3]], -1), F.log_softmax(b, -1)[:, [0, 2, 3]]
+        return (p.exp() * (p - q)).sum() / len(a)
+    c.add("kl_divergence of what never comes", "kl_divergence(log_softmax(where([1, 0, 1, 1] == 1, a, -inf)), log_softmax(b))",
+          kl, pair)
+    c.add("kl_divergence of what neither gives",
+          "kl_divergence(log_softmax(where([1, 0, 1, 1] == 1, a, -inf)), log_softmax(where([1, 0, 1, 1] == 1, b, -inf)))",
+          lambda a, b: F.kl_div(F.log_softmax(b[:, [0, 2, 3]], -1), F.log_softmax(a[:, [0, 2, 3]], -1),
+                                reduction="batchmean", log_target=True), pair)
+
+
 def elementary(c):
     a = {"a": ([2, 5], -2, 2)}
     inner = {"a": ([2, 5], -0.95, 0.95)}
@@ -904,7 +937,8 @@ def main():
     made_by = f"tests/reference/make_reference.py, PyTorch {torch.__version__.split('+')[0]}, double precision"
     cases = Cases()
     for family in (unary, binary, shapes, reductions, products, layers, losses, elementary, norms, convolutions,
-                   lookups, recurrent, attentions, more_losses, blind_attentions, more_activations, kinks):
+                   lookups, recurrent, attentions, more_losses, blind_attentions, more_activations, kinks,
+                   infinite_scores):
         with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # it has second derivatives
             family(cases)
     write(folder / "ops.json", {"made_by": made_by}, "cases", cases.all)
