@@ -3,6 +3,8 @@
 
 #include <map>
 
+#include "runtime/training/schedule.h"
+
 namespace nnc::driver {
 namespace {
 
@@ -35,13 +37,19 @@ Module computed_alone(Module module) {
 Result<Plan> plan_phases(Session& session, const runtime::RunConfig& config) {
   Plan plan;
   std::map<std::string, size_t> known;
-  for (const runtime::Phase& phase : config.phases) {
-    const auto [found, is_new] = known.try_emplace(compiled_part(phase), plan.builds.size());
+  bool first_optimizer = true;
+  for (size_t i = 0; i < config.phases.size(); ++i) {
+    const runtime::Phase& phase = config.phases[i];
+    first_optimizer = first_optimizer && (i == 0 || runtime::keeps_optimizer(config.phases[i - 1], phase));
+    const bool average_starts = first_optimizer || config.average == 0;
+    const auto [found, is_new] = known.try_emplace(
+        compiled_part(phase) + (average_starts ? "" : "goes on with averages"), plan.builds.size());
     plan.of_phase.push_back(found->second);
     if (!is_new) continue;
     auto made = std::make_unique<PhaseBuild>();
     made->loaded.path = config.model;
     made->loaded.options = build_options(config, phase);
+    made->loaded.options.average_starts = average_starts;
     Result<ast::File> tree = parse_model(session, config.model);
     if (!tree) return Failure();
     made->loaded.tree = std::move(*tree);

@@ -248,7 +248,7 @@ void report_unused(Elaborator& e, const OptimizerGroup& group, std::span<const L
 }
 
 // Exponential moving averages of the parameters (Polyak and Juditsky, 1992, with weights that fall), which start as what the
-// first step gives. Batches that only add to a gradient are no steps.
+// first step of the run gives. Batches that only add to a gradient are no steps.
 void add_averages(Elaborator& e, std::span<const Learned> learned, OptimizerResult& result) {
   Builder& b = e.builder;
   const Value is_first = b.make(Op::eq, {update_number(e), b.scalar(DType::i64, 1)});
@@ -267,7 +267,9 @@ void add_averages(Elaborator& e, std::span<const Learned> learned, OptimizerResu
     Value mixed = b.add(kept, b.mul(p, b.full_like(p, 1 - e.options.average)));
     if (e.options.accumulate > 1)
       mixed = b.make(Op::where, {b.broadcast_scalar(is_step, type.shape), mixed, average});
-    const Value next = b.make(Op::where, {b.broadcast_scalar(is_first, type.shape), p, mixed});
+    const Value next = e.options.average_starts
+                           ? b.make(Op::where, {b.broadcast_scalar(is_first, type.shape), p, mixed})
+                           : mixed;
     result.states.push_back({average_name(one.parameter->name), type, 0});
     b.output(average_name(one.parameter->name), next, average.node);
   }
