@@ -397,6 +397,7 @@ Datum run_reshape(Elaborator& e, Arguments a, const Site& site);
 Datum run_permute(Elaborator& e, Arguments a, const Site& site);
 Datum run_split(Elaborator& e, Arguments a, const Site& site);
 Datum run_concat(Elaborator& e, Arguments a, const Site& site);
+Datum run_known(Elaborator& e, Arguments a, const Site& site);
 Datum run_len(Elaborator& e, Arguments a, const Site& site);
 Datum run_rank(Elaborator& e, Arguments a, const Site& site);
 Datum run_shape(Elaborator& e, Arguments a, const Site& site);
@@ -438,6 +439,7 @@ constexpr Builtin kWritten[] = {
     {"redraw", "p", 1, 1, run_redraw},
     {"detach", "x", 1, 1, run_detach},
     {"grad", "scalar of", 2, 2, run_grad},
+    {"known", "x", 1, 1, run_known},
     {"len", "x", 1, 1, run_len},
     {"rank", "x", 1, 1, run_rank},
     {"shape", "x", 1, 1, run_shape},

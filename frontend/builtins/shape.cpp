@@ -1,4 +1,4 @@
-// Built-in functions on shapes: reshape, permute, split, concat, and those that ask: len, rank, shape,
+// Built-in functions on shapes: reshape, permute, split, concat, and those that ask: known, len, rank, shape,
 // params.
 #include <fmt/format.h>
 
@@ -197,6 +197,15 @@ Datum run_concat(Elaborator& e, BuiltinArguments a, const Site& site) {
     dims[at].name = fmt::format("batch * {}", tensors.size());
   }
   return e.emit(Op::concat, std::move(values), AxisAttrs{*axis}, std::move(dims), tensors[0].dtype, site);
+}
+
+// Whether an `if` may look at it: a tensor, and a list that may become one, is there at run time only; but `true` given to
+// an argument of type bool[…] is still that.
+Datum run_known(Elaborator&, BuiltinArguments a, const Site&) {
+  const Datum& value = a[0]->value;
+  const Tensor* tensor = value.as<Tensor>();
+  return Flag{value.as<Number>() != nullptr || value.as<Flag>() != nullptr ||
+              (tensor != nullptr && tensor->known.has_value())};
 }
 
 Datum run_len(Elaborator& e, BuiltinArguments a, const Site& site) {

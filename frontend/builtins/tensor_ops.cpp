@@ -244,7 +244,9 @@ std::optional<Tensor> Elaborator::as_tensor(const Operand& operand, std::optiona
   if (const Tensor* tensor = operand.value.as<Tensor>()) return *tensor;
   if (operand.value.poisoned()) return std::nullopt;
   if (const Flag* flag = operand.value.as<Flag>(); flag != nullptr && wanted == DType::boolean) {
-    return number_tensor(whole_number(flag->value ? 1 : 0), DType::boolean, {}, here);
+    Tensor tensor = number_tensor(whole_number(flag->value ? 1 : 0), DType::boolean, {}, here);
+    tensor.known = flag->value;
+    return tensor;
   }
   const DType dtype = wanted == DType::i32 || wanted == DType::f64 ? *wanted : DType::f32;
   const auto fits = [&](bool whole) {

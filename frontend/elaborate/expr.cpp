@@ -214,7 +214,8 @@ std::optional<bool> Elaborator::condition(const ast::Expr& expr, Frame& frame) {
   if (const Flag* flag = value.as<Flag>()) return flag->value;
   if (value.poisoned()) return std::nullopt;
   const Site site{frame, expr.span};
-  if (value.as<Tensor>()) {
+  if (const Tensor* tensor = value.as<Tensor>()) {
+    if (tensor->known) return *tensor->known;
     error(DiagnosticKind::condition_at_run_time, site,
           fmt::format("an `if` is decided while compiling; this is {}, known only at run time",
                       describe(value)))

@@ -79,6 +79,7 @@ struct Tensor {
   bool is_softmax = false;         // straight from softmax
   bool is_sigmoid = false;         // straight from sigmoid
   bool is_position = false;        // straight from argmax
+  std::optional<bool> known = {};  // straight from a bool that exists while compiling
 
   int64_t rank() const { return static_cast<int64_t>(dims.size()); }
 };
