@@ -41,7 +41,7 @@ class ElementFormat {
   std::string plain(double value) const {
     if (dtype_ == DType::boolean) return value != 0 ? "true" : "false";
     if (!is_float(dtype_)) return fmt::format("{:.0f}", value);
-    if (!std::isfinite(value)) return fmt::format("{}", value);
+    if (!std::isfinite(value)) return number_text(value, dtype_);
     if (scientific_) return fmt::format("{:.{}e}", value, kDecimals);
     // No "-0.0000": a sign without a digit says nothing.
     const std::string text = fmt::format("{:.{}f}", value, decimals_);
@@ -138,7 +138,7 @@ class Printer {
 std::string number_text(double value, DType dtype) {
   if (dtype == DType::boolean) return value != 0 ? "true" : "false";
   if (!is_float(dtype)) return fmt::format("{:.0f}", value);
-  return fmt::format("{:.6g}", value);
+  return std::isnan(value) ? "nan" : fmt::format("{:.6g}", value);  // its sign says nothing
 }
 
 std::string tensor_text(const DenseTensor& tensor, size_t indent) {

@@ -2,9 +2,11 @@
 // dtype.cpp and a case of with_element().
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -47,11 +49,13 @@ auto with_element(DType dtype, const Use& use) {
   return use(uint8_t{});
 }
 
-// The element at `from`, which need not be aligned; an i64 beyond 2^53 is rounded.
+// The element at `from`, which need not be aligned; an i64 beyond 2^53 is rounded, and a NaN loses its sign, which says nothing
+// and would be printed.
 inline double read_element(DType dtype, const void* from) {
   return with_element(dtype, [&](auto element) {
     std::memcpy(&element, from, sizeof element);
-    return static_cast<double>(element);
+    const auto value = static_cast<double>(element);
+    return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
   });
 }
 

@@ -49,7 +49,8 @@ class RowWriter {
   static Number number(const unsigned char* from, DType type) {
     return with_element(type, [&](auto value) {
       std::memcpy(&value, from, sizeof value);
-      return Number{static_cast<double>(value), fmt::format("{}", value)};
+      const auto wide = static_cast<double>(value);
+      return Number{wide, std::isnan(wide) ? "nan" : fmt::format("{}", value)};
     });
   }
 
