@@ -76,12 +76,16 @@ std::optional<int64_t> whole(const Spatial& s, const Datum& value, const Operand
                              std::string_view what, int64_t least) {
   constexpr int64_t kMost = int64_t{1} << 31;
   const Number* number = value.as<Number>();
-  if (number != nullptr && number->is_whole && number->whole >= least && number->whole <= kMost)
-    return number->whole;
+  if (number == nullptr || !number->is_whole) {
+    s.error(DiagnosticKind::wrong_argument, operand,
+            fmt::format("{} of {} is a whole number, not {}", what, s.who, describe(value)));
+    return std::nullopt;
+  }
+  if (number->whole >= least && number->whole <= kMost) return number->whole;
   s.error(DiagnosticKind::wrong_argument, operand,
-          number != nullptr && number->is_whole
+          number->whole < least
               ? fmt::format("{} of {} is at least {}, not {}", what, s.who, least, number->whole)
-              : fmt::format("{} of {} is a whole number, not {}", what, s.who, describe(value)));
+              : fmt::format("{} of {} is at most 2^31, not {}", what, s.who, number->whole));
   return std::nullopt;
 }
 

@@ -171,7 +171,7 @@ Datum Elaborator::emit(Op op, std::vector<Value> operands, Attrs attrs, Dims dim
   builder.set_spans(std::move(spans));
   std::variant<Value, std::string> made = builder.try_make(op, std::move(operands), std::move(attrs));
   if (const std::string* wrong = std::get_if<std::string>(&made)) {
-    error(DiagnosticKind::shape_mismatch, site, fmt::format("{}: {}", op_def(op).name, *wrong));
+    error(DiagnosticKind::shape_mismatch, site, *wrong);
     return Poison{};
   }
   Tensor tensor;

@@ -21,6 +21,12 @@ std::optional<DType> Elaborator::resolve_dtype(const ast::Type& type, Frame& fra
   if (name == "f32") return DType::f32;
   if (name == "i32") return DType::i32;
   if (name == "bool") return DType::boolean;
+  if (number_type(name) != nullptr) {
+    error(DiagnosticKind::unknown_type, Site{frame, type.span},
+          fmt::format("{} is one number, known while compiling: it has no sizes", name))
+        .suggest(fmt::format("{}, or a tensor: f32[…]", name));
+    return std::nullopt;
+  }
   Diagnostic& diagnostic =
       error(DiagnosticKind::unknown_type, Site{frame, type.name.span}, fmt::format("unknown type {}", name));
   std::vector<std::string> known{"f32", "i32", "bool"};
@@ -128,7 +134,7 @@ constexpr double kAny = std::numeric_limits<double>::infinity();
 constexpr std::array<NumberType, 6> kNumberTypes{{
     {"int", true, -kAny, kAny, false, ""},
     {"count", true, 1, kAny, false, "counts something: it is at least 1"},
-    {"number", false, -kAny, kAny, false, ""},
+    {"number", false, -kAny, kAny, false, "is a number"},
     {"fraction", false, 0, 1, false, "is from 0 to 1"},
     {"positive", false, 0, kAny, true, "is above 0"},
     {"nonnegative", false, 0, kAny, false, "is at least 0"},
@@ -158,7 +164,7 @@ std::string numbers_in(Elaborator& e, Span span, const Site& site) {
     if (std::ranges::find(seen, name) != seen.end()) continue;
     seen.push_back(name);
     const std::optional<Datum> value = e.lookup(name, site);
-    if (const Number* number = value ? value->as<Number>() : nullptr)
+    if (const Number* number = value ? value->as<Number>() : nullptr; number && text_of(*number) != name)
       said.push_back(fmt::format("{} is {}", name, text_of(*number)));
   }
   return fmt::format("{}", fmt::join(said, ", "));

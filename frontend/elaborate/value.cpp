@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "frontend/elaborate/elaborator.h"
 #include "support/plural.h"
@@ -25,7 +26,9 @@ Number real_number(double value) {
 }
 
 std::string text_of(const Number& number) {
-  return number.is_whole ? fmt::format("{}", number.whole) : fmt::format("{}", number.real);
+  if (number.is_whole) return fmt::format("{}", number.whole);
+  return std::isnan(number.real) ? "nan"
+                                 : fmt::format("{}", number.real);  // without the sign that a NaN may have
 }
 
 bool unify(const Dim& a, const Dim& b) {
