@@ -195,6 +195,10 @@ bool Elaborator::fits(double number, DType dtype, const Site& site) {
           fmt::format("{} is beyond what an i32 can hold ({} to {})", number, INT32_MIN, INT32_MAX));
     return false;
   }
+  if (dtype == DType::boolean && number != 0 && number != 1) {
+    error(DiagnosticKind::bad_number, site, fmt::format("{} is neither true nor false", number));
+    return false;
+  }
   if (dtype == DType::f32 && std::isfinite(number) && std::fabs(number) >= kBeyondF32) {
     error(DiagnosticKind::bad_number, site,
           fmt::format("{} is too large for f32 (at most 3.4028235e+38)", number))
