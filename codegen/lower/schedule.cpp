@@ -6,6 +6,7 @@
 #include <random>
 #include <ranges>
 
+#include "codegen/lower/cut_rows.h"
 #include "codegen/lower/strides.h"
 #include "codegen/lower/tile_shape.h"
 #include "codegen/lower/work.h"
@@ -21,15 +22,6 @@ using kernel::Map;
 using kernel::Reduce;
 
 namespace {
-
-// Tasks per thread: enough that an uneven one does not leave the others waiting long.
-constexpr int64_t kTasksPerThread = 4;
-// Below this many elements, waking other threads costs more than it brings.
-constexpr int64_t kWorthSplitting = 4096;
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 // The most rows and columns a task may have; 0: no limit.
 struct TaskLimits {
@@ -48,7 +40,9 @@ class Scheduler {
     };
     if (std::ranges::any_of(k_.body, is_loop)) cut_loop();
     for (kernel::Statement& statement : k_.body) schedule(statement);
-    if (!tiled_) cut_rows();
+    if (!tiled_)
+      cut_rows(k_, target_, options_.threads,
+               random() ? [this](int64_t low, int64_t high) { return pick(low, high); } : Pick());
   }
 
  private:
@@ -432,52 +426,6 @@ class Scheduler {
       wanted = ceil_div(wanted, ceil_div(extent(g.axis), g.step));
     }
     is_cut_ = tiled_ = true;
-  }
-
-  // ---- rows
-
-  // Cuts the domain: for the threads, and so that locals stay in the cache.
-  void cut_rows() {
-    if (k_.grid.empty()) return;
-    int64_t work = 0;
-    for (const kernel::Statement& statement : k_.body) work += points(k_, statement);
-    const bool has_locals = std::any_of(k_.buffers.begin(), k_.buffers.end(), [](const kernel::Buffer& b) {
-      return b.space == kernel::Space::local;
-    });
-    int64_t tasks = work >= kWorthSplitting && options_.threads > 1 ? options_.threads * kTasksPerThread : 1;
-    if (has_locals) tasks = std::max(tasks, ceil_div(work, target_.l1_bytes / 4));
-    if (random()) {
-      for (kernel::GridAxis& g : k_.grid)
-        if (pick(0, 1) == 1) cut(g, pick(1, std::max<int64_t>(1, extent(g.axis) / kLanes)));
-      return;
-    }
-    // The first axis, if it is long: its rows lie apart. Otherwise the longest gives the most freedom. What that leaves is
-    // for the others, outermost first.
-    const auto longest =
-        std::ranges::max_element(k_.grid, {}, [&](const kernel::GridAxis& g) { return extent(g.axis); });
-    kernel::GridAxis& first = extent(k_.grid.front().axis) >= tasks * 2 ? k_.grid.front() : *longest;
-    int64_t wanted = ceil_div(tasks, cut(first, tasks));
-    for (kernel::GridAxis& g : k_.grid)
-      if (g.axis != first.axis) wanted = ceil_div(wanted, cut(g, wanted));
-  }
-
-  // Into about so many parts, of whole vectors if they run along the axis. Returns how many there are.
-  int64_t cut(kernel::GridAxis& g, int64_t parts) {
-    if (extent(g.axis) <= 1) return 1;
-    int64_t step = ceil_div(extent(g.axis), parts);
-    if (runs_along(g.axis)) step = ceil_div(step, kLanes) * kLanes;
-    g.step = std::clamp<int64_t>(step, 1, extent(g.axis));
-    return ceil_div(extent(g.axis), g.step);
-  }
-
-  bool runs_along(AxisId axis) const {
-    const auto lanes_of = [](const kernel::Statement& s) {
-      if (const auto* map = std::get_if<Map>(&s.body)) return map->schedule.lanes;
-      if (const auto* reduce = std::get_if<Reduce>(&s.body)) return reduce->schedule.lanes;
-      return AxisId{};
-    };
-    return std::any_of(k_.body.begin(), k_.body.end(),
-                       [&](const kernel::Statement& s) { return lanes_of(s) == axis; });
   }
 
   Kernel& k_;
