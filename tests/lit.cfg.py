@@ -16,9 +16,10 @@ config.test_exec_root = os.path.join(config.build_dir, "tests", "lit")
 
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.test_source_root, "bin"), config.llvm_tools, config.environment.get("PATH", "")])
-# Nothing of the user's: not the cache, not the colors, not the number of threads.
+# Nothing of the user's: not the cache, not the colors, not the number of threads: that is one, since tests run side by side and
+# threads that wait for others of which there are more than processors wait long. Tests of threads say how many.
 config.environment.update(XDG_CACHE_HOME=os.path.join(config.test_exec_root, "cache"), NO_COLOR="1", LC_ALL="C.UTF-8",
-                          NNC_THREADS="2",
+                          NNC_THREADS="1",
                           NNC_HOLD=os.path.join(config.build_dir, "tests", "libnnc_hold.so"))
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
     if name in os.environ:
