@@ -53,7 +53,7 @@ def main():
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--only", nargs="+", default=WORKLOADS)
+    parser.add_argument("--only", nargs="+", choices=WORKLOADS, default=WORKLOADS)
     parser.add_argument("--seconds", type=float, default=8, help="limit of a peer's timed part")
     parser.add_argument("--json", help="append every record to this file")
     a = parser.parse_args()
