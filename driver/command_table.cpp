@@ -1,6 +1,11 @@
 // The table of commands, and which flags each takes, as CLI11 is told them.
 #include "driver/command_table.h"
 
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
 #include "CLI/CLI.hpp"
 #include "driver/flag_checks.h"
 
@@ -21,142 +26,110 @@ enum FlagGroup : uint32_t {
   kModel = kDefine | kSet,
 };
 
-CLI::Validator checked(FlagCheck check) {
-  return CLI::Validator(std::move(check), "", "value");
+// A flag with a value, called `kind` in the help text. A list takes one with each flag.
+template <class T>
+CLI::Option* option(CLI::App& app, const char* name, T& to, const char* kind, const char* about,
+                    FlagCheck check = nullptr) {
+  CLI::Option* added = app.add_option(name, to, about)->type_name(kind);
+  if constexpr (std::is_same_v<T, std::vector<std::string>>) added->allow_extra_args(false);
+  if (check) added->check(CLI::Validator(std::move(check), "", "value"));
+  return added;
 }
 
 void add_groups(CLI::App& app, uint32_t groups, Options& o) {
   if ((groups & kDefine) != 0)
-    app.add_option("-D", o.defines, "Bind a model argument or the batch size: -D hidden=64 -D batch=32")
-        ->type_name("NAME=VALUE")
-        ->allow_extra_args(false);
+    option(app, "-D", o.defines, "NAME=VALUE",
+           "Bind a model argument or the batch size: -D hidden=64 -D batch=32");
   if ((groups & kSet) != 0)
-    app.add_option("--set", o.sets, "Override a key of the run file: --set train.epochs=5")
-        ->type_name("KEY=VALUE")
-        ->allow_extra_args(false);
+    option(app, "--set", o.sets, "KEY=VALUE", "Override a key of the run file: --set train.epochs=5");
   if ((groups & kOptimizer) != 0)
-    app.add_option("--optimizer", o.optimizer,
-                   "An optimizer call, \"adam(lr = 0.01)\" (default: the run file's, or sgd)")
-        ->type_name("CALL");
+    option(app, "--optimizer", o.optimizer, "CALL",
+           "An optimizer call, \"adam(lr = 0.01)\" (default: the run file's, or sgd)");
   if ((groups & kSeed) != 0)
-    app.add_option("--seed", o.seed, "Where random numbers start (default 0)")
-        ->type_name("N")
-        ->check(checked(valid_seed));
+    option(app, "--seed", o.seed, "N", "Where random numbers start (default 0)", valid_seed);
   if ((groups & kTarget) != 0) {
-    app.add_option("--threads", o.threads, "Number of threads; the result is the same to the bit")
-        ->type_name("N")
-        ->check(checked(whole(1, 1024)));
-    app.add_option("--schedule", o.schedule, "none: the plain loops; random:SEED: any valid schedule")
-        ->type_name("HOW")
-        ->check(checked(valid_schedule));
-    app.add_option("--isa", o.isa,
-                   "avx2 or avx512, for caches of usual sizes (default: what this processor has)")
-        ->type_name("NAME")
-        ->check(checked(one_of({"avx2", "avx512"})));
-    app.add_option("--vector-units", o.vector_units,
-                   "Schedule for multiply-add units of 256 or 512 bits (default: as measured here)")
-        ->type_name("BITS")
-        ->check(checked(one_of({"256", "512"})));
+    option(app, "--threads", o.threads, "N", "Number of threads; the result is the same to the bit",
+           whole(1, 1024));
+    option(app, "--schedule", o.schedule, "HOW", "none: the plain loops; random:SEED: any valid schedule",
+           valid_schedule);
+    option(app, "--isa", o.isa, "NAME",
+           "avx2 or avx512, for caches of usual sizes (default: what this processor has)",
+           one_of({"avx2", "avx512"}));
+    option(app, "--vector-units", o.vector_units, "BITS",
+           "Schedule for multiply-add units of 256 or 512 bits (default: as measured here)",
+           one_of({"256", "512"}));
   }
   if ((groups & kCode) != 0) {
     app.add_flag("--no-cache", o.no_cache, "Neither read nor write the cache of machine code");
     app.add_flag("-g", o.debug_lines, "Line tables for gdb and perf");
   }
   if ((groups & kDisable) != 0)
-    app.add_option("--disable-pass", o.disabled_passes, "Leave out an optional pass")
-        ->type_name("NAME")
-        ->delimiter(',')
-        ->allow_extra_args(false);
+    option(app, "--disable-pass", o.disabled_passes, "NAME", "Leave out an optional pass")->delimiter(',');
   if ((groups & kGraph) != 0)
-    app.add_option("--graph", o.graph,
-                   "train, eval, init, finish, gradients or predict.OUTPUT (default train)")
-        ->type_name("NAME");
+    option(app, "--graph", o.graph, "NAME",
+           "train, eval, init, finish, gradients or predict.OUTPUT (default train)");
   if ((groups & kJson) != 0) app.add_flag("--json", o.json, "Machine-readable output");
 }
 
 // ---- flags of one command each ----------------------------------------------------------------------------
 
 void checkpoint_flag(CLI::App& app, Options& o) {
-  app.add_option(
-         "--checkpoint", o.checkpoint,
+  option(app, "--checkpoint", o.checkpoint, "WHICH",
          "best, latest, or a checkpoint's path (default: the best if the run has train.best, else the "
-         "latest)")
-      ->type_name("WHICH");
+         "latest)");
 }
 
 void inspect_flags(CLI::App& app, Options& o) {
-  app.add_option("--stage", o.stage, "ast, graph, grad, fused, kernels, llvm or asm (default graph)")
-      ->type_name("STAGE")
-      ->check(checked(one_of({"ast", "graph", "grad", "fused", "kernels", "llvm", "asm"})));
-  app.add_option("--tensor", o.tensor,
-                 "Show this tensor of a checkpoint or of a trained run; with --activations, values of this "
-                 "name only, where * stands for any characters")
-      ->type_name("NAME");
-  app.add_option("--activations", o.activations,
-                 "Show what a trained run computes on the way, of an input as nnc predict takes it, or of a "
-                 "text: 'KING:'")
-      ->type_name("INPUT");
-  app.add_option("--row", o.row, "Of --activations: which row of INPUT, from 0 (default 0)")
-      ->type_name("N")
-      ->check(checked(whole(0, INT64_MAX)));
-  app.add_option("-o", o.output,
-                 "Draw the tensor as pictures into FILE.png; the activations into FILE.png, .svg or .html")
-      ->type_name("FILE");
-  app.add_option("--pictures", o.pictures,
-                 "The shape of one of them: 28x28 or 3x32x32 (default: square, gray or in three colors)")
-      ->type_name("CxHxW");
-  app.add_option("--names", o.names, "Their captions (default: categories, or numbers from 0)")
-      ->type_name("A,B,...")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  option(app, "--stage", o.stage, "STAGE", "ast, graph, grad, fused, kernels, llvm or asm (default graph)",
+         one_of({"ast", "graph", "grad", "fused", "kernels", "llvm", "asm"}));
+  option(app, "--tensor", o.tensor, "NAME",
+         "Show this tensor of a checkpoint or of a trained run; with --activations, values of this "
+         "name only, where * stands for any characters");
+  option(app, "--activations", o.activations, "INPUT",
+         "Show what a trained run computes on the way, of an input as nnc predict takes it, or of a "
+         "text: 'KING:'");
+  option(app, "--row", o.row, "N", "Of --activations: which row of INPUT, from 0 (default 0)",
+         whole(0, INT64_MAX));
+  option(app, "-o", o.output, "FILE",
+         "Draw the tensor as pictures into FILE.png; the activations into FILE.png, .svg or .html");
+  option(app, "--pictures", o.pictures, "CxHxW",
+         "The shape of one of them: 28x28 or 3x32x32 (default: square, gray or in three colors)");
+  option(app, "--names", o.names, "A,B,...", "Their captions (default: categories, or numbers from 0)")
+      ->delimiter(',');
 }
 
 void opt_flags(CLI::App& app, Options& o) {
-  app.add_option("--passes", o.passes, "Exactly these, in this order (default: the whole pipeline)")
-      ->type_name("A,B,...");
+  option(app, "--passes", o.passes, "A,B,...", "Exactly these, in this order (default: the whole pipeline)");
   app.add_flag("--print-changed", o.print_changed, "Print the graph after each pass that changes it");
 }
 
 void run_flags(CLI::App& app, Options& o) {
-  app.add_option("-e", o.expression, "Evaluate an expression instead of a file")->type_name("EXPR");
-  app.add_option("--steps", o.steps, "Steps of the optimizer to take (default 1)")
-      ->type_name("N")
-      ->check(checked(whole(0, 1'000'000'000)));
-  app.add_option("--every", o.every, "Print the loss and the metrics every K steps")
-      ->type_name("K")
-      ->check(checked(whole(1, 1'000'000'000)));
-  app.add_option("-o", o.output, "Draw the loss over the steps as FILE.svg or FILE.png")->type_name("FILE");
+  option(app, "-e", o.expression, "EXPR", "Evaluate an expression instead of a file");
+  option(app, "--steps", o.steps, "N", "Steps of the optimizer to take (default 1)", whole(0, 1'000'000'000));
+  option(app, "--every", o.every, "K", "Print the loss and the metrics every K steps",
+         whole(1, 1'000'000'000));
+  option(app, "-o", o.output, "FILE", "Draw the loss over the steps as FILE.svg or FILE.png");
   app.add_flag("--interpret", o.interpret,
                "Use the reference interpreter, in double, instead of compiled code");
 }
 
 void paths_flags(CLI::App& app, Options& o) {
-  app.add_option("--optimizer", o.optimizers, "An optimizer call; each one is a trajectory (default: sgd)")
-      ->type_name("CALL")
-      ->allow_extra_args(false);
-  app.add_option("--steps", o.path_steps,
-                 "Steps of each --optimizer (default: as many as the run files take, or 200)")
-      ->type_name("N")
-      ->check(checked(whole(1, 20'000)));
-  app.add_option("--window", o.window,
-                 "What is drawn: -2:4,-1:3 (default: the trajectories and the minima around)")
-      ->type_name("X0:X1,Y0:Y1")
-      ->check(checked(valid_window));
-  app.add_option("-o", o.outputs, "FILE.html, .svg or .png; may be repeated (default: FILE-paths.html)")
-      ->type_name("FILE")
-      ->allow_extra_args(false);
+  option(app, "--optimizer", o.optimizers, "CALL",
+         "An optimizer call; each one is a trajectory (default: sgd)");
+  option(app, "--steps", o.path_steps, "N",
+         "Steps of each --optimizer (default: as many as the run files take, or 200)", whole(1, 20'000));
+  option(app, "--window", o.window, "X0:X1,Y0:Y1",
+         "What is drawn: -2:4,-1:3 (default: the trajectories and the minima around)", valid_window);
+  option(app, "-o", o.outputs, "FILE", "FILE.html, .svg or .png; may be repeated (default: FILE-paths.html)");
 }
 
 void gradcheck_flags(CLI::App& app, Options& o) {
-  app.add_option("--entries", o.entries, "Of each parameter, at most this many, spread evenly (default 100)")
-      ->type_name("N")
-      ->check(checked(whole(1, INT64_MAX)));
-  app.add_option("--step", o.step_size, "The h of (f(x + h) - f(x - h)) / 2h (default: chosen per entry)")
-      ->type_name("H")
-      ->check(checked(valid_positive));
-  app.add_option("--tolerance", o.tolerance, "Largest relative error that passes (default 1e-6)")
-      ->type_name("T")
-      ->check(checked(valid_positive));
+  option(app, "--entries", o.entries, "N",
+         "Of each parameter, at most this many, spread evenly (default 100)", whole(1, INT64_MAX));
+  option(app, "--step", o.step_size, "H", "The h of (f(x + h) - f(x - h)) / 2h (default: chosen per entry)",
+         valid_positive);
+  option(app, "--tolerance", o.tolerance, "T", "Largest relative error that passes (default 1e-6)",
+         valid_positive);
 }
 
 void train_flags(CLI::App& app, Options& o) {
@@ -164,75 +137,61 @@ void train_flags(CLI::App& app, Options& o) {
 }
 
 void report_flags(CLI::App& app, Options& o) {
-  app.add_option("-o", o.output, "Where to write the page (default: report.html in the run's folder)")
-      ->type_name("FILE");
+  option(app, "-o", o.output, "FILE", "Where to write the page (default: report.html in the run's folder)");
   app.add_flag("--live", o.live, "Serve the page to this machine while the run continues");
-  app.add_option("--port", o.port, "Where --live listens (default 7878; 0: any free port)")
-      ->type_name("N")
-      ->check(checked(whole(0, 65535)));
+  option(app, "--port", o.port, "N", "Where --live listens (default 7878; 0: any free port)",
+         whole(0, 65535));
 }
 
 void compare_flags(CLI::App& app, Options& o) {
-  app.add_option("-o", o.output, "Write the curves as a page")->type_name("FILE.html");
+  option(app, "-o", o.output, "FILE.html", "Write the curves as a page");
 }
 
 void init_flags(CLI::App& app, Options& o) {
-  app.add_option("--label", o.label,
-                 "The column of the table to predict, by name or number (default: guessed)")
-      ->type_name("COLUMN");
-  app.add_option("-o", o.output,
-                 "Write NAME.nn and NAME.toml, in a folder if NAME has one (default: named after the data)")
-      ->type_name("NAME");
+  option(app, "--label", o.label, "COLUMN",
+         "The column of the table to predict, by name or number (default: guessed)");
+  option(app, "-o", o.output, "NAME",
+         "Write NAME.nn and NAME.toml, in a folder if NAME has one (default: named after the data)");
 }
 
 void predict_flags(CLI::App& app, Options& o) {
-  app.add_option("--output", o.output, "Which of the model's outputs (default: the first)")
-      ->type_name("NAME");
+  option(app, "--output", o.output, "NAME", "Which of the model's outputs (default: the first)");
   app.add_flag("--values", o.values, "Every output of all rows together, laid out as nnc run does, not CSV");
-  app.add_option("--keep", o.kept, "Write this column of the input too, by name or number; may be repeated")
-      ->type_name("COLUMN")
-      ->allow_extra_args(false);
-  app.add_option("-o", o.written, "Write to FILE instead of standard output")->type_name("FILE");
+  option(app, "--keep", o.kept, "COLUMN",
+         "Write this column of the input too, by name or number; may be repeated");
+  option(app, "-o", o.written, "FILE", "Write to FILE instead of standard output");
   checkpoint_flag(app, o);
 }
 
 void generate_flags(CLI::App& app, Options& o) {
-  app.add_option("--prompt", o.prompt, "What the text begins with (default: a new line)")->type_name("TEXT");
-  app.add_option("--length", o.length, "How many characters are written after it (default 200)")
-      ->type_name("N")
-      ->check(checked(whole(1, 1'000'000'000)));
-  app.add_option("--temperature", o.temperature,
-                 "Above 1 bolder, below 1 more careful, 0 always the likeliest (default 1)")
-      ->type_name("T")
-      ->check(checked(valid_not_negative));
-  app.add_option("--top-k", o.top_k, "Draw from the K likeliest only (default: from all)")
-      ->type_name("K")
-      ->check(checked(whole(1, 1'000'000'000)));
-  app.add_option("--output", o.output, "The output that says what comes next (default: the first that does)")
-      ->type_name("NAME");
+  option(app, "--prompt", o.prompt, "TEXT", "What the text begins with (default: a new line)");
+  option(app, "--length", o.length, "N", "How many characters are written after it (default 200)",
+         whole(1, 1'000'000'000));
+  option(app, "--temperature", o.temperature, "T",
+         "Above 1 bolder, below 1 more careful, 0 always the likeliest (default 1)", valid_not_negative);
+  option(app, "--top-k", o.top_k, "K", "Draw from the K likeliest only (default: from all)",
+         whole(1, 1'000'000'000));
+  option(app, "--output", o.output, "NAME",
+         "The output that says what comes next (default: the first that does)");
   checkpoint_flag(app, o);
 }
 
 void eval_flags(CLI::App& app, Options& o) {
-  app.add_option("--part", o.part,
-                 "train, validation or test (default: test; of a run without one, validation or train)")
-      ->type_name("PART")
-      ->check(checked(one_of({"train", "validation", "test"})));
+  option(app, "--part", o.part, "PART",
+         "train, validation or test (default: test; of a run without one, validation or train)",
+         one_of({"train", "validation", "test"}));
   checkpoint_flag(app, o);
 }
 
 void bench_flags(CLI::App& app, Options& o) {
-  app.add_option("--max-seconds", o.max_seconds, "Limit of the timed part (default 60)")
-      ->type_name("S")
-      ->check(checked(valid_positive));
+  option(app, "--max-seconds", o.max_seconds, "S", "Limit of the timed part (default 60)", valid_positive);
 }
 
 void profile_flags(CLI::App& app, Options& o) {
-  app.add_option("--seconds", o.seconds, "How long steps are run, 2000 of them at most (default 1)")
-      ->type_name("S")
-      ->check(checked(valid_positive));
-  app.add_option("--trace", o.trace, "Also write one step as a trace for Perfetto or chrome://tracing")
-      ->type_name("FILE.json");
+  option(app, "--seconds", o.seconds, "S", "How long steps are run, 2000 of them at most (default 1)",
+         valid_positive);
+  option(app, "--trace", o.trace, "FILE.json",
+         "Also write one step as a trace for Perfetto or chrome://tracing");
 }
 
 void ops_flags(CLI::App& app, Options& o) {

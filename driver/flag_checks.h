@@ -1,4 +1,4 @@
-// What the values of flags have to be, for command_line.cpp. A check gives "" for a good value, and otherwise what was
+// What the values of flags have to be, for command_table.cpp. A check gives "" for a good value, and otherwise what was
 // expected and found; on a second line stands the likely mend, if there is one.
 #pragma once
 
