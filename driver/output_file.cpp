@@ -73,16 +73,8 @@ Status OutputFile::open(const std::string& path, Diagnostics& diagnostics) {
     return Done();
   }
   target_ = behind_links(path);
-  // Under a name that nothing has: no file of the user's is in its place, and two who write the same file do not meet.
-  int opened = -1;
-  for (int number = 0; opened < 0; ++number) {
-    temporary_ = fmt::format("{}.{}-{}.tmp", target_, ::getpid(), number);
-    opened = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (opened < 0 && errno != EEXIST) {
-      temporary_.clear();
-      return failed("made", diagnostics);
-    }
-  }
+  const int opened = runtime::make_beside(target_, temporary_);
+  if (opened < 0) return failed("made", diagnostics);
   if ((there && ::fchmod(opened, info.st_mode & 07777) != 0) || (file_ = ::fdopen(opened, "wb")) == nullptr) {
     const Failure failure = failed("made", diagnostics);
     ::close(opened);

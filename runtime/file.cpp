@@ -182,16 +182,21 @@ Result<std::vector<unsigned char>> read_file(const std::string& path, bool infla
   return Failure{};
 }
 
-Status write_file(const std::string& path, std::span<const unsigned char> bytes, Diagnostics& diagnostics,
-                  bool sync) {
-  // Under a name that nothing has: no file of the user's is in its place, and two who write the same file do not meet.
+int make_beside(const std::string& path, std::string& name) {
   static std::atomic<uint64_t> number{0};
-  std::string temporary;
   int opened = -1;
   do {
-    temporary = fmt::format("{}.{}-{}.tmp", path, ::getpid(), ++number);
-    opened = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    name = fmt::format("{}.{}-{}.tmp", path, ::getpid(), ++number);
+    opened = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   } while (opened < 0 && errno == EEXIST);
+  if (opened < 0) name.clear();
+  return opened;
+}
+
+Status write_file(const std::string& path, std::span<const unsigned char> bytes, Diagnostics& diagnostics,
+                  bool sync) {
+  std::string temporary;
+  const int opened = make_beside(path, temporary);
   const auto fail = [&](const char* what) {
     diagnostics
         .error_at(DiagnosticKind::write_failed, path, fmt::format("cannot be {}: {}", what, system_reason()))

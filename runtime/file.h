@@ -34,6 +34,10 @@ std::optional<std::string> near_path(const std::string& path);
 Result<std::vector<unsigned char>> read_file(const std::string& path, bool inflate, uint64_t limit,
                                              DiagnosticKind kind, Diagnostics& diagnostics);
 
+// Makes a file beside `path` to write it in, and says under what name: one that nothing has, so that no file of the user's is in its
+// place, and two who write the same file do not meet. The descriptor; -1 with errno, and no name, where it cannot be made.
+int make_beside(const std::string& path, std::string& name);
+
 // Temporary file beside it, fsync, rename, fsync of the folder. Without `sync` the two fsyncs are left out:
 // the file survives the end of this process at any instant, but maybe not a power cut.
 Status write_file(const std::string& path, std::span<const unsigned char> bytes, Diagnostics& diagnostics,
