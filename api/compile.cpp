@@ -50,8 +50,10 @@ Result<Bundle> compile_graphs(std::span<const Graph> graphs, const std::vector<s
   };
 
   const size_t said_before = diagnostics.all().size();
-  const std::string made_from = codegen.use_cache ? text_of(graphs, disabled) : "";
-  if (std::optional<Bundle> known = find_bundle(made_from, codegen)) {
+  // With line tables it is not: they name files and lines, and the text has neither.
+  const bool is_kept = codegen.use_cache && codegen.lines == nullptr;
+  const std::string made_from = is_kept ? text_of(graphs, disabled) : "";
+  if (std::optional<Bundle> known = is_kept ? find_bundle(made_from, codegen) : std::nullopt) {
     if (passes_ms != nullptr) *passes_ms = 0;
     return std::move(*known);
   }

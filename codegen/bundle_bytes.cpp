@@ -1,4 +1,5 @@
-// One list of fields for each type, gone through in both directions.
+// One list of fields for each type (go_through), which Writer and Reader go through in both directions. Numbers lie as this machine
+// has them: the cache is not carried to another.
 #include "codegen/bundle_bytes.h"
 
 #include <cstring>

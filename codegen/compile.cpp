@@ -266,7 +266,7 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
     bundle.entries.push_back(describe(programs[p], plan.programs[p], symbols[p], options.threads));
   bundle.tensors = plan.tensors;
   bundle.state_bytes = plan.state_bytes;
-  if (cache && !made_from.empty() && options.lines == nullptr) {
+  if (cache && !made_from.empty()) {
     BundleDescription description{bundle, {}};
     for (const Unit& unit : units) description.units.push_back({unit.symbol, unit.key});
     cache->store(bundle_key(made_from, options, *target), to_bytes(description));
@@ -277,7 +277,6 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
 
 std::optional<Bundle> find_bundle(const std::string& made_from, const CodegenOptions& options) {
   using namespace codegen;
-  if (!options.use_cache || options.lines != nullptr) return std::nullopt;
   const auto start = std::chrono::steady_clock::now();
   Diagnostics ignored;  // said again where it is compiled
   const Result<Target> target = host_target(options, ignored);

@@ -35,7 +35,7 @@ Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& op
 Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const CodegenOptions& options,
                                 Diagnostics& diagnostics, const std::string& made_from = "");
 
-// What was compiled from this text with these options before; nothing where the cache does not have it, or with `lines`.
+// What was compiled from this text with these options before; nothing where the cache does not have it.
 std::optional<Bundle> find_bundle(const std::string& made_from, const CodegenOptions& options);
 
 // LLVM IR or assembly of a program, for people.

@@ -43,8 +43,8 @@ struct BuildOptions {
   // Evaluation and prediction read, in place of each parameter p, its average: a <- average * a + (1 - average) * p after each
   // step, from p after the first. 0: they read the parameters.
   double average = 0;
-  bool average_starts =
-      true;  // with the optimizer's first step; not after another optimizer, whose steps it holds
+  // The averages start with the optimizer's first step; not after another optimizer, whose steps they hold.
+  bool average_starts = true;
   // So many batches make one step of the optimizer, which takes the gradient of all their rows together.
   int64_t accumulate = 1;
   Span accumulate_span;

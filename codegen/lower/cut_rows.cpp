@@ -1,3 +1,5 @@
+// Which axis a kernel's tasks are parts of: what a task reads and writes should lie together in memory, and what statements
+// keep for each other should stay in the cache.
 #include "codegen/lower/cut_rows.h"
 
 #include <algorithm>

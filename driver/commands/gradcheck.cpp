@@ -12,6 +12,7 @@
 #include "driver/report.h"
 #include "driver/session.h"
 #include "ir/graph/eval.h"
+#include "ir/graph/text.h"
 #include "nlohmann/json.hpp"
 #include "runtime/data/splitmix.h"
 
@@ -232,18 +233,13 @@ TensorMap inputs_of(const frontend::Model& model, const Graph& graph, uint64_t s
   return taken;
 }
 
-// inf, -inf or nan, whose sign says nothing.
-std::string unusual_text(double value) {
-  return std::isnan(value) ? "nan" : fmt::format("{}", value);
-}
-
 bool is_good(const Checked& c, double tolerance) {
   return c.finite && c.compared > 0 && c.error <= tolerance;
 }
 
 std::string verdict(const Checked& c, double tolerance) {
   if (!c.finite)
-    return fmt::format("WRONG at entry {}: the gradient is {}", c.worst, unusual_text(c.symbolic));
+    return fmt::format("WRONG at entry {}: the gradient is {}", c.worst, nnc::number_text(c.symbolic));
   if (c.compared == 0) return "NOT CHECKED: no finite difference is precise enough at any entry";
   if (c.error <= tolerance) return "good";
   return fmt::format("WRONG at entry {}: {:.9g}, by differences {:.9g}", c.worst, c.symbolic, c.numeric);
@@ -300,7 +296,7 @@ int gradcheck(const Options& options, Console& console) {
     session.diagnostics
         .error_at(DiagnosticKind::loss_not_finite, loaded->path,
                   fmt::format("the loss is {} at the initial parameters: there is no gradient to check",
-                              unusual_text(checker.loss())))
+                              nnc::number_text(checker.loss())))
         .suggest("nnc run prints the values it is made of");
     return session.leave();
   }

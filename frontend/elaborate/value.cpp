@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "frontend/elaborate/elaborator.h"
+#include "ir/graph/text.h"
 #include "support/plural.h"
 
 namespace nnc::frontend {
@@ -26,9 +26,7 @@ Number real_number(double value) {
 }
 
 std::string text_of(const Number& number) {
-  if (number.is_whole) return fmt::format("{}", number.whole);
-  return std::isnan(number.real) ? "nan"
-                                 : fmt::format("{}", number.real);  // without the sign that a NaN may have
+  return number.is_whole ? fmt::format("{}", number.whole) : number_text(number.real);
 }
 
 bool unify(const Dim& a, const Dim& b) {

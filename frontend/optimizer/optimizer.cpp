@@ -8,6 +8,7 @@
 
 #include "frontend/elaborate/saved_names.h"
 #include "frontend/optimizer/optimizer_rule.h"
+#include "ir/graph/text.h"
 #include "support/pattern.h"
 #include "support/suggest.h"
 
@@ -147,8 +148,7 @@ bool check_ranges(Elaborator& e, const Call& call, const Frame& bound, const Sit
     good = false;
     e.error(DiagnosticKind::wrong_argument, Site{site.frame, local->second.span},
             fmt::format("{} of {} must be {}, not {}", range.name, call.ref.declaration->name.text,
-                        finite ? range.expected : "a finite number",
-                        std::isnan(value) ? "nan" : fmt::format("{}", value)))
+                        finite ? range.expected : "a finite number", number_text(value)))
         .suggest(value < 0 && finite && range.holds(-value) ? fmt::format("{} = {}", range.name, -value)
                                                             : "");
   }

@@ -33,7 +33,8 @@ struct NonFinite {
 };
 
 // Computes the graph and follows each of the named outputs that is not finite back to the earliest node it came from.
-// Constants are taken as meant: an infinite one is a fault only where there is no other. Nothing if these outputs are finite in this arithmetic.
+// Constants are taken as meant: an infinite one is a fault only where there is no other. Nothing if these outputs are
+// finite in this arithmetic.
 // Reductions and products are summed in double and then rounded, so that a sum which overflows only on its way, and
 // comes back, is not found. Graphs must be free of `grad` nodes; `inputs` as for evaluate().
 std::optional<NonFinite> find_nonfinite(const Graph& graph, const TensorMap& inputs,
