@@ -132,25 +132,28 @@ void compile_units(std::vector<Unit>& units, const std::vector<Program>& program
   std::vector<std::pair<int64_t, size_t>> order;  // largest first
   for (size_t i = 0; i < units.size(); ++i) order.emplace_back(-size_of(units[i]), i);
   std::sort(order.begin(), order.end());
-  parallel_for(units.size(), [&](size_t i) {
-    Unit& unit = units[order[i].second];
-    if (cache)
-      if (std::optional<Object> found = cache->load(unit.key)) {
+  const auto compile = [&](Unit& unit, Compiler& compiler) {
+    if (unit.kernel)
+      return compiler.kernel(*unit.kernel, unit.symbol,
+                             sources ? line_of(*unit.kernel, *sources) : SourceLine());
+    const Program& program = programs[unit.program];
+    SourceLine at;
+    if (sources && !program.kernels.empty()) at = line_of(program.kernels[KernelId{0}], *sources);
+    return compiler.step(program, plan.programs[unit.program], symbols[unit.program], unit.symbol, at);
+  };
+  parallel_for_with(units.size(), [&]() -> std::function<void(size_t)> {
+    return [&, compiler = std::shared_ptr<Compiler>()](size_t i) mutable {
+      Unit& unit = units[order[i].second];
+      std::optional<Object> found = cache ? cache->load(unit.key) : std::nullopt;
+      unit.cached = found.has_value();
+      if (unit.cached) {
         unit.object = std::move(*found);
-        unit.cached = true;
         return;
       }
-    if (unit.kernel) {
-      unit.object = compile_kernel(*unit.kernel, unit.symbol, target,
-                                   sources ? line_of(*unit.kernel, *sources) : SourceLine());
-    } else {
-      const Program& program = programs[unit.program];
-      SourceLine at;
-      if (sources && !program.kernels.empty()) at = line_of(program.kernels[KernelId{0}], *sources);
-      unit.object =
-          compile_step(program, plan.programs[unit.program], symbols[unit.program], unit.symbol, target, at);
-    }
-    if (cache) cache->store(unit.key, unit.object);
+      if (!compiler) compiler = std::make_shared<Compiler>(target);
+      unit.object = compile(unit, *compiler);
+      if (cache) cache->store(unit.key, unit.object);
+    };
   });
 }
 

@@ -16,6 +16,7 @@
 #include <llvm/TargetParser/Host.h>
 
 #include <fstream>
+#include <functional>
 #include <mutex>
 
 #include "codegen/emit/kernel.h"
@@ -53,33 +54,17 @@ std::unique_ptr<llvm::TargetMachine> make_machine(const Target& target) {
 }
 
 std::string to_text(llvm::Module& module, llvm::TargetMachine& machine, Listing kind) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream stream(text);
   if (kind == Listing::llvm_ir) {
     module.print(stream, nullptr);
-    return text;
-  }
-  llvm::SmallString<0> bytes;
-  {
-    llvm::raw_svector_ostream out(bytes);
+  } else {
     llvm::legacy::PassManager passes;
-    NNC_CHECK(!machine.addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::AssemblyFile),
+    NNC_CHECK(!machine.addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile),
               "this target cannot print assembly");
     passes.run(module);
   }
-  return std::string(bytes);
-}
-
-Object to_object(llvm::Module& module, llvm::TargetMachine& machine) {
-  llvm::SmallVector<char, 0> bytes;
-  {
-    llvm::raw_svector_ostream out(bytes);
-    llvm::legacy::PassManager passes;
-    NNC_CHECK(!machine.addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile),
-              "this target cannot emit objects");
-    passes.run(module);
-  }
-  return Object(bytes.begin(), bytes.end());
+  return std::string(text);
 }
 
 void prepare(llvm::Module& module, const llvm::TargetMachine& machine) {
@@ -93,25 +78,43 @@ void report(Diagnostics& diagnostics, llvm::Error error) {
 
 }  // namespace
 
-Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, const Target& target,
-                      const SourceLine& at) {
-  const auto machine = make_machine(target);
+struct Compiler::Impl {
+  explicit Impl(const Target& t) : target(t), machine(make_machine(t)), out(bytes) {
+    NNC_CHECK(!machine->addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile),
+              "this target cannot emit objects");
+  }
+
+  Object compile(const std::string& name, const std::function<void(llvm::Module&)>& emit) {
+    llvm::Module module(name, context);
+    prepare(module, *machine);
+    emit(module);
+    bytes.clear();
+    passes.run(module);
+    return Object(bytes.begin(), bytes.end());
+  }
+
+  const Target target;
   llvm::LLVMContext context;
-  llvm::Module module(symbol, context);
-  prepare(module, *machine);
-  KernelEmitter(kernel, module, target).emit(symbol, at);
-  return to_object(module, *machine);
+  std::unique_ptr<llvm::TargetMachine> machine;
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream out;
+  llvm::legacy::PassManager passes;
+};
+
+Compiler::Compiler(const Target& target) : impl_(std::make_unique<Impl>(target)) {}
+Compiler::~Compiler() = default;
+
+Object Compiler::kernel(const kernel::Kernel& kernel, const std::string& symbol, const SourceLine& at) {
+  return impl_->compile(
+      symbol, [&](llvm::Module& module) { KernelEmitter(kernel, module, impl_->target).emit(symbol, at); });
 }
 
-Object compile_step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
-                    const std::vector<std::string>& symbols, const std::string& name, const Target& target,
-                    const SourceLine& at) {
-  const auto machine = make_machine(target);
-  llvm::LLVMContext context;
-  llvm::Module module(name, context);
-  prepare(module, *machine);
-  emit_step(module, program, plan, symbols, name, target, at);
-  return to_object(module, *machine);
+Object Compiler::step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
+                      const std::vector<std::string>& symbols, const std::string& name,
+                      const SourceLine& at) {
+  return impl_->compile(name, [&](llvm::Module& module) {
+    emit_step(module, program, plan, symbols, name, impl_->target, at);
+  });
 }
 
 std::string listing(const kernel::Program& program, const MemoryPlan::PerProgram& plan,

@@ -22,12 +22,20 @@ struct SourceLine {
   uint32_t line = 0;
 };
 
-// `at` gives the code a line table (no file: none).
-Object compile_kernel(const kernel::Kernel& kernel, const std::string& symbol, const Target& target,
-                      const SourceLine& at = {});
-Object compile_step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
-                    const std::vector<std::string>& symbols, const std::string& name, const Target& target,
-                    const SourceLine& at = {});
+// Compiles kernels and steps, one at a time: setting up LLVM's passes takes as long as a small kernel does in them.
+class Compiler {
+ public:
+  explicit Compiler(const Target& target);
+  ~Compiler();
+  // `at` gives the code a line table (no file: none).
+  Object kernel(const kernel::Kernel& kernel, const std::string& symbol, const SourceLine& at = {});
+  Object step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
+              const std::vector<std::string>& symbols, const std::string& name, const SourceLine& at = {});
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 // The same as text, for people.
 enum class Listing { llvm_ir, assembly };

@@ -10,11 +10,12 @@
 
 namespace nnc {
 
-// Calls body(0), …, body(count - 1), each once, in ascending order but side by side on as many threads as the machine
-// has processors; returns when all have ended. The body must not throw.
-inline void parallel_for(size_t count, const std::function<void(size_t)>& body) {
+// Calls work(0), …, work(count - 1), each once, in ascending order but side by side on as many threads as the machine
+// has processors; returns when all have ended. Each thread makes its own `work`, which must not throw.
+inline void parallel_for_with(size_t count, const std::function<std::function<void(size_t)>()>& make_work) {
   std::atomic<size_t> next{0};
   const auto work = [&] {
+    const std::function<void(size_t)> body = make_work();
     for (size_t i = next++; i < count; i = next++) body(i);
   };
   const size_t threads = std::min<size_t>(count, std::max(1u, std::thread::hardware_concurrency()));
@@ -22,6 +23,11 @@ inline void parallel_for(size_t count, const std::function<void(size_t)>& body) 
   for (size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
   work();
   for (std::thread& helper : helpers) helper.join();
+}
+
+// The same with one body for all threads.
+inline void parallel_for(size_t count, const std::function<void(size_t)>& body) {
+  parallel_for_with(count, [&] { return std::cref(body); });
 }
 
 }  // namespace nnc
