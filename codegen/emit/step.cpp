@@ -118,13 +118,15 @@ class StepEmitter {
     std::vector<llvm::Constant*> buffers;
     for (kernel::SlotId slot : launch.arguments) buffers.push_back(place(slot));
     buffers.push_back(place(kScratch, i64(0)));
-    llvm::Function*& launched = launched_[symbol];
-    if (!launched) launched = emit_launched(module_, target_, symbol, buffers.size());
+    llvm::Function*& caller = callers_[buffers.size()];
+    if (!caller) caller = emit_caller(module_, target_, buffers.size());
+    auto* kernel = llvm::cast<llvm::Constant>(
+        module_.getOrInsertFunction(symbol, kernel_type(module_, buffers.size())).getCallee());
     const auto tasks = static_cast<uint64_t>(program_.kernels[launch.kernel].task_count());
     auto* places =
         llvm::ConstantArray::get(llvm::ArrayType::get(buffers[0]->getType(), buffers.size()), buffers);
-    return constant("launch." + symbol,
-                    llvm::ConstantStruct::getAnon({launched, i64(tasks), i64(rotation), i64(claim), places}));
+    return constant("launch." + symbol, llvm::ConstantStruct::getAnon(
+                                            {caller, kernel, i64(tasks), i64(rotation), i64(claim), places}));
   }
 
   llvm::Constant* place(uint64_t base, llvm::Constant* offset) {
@@ -241,7 +243,7 @@ class StepEmitter {
   const std::vector<std::string>& symbols_;
   const Target& target_;
   IrBuilder b_;
-  std::map<std::string, llvm::Function*> launched_;       // by the kernel's symbol
+  std::map<size_t, llvm::Function*> callers_;             // by the number of buffers
   std::map<kernel::SlotId, llvm::GlobalVariable*> data_;  // of constants
   uint64_t claims_ = 0;                                   // launches since the last barrier
   llvm::Function* function_ = nullptr;

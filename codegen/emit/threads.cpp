@@ -46,12 +46,12 @@ llvm::Value* share(IrBuilder& b, llvm::Value* thread, llvm::Value* tasks, llvm::
   return b.CreateUDiv(b.CreateMul(thread, tasks), threads);
 }
 
-// What launched.SYMBOL is: void(places, bases, begin, end).
-llvm::FunctionType* launched_type(llvm::Module& module) {
+// What call.N is: void(kernel, places, bases, begin, end).
+llvm::FunctionType* caller_type(llvm::Module& module) {
   auto* index = llvm::Type::getInt64Ty(module.getContext());
   auto* pointer = llvm::PointerType::get(module.getContext(), 0);
-  return llvm::FunctionType::get(llvm::Type::getVoidTy(module.getContext()), {pointer, pointer, index, index},
-                                 false);
+  return llvm::FunctionType::get(llvm::Type::getVoidTy(module.getContext()),
+                                 {pointer, pointer, pointer, index, index}, false);
 }
 
 // Where a buffer lies: a base, and an offset from it.
@@ -137,8 +137,8 @@ llvm::Function* emit_launch(llvm::Module& module, const Target& target) {
   llvm::Type* i64_type = b.getInt64Ty();
   llvm::Type* i32_type = b.getInt32Ty();
   llvm::Type* pointer_type = llvm::PointerType::get(module.getContext(), 0);
-  llvm::StructType* record_type = llvm::StructType::get(pointer_type, i64_type, i64_type, i64_type,
-                                                        llvm::ArrayType::get(place_type(module), 0));
+  llvm::StructType* record_type = llvm::StructType::get(
+      pointer_type, pointer_type, i64_type, i64_type, i64_type, llvm::ArrayType::get(place_type(module), 0));
   llvm::Function* f = helper(module, target, "launch", b.getVoidTy(),
                              {pointer_type, i32_type, i32_type, pointer_type, pointer_type});
   llvm::Value* context = f->getArg(0);
@@ -159,13 +159,14 @@ llvm::Function* emit_launch(llvm::Module& module, const Target& target) {
   };
 
   b.SetInsertPoint(entry);
-  llvm::Value* kernel = field(0, pointer_type, "kernel");
-  llvm::Value* tasks = field(1, i64_type, "tasks");
-  llvm::Value* rotation = field(2, i64_type, "rotation");
-  llvm::Value* claim = field(3, i64_type, "claim");
-  llvm::Value* places = b.CreateStructGEP(record_type, record, 4, "places");
+  llvm::Value* caller = field(0, pointer_type, "caller");
+  llvm::Value* kernel = field(1, pointer_type, "kernel");
+  llvm::Value* tasks = field(2, i64_type, "tasks");
+  llvm::Value* rotation = field(3, i64_type, "rotation");
+  llvm::Value* claim = field(4, i64_type, "claim");
+  llvm::Value* places = b.CreateStructGEP(record_type, record, 5, "places");
   const auto run = [&](llvm::Value* begin, llvm::Value* end) {
-    b.CreateCall(launched_type(module), kernel, {places, bases, begin, end});
+    b.CreateCall(caller_type(module), caller, {kernel, places, bases, begin, end});
   };
   llvm::Value* thread = b.CreateZExt(f->getArg(1), i64_type, "thread");
   llvm::Value* threads = b.CreateZExt(f->getArg(2), i64_type, "threads");
@@ -217,27 +218,30 @@ llvm::Function* emit_launch(llvm::Module& module, const Target& target) {
   return f;
 }
 
-llvm::Function* emit_launched(llvm::Module& module, const Target& target, const std::string& symbol,
-                              size_t buffers) {
+llvm::FunctionType* kernel_type(llvm::Module& module, size_t buffers) {
+  auto* index = llvm::Type::getInt64Ty(module.getContext());
+  std::vector<llvm::Type*> types(buffers, llvm::PointerType::get(module.getContext(), 0));
+  types.insert(types.end(), 2, index);
+  return llvm::FunctionType::get(llvm::Type::getVoidTy(module.getContext()), types, false);
+}
+
+llvm::Function* emit_caller(llvm::Module& module, const Target& target, size_t buffers) {
   IrBuilder b(module.getContext());
   llvm::Type* pointer_type = llvm::PointerType::get(module.getContext(), 0);
   llvm::Function* f =
-      helper(module, target, "launched." + symbol, b.getVoidTy(), launched_type(module)->params());
+      helper(module, target, "call." + std::to_string(buffers), b.getVoidTy(), caller_type(module)->params());
   b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "entry", f));
   std::vector<llvm::Value*> arguments;
   for (size_t i = 0; i < buffers; ++i) {
-    llvm::Value* place = b.CreateConstGEP1_64(place_type(module), f->getArg(0), i);
+    llvm::Value* place = b.CreateConstGEP1_64(place_type(module), f->getArg(1), i);
     llvm::Value* base = b.CreateLoad(b.getInt64Ty(), b.CreateStructGEP(place_type(module), place, 0));
     llvm::Value* offset = b.CreateLoad(b.getInt64Ty(), b.CreateStructGEP(place_type(module), place, 1));
-    base = b.CreateLoad(pointer_type, b.CreateGEP(pointer_type, f->getArg(1), base));
+    base = b.CreateLoad(pointer_type, b.CreateGEP(pointer_type, f->getArg(2), base));
     arguments.push_back(b.CreateGEP(b.getInt8Ty(), base, offset));
   }
-  arguments.push_back(f->getArg(2));
   arguments.push_back(f->getArg(3));
-  std::vector<llvm::Type*> types;
-  for (llvm::Value* v : arguments) types.push_back(v->getType());
-  auto* kernel_type = llvm::FunctionType::get(b.getVoidTy(), types, false);
-  b.CreateCall(module.getOrInsertFunction(symbol, kernel_type), arguments);
+  arguments.push_back(f->getArg(4));
+  b.CreateCall(kernel_type(module, buffers), f->getArg(0), arguments);
   b.CreateRetVoid();
   return f;
 }

@@ -20,7 +20,7 @@ llvm::Value* claim_line(IrBuilder& b, llvm::Value* thread);
 llvm::Function* emit_barrier(llvm::Module& module, const Target& target);
 
 // What the step knows of a launch, constants beside its code, each of 8 bytes:
-//     launched.KERNEL, tasks, rotation, claim, then the place of each buffer: a base and an offset
+//     call.N, kernel, tasks, rotation, claim, then the place of each buffer: a base and an offset
 // `rotation` makes threads take turns at being the first one; `claim` numbers the launches since the last barrier.
 //
 // void launch(context, thread, threads, record, bases): runs this thread's tasks of a launch, whose buffers lie at
@@ -29,8 +29,10 @@ llvm::Function* emit_barrier(llvm::Module& module, const Target& target);
 // system disturbs holds up one task, not its whole share. From kMostClaims on nobody helps.
 llvm::Function* emit_launch(llvm::Module& module, const Target& target);
 
-// void launched.SYMBOL(places, bases, begin, end): calls a kernel with so many buffers, the scratch among them, so that `launch` can call any kernel.
-llvm::Function* emit_launched(llvm::Module& module, const Target& target, const std::string& symbol,
-                              size_t buffers);
+// void kernel(buffer…, begin, end), with so many buffers, the scratch among them.
+llvm::FunctionType* kernel_type(llvm::Module& module, size_t buffers);
+
+// void call.N(kernel, places, bases, begin, end): calls a kernel with N buffers, so that `launch` can call any.
+llvm::Function* emit_caller(llvm::Module& module, const Target& target, size_t buffers);
 
 }  // namespace nnc::codegen
