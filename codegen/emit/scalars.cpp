@@ -3,6 +3,8 @@
 
 #include <llvm/IR/Intrinsics.h>
 
+#include <algorithm>
+
 #include "support/check.h"
 
 namespace nnc::codegen {
@@ -223,6 +225,34 @@ ScalarValue EmittingScalars::bit_xor(ScalarValue a, ScalarValue b) {
 
 ScalarValue EmittingScalars::shift_left(ScalarValue a, int bits) {
   return wrap(b_.CreateShl(value(a), static_cast<uint64_t>(bits)), a.dtype);
+}
+
+// All of the state is as wide as the widest of it, from the first round on.
+ScalarBuilder::ScalarValues EmittingScalars::repeat(int times, ScalarValues state, const Body& body) {
+  const auto vector = std::ranges::find_if(state, [](ScalarValue v) { return is_vector(value(v)); });
+  if (vector != state.end())
+    for (ScalarValue& v : state) v = wrap(widen(b_, value(v), {value(*vector)}), v.dtype);
+  llvm::BasicBlock* before = b_.GetInsertBlock();
+  auto* head = llvm::BasicBlock::Create(b_.getContext(), "repeat", before->getParent());
+  auto* exit = llvm::BasicBlock::Create(b_.getContext(), "repeated", before->getParent());
+  b_.CreateBr(head);
+  b_.SetInsertPoint(head);
+  llvm::PHINode* round = b_.CreatePHI(b_.getInt64Ty(), 2, "round");
+  round->addIncoming(b_.getInt64(0), before);
+  std::vector<llvm::PHINode*> carried;
+  for (ScalarValue& v : state) {
+    carried.push_back(b_.CreatePHI(value(v)->getType(), 2));
+    carried.back()->addIncoming(value(v), before);
+    v = wrap(carried.back(), v.dtype);
+  }
+  state = body(wrap(round, DType::i64), state);
+  llvm::BasicBlock* latch = b_.GetInsertBlock();
+  for (size_t i = 0; i < state.size(); ++i) carried[i]->addIncoming(value(state[i]), latch);
+  llvm::Value* next = b_.CreateAdd(round, b_.getInt64(1));
+  round->addIncoming(next, latch);
+  b_.CreateCondBr(b_.CreateICmpULT(next, b_.getInt64(static_cast<uint64_t>(times))), head, exit);
+  b_.SetInsertPoint(exit);
+  return state;
 }
 
 ScalarValue EmittingScalars::shift_right(ScalarValue a, int bits) {

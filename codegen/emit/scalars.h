@@ -48,6 +48,7 @@ class EmittingScalars final : public ScalarBuilder {
   ScalarValue bit_xor(ScalarValue a, ScalarValue b) override;
   ScalarValue shift_left(ScalarValue a, int bits) override;
   ScalarValue shift_right(ScalarValue a, int bits) override;
+  ScalarValues repeat(int times, ScalarValues state, const Body& body) override;
 
  private:
   struct Pair {

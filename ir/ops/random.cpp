@@ -48,15 +48,17 @@ ScalarValue scalar_random_bits(ScalarBuilder& b, std::span<const ScalarValue> op
   const ScalarValue step = operands[2];
   const ScalarValue index = operands[3];
   const ScalarValue block = b.shift_right(index, 2);
-  std::array<ScalarValue, 4> c = {lower(block), upper(block), lower(step), upper(step)};
-  std::array<ScalarValue, 2> k = {operands[0], operands[1]};
-  for (int round = 0; round < kPhiloxRounds; ++round) {
+  using Words = std::vector<ScalarValue>;
+  const auto next = [&](ScalarValue round, const Words& c) -> Words {
+    const auto key = [&](size_t i) {
+      return lower(b.add(operands[i], b.mul(round, number(kPhiloxWeyl[i]))));
+    };
     const ScalarValue p = b.mul(number(kPhiloxMultiplier[0]), c[0]);
     const ScalarValue q = b.mul(number(kPhiloxMultiplier[1]), c[2]);
-    c = {b.bit_xor(b.bit_xor(upper(q), c[1]), k[0]), lower(q), b.bit_xor(b.bit_xor(upper(p), c[3]), k[1]),
-         lower(p)};
-    k = {lower(b.add(k[0], number(kPhiloxWeyl[0]))), lower(b.add(k[1], number(kPhiloxWeyl[1])))};
-  }
+    return {b.bit_xor(b.bit_xor(upper(q), c[1]), key(0)), lower(q),
+            b.bit_xor(b.bit_xor(upper(p), c[3]), key(1)), lower(p)};
+  };
+  const Words c = b.repeat(kPhiloxRounds, {lower(block), upper(block), lower(step), upper(step)}, next);
   const ScalarValue word = b.bit_and(index, number(3));
   const auto is = [&](int64_t n) { return b.compare(Compare::eq, word, number(n)); };
   const ScalarValue chosen = b.select(is(0), c[0], b.select(is(1), c[1], b.select(is(2), c[2], c[3])));

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <vector>
 
 #include "ir/type.h"
 
@@ -53,6 +55,14 @@ class ScalarBuilder {
   virtual ScalarValue bit_xor(ScalarValue a, ScalarValue b) = 0;
   virtual ScalarValue shift_left(ScalarValue a, int bits) = 0;
   virtual ScalarValue shift_right(ScalarValue a, int bits) = 0;  // logical: zeros come in
+
+  // `state` after `body` has been applied to it so many times, with round = 0, 1, … in i64. Emitted as a loop: less code.
+  using ScalarValues = std::vector<ScalarValue>;
+  using Body = std::function<ScalarValues(ScalarValue round, const ScalarValues& state)>;
+  virtual ScalarValues repeat(int times, ScalarValues state, const Body& body) {
+    for (int i = 0; i < times; ++i) state = body(integer(DType::i64, i), state);
+    return state;
+  }
 };
 
 // An elementwise op on scalars of the given result dtype.
