@@ -3,6 +3,7 @@
 #include "codegen/lower/tile_shape.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace nnc::codegen {
 
@@ -28,15 +29,22 @@ std::vector<TileShape> tile_shapes(const Target& target, int64_t rows, int64_t c
           total +=
               static_cast<double>(column_tiles) * (static_cast<double>(rows / r) * cycles(r, tile_vectors) +
                                                    (rows % r != 0 ? cycles(rows % r, tile_vectors) : 0));
-      shapes.push_back({r, vectors, total});
+      const auto kinds = [](int64_t all, int64_t size) { return all > size && all % size != 0 ? 2 : 1; };
+      shapes.push_back({r, vectors, total, kinds(rows, r) * kinds(total_vectors, vectors)});
     }
   return shapes;
 }
 
 TileShape cheapest(std::span<const TileShape> shapes) {
-  TileShape best = shapes.front();
+  constexpr double kLittle = 1.02;  // less than the estimate is exact
+  const auto fewer_cycles = [](const TileShape& a, const TileShape& b) { return a.cycles < b.cycles - 1e-9; };
+  const double enough = kLittle * std::ranges::min_element(shapes, fewer_cycles)->cycles;
+  TileShape best;
+  best.cycles = std::numeric_limits<double>::infinity();
   for (const TileShape& shape : shapes)
-    if (shape.cycles < best.cycles - 1e-9) best = shape;
+    if (shape.cycles <= enough && (best.cycles > enough || shape.bodies < best.bodies ||
+                                   (shape.bodies == best.bodies && fewer_cycles(shape, best))))
+      best = shape;
   return best;
 }
 

@@ -14,12 +14,13 @@ struct TileShape {
   int64_t rows = 1;
   int64_t vectors = 1;
   double cycles = 0;  // for all outputs, per term of the sum
+  int bodies = 1;  // how many kinds of tiles there are, with those of what is left: each is code of its own
 };
 
 // The tiles that the target has registers for, each with its cycles for rows x columns outputs.
 std::vector<TileShape> tile_shapes(const Target& target, int64_t rows, int64_t columns);
 
-// That of the fewest cycles; of equals the first.
+// That of the fewest cycles; of those that differ little, that of the fewest bodies; of equals the first.
 TileShape cheapest(std::span<const TileShape> shapes);
 
 }  // namespace nnc::codegen
