@@ -61,7 +61,8 @@ Status OutputFile::open(const std::string& path, Diagnostics& diagnostics) {
   }
   if (runtime::was_read(path)) {
     diagnostics
-        .error_at(DiagnosticKind::bad_flag, path_, "this command reads this file, and does not overwrite it")
+        .error_at(DiagnosticKind::bad_flag, path_,
+                  "this command, or the run that it is given, reads this file: it is not overwritten")
         .suggest("another name");
     return Failure();
   }

@@ -6,9 +6,11 @@
 
 #include "driver/plan.h"
 #include "runtime/file.h"
+#include "runtime/files_read.h"
 #include "runtime/formats/table_guess.h"
 #include "runtime/run_file/config.h"
 #include "runtime/run_file/settings.h"
+#include "runtime/store/run_identity.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
@@ -118,6 +120,8 @@ Result<Trained> open_trained(Session& session, const std::string& path, ChangedM
 
 Result<Trained> open_trained(Session& session, runtime::TrainedRun run, ChangedModel changed) {
   Trained trained{std::move(run), {}, {}, {}};
+  runtime::each_file(trained.run.config,
+                     [](const std::string&, const std::string& path) { runtime::remember_read(path); });
   Result<runtime::Checkpoint> checkpoint = choose_checkpoint(session, trained.run);
   if (!checkpoint) return Failure();
   trained.checkpoint = *std::move(checkpoint);

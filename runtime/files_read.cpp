@@ -17,13 +17,22 @@ std::set<std::pair<dev_t, ino_t>>& files() {
   return known;
 }
 
+void remember(const struct stat& info) {
+  if (!S_ISREG(info.st_mode)) return;
+  const std::lock_guard lock(mutex);
+  files().emplace(info.st_dev, info.st_ino);
+}
+
 }  // namespace
 
 void remember_read(int descriptor) {
   struct stat info {};
-  if (::fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) return;
-  const std::lock_guard lock(mutex);
-  files().emplace(info.st_dev, info.st_ino);
+  if (::fstat(descriptor, &info) == 0) remember(info);
+}
+
+void remember_read(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0) remember(info);
 }
 
 bool was_read(const std::string& path) {
