@@ -126,7 +126,7 @@ llvm::Value* KernelEmitter::axis_vector(const Index& index) {
   llvm::Value* sum = i64(index.constant);
   int64_t lane_step = 0;
   for (const kernel::Term& term : index.terms) {
-    sum = b_.CreateAdd(sum, b_.CreateMul(axis_value(term.axis), i64(term.coefficient)));
+    sum = at_.add(sum, at_.mul(axis_value(term.axis), term.coefficient));
     if (term.axis == scope_->lanes_) lane_step += term.coefficient;
   }
   return lane_step == 0 ? sum : b_.CreateAdd(splat(b_, sum), lane_offsets(lane_step));
@@ -145,10 +145,9 @@ llvm::Value* KernelEmitter::clamped(const Index& index, int64_t extent) {
   // What was an i32 cannot overflow an i64.
   const bool may_overflow = dtype == DType::i64 && (!index.terms.empty() || index.constant != 0);
   llvm::Value* at = may_overflow ? b_.CreateBinaryIntrinsic(llvm::Intrinsic::sadd_sat, affine, computed)
-                                 : b_.CreateAdd(affine, computed);
+                                 : at_.add(affine, computed);
   const auto like = [&](int64_t number) { return llvm::ConstantInt::getSigned(at->getType(), number); };
-  at = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, at, like(0));
-  return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, at, like(extent - 1));
+  return at_.smin(at_.smax(at, like(0)), like(extent - 1));
 }
 
 KernelEmitter::Address KernelEmitter::address(BufferId id, const std::vector<Index>& subscripts) {
@@ -156,29 +155,29 @@ KernelEmitter::Address KernelEmitter::address(BufferId id, const std::vector<Ind
   Address out;
   out.offset = i64(0);
   const auto scatter = [&](llvm::Value* per_lane) {
-    out.scattered = out.scattered ? b_.CreateAdd(out.scattered, per_lane) : per_lane;
+    out.scattered = out.scattered ? at_.add(out.scattered, per_lane) : per_lane;
   };
   for (size_t d = 0; d < subscripts.size(); ++d) {
     const Index& index = subscripts[d];
     const int64_t stride = strides_[id.index][d];
     if (index.computed.valid()) {
       llvm::Value* at = clamped(index, buffer.type.shape[d]);
-      at = b_.CreateMul(at, llvm::ConstantInt::getSigned(at->getType(), stride));
+      at = at_.mul(at, stride);
       if (is_vector(at))
         scatter(at);
       else
-        out.offset = b_.CreateAdd(out.offset, at);
+        out.offset = at_.add(out.offset, at);
       continue;
     }
     for (const kernel::Term& term : index.terms) {
       llvm::Value* at = axis_value(term.axis);
       // A local that follows a grid axis holds one task's part of it.
       if (buffer.space == kernel::Space::local && !buffer.axes.empty() && buffer.axes[d].valid())
-        at = b_.CreateSub(at, task_begin_[term.axis.index]);
-      out.offset = b_.CreateAdd(out.offset, b_.CreateMul(at, i64(term.coefficient * stride)));
+        at = at_.sub(at, task_begin_[term.axis.index]);
+      out.offset = at_.add(out.offset, at_.mul(at, term.coefficient * stride));
       if (term.axis == scope_->lanes_) out.lane_stride += term.coefficient * stride;
     }
-    if (index.constant != 0) out.offset = b_.CreateAdd(out.offset, i64(index.constant * stride));
+    out.offset = at_.add(out.offset, index.constant * stride);
     if (!index.checked) continue;
     // Unsigned, so that one comparison covers both ends.
     llvm::Value* at = axis_vector(index);
@@ -210,8 +209,8 @@ llvm::Value* StatementEmitter::only_inside(llvm::Value* sum, llvm::Value* before
 }
 
 llvm::Value* KernelEmitter::pointer(BufferId id, llvm::Value* offset) {
-  return b_.CreateGEP(llvm_memory_type(b_.getContext(), k_.buffers[id].type.dtype), buffers_[id.index],
-                      offset);
+  return at_.element(llvm_memory_type(b_.getContext(), k_.buffers[id].type.dtype), buffers_[id.index],
+                     offset);
 }
 
 llvm::Value* KernelEmitter::from_memory(llvm::Value* raw, DType dtype) {

@@ -96,9 +96,7 @@ llvm::Value* TileEmitter::waiting_at(const Tile& tile, int64_t r, int64_t c) {
   int64_t offset = 0;
   const auto next = [&](int64_t extent, llvm::Value* begin, llvm::Value* index, int64_t step,
                         int64_t further) {
-    llvm::Value* place = b_.CreateSub(index, begin);
-    if (step != 1) place = b_.CreateUDiv(place, i64(step));
-    at = b_.CreateAdd(b_.CreateMul(at, i64(extent)), place);
+    at = at_.add(at_.mul(at, extent), at_.udiv(at_.sub(index, begin), step));
     offset = offset * extent + further;
   };
   const auto axis = [&](AxisId id, llvm::Value* index, int64_t further) {
@@ -109,8 +107,7 @@ llvm::Value* TileEmitter::waiting_at(const Tile& tile, int64_t r, int64_t c) {
   if (tile.beside.valid()) axis(tile.beside, tile.beside_at, c);
   next((k_.task_extent(tile.lanes) + kLanes - 1) / kLanes, e_.bounds(tile.lanes).begin, tile.lane_at, kLanes,
        tile.beside.valid() ? 0 : c);
-  return b_.CreateConstGEP1_64(vector_type(), b_.CreateGEP(vector_type(), tile.waiting, at),
-                               static_cast<uint64_t>(offset));
+  return at_.element(vector_type(), tile.waiting, at_.add(at, offset));
 }
 
 // What waits from the passes before; zeros where there are none.
@@ -206,8 +203,7 @@ void TileEmitter::in_passes(Tile& tile) {
   if (early_passes == 0) return each_tile(tile, &TileEmitter::last_tile);
   if (first != tile.depth) {
     e_.loop(i64(0), i64(extent), tile.block, [&](llvm::Value* begin) {
-      llvm::Value* end =
-          b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b_.CreateAdd(begin, i64(tile.block)), i64(extent));
+      llvm::Value* end = at_.smin(at_.add(begin, tile.block), i64(extent));
       e_.within(first, {begin, end}, [&] { each_tile(tile, &TileEmitter::early_tile); });
     });
     return each_tile(tile, &TileEmitter::stored_tile);

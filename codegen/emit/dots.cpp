@@ -64,7 +64,7 @@ void DotsEmitter::dot_terms(const Dots& dots, llvm::Value* a_base, llvm::Value* 
   const int64_t row_step = stride(dots.a, dots.row);
   const int64_t column_step = stride(dots.b, dots.column);
   const auto fetch = [&](llvm::Value* base, int64_t offset, llvm::Value* mask) -> llvm::Value* {
-    llvm::Value* where = b_.CreateGEP(f32, base, b_.CreateAdd(k, i64(offset)));
+    llvm::Value* where = at_.element(f32, base, at_.add(k, offset));
     if (!mask) return b_.CreateAlignedLoad(vector_type, where, align);
     return b_.CreateMaskedLoad(vector_type, where, align, mask, llvm::Constant::getNullValue(vector_type));
   };
@@ -76,7 +76,7 @@ void DotsEmitter::dot_terms(const Dots& dots, llvm::Value* a_base, llvm::Value* 
   // The rows of the next tile are asked for while this one computes, if they come from afar.
   if (dots.row.valid() && e_.exceeds(dots.a.buffer, e_.target().l1_bytes))
     for (int64_t r = 0; r < rows; ++r)
-      e_.prefetch(b_.CreateGEP(f32, a_base, b_.CreateAdd(k, i64((rows + r) * row_step))), 2);
+      e_.prefetch(at_.element(f32, a_base, at_.add(k, (rows + r) * row_step)), 2);
   const auto add_term = [&](llvm::Value* left, llvm::Value* right, int64_t r, int64_t c) {
     llvm::Value*& sum = sums[static_cast<size_t>(r * columns + c)];
     llvm::Value* more = b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type}, {left, right, sum});
@@ -107,13 +107,13 @@ llvm::Value* DotsEmitter::waiting_at(const Dots& dots, int64_t r, int64_t c) {
   llvm::Value* at = i64(0);
   const auto axis = [&](AxisId id, llvm::Value* index, int64_t further) {
     if (!id.valid()) return;
-    llvm::Value* place = b_.CreateAdd(b_.CreateSub(index, e_.bounds(id).begin), i64(further));
-    at = b_.CreateAdd(b_.CreateMul(at, i64(k_.task_extent(id))), place);
+    llvm::Value* place = at_.add(at_.sub(index, e_.bounds(id).begin), further);
+    at = at_.add(at_.mul(at, k_.task_extent(id)), place);
   };
   for (const AxisId outer : dots.outer) axis(outer, e_.axis_value(outer), 0);
   axis(dots.row, dots.row_at, r);
   axis(dots.column, dots.column_at, c);
-  return b_.CreateGEP(vector_type, e_.pointer(dots.contract.schedule.waiting, i64(0)), at);
+  return at_.element(vector_type, e_.pointer(dots.contract.schedule.waiting, i64(0)), at);
 }
 
 Values DotsEmitter::waiting(const Dots& dots, int64_t rows, int64_t columns) {
@@ -135,25 +135,19 @@ Values DotsEmitter::dot_sums(const Dots& dots, int64_t rows, int64_t columns, co
       return;
     }
     const AxisId first = dots.contract.over.front();
-    const auto least = [&](llvm::Value* a, llvm::Value* b) {
-      return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a, b);
-    };
-    const auto most = [&](llvm::Value* a, llvm::Value* b) {
-      return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, a, b);
-    };
     std::vector<KernelEmitter::Bounds> of_rows;
     for (int64_t r = 0; r < rows; ++r) {
       Scope here(e_);
-      here.at(dots.row, b_.CreateAdd(dots.row_at, i64(r)));
+      here.at(dots.row, at_.add(dots.row_at, r));
       e_.inside(dots.edges, [&] { of_rows.push_back(e_.bounds(first)); });
     }
     KernelEmitter::Bounds any = of_rows[0], all = of_rows[0];
     for (const KernelEmitter::Bounds& row : of_rows) {
-      any = {least(any.begin, row.begin), most(any.end, row.end)};
-      all = {most(all.begin, row.begin), least(all.end, row.end)};
+      any = {at_.smin(any.begin, row.begin), at_.smax(any.end, row.end)};
+      all = {at_.smax(all.begin, row.begin), at_.smin(all.end, row.end)};
     }
-    all.begin = least(all.begin, any.end);
-    all.end = most(all.end, all.begin);
+    all.begin = at_.smin(all.begin, any.end);
+    all.end = at_.smax(all.end, all.begin);
     e_.within(first, {any.begin, all.begin}, [&] { sums = dot_lines(dots, rows, columns, sums, of_rows); });
     e_.within(first, all, [&] { sums = dot_lines(dots, rows, columns, sums, {}); });
     e_.within(first, {all.end, any.end}, [&] { sums = dot_lines(dots, rows, columns, sums, of_rows); });
@@ -194,8 +188,8 @@ void DotsEmitter::finish(const Dots& dots, int64_t rows, int64_t columns, const 
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c) {
       Scope here(e_);
-      if (dots.row.valid()) here.at(dots.row, b_.CreateAdd(dots.row_at, i64(r)));
-      if (dots.column.valid()) here.at(dots.column, b_.CreateAdd(dots.column_at, i64(c)));
+      if (dots.row.valid()) here.at(dots.row, at_.add(dots.row_at, r));
+      if (dots.column.valid()) here.at(dots.column, at_.add(dots.column_at, c));
       here.results(FoldEmitter(e_).tree16({sums[static_cast<size_t>(r * columns + c)]}, add));
       e_.run_stores(dots.contract.stores);
     }
@@ -234,8 +228,8 @@ bool DotsEmitter::emit(const Contract& contract) {
   const auto bytes = static_cast<uint64_t>(element_count(k_.local_shape(local)) * dtype_bytes(DType::f32));
   b_.CreateMemSet(e_.pointer(local, i64(0)), b_.getInt8(0), bytes, llvm::MaybeAlign(64));
   e_.loop(i64(0), i64(extent), block, [&](llvm::Value* begin) {
-    llvm::Value* end = b_.CreateAdd(begin, i64(block));
-    if (extent % block != 0) end = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, i64(extent));
+    llvm::Value* end = at_.add(begin, block);
+    if (extent % block != 0) end = at_.smin(end, i64(extent));
     e_.within(first, {begin, end}, [&] {
       each_tile([&](int64_t rows, int64_t columns) {
         const Values sums = dot_sums(*dots, rows, columns, waiting(*dots, rows, columns));

@@ -47,7 +47,7 @@ Values FoldEmitter::tree16(Values vectors, const Merge& merge) {
 // Sixteen times `count` partial states in memory, which stay in the first cache level.
 struct FoldEmitter::Partials {
   llvm::Value* slot(size_t component, llvm::Value* i) const {
-    return f.b_.CreateGEP(fold.neutral[component]->getType(), memory[component], i);
+    return f.at_.element(fold.neutral[component]->getType(), memory[component], i);
   }
   Values load(llvm::Value* i) const {
     Values state;
@@ -61,7 +61,7 @@ struct FoldEmitter::Partials {
   // Adds what `terms` adds to the partial result that `position` says, of the sum of this number.
   void change(llvm::Value* position, llvm::Value* number, const std::function<Values(Values)>& terms) const {
     llvm::Value* lane = f.b_.CreateAnd(position, f.i64(kLanes - 1));
-    llvm::Value* i = f.b_.CreateAdd(f.b_.CreateMul(lane, f.i64(count)), number);
+    llvm::Value* i = f.at_.add(f.at_.mul(lane, count), number);
     store(terms(load(i)), i);
   }
   void enter(llvm::Value* position, llvm::Value* number) const {
@@ -70,8 +70,7 @@ struct FoldEmitter::Partials {
   }
   Values merged(llvm::Value* number) const {
     std::vector<Values> lanes;
-    for (int64_t lane = 0; lane < kLanes; ++lane)
-      lanes.push_back(load(f.b_.CreateAdd(f.i64(lane * count), number)));
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes.push_back(load(f.at_.add(number, lane * count)));
     for (size_t width = kLanes / 2; width >= 1; width /= 2)
       for (size_t lane = 0; lane < width; ++lane) lanes[lane] = fold.merge(lanes[lane], lanes[lane + width]);
     return lanes[0];
@@ -115,7 +114,7 @@ void FoldEmitter::rows16(const Fold& fold, const Partials& partials,
           partials.change(lane, number, [&](Values state) {
             for (int64_t t = 0; t < kTerms; ++t) {
               Scope here(e_);
-              llvm::Value* position = b_.CreateAdd(b_.CreateAdd(first, i64(t * kLanes)), lane);
+              llvm::Value* position = at_.add(at_.add(first, t * kLanes), lane);
               here.at(axis, position);
               state = fold.enter(state, fold.term(position));
             }
@@ -145,9 +144,8 @@ void FoldEmitter::columns16(const Fold& fold, AxisId lanes, const std::vector<ke
   const int64_t vectors = std::clamp<int64_t>(e_.target().l1_bytes / 2 / bytes, 1, most);
   const KernelEmitter::Bounds all = e_.bounds(lanes);
   e_.loop(all.begin, all.end, vectors * kLanes, [&](llvm::Value* first) {
-    llvm::Value* end = b_.CreateAdd(first, i64(vectors * kLanes));
-    end = vectors == most ? all.end : b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, all.end);
-    const auto number = [&] { return b_.CreateUDiv(b_.CreateSub(e_.axis_value(lanes), first), i64(kLanes)); };
+    llvm::Value* end = vectors == most ? all.end : at_.smin(at_.add(first, vectors * kLanes), all.end);
+    const auto number = [&] { return at_.udiv(at_.sub(e_.axis_value(lanes), first), kLanes); };
     e_.within(lanes, {first, end}, [&] {
       const Partials partials = start_partials(fold, vectors);
       rows16(fold, partials, [&](const std::function<void(llvm::Value*)>& each) {
@@ -173,8 +171,7 @@ Values FoldEmitter::along_lanes(const Fold& fold) {
     const auto step = [&](llvm::Value* index, llvm::Value* mask, const Values& before) {
       Scope here(e_);
       here.at(inner, index).along(inner, mask);
-      llvm::Value* position =
-          fold.positions ? b_.CreateAdd(b_.CreateMul(before_line, i64(extent)), index) : nullptr;
+      llvm::Value* position = fold.positions ? at_.add(at_.mul(before_line, extent), index) : nullptr;
       Values after = fold.enter(before, fold.term(position));
       for (size_t c = 0; mask && c < after.size(); ++c) after[c] = b_.CreateSelect(mask, after[c], before[c]);
       return after;

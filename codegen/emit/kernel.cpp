@@ -1,7 +1,6 @@
 // The function of a kernel: its tasks, and the statements that need no class of their own.
 #include "codegen/emit/kernel.h"
 
-#include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
@@ -21,7 +20,7 @@ using kernel::Kernel;
 using kernel::Space;
 
 KernelEmitter::KernelEmitter(const Kernel& kernel, llvm::Module& module, const Target& target)
-    : k_(kernel), module_(module), target_(target), b_(module.getContext()), scalars_(b_) {
+    : k_(kernel), module_(module), target_(target), b_(module.getContext()), scalars_(b_), at_(b_) {
   bounds_.resize(k_.axes.size());
   written_.resize(k_.buffers.size());
 }
@@ -51,9 +50,8 @@ llvm::Function* KernelEmitter::emit(const std::string& symbol, const SourceLine&
   Scope outermost(*this);
   if (k_.task_count() == 1) {
     // The caller passes [0, 1) or nothing.
-    when(b_.CreateICmpSLT(function_->getArg(static_cast<unsigned>(parameters) + 1),
-                          function_->getArg(static_cast<unsigned>(parameters) + 2)),
-         [&] { emit_task(i64(0)); });
+    when_less(function_->getArg(static_cast<unsigned>(parameters) + 1),
+              function_->getArg(static_cast<unsigned>(parameters) + 2), [&] { emit_task(i64(0)); });
   } else {
     loop(function_->getArg(static_cast<unsigned>(parameters) + 1),
          function_->getArg(static_cast<unsigned>(parameters) + 2), 1,
@@ -98,11 +96,11 @@ void KernelEmitter::emit_task(llvm::Value* task) {
     llvm::Value* at = task;
     if (g > 0) {
       at = b_.CreateURem(task, i64(count));
-      task = b_.CreateUDiv(task, i64(count));
+      task = at_.udiv(task, count);
     }
-    llvm::Value* begin = b_.CreateMul(at, i64(grid.step));
-    llvm::Value* end = b_.CreateAdd(begin, i64(grid.step));
-    if (extent % grid.step != 0) end = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, i64(extent));
+    llvm::Value* begin = at_.mul(at, grid.step);
+    llvm::Value* end = at_.add(begin, grid.step);
+    if (extent % grid.step != 0) end = at_.smin(end, i64(extent));
     bounds_[grid.axis.index] = {begin, end};
     task_begin_[grid.axis.index] = begin;
   }

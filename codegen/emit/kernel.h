@@ -10,6 +10,7 @@
 #include <functional>
 #include <unordered_map>
 
+#include "codegen/emit/indices.h"
 #include "codegen/emit/scalars.h"
 #include "codegen/jit.h"
 #include "codegen/lower/strides.h"
@@ -66,6 +67,7 @@ class KernelEmitter {
   const Target& target() const { return target_; }
   IrBuilder& builder() { return b_; }
   EmittingScalars& scalars() { return scalars_; }
+  Indices& indices() { return at_; }
   Scope& scope() { return *scope_; }
 
   // ---- emit/loops.cpp
@@ -74,6 +76,7 @@ class KernelEmitter {
   Values carry(llvm::Value* begin, llvm::Value* end, int64_t step, const Values& initial,
                const CarriedBody& body);
   void when(llvm::Value* condition, const std::function<void()>& body);
+  void when_less(llvm::Value* a, llvm::Value* b, const std::function<void()>& body);
   // Loops over `axes` in this order; `lanes` (if valid, then the last of them) in vectors of kLanes with a
   // masked tail. Hoists.
   void nest(const std::vector<kernel::AxisId>& axes, kernel::AxisId lanes, const std::function<void()>& body);
@@ -155,6 +158,7 @@ class KernelEmitter {
   const Target& target_;
   IrBuilder b_;
   EmittingScalars scalars_;
+  Indices at_;
   llvm::Function* function_ = nullptr;
   llvm::AllocaInst* stack_ = nullptr;
   uint64_t stack_size_ = 0;                    // bytes, for the statement that needs the most
@@ -175,7 +179,11 @@ class KernelEmitter {
 class StatementEmitter {
  protected:
   explicit StatementEmitter(KernelEmitter& emitter)
-      : e_(emitter), k_(emitter.kernel()), b_(emitter.builder()), scalars_(emitter.scalars()) {}
+      : e_(emitter),
+        k_(emitter.kernel()),
+        b_(emitter.builder()),
+        scalars_(emitter.scalars()),
+        at_(emitter.indices()) {}
   llvm::Value* i64(int64_t value) { return e_.i64(value); }
   // `sum` where the condition (see is_inside) holds or there is none, else `before`.
   llvm::Value* only_inside(llvm::Value* sum, llvm::Value* before, llvm::Value* condition);
@@ -184,6 +192,7 @@ class StatementEmitter {
   const kernel::Kernel& k_;
   IrBuilder& b_;
   EmittingScalars& scalars_;
+  Indices& at_;
 };
 
 }  // namespace nnc::codegen

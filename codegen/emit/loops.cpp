@@ -53,25 +53,27 @@ void KernelEmitter::when(llvm::Value* condition, const std::function<void()>& bo
   b_.SetInsertPoint(then);
   {
     Scope inside(*this);
+    const Indices::Block known(at_);
     body();
   }
   b_.CreateBr(after);
   b_.SetInsertPoint(after);
 }
 
+void KernelEmitter::when_less(llvm::Value* a, llvm::Value* b, const std::function<void()>& body) {
+  const std::optional<int64_t> length = at_.distance(a, b);
+  when(length ? b_.getInt1(*length > 0) : b_.CreateICmpSLT(a, b), body);
+}
+
 Values KernelEmitter::carry(llvm::Value* begin, llvm::Value* end, int64_t step, const Values& initial,
                             const CarriedBody& body) {
-  const auto* first = llvm::dyn_cast<llvm::ConstantInt>(begin);
-  const auto* last = llvm::dyn_cast<llvm::ConstantInt>(end);
-  const bool never_empty = first && last;
-  if (never_empty) {
-    const int64_t trips = (last->getSExtValue() - first->getSExtValue() + step - 1) / step;
-    if (trips <= 0) return initial;
-    if (trips == 1) {
-      Scope inside(*this);
-      return body(begin, initial);
-    }
+  const std::optional<int64_t> length = at_.distance(begin, end);
+  if (length && *length <= 0) return initial;
+  if (length && *length <= step) {
+    Scope inside(*this);
+    return body(begin, initial);
   }
+  const bool never_empty = length.has_value();
   llvm::BasicBlock* before = b_.GetInsertBlock();
   auto* head = llvm::BasicBlock::Create(b_.getContext(), "loop", function_);
   auto* exit = llvm::BasicBlock::Create(b_.getContext(), "end", function_);
@@ -91,6 +93,7 @@ Values KernelEmitter::carry(llvm::Value* begin, llvm::Value* end, int64_t step, 
   Values next;
   {
     Scope inside(*this);
+    const Indices::Block known(at_);
     next = body(index, carried);
   }
   llvm::Value* following = b_.CreateAdd(index, i64(step), "i.next", true, true);
@@ -139,7 +142,7 @@ Values KernelEmitter::over_loops(const std::vector<AxisId>& over, const Values& 
     const Bounds range = bounds(axis);
     return carry(range.begin, range.end, 1, carried, [&](llvm::Value* index, const Values& inside) {
       scope_->at(axis, index);
-      llvm::Value* next = b_.CreateAdd(b_.CreateMul(position, i64(k_.axes[axis].extent)), index);
+      llvm::Value* next = at_.add(at_.mul(position, k_.axes[axis].extent), index);
       hoist();
       return level(at + 1, next, inside);
     });
@@ -164,18 +167,15 @@ void KernelEmitter::inside(const std::vector<Guard>& guards, const std::function
       return term.axis == guard.over;
     });
     llvm::Value* first = axis_vector(rest);
-    if (step < 0) first = b_.CreateSub(i64(guard.extent - 1), first);
+    if (step < 0) first = at_.sub(i64(guard.extent - 1), first);
     const int64_t m = std::abs(step);
-    const auto at_least_0 = [&](llvm::Value* value) {
-      return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value, i64(0));
-    };
     // The least k with first + m * k >= 0, and the least with first + m * k >= extent.
     const auto reaching = [&](int64_t bound) {
-      return b_.CreateUDiv(b_.CreateAdd(at_least_0(b_.CreateSub(i64(bound), first)), i64(m - 1)), i64(m));
+      return at_.udiv(at_.add(at_.smax(at_.sub(i64(bound), first), i64(0)), m - 1), m);
     };
     Bounds& range = bounds_[guard.over.index];
-    range.begin = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, range.begin, reaching(0));
-    range.end = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, range.end, reaching(guard.extent));
+    range.begin = at_.smax(range.begin, reaching(0));
+    range.end = at_.smin(range.end, reaching(guard.extent));
   }
   body();
   bounds_ = before;
@@ -190,18 +190,17 @@ void KernelEmitter::in_steps(AxisId axis, int64_t size,
   std::vector<int64_t> lefts;
   for (const int64_t left : {k_.axes[axis].extent % whole_task % size, whole_task % size})
     if (left != 0 && std::ranges::find(lefts, left) == lefts.end()) lefts.push_back(left);
-  llvm::Value* whole_end = range.end;
-  if (!lefts.empty())
-    whole_end = b_.CreateSub(range.end, b_.CreateURem(b_.CreateSub(range.end, range.begin), i64(size)));
+  const std::optional<int64_t> length = at_.distance(range.begin, range.end);
+  llvm::Value* whole_end = lefts.empty() ? range.end : at_.last_step(range.begin, range.end, size);
   loop(range.begin, whole_end, size, [&](llvm::Value* at) { body(at, size); });
+  if (length) lefts.assign(*length % size == 0 ? 0 : 1, *length % size);
+  if (lefts.size() == 1) return when_less(whole_end, range.end, [&] { body(whole_end, lefts[0]); });
   for (const int64_t left : lefts)
-    when(lefts.size() == 1 ? b_.CreateICmpSLT(whole_end, range.end)
-                           : b_.CreateICmpEQ(b_.CreateSub(range.end, whole_end), i64(left)),
-         [&] { body(whole_end, left); });
+    when(b_.CreateICmpEQ(at_.sub(range.end, whole_end), i64(left)), [&] { body(whole_end, left); });
 }
 
 llvm::Value* KernelEmitter::tail_mask(llvm::Value* index, llvm::Value* end) {
-  llvm::Value* left = b_.CreateTrunc(b_.CreateSub(end, index), b_.getInt32Ty());
+  llvm::Value* left = b_.CreateTrunc(at_.sub(end, index), b_.getInt32Ty());
   return b_.CreateICmpSLT(lane_numbers(b_), splat(b_, left));
 }
 
@@ -218,13 +217,12 @@ void KernelEmitter::nest(const std::vector<AxisId>& axes, AxisId lanes, const st
       });
 
     NNC_CHECK(at + 1 == axes.size(), "the lanes axis is the innermost loop");
-    llvm::Value* whole = b_.CreateAnd(b_.CreateSub(range.end, range.begin), i64(-int64_t{kLanes}));
-    llvm::Value* middle = b_.CreateAdd(range.begin, whole);
+    llvm::Value* middle = at_.last_step(range.begin, range.end, kLanes);
     loop(range.begin, middle, kLanes, [&](llvm::Value* index) {
       scope_->at(axis, index).along(axis);
       level(at + 1);
     });
-    when(b_.CreateICmpSLT(middle, range.end), [&] {
+    when_less(middle, range.end, [&] {
       Scope tail(*this);
       tail.at(axis, middle).along(axis, tail_mask(middle, range.end));
       level(at + 1);

@@ -34,8 +34,7 @@ void TileEmitter::add_term(const Tile& t, const Part& part, llvm::Value* vector_
   const int64_t row_step = t.row.valid() ? stride(t.broadcast, t.row) : 0;
   Values columns;
   for (int64_t c = 0; c < part.vectors; ++c) {
-    llvm::Value* where =
-        b_.CreateConstGEP1_64(f32, vector_at, static_cast<uint64_t>(k * vector_step + c * column_step));
+    llvm::Value* where = at_.element(f32, vector_at, k * vector_step + c * column_step);
     llvm::Value* mask = t.mask_of(c, part.vectors);
     columns.push_back(
         mask ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(vector_type(), where, align, mask,
@@ -43,8 +42,7 @@ void TileEmitter::add_term(const Tile& t, const Part& part, llvm::Value* vector_
              : b_.CreateAlignedLoad(vector_type(), where, align));
   }
   for (int64_t r = 0; r < part.rows; ++r) {
-    llvm::Value* where =
-        b_.CreateConstGEP1_64(f32, broadcast_at, static_cast<uint64_t>(k * broadcast_step + r * row_step));
+    llvm::Value* where = at_.element(f32, broadcast_at, k * broadcast_step + r * row_step);
     llvm::Value* factor = b_.CreateVectorSplat(kLanes, b_.CreateAlignedLoad(f32, where, align));
     for (int64_t c = 0; c < part.vectors; ++c) {
       llvm::Value*& sum = sums[static_cast<size_t>(r * part.vectors + c)];
@@ -66,7 +64,7 @@ void TileEmitter::fetch_ahead(const Tile& t, int64_t rows, int64_t vectors, llvm
   const bool far_columns =
       last_rows && !t.beside.valid() && e_.exceeds(t.vectors_of.buffer, target_.l1_bytes);
   const auto ask = [&](llvm::Value* base, int64_t elements, int level) {
-    e_.prefetch(b_.CreateConstGEP1_64(b_.getFloatTy(), base, static_cast<uint64_t>(elements)), level);
+    e_.prefetch(at_.element(b_.getFloatTy(), base, elements), level);
   };
   if (far_rows && broadcast_step == 1)
     for (int64_t r = 0; r < rows; ++r) ask(broadcast_at, (rows + r) * row_step, 2);
@@ -88,7 +86,7 @@ Values TileEmitter::plain_sum(const Tile& t, int64_t rows, int64_t vectors, cons
     Edges edges;
     for (int64_t c = 0; t.edge.valid() && c < vectors; ++c) {
       Scope column(e_);
-      column.at(t.beside, b_.CreateAdd(t.beside_at, i64(c)));
+      column.at(t.beside, at_.add(t.beside_at, c));
       e_.inside(own, [&] { edges.push_back(e_.bounds(t.edge)); });
     }
     sums = terms(t, {rows, 0, vectors}, 0, initial, edges);
@@ -113,24 +111,18 @@ Values TileEmitter::terms(const Tile& t, const Part& part, size_t level, const V
 // Where all vectors have terms they are added together; before and behind that, of each vector alone. Each sum keeps its order.
 Values TileEmitter::terms_by_edge(const Tile& t, const Part& part, size_t level, const Values& before,
                                   const Edges& edges) {
-  const auto least = [&](llvm::Value* a, llvm::Value* b) {
-    return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, a, b);
-  };
-  const auto greatest = [&](llvm::Value* a, llvm::Value* b) {
-    return b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, a, b);
-  };
   KernelEmitter::Bounds all = edges[0];
   for (const KernelEmitter::Bounds& edge : edges)
-    all = {greatest(all.begin, edge.begin), least(all.end, edge.end)};
-  all.end = greatest(all.begin, all.end);
+    all = {at_.smax(all.begin, edge.begin), at_.smin(all.end, edge.end)};
+  all.end = at_.smax(all.begin, all.end);
   Values sums = before;
   const auto alone = [&](bool is_before) {
     for (int64_t c = 0; c < part.vectors; ++c) {
       KernelEmitter::Bounds own = edges[static_cast<size_t>(c)];
       if (is_before)
-        own.end = least(own.end, all.begin);
+        own.end = at_.smin(own.end, all.begin);
       else
-        own.begin = greatest(own.begin, all.end);
+        own.begin = at_.smax(own.begin, all.end);
       Values column;
       for (int64_t r = 0; r < part.rows; ++r)
         column.push_back(sums[static_cast<size_t>(r * part.vectors + c)]);
@@ -148,13 +140,13 @@ Values TileEmitter::terms_by_edge(const Tile& t, const Part& part, size_t level,
 // The terms of the innermost axis.
 Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) {
   llvm::Type* f32 = b_.getFloatTy();
-  const auto vector_turn = static_cast<uint64_t>(kUnroll * stride(t.vectors_of, t.depth));
-  const auto broadcast_turn = static_cast<uint64_t>(kUnroll * stride(t.broadcast, t.depth));
+  const int64_t vector_turn = kUnroll * stride(t.vectors_of, t.depth);
+  const int64_t broadcast_turn = kUnroll * stride(t.broadcast, t.depth);
   const bool is_cut = std::ranges::any_of(t.guards, [&](const Guard& g) { return g.over == t.depth; });
   Scope here(e_);
   const KernelEmitter::Bounds range = e_.bounds(t.depth);
   here.at(t.lanes, t.lane_at).at(t.row, t.row_at).at(t.depth, is_cut ? range.begin : t.depth_begin);
-  if (t.beside.valid()) here.at(t.beside, b_.CreateAdd(t.beside_at, i64(part.first)));
+  if (t.beside.valid()) here.at(t.beside, at_.add(t.beside_at, part.first));
   Values state = before;
   state.push_back(e_.place(t.vectors_of.buffer, t.vectors_of.subscripts));
   state.push_back(e_.place(t.broadcast.buffer, t.broadcast.subscripts));
@@ -169,8 +161,8 @@ Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) 
       llvm::Value* from = pop(next);
       llvm::Value* vector_from = pop(next);
       add_term(t, part, vector_from, from, 0, next);
-      next.push_back(b_.CreateConstGEP1_64(f32, vector_from, vector_turn / kUnroll));
-      next.push_back(b_.CreateConstGEP1_64(f32, from, broadcast_turn / kUnroll));
+      next.push_back(at_.element(f32, vector_from, vector_turn / kUnroll));
+      next.push_back(at_.element(f32, from, broadcast_turn / kUnroll));
       return next;
     });
     state.resize(before.size());
@@ -183,8 +175,8 @@ Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) 
     llvm::Value* vector_from = pop(next);
     fetch_ahead(t, part.rows, part.vectors, vector_from, from);
     for (int64_t k = 0; k < kUnroll; ++k) add_term(t, part, vector_from, from, k, next);
-    next.push_back(b_.CreateConstGEP1_64(f32, vector_from, vector_turn));
-    next.push_back(b_.CreateConstGEP1_64(f32, from, broadcast_turn));
+    next.push_back(at_.element(f32, vector_from, vector_turn));
+    next.push_back(at_.element(f32, from, broadcast_turn));
     return next;
   });
   llvm::Value* from = pop(state);
@@ -199,14 +191,14 @@ Values TileEmitter::computed_sum(const Tile& t, int64_t rows, int64_t vectors, c
     Values columns, columns_inside, next;
     for (int64_t c = 0; c < vectors; ++c) {
       Scope column(e_);
-      column.at(t.lanes, b_.CreateAdd(t.lane_at, i64(c * kLanes)));
+      column.at(t.lanes, at_.add(t.lane_at, c * kLanes));
       column.along(t.lanes, c + 1 == vectors ? t.mask : nullptr);
       columns.push_back(splat(b_, e_.expr(t.vector_id)));
       columns_inside.push_back(e_.is_inside(t.vector_id));
     }
     for (int64_t r = 0; r < rows; ++r) {
       Scope row(e_);
-      if (t.row.valid()) row.at(t.row, b_.CreateAdd(t.row_at, i64(r)));
+      if (t.row.valid()) row.at(t.row, at_.add(t.row_at, r));
       llvm::Value* factor = splat(b_, e_.expr(t.broadcast_id));
       llvm::Value* is_inside = e_.is_inside(t.broadcast_id);
       for (size_t c = 0; c < columns.size(); ++c) {
@@ -240,7 +232,7 @@ llvm::Value* TileEmitter::partial_sums(const Tile& tile) {
   Values lanes16 =
       e_.carry(i64(0), i64(whole), kLanes, Values(kLanes, zero), [&](llvm::Value* k, const Values& in) {
         Values next = in;
-        for (unsigned l = 0; l < kLanes; ++l) next[l] = add_term(in[l], b_.CreateAdd(k, i64(l)));
+        for (unsigned l = 0; l < kLanes; ++l) next[l] = add_term(in[l], at_.add(k, l));
         return next;
       });
   for (int64_t k = whole; k < tile.depth_count; ++k)
@@ -275,9 +267,7 @@ void TileEmitter::prefetch_stores(const Tile& t, int64_t rows, int64_t vectors) 
     const int64_t column_step = t.beside.valid() ? stride(e, t.beside) : kLanes;
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < vectors; ++c) {
-        llvm::Value* where = b_.CreateConstGEP1_64(b_.getFloatTy(), first,
-                                                   static_cast<uint64_t>(r * row_step + c * column_step));
-        e_.prefetch(where, 1);
+        e_.prefetch(at_.element(b_.getFloatTy(), first, r * row_step + c * column_step), 1);
       }
   }
 }
@@ -286,12 +276,12 @@ void TileEmitter::stores(const Tile& t, int64_t rows, int64_t vectors, const Val
   Scope tile(e_);
   for (int64_t r = 0; r < rows; ++r) {
     Scope row(e_);
-    if (t.row.valid()) row.at(t.row, b_.CreateAdd(t.row_at, i64(r)));
+    if (t.row.valid()) row.at(t.row, at_.add(t.row_at, r));
     e_.hoist();
     for (int64_t c = 0; c < vectors; ++c) {
       Scope vector(e_);
-      vector.at(t.lanes, t.beside.valid() ? t.lane_at : b_.CreateAdd(t.lane_at, i64(c * kLanes)));
-      if (t.beside.valid()) vector.at(t.beside, b_.CreateAdd(t.beside_at, i64(c)));
+      vector.at(t.lanes, t.beside.valid() ? t.lane_at : at_.add(t.lane_at, c * kLanes));
+      if (t.beside.valid()) vector.at(t.beside, at_.add(t.beside_at, c));
       vector.along(t.lanes, t.mask_of(c, vectors));
       vector.results({sums[static_cast<size_t>(r * vectors + c)]});
       e_.run_stores(t.contract.stores);
@@ -306,11 +296,10 @@ void TileEmitter::stores_looped(const Tile& t, int64_t rows, int64_t vectors, co
   for (size_t i = 0; i < sums.size(); ++i) b_.CreateStore(sums[i], b_.CreateConstGEP1_64(type, memory, i));
   e_.loop(i64(0), i64(rows), 1, [&](llvm::Value* r) {
     Tile one = t;
-    if (t.row.valid()) one.row_at = b_.CreateAdd(t.row_at, r);
+    if (t.row.valid()) one.row_at = at_.add(t.row_at, r);
     Values line;
     for (int64_t c = 0; c < vectors; ++c)
-      line.push_back(b_.CreateLoad(
-          type, b_.CreateGEP(type, memory, b_.CreateAdd(b_.CreateMul(r, i64(vectors)), i64(c)))));
+      line.push_back(b_.CreateLoad(type, at_.element(type, memory, at_.add(at_.mul(r, vectors), c))));
     stores(one, 1, vectors, line);
   });
 }

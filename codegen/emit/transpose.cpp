@@ -75,14 +75,14 @@ void TransposeEmitter::transpose_block(const kernel::Map& map, const Transpositi
   };
   Values rows(kLanes);
   for (unsigned r = 0; r < kLanes; ++r) {
-    llvm::Value* where = b_.CreateConstGEP1_64(element, from, static_cast<uint64_t>(r * source_stride));
+    llvm::Value* where = at_.element(element, from, r * source_stride);
     rows[r] = source_mask ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(
                                 vector_type, where, align, row_mask(source_mask, target_mask, r), none))
                           : b_.CreateAlignedLoad(vector_type, where, align);
   }
   transpose16(rows);
   for (unsigned r = 0; r < kLanes; ++r) {
-    llvm::Value* where = b_.CreateConstGEP1_64(element, to, static_cast<uint64_t>(r * target_stride));
+    llvm::Value* where = at_.element(element, to, r * target_stride);
     if (source_mask)
       b_.CreateMaskedStore(rows[r], where, align, row_mask(target_mask, source_mask, r));
     else
@@ -100,10 +100,7 @@ bool TransposeEmitter::emit(const kernel::Map& map) {
     if (axis != t.source && axis != t.target) outer.push_back(axis);
   const Bounds source = e_.bounds(t.source);
   const Bounds target = e_.bounds(t.target);
-  const auto whole_end = [&](const Bounds& range) {
-    return b_.CreateAdd(range.begin,
-                        b_.CreateAnd(b_.CreateSub(range.end, range.begin), i64(-int64_t{kLanes})));
-  };
+  const auto whole_end = [&](const Bounds& range) { return at_.last_step(range.begin, range.end, kLanes); };
   const auto block = [&](llvm::Value* source_at, llvm::Value* target_at, bool whole) {
     Scope here(e_);
     here.at(t.source, source_at).at(t.target, target_at);
@@ -117,9 +114,9 @@ bool TransposeEmitter::emit(const kernel::Map& map) {
     e_.loop(target.begin, target_whole, kLanes, [&](llvm::Value* target_at) {
       e_.loop(source.begin, source_whole, kLanes,
               [&](llvm::Value* source_at) { block(source_at, target_at, true); });
-      e_.when(b_.CreateICmpSLT(source_whole, source.end), [&] { block(source_whole, target_at, false); });
+      e_.when_less(source_whole, source.end, [&] { block(source_whole, target_at, false); });
     });
-    e_.when(b_.CreateICmpSLT(target_whole, target.end), [&] {
+    e_.when_less(target_whole, target.end, [&] {
       e_.loop(source.begin, source.end, kLanes,
               [&](llvm::Value* source_at) { block(source_at, target_whole, false); });
     });
