@@ -183,11 +183,17 @@ void eval_flags(CLI::App& app, Options& o) {
   checkpoint_flag(app, o);
 }
 
+void timed_output_flag(CLI::App& app, Options& o) {
+  option(app, "--output", o.output, "NAME", "Predict this output of a batch (default: train on it)");
+}
+
 void bench_flags(CLI::App& app, Options& o) {
+  timed_output_flag(app, o);
   option(app, "--max-seconds", o.max_seconds, "S", "Limit of the timed part (default 60)", valid_positive);
 }
 
 void profile_flags(CLI::App& app, Options& o) {
+  timed_output_flag(app, o);
   option(app, "--seconds", o.seconds, "S", "How long steps are run, 2000 of them at most (default 1)",
          valid_positive);
   option(app, "--trace", o.trace, "FILE.json",
@@ -258,7 +264,8 @@ constexpr CommandRow kCommands[] = {
      "Compares each parameter's gradient with central differences, in double precision.",
      kModel | kSeed | kJson, gradcheck, gradcheck_flags},
     {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
-     "Times training steps on generated data in memory.", kModel | kBuild | kJson, bench, bench_flags},
+     "Times training steps, or predictions, on generated data in memory.", kModel | kBuild | kJson, bench,
+     bench_flags},
     {"profile", "RUN", 1, 1, "nnc profile examples/digits/digits.toml --threads 1",
      "Runs training steps and prints what each kernel costs: time, rates, and how near it comes to what this "
      "machine can do.",

@@ -2,6 +2,7 @@
 
 #include <future>
 
+#include "driver/trained.h"
 #include "runtime/data/splitmix.h"
 
 namespace nnc::driver {
@@ -32,14 +33,14 @@ Result<std::vector<runtime::SplitmixRange>> initial_ranges(Session& session, con
   return ranges;
 }
 
-// The training step, and init where the data is not generated.
-Result<Bundle> compile_training_step(Session& session, const Workload& w, bool stamps) {
-  std::vector<Graph> graphs = {*w.model.module.find("train")};
+// The entry, and init where the data is not generated.
+Result<Bundle> compile_entry(Session& session, const Workload& w, bool stamps) {
+  std::vector<Graph> graphs = {*w.model.module.find(w.entry)};
   if (const Graph* init = w.model.module.find("init"); init != nullptr && !w.is_generated())
     graphs.push_back(*init);
   const Result<std::vector<std::string>> disabled = disabled_passes(session);
   CodegenOptions options = codegen_options(session.options);
-  if (stamps) options.stamped = "train";
+  if (stamps) options.stamped = w.entry;
   if (session.options.debug_lines) options.lines = &session.sources;
   return disabled ? nnc::compile_graphs(graphs, *disabled, options, session.diagnostics) : Failure();
 }
@@ -54,7 +55,7 @@ Result<Bundle> compile_step_of_all_rows(Session& session, Workload& w, bool stam
   Result<frontend::Model> model = build(session, w.loaded);
   if (!model) return Failure();
   w.model = std::move(*model);
-  return compile_training_step(session, w, stamps);
+  return compile_entry(session, w, stamps);
 }
 
 }  // namespace
@@ -66,7 +67,9 @@ Result<Workload> open_workload(Session& session, LoadedModel loaded, bool stamps
   Result<frontend::Model> model = build(session, w.loaded);
   if (!model) return Failure();
   w.model = std::move(*model);
-  if (w.model.module.find("train") == nullptr) {
+  if (!has_wanted_output(session, w.model)) return Failure();
+  w.entry = session.options.output.empty() ? "train" : "predict." + session.options.output;
+  if (w.model.module.find(w.entry) == nullptr) {
     session.diagnostics
         .error_at(DiagnosticKind::wrong_file_kind, w.loaded.path,
                   "the model has no loss: there is no training step")
@@ -77,7 +80,7 @@ Result<Workload> open_workload(Session& session, LoadedModel loaded, bool stamps
   Diagnostics said_of_data;
   auto data = std::async(std::launch::async,
                          [&] { return runtime::load_data(w.run(), model_columns(w.model), said_of_data); });
-  Result<Bundle> bundle = compile_training_step(session, w, stamps);
+  Result<Bundle> bundle = compile_entry(session, w, stamps);
   w.compile_s = (now_ms() - start) * 1e-3;
   Result<runtime::LoadedData> loaded_data = data.get();
   session.diagnostics.append(said_of_data);

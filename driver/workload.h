@@ -1,4 +1,4 @@
-// A training step with its data in memory, ready to run: what `nnc bench` times and `nnc profile` looks into.
+// A training step, or a prediction, with its data in memory, ready to run: what `nnc bench` times and `nnc profile` looks into.
 #pragma once
 
 #include <string>
@@ -11,16 +11,19 @@ namespace nnc::driver {
 struct Workload {
   LoadedModel loaded;  // with a run
   frontend::Model model;
-  Bundle bundle;  // train, and init where the data is not generated
+  std::string entry;  // train, or predict.OUTPUT
+  Bundle bundle;      // the entry, and init where the data is not generated
   runtime::LoadedData data;
   double compile_s = 0;
 
   const runtime::RunConfig& run() const { return *loaded.run; }
-  const EntryPoint& step() const { return *bundle.find("train"); }
+  const EntryPoint& step() const { return *bundle.find(entry); }
+  bool trains() const { return entry == "train"; }
   bool is_generated() const { return run().data.format == "splitmix"; }
 };
 
-// The first phase of a run file. Its data is generated, as bench/README.md says, or read. `stamps`: the step keeps times.
+// The first phase of a run file, or with --output the prediction of a batch. Its data is generated, as bench/README.md says, or
+// read. `stamps`: the step keeps times.
 Result<Workload> open_workload(Session& session, LoadedModel loaded, bool stamps);
 
 // Parameters and scalars as they are before the first step.

@@ -1,4 +1,4 @@
-// nnc bench RUN.toml: training steps on generated data that lies in memory. What is measured is defined in
+// nnc bench RUN.toml: training steps, or predictions, on generated data that lies in memory. What is measured is defined in
 // bench/README.md and is the same for every system compared: groups of steps, the loss read once per group.
 #include <unistd.h>
 #include <ctime>
@@ -7,11 +7,14 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <numeric>
 
 #include "driver/commands/commands.h"
+#include "driver/dense.h"
 #include "driver/report.h"
 #include "driver/workload.h"
 #include "nlohmann/json.hpp"
+#include "support/plural.h"
 
 namespace nnc::driver {
 namespace {
@@ -77,7 +80,8 @@ std::vector<std::vector<const unsigned char*>> batches_of(const runtime::Dataset
 }
 
 struct Measured {
-  double first_step_s = 0, compile_s = 0, median_us = 0, min_us = 0, loss_1 = 0, loss_10 = 0, final_loss = 0;
+  double first_step_s = 0, compile_s = 0, median_us = 0, min_us = 0;
+  double loss_1 = 0, loss_10 = 0, final_loss = 0;  // of predictions: means of the output
   int64_t steps = 0;
 };
 
@@ -86,34 +90,50 @@ struct Counts {
   int64_t group = 1;  // steps between two looks at the loss
 };
 
-Measured measure(runtime::Session& memory, const EntryPoint& step, const runtime::Dataset& data,
-                 int64_t batch, Counts counts, double started, double max_seconds) {
-  const auto batches = batches_of(data, step, batch);
+// The mean of what the step gave.
+double mean_of_output(runtime::Session& memory, const std::string& name) {
+  const TensorInfo* tensor = memory.bundle().find_tensor(name);
+  NNC_CHECK(tensor != nullptr, "a prediction without its output " + name);
+  const DenseTensor values = dense(*tensor, memory.state());
+  return std::accumulate(values.data.begin(), values.data.end(), 0.0) /
+         static_cast<double>(values.data.size());
+}
+
+Measured measure(runtime::Session& memory, const Workload& workload, double started, double max_seconds) {
+  const EntryPoint& step = workload.step();
+  const runtime::RunConfig& run = workload.run();
+  const Counts counts{run.phases.front().steps, run.data.group};
+  const auto batches = batches_of(workload.data.train, step, run.batch);
+  const auto look = [&] {
+    return workload.trains() ? memory.read_scalar("loss")
+                             : mean_of_output(memory, workload.entry.substr(workload.entry.find('.') + 1));
+  };
   NNC_CHECK(!batches.empty(), "there is no batch to train on");
   int64_t done = 0;
   const auto take_step = [&] {
-    memory.set_scalar("t", done + 1);
+    if (workload.trains()) memory.set_scalar("t", done + 1);
     memory.run(step, batches[static_cast<size_t>(done) % batches.size()].data());
     ++done;
   };
   Measured m;
   const double start = now_ms();
   take_step();
-  m.loss_1 = memory.read_scalar("loss");
+  m.loss_1 = look();
   m.first_step_s = seconds_of(CLOCK_BOOTTIME) - started;
   double third = now_ms();
   while (done < kWarmUp) {
     take_step();
     if (done == 3) third = now_ms();
-    if (done == 10) m.loss_10 = memory.read_scalar("loss");
+    if (done == 10) m.loss_10 = look();
   }
   std::vector<double> times;
   const double begin = now_ms();
   while (m.steps < counts.steps) {
     const double before = now_ms();
     for (int64_t i = 0; i < counts.group; ++i) take_step();
-    m.final_loss = memory.read_scalar("loss");
+    if (workload.trains()) m.final_loss = look();
     times.push_back((now_ms() - before) * 1e3 / static_cast<double>(counts.group));
+    if (!workload.trains()) m.final_loss = look();
     m.steps += counts.group;
     if (now_ms() - begin > max_seconds * 1e3 && times.size() >= 3) break;
   }
@@ -125,24 +145,24 @@ Measured measure(runtime::Session& memory, const EntryPoint& step, const runtime
   return m;
 }
 
-std::string json_line(const std::string& workload, int threads, const Measured& m, double compile_s,
-                      double flops) {
+std::string json_line(const Workload& workload, int threads, const Measured& m) {
+  const std::string seen = workload.trains() ? "loss" : "mean";
   nlohmann::ordered_json json;
   json["framework"] = "nnc";
   json["version"] = NNC_VERSION;
-  json["mode"] = "step";
-  json["workload"] = workload;
+  json["mode"] = workload.trains() ? "step" : workload.entry;
+  json["workload"] = workload.run().name;
   json["threads"] = threads;
-  json["compile_s"] = rounded(compile_s, 1e3);
+  json["compile_s"] = rounded(workload.compile_s + m.compile_s, 1e3);
   json["first_step_s"] = rounded(m.first_step_s, 1e3);
   json["step_us_median"] = rounded(m.median_us, 1e2);
   json["step_us_min"] = rounded(m.min_us, 1e2);
   json["steps"] = m.steps;
   json["peak_rss_mb"] = peak_rss_mb();
-  json["loss_1"] = rounded(m.loss_1, 1e6);
-  json["loss_10"] = rounded(m.loss_10, 1e6);
-  json["final_loss"] = rounded(m.final_loss, 1e6);
-  json["gflop_per_step"] = rounded(flops * 1e-9, 1e6);
+  json[seen + "_1"] = rounded(m.loss_1, 1e6);
+  json[seen + "_10"] = rounded(m.loss_10, 1e6);
+  json["final_" + seen] = rounded(m.final_loss, 1e6);
+  json["gflop_per_step"] = rounded(workload.step().flops * 1e-9, 1e6);
   return json.dump() + "\n";
 }
 
@@ -167,18 +187,14 @@ int bench(const Options& options, Console& console) {
   runtime::Session memory(workload->bundle, pool);
   if (!begin(session, *workload, memory)) return session.leave();
   const runtime::RunConfig& run = workload->run();
-  const EntryPoint& step = workload->step();
-  const Counts counts{run.phases.front().steps, run.data.group};
-  const Measured m =
-      measure(memory, step, workload->data.train, run.batch, counts, started, options.max_seconds);
-  if (options.json) {
-    console.write(json_line(run.name, threads, m, workload->compile_s + m.compile_s, step.flops));
-  } else {
-    console.print(
-        "{}, {} thread{}: {:.2f} us per step (at best {:.2f}), {:.1f} GFLOP/s; first step after {:.3f} s\n",
-        run.name, threads, threads == 1 ? "" : "s", m.median_us, m.min_us, step.flops / m.median_us * 1e-3,
-        m.first_step_s);
-  }
+  const char* const what = workload->trains() ? "step" : "prediction";
+  const Measured m = measure(memory, *workload, started, options.max_seconds);
+  if (options.json)
+    console.write(json_line(*workload, threads, m));
+  else
+    console.print("{}, {}: {:.2f} us per {} (at best {:.2f}), {:.1f} GFLOP/s; first {} after {:.3f} s\n",
+                  run.name, plural(threads, "thread"), m.median_us, what, m.min_us,
+                  workload->step().flops / m.median_us * 1e-3, what, m.first_step_s);
   return session.leave();
 }
 

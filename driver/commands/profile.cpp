@@ -191,12 +191,12 @@ int profile(const Options& options, Console& console) {
   runtime::Session memory(workload->bundle, pool);
   runtime::Batches batches;
   if (!begin(session, *workload, memory) ||
-      !batches.bind(workload->bundle, "train", workload->data.train, session.diagnostics))
+      !batches.bind(workload->bundle, workload->entry, workload->data.train, session.diagnostics))
     return session.leave();
   const Machine machine = measure_machine(pool, instruction_set(options) == "avx512" ? 512 : 256);
   int64_t done = 0;
   const StepTimes times = time_steps(memory, workload->step(), pool.threads(), options.seconds, [&] {
-    memory.set_scalar("t", done + 1);
+    if (workload->trains()) memory.set_scalar("t", done + 1);
     batches.run(memory, done++ % batches.batches());
   });
   const Profile found(*workload, pool.threads(), machine, times);
