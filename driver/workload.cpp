@@ -33,10 +33,10 @@ Result<std::vector<runtime::SplitmixRange>> initial_ranges(Session& session, con
   return ranges;
 }
 
-// The entry, and init where the data is not generated.
+// The entry, and init where it says how something starts that is not generated: of a prediction the layers' states.
 Result<Bundle> compile_entry(Session& session, const Workload& w, bool stamps) {
   std::vector<Graph> graphs = {*w.model.module.find(w.entry)};
-  if (const Graph* init = w.model.module.find("init"); init != nullptr && !w.is_generated())
+  if (const Graph* init = w.model.module.find("init"); init != nullptr && !(w.is_generated() && w.trains()))
     graphs.push_back(*init);
   const Result<std::vector<std::string>> disabled = disabled_passes(session);
   CodegenOptions options = codegen_options(session.options);
@@ -95,13 +95,12 @@ Result<Workload> open_workload(Session& session, LoadedModel loaded, bool stamps
 
 Status begin(Session& session, const Workload& workload, runtime::Session& memory) {
   if (!memory.check_memory(session.diagnostics)) return Failure();
+  if (!workload.is_generated() || !workload.trains()) runtime::initialize(memory, workload.run().seed);
   if (workload.is_generated()) {
     const auto ranges = initial_ranges(session, workload.model);
     if (!ranges ||
         !runtime::splitmix_parameters(workload.bundle, *ranges, memory.state(), session.diagnostics))
       return Failure();
-  } else {
-    runtime::initialize(memory, workload.run().seed);
   }
   memory.set_scalar("lr", workload.model.default_lr);
   memory.set_scalar("seed", static_cast<int64_t>(workload.run().seed));

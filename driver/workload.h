@@ -12,7 +12,7 @@ struct Workload {
   LoadedModel loaded;  // with a run
   frontend::Model model;
   std::string entry;  // train, or predict.OUTPUT
-  Bundle bundle;      // the entry, and init where the data is not generated
+  Bundle bundle;      // the entry, and init
   runtime::LoadedData data;
   double compile_s = 0;
 

@@ -81,7 +81,7 @@ std::vector<std::vector<const unsigned char*>> batches_of(const runtime::Dataset
 
 struct Measured {
   double first_step_s = 0, compile_s = 0, median_us = 0, min_us = 0;
-  double loss_1 = 0, loss_10 = 0, final_loss = 0;  // of predictions: means of the output
+  double loss_1 = 0, loss_10 = 0, final_loss = 0;  // of predictions: norms of the output
   int64_t steps = 0;
 };
 
@@ -90,13 +90,12 @@ struct Counts {
   int64_t group = 1;  // steps between two looks at the loss
 };
 
-// The mean of what the step gave.
-double mean_of_output(runtime::Session& memory, const std::string& name) {
+// The Euclidean norm of what the step gave.
+double norm_of_output(runtime::Session& memory, const std::string& name) {
   const TensorInfo* tensor = memory.bundle().find_tensor(name);
   NNC_CHECK(tensor != nullptr, "a prediction without its output " + name);
   const DenseTensor values = dense(*tensor, memory.state());
-  return std::accumulate(values.data.begin(), values.data.end(), 0.0) /
-         static_cast<double>(values.data.size());
+  return std::sqrt(std::inner_product(values.data.begin(), values.data.end(), values.data.begin(), 0.0));
 }
 
 Measured measure(runtime::Session& memory, const Workload& workload, double started, double max_seconds) {
@@ -106,7 +105,7 @@ Measured measure(runtime::Session& memory, const Workload& workload, double star
   const auto batches = batches_of(workload.data.train, step, run.batch);
   const auto look = [&] {
     return workload.trains() ? memory.read_scalar("loss")
-                             : mean_of_output(memory, workload.entry.substr(workload.entry.find('.') + 1));
+                             : norm_of_output(memory, workload.entry.substr(workload.entry.find('.') + 1));
   };
   NNC_CHECK(!batches.empty(), "there is no batch to train on");
   int64_t done = 0;
@@ -146,7 +145,7 @@ Measured measure(runtime::Session& memory, const Workload& workload, double star
 }
 
 std::string json_line(const Workload& workload, int threads, const Measured& m) {
-  const std::string seen = workload.trains() ? "loss" : "mean";
+  const std::string seen = workload.trains() ? "loss" : "norm";
   nlohmann::ordered_json json;
   json["framework"] = "nnc";
   json["version"] = NNC_VERSION;
