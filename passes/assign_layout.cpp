@@ -1,7 +1,8 @@
 // Physical layouts. A contraction's vectors run along one axis of its output, and the operand that has this
 // axis must hold it innermost; the other operand is read one number at a time, in any layout. So:
 //  - a product with a parameter runs its vectors along the other operand's free axis (the batch): activations
-//    lie batch-innermost ([c][h][w][n] for a convolution), and weights are never packed;
+//    lie batch-innermost ([c][h][w][n] for a convolution), and weights are not packed; where the batch is small, along the
+//    filters (passes/product_lanes.h): activations lie channel-innermost ([n][h][w][c]);
 //  - any other product (a weight gradient) runs them along the last axis of its output that one operand has, as the
 //    parameter lies;
 //  - a narrow output of a long sum whose operands both have the sum innermost runs them along the sum.
@@ -21,6 +22,7 @@
 #include "ir/layout.h"
 #include "ir/order.h"
 #include "passes/pass.h"
+#include "passes/product_lanes.h"
 #include "passes/rewrite.h"
 #include "passes/simplify.h"
 
@@ -83,26 +85,6 @@ class LayoutAssignment {
     if (is_kept(role)) set_layout(value, padded_layout(shape));
   }
 
-  // Whether a node that moves elements has each of its operand's once.
-  bool is_whole(const Node& node) {
-    return node.types[0].elements() == rewriter_.result().type(node.operands[0]).elements();
-  }
-
-  // Whether the value is a parameter, looked at through reordering.
-  bool is_weight(Value value) {
-    const Node& node = rewriter_.result().nodes[value.node];
-    if (node.op == Op::input) return std::get<InputAttrs>(node.attrs).role == Role::param;
-    const bool is_read_in_place = op_def(node.op).has(kView) || node.op == Op::relayout;
-    return is_read_in_place && is_whole(node) && is_weight(node.operands[0]);
-  }
-
-  // The dimension of an operand that moves with `axis` alone and one by one; -1 if there is none.
-  static int64_t dimension_of(const std::vector<Index>& map, AxisId axis) {
-    for (size_t d = 0; d < map.size(); ++d)
-      if (map[d] == Index::of(axis)) return static_cast<int64_t>(d);
-    return -1;
-  }
-
   Value lying(Value value, int64_t inner) {
     const TensorType type = rewriter_.result().type(value);
     if (innermost(type, rewriter_.result().layout(value)) == inner) return value;
@@ -122,22 +104,7 @@ class LayoutAssignment {
     std::vector<Value> operands = rewriter_.operands(id);
     const std::vector<Index>* maps[2] = {&spec.a, &spec.b};
     const auto rank = static_cast<uint32_t>(spec.output.size());
-
-    // The output axes that only this operand has.
-    const auto free_axes = [&](int which) {
-      std::vector<int64_t> axes;
-      for (uint32_t axis = 0; axis < rank; ++axis)
-        if (dimension_of(*maps[which], AxisId{axis}) >= 0 && dimension_of(*maps[1 - which], AxisId{axis}) < 0)
-          axes.push_back(axis);
-      return axes;
-    };
-    const std::vector<int64_t> of_a = free_axes(0), of_b = free_axes(1);
-    int64_t lanes = std::max(of_a.empty() ? -1 : of_a.back(), of_b.empty() ? -1 : of_b.back());
-    if (lanes < 0) lanes = static_cast<int64_t>(rank) - 1;
-    const bool a_weight = is_weight(operands[0]);
-    const bool b_weight = is_weight(operands[1]);
-    if (b_weight && !a_weight && !of_a.empty()) lanes = of_a.front();
-    if (a_weight && !b_weight && !of_b.empty()) lanes = of_b.front();
+    const int64_t lanes = product_lanes(rewriter_.result(), spec, operands).axis;
 
     const AxisId sum_axis{rank + static_cast<uint32_t>(spec.over.size()) - 1};
     bool along_sum = spec.order == Order::lanes16;

@@ -51,6 +51,7 @@ std::optional<TileEmitter::Tile> TileEmitter::tile_of(const Contract& contract) 
             {}};
   tile.partials = contract.order == Order::lanes16;
   if (tile.partials && contract.over.size() != 1) return std::nullopt;
+  tile.row = row_axis(k_, contract, lanes, vector_id, broadcast_id);
   for (AxisId axis : contract.axes)
     if (axis != lanes && !tile.row.valid() && uses_axis(k_, broadcast_id, axis) &&
         !uses_axis(k_, vector_id, axis))

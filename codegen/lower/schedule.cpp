@@ -160,7 +160,8 @@ class Scheduler {
       const bool a_moves = stride(contract.a, axis) == 1 && stride(contract.b, axis) == 0;
       const bool b_moves = stride(contract.b, axis) == 1 && stride(contract.a, axis) == 0;
       if (!a_moves && !b_moves) continue;
-      const AxisId across = row_of(contract, axis, a_moves);
+      const AxisId across =
+          row_axis(k_, contract, axis, a_moves ? contract.a : contract.b, a_moves ? contract.b : contract.a);
       const int64_t rows = across.valid() ? extent(across) : 1;
       TileShape shape = partials ? TileShape{} : best_tile(rows, extent(axis));
       AxisId along;
@@ -193,16 +194,6 @@ class Scheduler {
     cut_tiles(row, tile.rows, lanes, next.valid() ? kLanes : tile.vectors * kLanes, depth_count, limits,
               sweeps && contract.schedule.block != 0);
     if (contract.schedule.block != 0) make_waiting(contract);
-  }
-
-  // The output axis along which the rows of a tile lie: the first that the other operand alone has. Vectors run along an
-  // axis of `a`, or of `b`.
-  AxisId row_of(const Contract& contract, AxisId lanes, bool vectors_of_a) const {
-    const ExprId vector_operand = vectors_of_a ? contract.a : contract.b;
-    const ExprId broadcast_operand = vectors_of_a ? contract.b : contract.a;
-    for (AxisId axis : contract.axes)
-      if (axis != lanes && moves(broadcast_operand, axis) && stride(vector_operand, axis) == 0) return axis;
-    return {};
   }
 
   // A tile with vectors beside each other along an axis, if it takes fewer cycles than `other`.

@@ -38,6 +38,26 @@ bool is_plain_load(const Kernel& kernel, ExprId id) {
          std::ranges::all_of(e.subscripts, &kernel::Index::is_plain);
 }
 
+AxisId row_axis(const Kernel& kernel, const kernel::Contract& contract, AxisId lanes, ExprId vectors,
+                ExprId factors) {
+  constexpr int64_t kLong = 8;
+  const auto moves = [&](ExprId operand, AxisId axis) {
+    const kernel::Expr& e = kernel.exprs[operand];
+    return e.kind == kernel::ExprKind::load ? stride_along(kernel, e.buffer, e.subscripts, axis)
+                                            : std::nullopt;
+  };
+  AxisId best;
+  int64_t best_filled = 0, best_stride = 0;
+  for (const AxisId axis : contract.axes) {
+    const int64_t stride = std::abs(moves(factors, axis).value_or(0));
+    if (axis == lanes || stride == 0 || moves(vectors, axis) != 0) continue;
+    const int64_t filled = std::min(kLong, kernel.axes[axis].extent);
+    if (best.valid() && (filled < best_filled || (filled == best_filled && stride >= best_stride))) continue;
+    best = axis, best_filled = filled, best_stride = stride;
+  }
+  return best;
+}
+
 std::optional<std::vector<Guard>> guards_of(const Kernel& kernel, ExprId id,
                                             const std::vector<AxisId>& over) {
   const kernel::Expr& e = kernel.exprs[id];

@@ -37,6 +37,11 @@ std::optional<Beside> beside(const kernel::Kernel& kernel, const kernel::Contrac
 // The load as if all its subscripts were inside.
 kernel::Expr unchecked(const kernel::Expr& load);
 
+// The axis of the results along which the rows of a register tile lie, of those that the operand `factors` alone moves along: of
+// those that are long enough to fill a tile the one whose places lie closest together, else the longest. Invalid if there is none.
+kernel::AxisId row_axis(const kernel::Kernel& kernel, const kernel::Contract& contract, kernel::AxisId lanes,
+                        kernel::ExprId vectors, kernel::ExprId factors);
+
 // An op on the value of one axis, plus a constant, and a number: floordiv(axis + offset, number).
 struct AxisAndNumber {
   kernel::AxisId axis;

@@ -197,8 +197,8 @@ std::vector<ContractSpec> specs_conv(const Node& node, std::span<const TensorTyp
   return {std::move(s.spec)};
 }
 
-// w[g, f, c, k] = sum over o and n of y[n, g, f, o] * x[n, g, c, o*stride + k*dilation - padding]. With few channels vectors
-// run along the samples, else along the channels.
+// w[g, f, c, k] = sum over o and n of y[n, g, f, o] * x[n, g, c, o*stride + k*dilation - padding]. With few channels and many
+// samples vectors run along the samples, else along channels or filters.
 std::vector<ContractSpec> specs_conv_weight(const Node& node, std::span<const TensorType> operands) {
   const Form form = form_of(node, operands, Tensor::x, Tensor::y, Tensor::w);
   const ConvAttrs& attrs = form.attrs;
@@ -215,7 +215,7 @@ std::vector<ContractSpec> specs_conv_weight(const Node& node, std::span<const Te
                          s.extents, form.positions[0][i]));
   append(s.spec.a, {&n, g ? &*g : nullptr, &c}, from);
   append(s.spec.b, {&n, g ? &*g : nullptr, &f}, o);
-  s.spec.order = form.channels < kLanes ? Order::lanes16 : Order::serial;
+  s.spec.order = form.channels < kLanes && form.samples >= kLanes ? Order::lanes16 : Order::serial;
   return {std::move(s.spec)};
 }
 
