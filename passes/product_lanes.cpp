@@ -20,8 +20,8 @@ bool is_whole(const Graph& graph, const Node& node) {
 bool is_weight(const Graph& graph, Value value) {
   const Node& node = graph.nodes[value.node];
   if (node.op == Op::input) return std::get<InputAttrs>(node.attrs).role == Role::param;
-  const bool is_read_in_place = op_def(node.op).has(kView) || node.op == Op::relayout;
-  return is_read_in_place && is_whole(graph, node) && is_weight(graph, node.operands[0]);
+  const bool only_moves = op_def(node.op).has(kView) || node.op == Op::relayout || node.op == Op::reshape;
+  return only_moves && is_whole(graph, node) && is_weight(graph, node.operands[0]);
 }
 
 // How many lanes are computed for each that exists.
@@ -51,7 +51,10 @@ int64_t dimension_of(const std::vector<Index>& map, AxisId axis) {
   return -1;
 }
 
-ProductLanes product_lanes(const Graph& graph, const ContractSpec& spec, std::span<const Value> operands) {
+namespace {
+
+// Along an axis that one operand alone has, if there is one.
+ProductLanes lanes_of_one(const Graph& graph, const ContractSpec& spec, std::span<const Value> operands) {
   const auto rank = static_cast<uint32_t>(spec.output.size());
   const auto free_axes = [&](const std::vector<Index>& of, const std::vector<Index>& other) {
     std::vector<int64_t> axes;
@@ -75,6 +78,21 @@ ProductLanes product_lanes(const Graph& graph, const ContractSpec& spec, std::sp
   constexpr double kFarFewer = 1.5;
   const auto waste_of = [&](int64_t axis) { return waste(spec.output[static_cast<size_t>(axis)]); };
   return {other >= 0 && kFarFewer * waste_of(other) < waste_of(last) ? other : last, false};
+}
+
+}  // namespace
+
+ProductLanes product_lanes(const Graph& graph, const ContractSpec& spec, std::span<const Value> operands) {
+  const ProductLanes own = lanes_of_one(graph, spec, operands);
+  if (spec.order != Order::serial) return own;
+  constexpr double kMuch = 1.9;  // each term then takes two vectors from memory
+  for (size_t axis = spec.output.size(); axis-- > 0;) {
+    const AxisId id{static_cast<uint32_t>(axis)};
+    if (dimension_of(spec.a, id) >= 0 && dimension_of(spec.b, id) >= 0 &&
+        kMuch * waste(spec.output[axis]) < waste(spec.output[static_cast<size_t>(own.axis)]))
+      return {static_cast<int64_t>(axis), is_weight(graph, operands[0]) != is_weight(graph, operands[1])};
+  }
+  return own;
 }
 
 }  // namespace nnc::passes

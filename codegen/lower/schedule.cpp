@@ -179,6 +179,10 @@ class Scheduler {
       if (lanes.valid() && cycles >= best_cycles && !(cycles == best_cycles && stored_so)) continue;
       lanes = axis, row = across, next = along, tile = shape, best_cycles = cycles;
     }
+    // Or along one that both hold innermost, each term a product of two vectors.
+    for (AxisId axis : contract.axes)
+      if (!lanes.valid() && !partials && stride(contract.a, axis) == 1 && stride(contract.b, axis) == 1)
+        contract.schedule.lanes = axis;
     if (!lanes.valid() || (partials && contract.over.size() != 1)) return;
     contract.schedule.lanes = lanes;
     contract.schedule.rows = tile.rows;
