@@ -5,6 +5,8 @@
 //   conv_input g, w {padding = [1, 1]}  →  conv_input pad(g), w {padding = [2, 2]}
 // So does a weight gradient whose vectors run along the filters: a tile's rows are taps beside each other.
 //   conv_weight x, g {padding = [1, 1]} →  conv_weight pad(x), g {padding = [0, 0]}
+#include <algorithm>
+
 #include "passes/pass.h"
 #include "passes/product_lanes.h"
 #include "passes/rewrite.h"
@@ -12,32 +14,30 @@
 namespace nnc::passes {
 namespace {
 
-int64_t floor_div(int64_t a, int64_t b) {
-  return a >= 0 ? a / b : -((-a + b - 1) / b);
-}
+using Specs = std::vector<ContractSpec>;
 
-// The places that the result needs of the operand along one axis: `before` the first and `after` the last that exists.
+// The places along one axis that the products read of their first operand: `before` the first that exists, and `after` the last.
 struct Border {
   int64_t before = 0, after = 0;
 };
 
-// `other` is the second operand's extent along the axis.
-Border border(Op op, const ConvAttrs& attrs, size_t axis, int64_t places, int64_t other) {
-  const int64_t stride = attrs.stride[axis], padding = attrs.padding[axis], size = attrs.size[axis];
-  const int64_t taps = op == Op::conv_weight ? size : other;
-  const int64_t reach = (taps - 1) * attrs.dilation[axis];
-  int64_t lowest = -padding;
-  int64_t highest = ((op == Op::conv_weight ? other : size) - 1) * stride + reach - padding;
-  if (op == Op::conv_input) {
-    lowest = -floor_div(reach - padding, stride);
-    highest = floor_div(size - 1 + padding, stride);
+Border border(const Specs& specs, size_t axis, int64_t places) {
+  Border around;
+  for (const ContractSpec& spec : specs) {
+    Shape extents = spec.output;
+    extents.insert(extents.end(), spec.over.begin(), spec.over.end());
+    if (std::ranges::find(extents, 0) != extents.end()) continue;  // reads nothing
+    int64_t lowest = spec.a[axis].constant, highest = lowest;
+    for (const kernel::Term& term : spec.a[axis].terms)
+      (term.coefficient < 0 ? lowest : highest) += term.coefficient * (extents[term.axis.index] - 1);
+    around.before = std::max(around.before, -lowest);
+    around.after = std::max(around.after, highest - (places - 1));
   }
-  return {std::max<int64_t>(0, -lowest), std::max<int64_t>(0, highest - (places - 1))};
+  return around;
 }
 
 // Whether the vectors of the product run along the axis of the filters.
-bool runs_along_filters(const Graph& graph, const Node& node, std::span<const TensorType> types) {
-  const ContractSpec spec = std::get<ContractRule>(op_def(node.op).lower).specs(node, types)[0];
+bool runs_along_filters(const Graph& graph, const Node& node, const ContractSpec& spec) {
   const ProductLanes lanes = product_lanes(graph, spec, node.operands);
   if (node.op != Op::conv_weight) return lanes.along_weight;
   return spec.order == Order::serial &&
@@ -48,13 +48,13 @@ std::optional<std::vector<Value>> padded(Rewriter& rewriter, NodeId id, const No
   if (node.op != Op::conv && node.op != Op::conv_input && node.op != Op::conv_weight) return std::nullopt;
   const Graph& graph = rewriter.source();
   const std::vector<TensorType> types = {graph.type(node.operands[0]), graph.type(node.operands[1])};
-  if (!runs_along_filters(graph, node, types)) return std::nullopt;
+  const Specs specs = std::get<ContractRule>(op_def(node.op).lower).specs(node, types);
+  if (!runs_along_filters(graph, node, specs[0])) return std::nullopt;
   auto attrs = std::get<ConvAttrs>(node.attrs);
   const size_t first = types[0].shape.size() - attrs.size.size();
   PadAttrs pad{types[0].shape, std::vector<int64_t>(types[0].shape.size(), 0)};
   for (size_t i = 0; i < attrs.size.size(); ++i) {
-    const Border around = border(node.op, attrs, i, types[0].shape[first + i],
-                                 types[1].shape[types[1].shape.size() - attrs.size.size() + i]);
+    const Border around = border(specs, first + i, types[0].shape[first + i]);
     pad.begin[first + i] = around.before;
     pad.shape[first + i] += around.before + around.after;
     attrs.padding[i] += node.op == Op::conv_input ? around.before * attrs.stride[i] : -around.before;

@@ -6,10 +6,17 @@
 #include "ir/order.h"
 
 namespace nnc::passes {
-namespace {
 
 using kernel::AxisId;
 using kernel::Index;
+
+int64_t dimension_of(const std::vector<Index>& map, AxisId axis) {
+  for (size_t d = 0; d < map.size(); ++d)
+    if (map[d] == Index::of(axis)) return static_cast<int64_t>(d);
+  return -1;
+}
+
+namespace {
 
 // Whether a node that moves elements has each of its operand's once.
 bool is_whole(const Graph& graph, const Node& node) {
@@ -42,16 +49,6 @@ bool pays_to_move(const Graph& graph, const ContractSpec& spec, Value weight, in
   return all * waste(spec.output[static_cast<size_t>(of_weight)]) + moved <
          kClear * all * waste(spec.output[static_cast<size_t>(of_other)]);
 }
-
-}  // namespace
-
-int64_t dimension_of(const std::vector<Index>& map, AxisId axis) {
-  for (size_t d = 0; d < map.size(); ++d)
-    if (map[d] == Index::of(axis)) return static_cast<int64_t>(d);
-  return -1;
-}
-
-namespace {
 
 // Along an axis that one operand alone has, if there is one.
 ProductLanes lanes_of_one(const Graph& graph, const ContractSpec& spec, std::span<const Value> operands) {
