@@ -13,10 +13,11 @@ import json
 import math
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
+
+from compare import record, time_text
 
 OUTPUTS = {"lenet": "probability", "resnet8": "probability", "mini-gpt": "next"}
 HERE = pathlib.Path(__file__).resolve().parent
@@ -77,13 +78,8 @@ def run_onnx(a):
                           "step_us_median": times[len(times) // 2], "norm_1": norm}))
 
 
-def record(threads, command):
-    cores = "1" if threads == 1 else f"0-{threads - 1}"
-    done = subprocess.run(["taskset", "-c", cores, *command], capture_output=True, text=True)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if not lines:
-        sys.exit(f"no result: {' '.join(command)}\n{done.stderr[-2000:]}")
-    return json.loads(lines[-1])
+def needed(threads, command):
+    return record(threads, command, {}, 600) or sys.exit(1)
 
 
 def main():
@@ -109,17 +105,17 @@ def main():
             for threads in a.threads:
                 ours, theirs = [], []
                 for _ in range(a.repeat):
-                    ours.append(record(threads, [nnc, "bench", str(HERE / "workloads" / f"{workload}.toml"), "--output",
+                    ours.append(needed(threads, [nnc, "bench", str(HERE / "workloads" / f"{workload}.toml"), "--output",
                                                  OUTPUTS[workload], "--set", f"train.batch={batch}", "--threads",
                                                  str(threads), "--max-seconds", str(a.seconds), "--json"]))
-                    theirs.append(record(threads, [a.python, os.path.abspath(__file__), a.build, "--peers", a.peers,
+                    theirs.append(needed(threads, [a.python, os.path.abspath(__file__), a.build, "--peers", a.peers,
                                                    "--threads", str(threads), "--batch", str(batch), "--seconds",
                                                    str(a.seconds), "--onnx", workload]))
                 if not math.isclose(ours[0]["norm_1"], theirs[0]["norm_1"], rel_tol=2e-5):
                     wrong.append(f"{workload}: norms {ours[0]['norm_1']} and {theirs[0]['norm_1']}")
                 mine = min(r["step_us_median"] for r in ours)
                 other = min(r["step_us_median"] for r in theirs)
-                print(f"| {workload} | {batch} | {threads} | {mine:.1f} us | {other:.1f} us | {other / mine:.2f}x |",
+                print(f"| {workload} | {batch} | {threads} | {time_text(mine)} | {time_text(other)} | {other / mine:.2f}x |",
                       flush=True)
     if wrong:
         sys.exit("not the same outputs: " + "; ".join(wrong))
