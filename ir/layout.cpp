@@ -32,6 +32,8 @@ Layout padded_layout(const Shape& shape, std::vector<int64_t> order) {
     const int64_t plane = strides_of(shape, layout)[outermost];
     if (shape[outermost] > 1 && plane % kPageOfSets == 0 && plane >= 8 * pitch)
       layout.gap = (plane / kSpread + pitch - 1) / pitch * pitch + pitch;
+    else if (shape[outermost] > 1 && plane % kSetStride == 0)
+      layout.gap = kLine;
   }
   return layout;
 }
