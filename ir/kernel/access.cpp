@@ -112,18 +112,21 @@ bool same_task(const Kernel& kernel, const std::vector<Index>& load, const std::
   std::vector<bool> told(split.size(), false);
   for (size_t d = 0; d < std::min(load.size(), store.size()); ++d) {
     if (load[d].computed.valid() || store[d].computed.valid()) continue;
+    // Where both subscripts are the same, all their axes may be told, else those that tasks are parts of.
+    const bool alike = load[d] == store[d];
     std::vector<Term> terms;
     std::vector<Term> others;
     for (const Term& term : store[d].terms) {
-      if (split[term.axis.index]) terms.push_back(term);
+      if (alike || split[term.axis.index]) terms.push_back(term);
     }
     for (const Term& term : load[d].terms) {
-      if (split[term.axis.index]) others.push_back(term);
+      if (alike || split[term.axis.index]) others.push_back(term);
     }
     if (terms != others) continue;
-    // What the other axes add is an interval; a split axis is told when its unit is larger than that.
-    Range one = range_of(kernel, store[d], within);
-    Range other = range_of(kernel, load[d], within);
+    // What the other axes add is an interval; an axis is told when its unit is larger than that.
+    const std::vector<bool> none(split.size(), false);
+    Range one = range_of(kernel, store[d], alike ? none : within);
+    Range other = range_of(kernel, load[d], alike ? none : within);
     std::sort(terms.begin(), terms.end(),
               [](const Term& a, const Term& b) { return std::abs(a.coefficient) > std::abs(b.coefficient); });
     int64_t below = plus(std::max(one.high, other.high), -std::min(one.low, other.low));

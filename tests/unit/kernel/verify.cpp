@@ -53,6 +53,10 @@ TEST_CASE("a sound kernel has no findings") {
   check_accepted(kHead +
                  "grid i:8 step 3 { map i, j:4 { y[i,j] = x[i,j] } reduce i over k:4 max order serial value "
                  "y[i,k] { p[i,0] = acc } }");
+  // Also where the axis that tasks are parts of is the smaller digit of one subscript.
+  check_accepted(
+      "kernel @f(x: f32[4,8], out y: f32[32]) grid i:4, j:8 step 3 { map i, j { y[i*8+j] = x[i,j] } "
+      "map i, j { y[i*8+j] = y[i*8+j] * 2 } }");
   // Max needs no order to run in lanes.
   check_accepted(
       "kernel @f(x: f32[64], out y: f32[]) { reduce over i:64 argmax order serial value x[i] schedule {lanes "
@@ -224,6 +228,10 @@ TEST_CASE("K13: what is read and written") {
                 "it may read elements of `p` that another task writes");
   check_refused(kHead + "grid i:8 step 4 { map i, j:4 { y[i,j] = p[0,j] } map i, j { p[i,j] = 0 } }",
                 "it may read elements of `p` that another task writes");
+  check_refused(
+      "kernel @f(out y: f32[32]) grid i:4, j:8 step 3 { map i, j { y[i*6+j] = 0 } map i, j { y[i*6+j] = "
+      "y[i*6+j] * 2 } }",
+      "");
   check_refused(kHead + "grid i:8 step 4 { map i, j:4 { p[i,j] = 0 } map i, j { y[i,j] = p[n[i],j] } }",
                 "another task");
   check_accepted(kHead + "grid i:8 { map i, j:4 { p[i,j] = 0 } map i, j { y[i,j] = p[n[i],j] } }");
