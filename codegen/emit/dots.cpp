@@ -73,8 +73,9 @@ void DotsEmitter::dot_terms(const Dots& dots, llvm::Value* a_base, llvm::Value* 
     llvm::Value* mask = splat(b_, existing.rows[r]);
     row_masks[r] = existing.lanes ? b_.CreateAnd(mask, existing.lanes) : mask;
   }
-  // The rows of the next tile are asked for while this one computes, if they come from afar.
-  if (dots.row.valid() && e_.exceeds(dots.a.buffer, e_.target().l1_bytes))
+  // The rows of the next tile are asked for while this one computes, if they come from afar. What a pass reads is at hand.
+  if (dots.row.valid() && dots.contract.schedule.block == 0 &&
+      e_.exceeds(dots.a.buffer, e_.target().l1_bytes))
     for (int64_t r = 0; r < rows; ++r)
       e_.prefetch(at_.element(f32, a_base, at_.add(k, (rows + r) * row_step)), 2);
   const auto add_term = [&](llvm::Value* left, llvm::Value* right, int64_t r, int64_t c) {

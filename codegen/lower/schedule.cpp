@@ -307,44 +307,118 @@ class Scheduler {
     return {};
   }
 
-  void schedule_dots(Contract& contract, AxisId depth, int64_t depth_count) {
+  // How many bytes of the operand's tensor a part of the contraction looks at: so many places along the axes that are named, one
+  // along others.
+  double looked_at(ExprId id, const std::vector<std::pair<AxisId, int64_t>>& along) const {
+    const kernel::Expr& load = k_.exprs[id];
+    const Shape& shape = k_.buffers[load.buffer].type.shape;
+    double bytes = 4;
+    for (size_t d = 0; d < shape.size(); ++d) {
+      int64_t span = 1;
+      for (const kernel::Term& term : load.subscripts[d].terms)
+        for (const auto& [axis, extent] : along)
+          if (axis == term.axis) span += std::abs(term.coefficient) * (extent - 1);
+      bytes *= static_cast<double>(std::min(span, shape[d]));
+    }
+    return bytes;
+  }
+
+  // A tile of dot products, and how far each of the passes goes along the first axis of the sum.
+  struct DotTile {
     AxisId row, column;
-    for (AxisId axis : contract.axes) {
-      if (moves(contract.a, axis) && stride(contract.b, axis) == 0 && !row.valid()) row = axis;
+    int64_t rows = 1, columns = 1, block = 0;
+    double cycles = 0;
+  };
+
+  // All of the contraction's cycles: multiply-adds, loads, and what the caches can deliver, whichever takes longest.
+  double dot_cycles(const Contract& contract, const DotTile& t) const {
+    constexpr double kFromL2 = 32, kFromAfar = 8;  // bytes in a cycle
+    const AxisId first = contract.over.front();
+    const bool in_passes = t.block != 0;
+    const int64_t part = in_passes ? t.block : extent(first);
+    const auto passes = static_cast<double>(ceil_div(extent(first), part));
+    std::vector<std::pair<AxisId, int64_t>> seen;
+    double terms = 1, results = 1;
+    for (const AxisId axis : contract.over) {
+      const int64_t count = axis == first ? part : extent(axis);
+      seen.emplace_back(axis, count);
+      terms *= static_cast<double>(axis == contract.over.back() ? ceil_div(count, kLanes) : count);
+    }
+    for (const AxisId axis : contract.axes) results *= static_cast<double>(extent(axis));
+    const int64_t all_rows = t.row.valid() ? extent(t.row) : 1,
+                  all_columns = t.column.valid() ? extent(t.column) : 1;
+    const double around = results / static_cast<double>(all_rows * all_columns);
+    const auto row_tiles = static_cast<double>(ceil_div(all_rows, t.rows));
+    const auto column_tiles = static_cast<double>(ceil_div(all_columns, t.columns));
+    // For sixteen terms: two multiply-adds, or one vector from the second cache level, in each cycle; not all that is loaded
+    // meanwhile is hidden.
+    const auto vectors = static_cast<double>(t.rows + t.columns);
+    const double computing = std::max(static_cast<double>(t.rows * t.columns) / 2, vectors) + vectors / 4;
+    auto with_row = seen, with_column = seen;
+    if (t.row.valid()) with_row.emplace_back(t.row, t.rows);
+    if (t.column.valid()) with_column.emplace_back(t.column, t.columns);
+    const double of_row = looked_at(contract.a, with_row), of_column = looked_at(contract.b, with_column);
+    const auto l1 = 0.8 * static_cast<double>(target_.l1_bytes);
+    // Columns are gone through innermost. What the last tile has left in the first level is not fetched again.
+    const double all_of_columns = of_column * column_tiles;
+    double fetched = around * row_tiles * (of_row * (of_row + of_column < l1 ? 1 : column_tiles));
+    fetched += around * (of_row + all_of_columns < l1 ? all_of_columns : row_tiles * all_of_columns);
+    if (in_passes) fetched += 2 * results * kLanes * 4;
+    // What all tiles look at, once for each that goes over it unless the second level keeps it.
+    double swept = 0;
+    for (const ExprId operand : {contract.a, contract.b})
+      swept += static_cast<double>(k_.buffers[k_.exprs[operand].buffer].type.bytes()) / passes;
+    if (swept > static_cast<double>(target_.l2_bytes) / 2) swept *= around * row_tiles;
+    const double busy = around * row_tiles * column_tiles * terms * computing;
+    return passes * std::max({busy, fetched / kFromL2, swept / kFromAfar});
+  }
+
+  void schedule_dots(Contract& contract, AxisId depth, int64_t depth_count) {
+    // Rows are what only the first operand moves along, columns what only the second does. Rows may see different parts of the
+    // first axis of the sum.
+    std::vector<AxisId> row_axes;
+    AxisId column;
+    const auto guards = guards_of(k_, contract.a, contract.over);
+    for (const AxisId axis : contract.axes) {
+      const bool is_guarded =
+          std::ranges::any_of(*guards, [&](const Guard& g) { return g.moves_along(axis); });
+      const bool is_edge = is_guarded && axis == row_with_edges(contract);
+      if ((is_edge || (!is_guarded && moves(contract.a, axis))) && !uses_axis(k_, contract.b, axis))
+        row_axes.push_back(axis);
       if (moves(contract.b, axis) && stride(contract.a, axis) == 0 && !column.valid()) column = axis;
     }
-    // Where rows are few, as of a picture with one channel: others that see different parts of the first axis of the sum.
-    if (const AxisId edges = row_with_edges(contract); edges.valid())
-      if (random() ? pick(0, 1) == 0 : !row.valid() || extent(row) == 1)
-        contract.schedule.beside = row = edges;
+    if (row_axes.empty()) row_axes.emplace_back();
     contract.schedule.lanes = depth;
-    // Rows and columns of dot products: an accumulator for each, registers for the shorter side, one for what passes by.
+    // An accumulator for each dot product, registers for the shorter side, one for what passes by.
     const int64_t registers = target_.vector_registers / target_.registers_per_value();
-    const int64_t all_rows = row.valid() ? extent(row) : 1, all_columns = column.valid() ? extent(column) : 1;
-    int64_t rows = 1, columns = 1;
-    double best = 0;
-    for (int64_t r = 1; r <= std::min(all_rows, registers); ++r)
-      for (int64_t c = 1; c <= std::min(all_columns, registers) && r * c + std::min(r, c) + 1 <= registers;
-           ++c) {
-        if (random() && pick(0, 3) > 0) continue;
-        // Cycles for sixteen terms: two multiply-adds, or one vector from the second cache level, in each; not all that is
-        // loaded meanwhile is hidden.
-        const auto vectors = static_cast<double>(r + c);
-        const double cycles = std::max(static_cast<double>(r * c) / 2, vectors) + vectors / 4;
-        const double all = cycles * static_cast<double>(ceil_div(all_rows, r) * ceil_div(all_columns, c));
-        if (best == 0 || all < best || (random() && pick(0, 1) == 0)) rows = r, columns = c, best = all;
-      }
-    contract.schedule.rows = rows;
-    contract.schedule.cols = columns;
+    const bool sweeps = contract.over.size() > 1 && k_.body.size() == 1 && !is_cut_;
+    DotTile best;
+    const auto consider = [&](DotTile tile) {
+      tile.cycles = dot_cycles(contract, tile);
+      if (best.cycles == 0 || (random() ? pick(0, 1) == 0 : tile.cycles < 0.99 * best.cycles)) best = tile;
+    };
+    const auto places = [&](AxisId axis) { return axis.valid() ? extent(axis) : 1; };
+    for (const AxisId row : row_axes)
+      for (int64_t r = 1; r <= std::min(places(row), registers); ++r)
+        for (int64_t c = 1; c <= std::min(places(column), registers); ++c) {
+          if (r * c + std::min(r, c) + 1 > registers || (random() && pick(0, 3) > 0)) continue;
+          consider({row, column, r, c});
+          for (int64_t block = 1; sweeps && block < extent(contract.over.front()); block *= 2)
+            consider({row, column, r, c, block});
+        }
+    // Which axis rows lie along is said where it is not the first.
+    if (best.row != row_axes.front() || best.row == row_with_edges(contract))
+      contract.schedule.beside = best.row;
+    contract.schedule.rows = best.rows;
+    contract.schedule.cols = best.columns;
+    contract.schedule.block = best.block;
     if (is_cut_) return;
-    const bool sweeps = contract.over.size() > 1 && k_.body.size() == 1;
-    if (sweeps) cut_sweeps(contract);
-    const bool in_passes = contract.schedule.block != 0;
+    const bool in_passes = best.block != 0;
     // In passes, tasks are parts of the side that has more tiles.
-    if (in_passes && ceil_div(all_columns, columns) > ceil_div(all_rows, rows))
-      cut_tiles(column, columns, row, rows, depth_count, {}, true);
+    if (in_passes && ceil_div(places(column), best.columns) > ceil_div(places(best.row), best.rows))
+      cut_tiles(best.column, best.columns, best.row, best.rows, depth_count, {}, true);
     else
-      cut_tiles(row, rows, column, columns, depth_count, {}, in_passes);
+      cut_tiles(best.row, best.rows, best.column, best.columns, depth_count, {}, in_passes);
     if (in_passes) make_waiting(contract);
   }
 
