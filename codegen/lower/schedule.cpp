@@ -358,19 +358,22 @@ class Scheduler {
     if (t.row.valid()) with_row.emplace_back(t.row, t.rows);
     if (t.column.valid()) with_column.emplace_back(t.column, t.columns);
     const double of_row = looked_at(contract.a, with_row), of_column = looked_at(contract.b, with_column);
-    const auto l1 = 0.8 * static_cast<double>(target_.l1_bytes);
-    // Columns are gone through innermost. What the last tile has left in the first level is not fetched again.
-    const double all_of_columns = of_column * column_tiles;
-    double fetched = around * row_tiles * (of_row * (of_row + of_column < l1 ? 1 : column_tiles));
-    fetched += around * (of_row + all_of_columns < l1 ? all_of_columns : row_tiles * all_of_columns);
-    if (in_passes) fetched += 2 * results * kLanes * 4;
-    // What all tiles look at, once for each that goes over it unless the second level keeps it.
-    double swept = 0;
+    double of_all = 0;
     for (const ExprId operand : {contract.a, contract.b})
-      swept += static_cast<double>(k_.buffers[k_.exprs[operand].buffer].type.bytes()) / passes;
-    if (swept > static_cast<double>(target_.l2_bytes) / 2) swept *= around * row_tiles;
+      of_all += static_cast<double>(k_.buffers[k_.exprs[operand].buffer].type.bytes()) / passes;
+    // The bytes that a cache of that size fetches for a pass: columns are gone through innermost, rows around them, and what the last
+    // tile has left is not fetched again.
+    const auto fetched = [&](double size) {
+      if (of_all < size) return of_all;
+      const double all_of_columns = of_column * column_tiles;
+      return around * (row_tiles * of_row * (of_row + of_column < size ? 1 : column_tiles) +
+                       all_of_columns * (of_row + all_of_columns < size ? 1 : row_tiles));
+    };
+    double from_l2 = fetched(0.8 * static_cast<double>(target_.l1_bytes));
+    if (in_passes) from_l2 += 2 * results * kLanes * 4;
+    const double from_afar = fetched(0.5 * static_cast<double>(target_.l2_bytes));
     const double busy = around * row_tiles * column_tiles * terms * computing;
-    return passes * std::max({busy, fetched / kFromL2, swept / kFromAfar});
+    return passes * std::max({busy, from_l2 / kFromL2, from_afar / kFromAfar});
   }
 
   void schedule_dots(Contract& contract, AxisId depth, int64_t depth_count) {
