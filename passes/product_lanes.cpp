@@ -23,10 +23,11 @@ bool is_whole(const Graph& graph, const Node& node) {
   return node.types[0].elements() == graph.type(node.operands[0]).elements();
 }
 
-// Whether the value is a parameter, looked at through reordering.
+// Whether the value is a parameter, looked at through reordering, or one for all products of a stack.
 bool is_weight(const Graph& graph, Value value) {
   const Node& node = graph.nodes[value.node];
   if (node.op == Op::input) return std::get<InputAttrs>(node.attrs).role == Role::param;
+  if (node.op == Op::broadcast) return is_weight(graph, node.operands[0]);
   const bool only_moves = op_def(node.op).has(kView) || node.op == Op::relayout || node.op == Op::reshape;
   return only_moves && is_whole(graph, node) && is_weight(graph, node.operands[0]);
 }

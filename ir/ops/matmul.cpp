@@ -107,11 +107,13 @@ MathText math_matmul(std::span<const MathText> x, const Attrs& attrs) {
   return infix(side(x[0], transpose_a), "·", side(x[1], transpose_b), kProduct);
 }
 
-// Rows of all times one matrix are one product; anything else is a stack of products.
+// Rows of all times one matrix are one product, where a step's rows do not fill vectors; else each step's result lies as the
+// steps around it take it. Anything else is a stack of products, too.
 std::vector<Value> lift_matmul(const LiftContext& c) {
   const auto [transpose_a, transpose_b] = std::get<MatmulAttrs>(c.node.attrs);
   const Shape& result = c.node.types[0].shape;
-  if (!c.stacked[0] || c.stacked[1] || transpose_a || result.size() != 2) return lift_same(c);
+  if (!c.stacked[0] || c.stacked[1] || transpose_a || result.size() != 2 || result[0] % kLanes == 0)
+    return lift_same(c);
   const Shape& a = c.builder.type(c.operands[0]).shape;
   const Value rows = c.builder.reshape(c.operands[0], {a[0] * a[1], a[2]});
   const Value product = c.builder.make(Op::matmul, {rows, c.operands[1]}, MatmulAttrs{false, transpose_b});
