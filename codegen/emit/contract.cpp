@@ -1,6 +1,7 @@
 // Contractions in register tiles: which suit them, and the way over the tiles of a task.
 #include <algorithm>
 
+#include "codegen/emit/ahead.h"
 #include "codegen/emit/tile.h"
 #include "codegen/lower/strides.h"
 
@@ -192,9 +193,24 @@ void TileEmitter::all_tiles(Tile& tile) {
   if (tile.block != 0) return in_passes(tile);
   e_.each_in(tile.outer, [&] {
     along_lanes(tile, [&](int64_t vectors) {
-      down_rows(tile, [&](int64_t rows) { last_tile(tile, rows, vectors); });
+      down_rows(tile, [&](int64_t rows) {
+        find_ahead(tile);
+        last_tile(tile, rows, vectors);
+      });
     });
   });
+}
+
+// Tiles of one column that go through the whole sum in one line.
+void TileEmitter::find_ahead(Tile& tile) {
+  StepsAhead* ahead = e_.ahead();
+  if (!ahead || ahead->during() != &tile.contract || !tile.row.valid() || !tile.outer.empty() ||
+      tile.beside.valid() || tile.contract.over.size() != 1 || !tile.guards.empty() || tile.computed ||
+      tile.partials || k_.task_extent(tile.lanes) > tile.vectors * kLanes)
+    return;
+  const int64_t rows = k_.task_extent(tile.row);
+  tile.ahead = ahead->at_tile(at_.udiv(at_.sub(tile.row_at, e_.bounds(tile.row).begin), tile.rows),
+                              rows / tile.rows, tile.depth_count / kUnroll);
 }
 
 void TileEmitter::in_passes(Tile& tile) {

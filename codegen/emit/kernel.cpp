@@ -1,5 +1,6 @@
 // The function of a kernel: its tasks, and the statements that need no class of their own.
 #include "codegen/emit/kernel.h"
+#include "codegen/emit/ahead.h"
 
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
@@ -118,7 +119,10 @@ void KernelEmitter::emit(const kernel::For& loop_over) {
   const Bounds range = bounds(loop_over.axis);
   loop(range.begin, range.end, 1, [&](llvm::Value* index) {
     scope_->at(loop_over.axis, index);
+    StepsAhead ahead(*this, loop_over);
+    StepsAhead* around = std::exchange(ahead_, &ahead);
     emit_block(loop_over.body);
+    ahead_ = around;
   });
 }
 

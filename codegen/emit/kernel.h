@@ -20,6 +20,7 @@
 namespace nnc::codegen {
 
 class KernelEmitter;
+class StepsAhead;
 using Values = std::vector<llvm::Value*>;
 
 // A place in the loops: which axes have a value, along which of them vectors run, which of their lanes exist, what `acc`
@@ -120,6 +121,7 @@ class KernelEmitter {
   llvm::Value* axis_value(kernel::AxisId axis) const;
   void hoist();                                  // emits what the axes at hand determine
   void prefetch(llvm::Value* where, int level);  // into cache level 1, 2 or 3
+  StepsAhead* ahead() const { return ahead_; }   // of the loop at hand; null outside of loops
   // Whether a buffer is larger than what this cache level keeps beside other data.
   bool exceeds(kernel::BufferId buffer, int64_t cache_bytes) const;
 
@@ -167,6 +169,7 @@ class KernelEmitter {
   std::vector<Bounds> bounds_;  // in which an axis runs here: the task's, or a part of it (within)
   std::vector<llvm::Value*> task_begin_;
   Scope* scope_ = nullptr;
+  StepsAhead* ahead_ = nullptr;
 
   // Of the statement at hand.
   std::vector<kernel::ExprId> roots_;

@@ -4,6 +4,7 @@
 
 #include <llvm/IR/Intrinsics.h>
 
+#include "codegen/emit/ahead.h"
 #include "codegen/lower/strides.h"
 
 namespace nnc::codegen {
@@ -11,13 +12,6 @@ namespace nnc::codegen {
 using kernel::AxisId;
 using kernel::ExprId;
 using kernel::ExprKind;
-
-namespace {
-
-// Terms of the sum per turn of a tile's loop.
-constexpr int64_t kUnroll = 4;
-
-}  // namespace
 
 int64_t TileEmitter::stride(const kernel::Expr& load, AxisId axis) const {
   return *stride_along(k_, load.buffer, load.subscripts, axis);
@@ -169,16 +163,22 @@ Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) 
     return state;
   }
   const int64_t whole = t.depth_count / kUnroll * kUnroll;
+  state.insert(state.end(), t.ahead.begin(), t.ahead.end());
   state = e_.carry(i64(0), i64(whole), kUnroll, state, [&](llvm::Value*, const Values& inside) {
     Values next = inside;
+    const auto from_ahead = next.end() - static_cast<std::ptrdiff_t>(t.ahead.size());
+    const Values ahead = t.ahead.empty() ? Values() : e_.ahead()->ask({from_ahead, next.end()});
+    next.erase(from_ahead, next.end());
     llvm::Value* from = pop(next);
     llvm::Value* vector_from = pop(next);
     fetch_ahead(t, part.rows, part.vectors, vector_from, from);
     for (int64_t k = 0; k < kUnroll; ++k) add_term(t, part, vector_from, from, k, next);
     next.push_back(at_.element(f32, vector_from, vector_turn));
     next.push_back(at_.element(f32, from, broadcast_turn));
+    next.insert(next.end(), ahead.begin(), ahead.end());
     return next;
   });
+  state.resize(state.size() - t.ahead.size());
   llvm::Value* from = pop(state);
   llvm::Value* vector_from = pop(state);
   for (int64_t k = 0; k < t.depth_count - whole; ++k) add_term(t, part, vector_from, from, k, state);

@@ -46,12 +46,16 @@ class TileEmitter : StatementEmitter {
     llvm::Value* beside_at = nullptr;
     llvm::Value* depth_begin = nullptr;
     int64_t depth_count = 0;
+    Values ahead =
+        {};  // where what the tile asks for of the next step of the loop around it lies (emit/ahead.h)
     llvm::Value* mask = nullptr;  // of the last vector along the lanes, and of those beside it
     // Of vector c of `vectors`.
     llvm::Value* mask_of(int64_t c, int64_t of) const {
       return beside.valid() || c + 1 == of ? mask : nullptr;
     }
   };
+  // Terms of the sum per turn of a tile's loop.
+  static constexpr int64_t kUnroll = 4;
   // Some vectors of a tile, with all of its rows.
   struct Part {
     int64_t rows, first, vectors;
@@ -65,6 +69,7 @@ class TileEmitter : StatementEmitter {
   void each_tile(Tile& tile, void (TileEmitter::*one)(const Tile&, int64_t rows, int64_t vectors));
   void down_rows(Tile& tile, const std::function<void(int64_t rows)>& body);
   void along_lanes(Tile& tile, const std::function<void(int64_t vectors)>& body);
+  void find_ahead(Tile& tile);
   void early_tile(const Tile& tile, int64_t rows, int64_t vectors);  // in a pass before the last
   void last_tile(const Tile& tile, int64_t rows, int64_t vectors);
   void stored_tile(const Tile& tile, int64_t rows, int64_t vectors);  // after the last pass
