@@ -148,17 +148,31 @@ void KernelEmitter::emit(const kernel::Contract& contract) {
     FoldEmitter(*this).emit(contract);
 }
 
+// In vectors along the innermost axis where the rows that are added to lie along it: no two of their elements are the same.
 void KernelEmitter::emit(const kernel::Scatter& scatter) {
   begin_statement({scatter.store.value}, {scatter.store});
   const kernel::Buffer& buffer = k_.buffers[scatter.store.buffer];
-  nest(scatter.axes, {}, [&] {
+  AxisId lanes;
+  if (!scatter.axes.empty() &&
+      stride_along(k_, scatter.store.buffer, scatter.store.index, scatter.axes.back()) == 1)
+    lanes = scatter.axes.back();
+  nest(scatter.axes, lanes, [&] {
     llvm::Value* value = expr(scatter.store.value);
     const Address at = address(scatter.store.buffer, scatter.store.index);
     llvm::Value* where = pointer(scatter.store.buffer, at.offset);
     llvm::Type* type = llvm_memory_type(b_.getContext(), buffer.type.dtype);
-    const auto sum = scalars_.add(EmittingScalars::wrap(b_.CreateLoad(type, where), buffer.type.dtype),
+    llvm::Value* mask = lanes.valid() ? scope_->mask_ : nullptr;
+    if (lanes.valid()) type = llvm::FixedVectorType::get(type, kLanes), value = splat(b_, value);
+    const llvm::Align align(static_cast<uint64_t>(dtype_bytes(buffer.type.dtype)));
+    llvm::Value* before =
+        mask ? b_.CreateMaskedLoad(type, where, align, mask, llvm::Constant::getNullValue(type))
+             : static_cast<llvm::Value*>(b_.CreateAlignedLoad(type, where, align));
+    const auto sum = scalars_.add(EmittingScalars::wrap(before, buffer.type.dtype),
                                   EmittingScalars::wrap(value, buffer.type.dtype));
-    b_.CreateStore(EmittingScalars::value(sum), where);
+    if (mask)
+      b_.CreateMaskedStore(EmittingScalars::value(sum), where, align, mask);
+    else
+      b_.CreateAlignedStore(EmittingScalars::value(sum), where, align);
   });
 }
 
