@@ -220,6 +220,13 @@ class Loop {
       const Local local = add_local(node.types[r], by_row);
       store(axes, local.buffer, local.at(indices(axes)), elements_.at(value, indices(axes)));
       pending_locals_.emplace_back(value, local);
+      // What also leaves the step is stored along with it.
+      for (size_t i = static_cast<size_t>(scan_.states); i < body_.outputs.size(); ++i)
+        if (body_.outputs[i].value == value && target(i).buffer.valid() && by_row == !domain_.axes.empty()) {
+          const Result out = result(value, by_row, target(i), true);
+          store(axes, out.buffer, out.index, elements_.at(value, indices(axes)));
+          left_.insert(i);
+        }
     }
   }
 
@@ -392,7 +399,7 @@ class Loop {
       next.back().value = body_.outputs[i].value;
     }
     for (size_t i = states; i < body_.outputs.size(); ++i)
-      if (target(i).buffer.valid())
+      if (target(i).buffer.valid() && !left_.contains(i))
         stacked.push_back(result(body_.outputs[i].value, !domain_.axes.empty(), target(i), true));
     // Those over the states' axes come last, in one statement with them.
     const std::vector<AxisId> together = next.empty() ? std::vector<AxisId>() : next[0].axes;
@@ -449,6 +456,7 @@ class Loop {
   Block* out_ = nullptr;
   std::map<Value, Local> locals_;
   std::vector<bool> needed_, kept_;
+  std::set<size_t> left_;  // outputs that are stored already
   std::vector<kernel::Store> pending_;
   std::vector<AxisId> pending_axes_;
   std::vector<std::pair<Value, Local>> pending_locals_;

@@ -22,8 +22,8 @@ using kernel::Kernel;
 using kernel::Map;
 using kernel::Statement;
 
-constexpr size_t kMostParts = 8;
-constexpr int64_t kFewestTasks = 16;  // that the other axes can be cut into
+constexpr size_t kMostStatements = 24;  // of a block that is parted
+constexpr int64_t kFewestTasks = 16;    // that the other axes can be cut into
 
 struct Choice {
   AxisId axis;
@@ -63,12 +63,7 @@ std::optional<Choice> choice_of(const Kernel& k, const Map& map) {
 class Part {
  public:
   Part(Kernel& kernel, AxisId axis, int64_t begin, int64_t extent)
-      : k_(kernel), old_(axis), begin_(begin), extent_(extent) {
-    std::string name = k_.axes[axis].name;
-    do name += "p";
-    while (std::ranges::find(k_.axes, name, &kernel::Axis::name) != k_.axes.end());
-    part_ = k_.axes.push_back({name, extent});
-  }
+      : k_(kernel), old_(axis), begin_(begin), extent_(extent), part_(axis_of_part()) {}
 
   Map of(const Map& map) {
     Map out = map;
@@ -90,6 +85,15 @@ class Part {
     std::ranges::sort(index.terms);
     if (index.computed.valid()) index.computed = moved(index.computed);
     return index;
+  }
+
+  // Parts of one length have one axis, so that maps over them can become one.
+  AxisId axis_of_part() {
+    const std::string whole = k_.axes[old_].name.substr(0, k_.axes[old_].name.find(kPart));
+    const std::string name = whole + kPart + std::to_string(extent_);
+    const auto known = std::ranges::find(k_.axes, name, &kernel::Axis::name);
+    if (known != k_.axes.end()) return AxisId{static_cast<uint32_t>(known - k_.axes.begin())};
+    return k_.axes.push_back({name, extent_});
   }
 
   ExprId moved(ExprId id) {
@@ -114,43 +118,81 @@ class Part {
     return moved_[id] = result;
   }
 
+  static constexpr const char* kPart = "_part";
+
   Kernel& k_;
-  AxisId old_, part_;
+  AxisId old_;
   int64_t begin_, extent_;
+  AxisId part_;
   std::map<ExprId, ExprId> moved_;
 };
 
-bool part_one(Kernel& kernel) {
-  for (size_t i = 0; i < kernel.body.size(); ++i) {
-    const Statement statement = kernel.body[i];
-    const Map& map = std::get<Map>(statement.body);
-    const std::optional<Choice> choice = choice_of(kernel, map);
-    if (!choice) continue;
+// Whether tasks may be parts of the axis: then it is the whole kernel that is parted, and others must be left to cut.
+bool may_part(const Kernel& kernel, const Choice& choice) {
+  const int64_t rest = kernel.axes[choice.axis].extent - choice.below;
+  if (std::min(choice.below, rest) < kLanes) return false;
+  if (std::ranges::find(kernel.grid, choice.axis, &kernel::GridAxis::axis) == kernel.grid.end()) return true;
+  const auto is_map = [](const Statement& s) { return std::holds_alternative<Map>(s.body); };
+  const auto is_local = [](const kernel::Buffer& buffer) { return buffer.space == kernel::Space::local; };
+  int64_t tasks = 1;
+  for (const kernel::GridAxis& g : kernel.grid)
+    if (g.axis != choice.axis) tasks *= kernel.axes[g.axis].extent;
+  return tasks >= kFewestTasks && std::ranges::all_of(kernel.body, is_map) &&
+         std::ranges::none_of(kernel.buffers, is_local);
+}
+
+// The first map of a block that can be parted, also within loops.
+bool part_one(Kernel& kernel, kernel::Block& block) {
+  if (block.size() >= kMostStatements) return false;
+  for (size_t i = 0; i < block.size(); ++i) {
+    if (auto* loop = std::get_if<kernel::For>(&block[i].body); loop && part_one(kernel, loop->body))
+      return true;
+    const auto* map = std::get_if<Map>(&block[i].body);
+    const std::optional<Choice> choice = map ? choice_of(kernel, *map) : std::nullopt;
+    if (!choice || !may_part(kernel, *choice)) continue;
     const int64_t rest = kernel.axes[choice->axis].extent - choice->below;
-    int64_t tasks = 1;
-    for (const kernel::GridAxis& g : kernel.grid)
-      if (g.axis != choice->axis) tasks *= kernel.axes[g.axis].extent;
-    if (std::min(choice->below, rest) < kLanes || tasks < kFewestTasks) continue;
-    const Map before = Part(kernel, choice->axis, 0, choice->below).of(map);
-    const Map after = Part(kernel, choice->axis, choice->below, rest).of(map);
+    const Map before = Part(kernel, choice->axis, 0, choice->below).of(*map);
+    const Map after = Part(kernel, choice->axis, choice->below, rest).of(*map);
     std::erase_if(kernel.grid, [&](const kernel::GridAxis& g) { return g.axis == choice->axis; });
-    kernel.body[i] = {before, statement.spans};
-    kernel.body.insert(kernel.body.begin() + static_cast<std::ptrdiff_t>(i) + 1, {after, statement.spans});
+    const auto spans = block[i].spans;
+    block[i] = {before, spans};
+    block.insert(block.begin() + static_cast<std::ptrdiff_t>(i) + 1, {after, spans});
     return true;
   }
   return false;
 }
 
+// Whether a map reads what another one stores.
+bool reads_from(const Kernel& kernel, const Statement& reader, const Map& writer) {
+  return std::ranges::any_of(writer.stores, [&](const kernel::Store& store) {
+    return !kernel::loads_of(kernel, reader, store.buffer).empty();
+  });
+}
+
+// Maps after each other over the same places become one: what both compute is computed once.
+void join_maps(const Kernel& kernel, kernel::Block& block) {
+  for (size_t i = 0; i < block.size();) {
+    if (auto* loop = std::get_if<kernel::For>(&block[i].body)) join_maps(kernel, loop->body);
+    auto* first = std::get_if<Map>(&block[i].body);
+    const auto* second = i + 1 < block.size() ? std::get_if<Map>(&block[i + 1].body) : nullptr;
+    if (first && second && first->axes == second->axes && !reads_from(kernel, block[i + 1], *first) &&
+        !reads_from(kernel, block[i], *second)) {
+      first->stores.insert(first->stores.end(), second->stores.begin(), second->stores.end());
+      block.erase(block.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    } else {
+      ++i;
+    }
+  }
+}
+
 }  // namespace
 
 void part_maps(Kernel& kernel) {
-  const auto is_local = [](const kernel::Buffer& buffer) { return buffer.space == kernel::Space::local; };
-  if (kernel.body.size() != 1 || !std::holds_alternative<Map>(kernel.body[0].body) ||
-      std::ranges::any_of(kernel.buffers, is_local))
-    return;
   bool any = false;
-  while (kernel.body.size() < kMostParts && part_one(kernel)) any = true;
-  if (any) kernel = canonical(kernel);
+  while (part_one(kernel, kernel.body)) any = true;
+  if (!any) return;
+  join_maps(kernel, kernel.body);
+  kernel = canonical(kernel);
 }
 
 }  // namespace nnc::codegen
