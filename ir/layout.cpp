@@ -15,7 +15,7 @@ constexpr int64_t kSpread = 32;  // of which planes side by side are shifted by 
 
 }  // namespace
 
-Layout padded_layout(const Shape& shape, std::vector<int64_t> order) {
+Layout padded_layout(const Shape& shape, std::vector<int64_t> order, bool shifts) {
   if (shape.size() < 2) return {};
   const size_t last = order.empty() ? shape.size() - 1 : static_cast<size_t>(order.back());
   Layout layout;
@@ -27,8 +27,8 @@ Layout padded_layout(const Shape& shape, std::vector<int64_t> order) {
   if (3 * pitch > 4 * inner) return layout;
   if (pitch % kSetStride == 0) pitch += kLine;
   if (pitch != inner) layout.pitch = pitch;
-  if (shape.size() > 2 && !layout.order.empty()) {
-    const auto outermost = static_cast<size_t>(layout.order.front());
+  if (shape.size() > 2 && (shifts || !layout.order.empty())) {
+    const auto outermost = layout.order.empty() ? 0 : static_cast<size_t>(layout.order.front());
     const int64_t plane = strides_of(shape, layout)[outermost];
     if (shape[outermost] > 1 && plane % kPageOfSets == 0 && plane >= 8 * pitch)
       layout.gap = (plane / kSpread + pitch - 1) / pitch * pitch + pitch;

@@ -21,6 +21,7 @@
 #include "ir/kernel/loop_domain.h"
 #include "ir/layout.h"
 #include "ir/order.h"
+#include "passes/grouping.h"
 #include "passes/pass.h"
 #include "passes/product_lanes.h"
 #include "passes/rewrite.h"
@@ -39,7 +40,7 @@ Layout with_innermost(const Shape& shape, int64_t axis, const Layout& before = {
     for (int64_t i = 0; i < static_cast<int64_t>(shape.size()); ++i) order.push_back(i);
   std::erase(order, axis);
   order.push_back(axis);
-  return padded_layout(shape, order);
+  return padded_layout(shape, order, true);
 }
 
 int64_t innermost(const TensorType& type, const Layout& layout) {
@@ -85,13 +86,23 @@ class LayoutAssignment {
     if (is_kept(role)) set_layout(value, padded_layout(shape));
   }
 
+  // The dimension of a contraction's operand that vectors can go along.
+  int64_t lanes_of(Value value) {
+    const Graph& g = rewriter_.result();
+    return lanes_through_reshape(g, value).value_or(innermost(g.type(value), g.layout(value)));
+  }
+
+  // The value, or a copy of it where vectors cannot go along that dimension.
   Value lying(Value value, int64_t inner) {
-    const TensorType type = rewriter_.result().type(value);
-    if (innermost(type, rewriter_.result().layout(value)) == inner) return value;
-    const auto [at, is_new] = moved_.try_emplace({value, inner});
+    if (lanes_of(value) == inner) return value;
+    return moved(value, with_innermost(node_shape(value), inner, rewriter_.result().layout(value)));
+  }
+
+  Value moved(Value value, Layout layout) {
+    const auto [at, is_new] = moved_.try_emplace({value, layout.order});
     if (is_new) {
       at->second = rewriter_.builder().make(Op::relayout, {value});
-      set_layout(at->second, with_innermost(type.shape, inner, rewriter_.result().layout(value)));
+      set_layout(at->second, std::move(layout));
     }
     return at->second;
   }
@@ -129,7 +140,7 @@ class LayoutAssignment {
     set_layout(rewriter_[Value{id, 0}], with_innermost(node.types[0].shape, lanes));
   }
 
-  // What is stacked lies with the rows that the loop's vectors run along innermost.
+  // What is stacked lies step by step, with the rows that the loop's vectors run along innermost.
   void loop(NodeId id, const Node& node) {
     const auto& scan = std::get<ScanAttrs>(node.attrs);
     const LoopDomain domain = loop_domain(scan);
@@ -138,8 +149,9 @@ class LayoutAssignment {
     const auto lanes = static_cast<int64_t>(domain.axes.size()) - 1;
     std::vector<Value> operands = rewriter_.operands(id);
     for (size_t i = states; i < states + static_cast<size_t>(scan.steps); ++i)
-      if (const Shape& shape = node_shape(operands[i]); is_row(shape, domain.axes))
-        operands[i] = lying(operands[i], lanes + 1);
+      if (const Shape shape = node_shape(operands[i]);
+          is_row(shape, domain.axes) && lanes_of(operands[i]) != lanes + 1)
+        operands[i] = moved(operands[i], with_innermost(shape, lanes + 1));
     rewriter_.set(id, rewriter_.builder().copy(node, operands));
     for (uint32_t r = 0; r < node.types.size(); ++r) {
       const Shape& shape = node.types[r].shape;
@@ -156,13 +168,28 @@ class LayoutAssignment {
     return stacked.size() > domain.size() && std::equal(domain.begin(), domain.end(), stacked.begin() + 1);
   }
 
+  // What is added to rows lies in rows.
+  std::vector<Value> operands_of_scatter(NodeId id, const Node& node, const ScatterRule& rule) {
+    std::vector<TensorType> types;
+    for (Value v : node.operands) types.push_back(graph_.type(v));
+    const ScatterSpec spec = rule.spec(node, types);
+    std::vector<Value> operands = rewriter_.operands(id);
+    const auto last = static_cast<uint32_t>(node.types[0].rank()) - 1;
+    if (const int64_t d = dimension_of(spec.value, AxisId{last}); d >= 0 && last != spec.axis)
+      operands[0] = lying(operands[0], d);
+    return operands;
+  }
+
   void other(NodeId id, const Node& node) {
-    rewriter_.copy(id);
+    if (const auto* rule = std::get_if<ScatterRule>(&op_def(node.op).lower))
+      rewriter_.set(id, rewriter_.builder().copy(node, operands_of_scatter(id, node, *rule)));
+    else
+      rewriter_.copy(id);
     const Graph& g = rewriter_.result();
     for (uint32_t r = 0; r < node.types.size(); ++r) {
       const Value value = rewriter_[Value{id, r}];
       if (!g.layout(value).is_default() || node.op == Op::constant) continue;
-      set_layout(value, padded_layout(node.types[r].shape, order_of_operands(value.node)));
+      set_layout(value, padded_layout(node.types[r].shape, order_of_operands(value.node), true));
     }
   }
 
@@ -210,7 +237,7 @@ class LayoutAssignment {
 
   Rewriter rewriter_;
   const Graph& graph_;
-  std::map<std::pair<Value, int64_t>, Value> moved_;  // value, innermost axis → its copy
+  std::map<std::pair<Value, std::vector<int64_t>>, Value> moved_;  // value, order → its copy
 };
 
 }  // namespace

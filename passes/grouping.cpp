@@ -6,6 +6,8 @@
 
 #include "ir/kernel/element_expr.h"
 #include "ir/ops/op.h"
+#include "ir/order.h"
+#include "passes/simplify.h"
 
 namespace nnc::passes {
 namespace {
@@ -15,14 +17,15 @@ using kernel::Index;
 // How much of a group's code a value that belongs to no group may be where it is read.
 constexpr size_t kMostInlinedCode = 100;
 
-// What a contraction needs in memory to read this operand: what lies behind views, unless it looks beyond the operand's
-// ends, which are others there.
+// What a contraction or a loop needs in memory to read this operand: what lies behind views, unless it looks beyond the
+// operand's ends, which are others there.
 Value stored_behind(const Graph& graph, Value operand, const std::vector<ContractSpec>& specs,
                     size_t number) {
   for (const ContractSpec& spec : specs)
     for (const Index& index : number == 0 ? spec.a : spec.b)
       if (index.checked) return operand;
-  while (is_view(graph, operand.node)) operand = graph.node(operand).operands[0];
+  while (is_view(graph, operand.node) || (!specs.empty() && lanes_through_reshape(graph, operand)))
+    operand = graph.node(operand).operands[0];
   return operand;
 }
 
@@ -45,6 +48,22 @@ std::vector<char> needed_in_memory(const Graph& graph) {
         needed[stored_behind(graph, node.operands[i], {}, i).node.index] = 1;
     }
   return needed;
+}
+
+std::optional<int64_t> lanes_through_reshape(const Graph& graph, Value value) {
+  const Node& node = graph.node(value);
+  if (node.op != Op::reshape) return std::nullopt;
+  const TensorType& type = graph.type(node.operands[0]);
+  const std::vector<int64_t>& order = graph.layout(node.operands[0]).order;
+  const auto inner = static_cast<size_t>(order.empty() ? type.rank() - 1 : order.back());
+  std::optional<int64_t> lanes;
+  for (const Run& run : runs_of(type.shape, node.types[0].shape)) {
+    const size_t axes = run.from_end - run.from;
+    if (run.to_end - run.to != 1 || axes < 1 || axes > 2) return std::nullopt;
+    if (inner + 1 == run.from_end && (axes == 1 || type.shape[inner] % kLanes == 0))
+      lanes = static_cast<int64_t>(run.to);
+  }
+  return lanes;
 }
 
 bool is_free(const Node& node) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -18,6 +19,11 @@ static_assert(kMostCode <= kernel::kMostStores);  // each result, which is at mo
 
 // By node: what leaves the graph, and what a contraction or a loop reads.
 std::vector<char> needed_in_memory(const Graph& graph);
+
+// Of a reshape that makes pairs of axes one each, whose operand lies in memory so that vectors can go along the second axis of a
+// pair or along an axis that stays: the reshape's dimension that they go along. A contraction reads the operand then, with
+// axes of its own for both of a pair (codegen/lower/split_axes.h). Nothing for any other value.
+std::optional<int64_t> lanes_through_reshape(const Graph& graph, Value value);
 
 // Costs nothing to compute again, which each reader does: it moves elements, or makes them from their index or a list.
 bool is_free(const Node& node);

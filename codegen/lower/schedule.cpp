@@ -192,8 +192,7 @@ class Scheduler {
     TaskLimits limits;
     if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
       limits = cut_sum(contract, row, lanes);
-    const bool sweeps = !partials && row.valid() && contract.axes.size() > 2 && contract.over.size() > 1 &&
-                        k_.body.size() == 1;
+    const bool sweeps = !partials && row.valid() && contract.over.size() > 1 && k_.body.size() == 1;
     if (sweeps) cut_sweeps(contract);
     cut_tiles(row, tile.rows, lanes, next.valid() ? kLanes : tile.vectors * kLanes, depth_count, limits,
               sweeps && contract.schedule.block != 0);

@@ -6,6 +6,7 @@
 
 #include "codegen/lower/strides.h"
 #include "ir/kernel/access.h"
+#include "ir/order.h"
 
 namespace nnc::codegen {
 namespace {
@@ -70,13 +71,14 @@ class Split {
   }
 
  private:
-  // No recurrence, and no contraction over it, whose partial sums go by the last axis. Locals that follow it are addressed
-  // with it alone (K6).
+  // No recurrence, and no contraction in partial sums over it, unless each part has whole turns of them. Locals that follow
+  // it are addressed with it alone (K6).
   bool can_split() const {
     return std::ranges::none_of(from_.body, [&](const Statement& s) {
       const auto* contract = std::get_if<kernel::Contract>(&s.body);
       return std::holds_alternative<kernel::For>(s.body) ||
-             (contract && std::ranges::find(contract->over, axis_) != contract->over.end());
+             (contract && contract->order != Order::serial && divisor_ % kLanes != 0 &&
+              std::ranges::find(contract->over, axis_) != contract->over.end());
     });
   }
 
