@@ -1,7 +1,7 @@
 // Grouping: decides which nodes are computed in one kernel (Node::group). Ops stay as they are; lowering
 // inlines within a group. A group is either
-//  - a contraction with the elementwise work on its output, which becomes its epilogue (bias, activation,
-//    mask, the optimizer's update), or
+//  - a contraction with the elementwise work on its output, with its axes in any order, which becomes its epilogue (bias,
+//    activation, mask, the optimizer's update), or
 //  - a scatter or a loop alone: its results are there when all of its terms or steps are;
 //  - rows: reductions and elementwise work that all leave the same leading axes (the domain) alone, so that
 //    one task can compute a row of everything without another task's results.
@@ -13,6 +13,7 @@
 //   %1 = broadcast b {shape=[128, 10], axes=[1]} : f32[128, 10]
 //   %2 = add %0, %1 : f32[128, 10]                         in 0
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "ir/kernel/element_expr.h"
@@ -72,6 +73,13 @@ class Grouping {
     for (const Read& read : reads(id))
       if (const uint32_t from = g_.node(read.value).group; from != kNoGroup && from != group)
         groups_[group].before.insert(from);
+    if (groups_[group].contraction) {
+      std::vector<size_t>& axes = axes_[id];
+      axes = axes_in_contraction(id, reads(id), group);
+      if (axes.empty())  // the contraction itself
+        for (int64_t axis = 0; axis < g_.nodes[id].types[0].rank(); ++axis)
+          axes.push_back(static_cast<size_t>(axis));
+    }
     g_.nodes[id].group = group;
     groups_[group].work += work_of(g_, id);
     groups_[group].code += code_of(g_.nodes[id]) + inlined_code(g_, id, kMostCode);
@@ -97,9 +105,9 @@ class Grouping {
   // there are its own rows, and nothing else it reads needs the group.
   bool fits(NodeId id, const std::vector<Read>& what, uint32_t group, const Shape& domain) const {
     const Shape& shape = g_.nodes[id].types[0].shape;
-    if (groups_[group].alone || !is_prefix(domain, shape)) return false;
-    if (groups_[group].contraction && domain != shape) return false;
-    if (!has_room_for_code(id, group)) return false;
+    if (groups_[group].alone || !has_room_for_code(id, group)) return false;
+    if (groups_[group].contraction) return !axes_in_contraction(id, what, group).empty();
+    if (!is_prefix(domain, shape)) return false;
     for (const Read& read : what) {
       const uint32_t from = g_.node(read.value).group;
       if (from == kNoGroup) continue;
@@ -112,6 +120,26 @@ class Grouping {
           return false;
     }
     return true;
+  }
+
+  // Which axes of the group's contraction the node's are, if it is computed place by place from it: none if it is not, or needs the
+  // group otherwise.
+  std::vector<size_t> axes_in_contraction(NodeId id, const std::vector<Read>& what, uint32_t group) const {
+    std::vector<size_t> axes;
+    for (const Read& read : what) {
+      const uint32_t from = g_.node(read.value).group;
+      if (from == kNoGroup) continue;
+      if (from != group) {
+        if (depends(from, group)) return {};
+        continue;
+      }
+      const auto here = axes_through(read, axes_.at(read.value.node));
+      if (!here || here->size() != static_cast<size_t>(g_.nodes[id].types[0].rank()) ||
+          (!axes.empty() && axes != *here))
+        return {};
+      axes = *here;
+    }
+    return axes;
   }
 
   // The groups a node reads from: those with the largest domain first (they leave the threads the most freedom), then
@@ -181,6 +209,8 @@ class Grouping {
 
   Graph g_;
   std::vector<Group> groups_;
+  std::map<NodeId, std::vector<size_t>>
+      axes_;                     // of what contractions' groups compute: which of the contraction's they are
   std::vector<char> in_memory_;  // by node: it has to lie in memory
 };
 

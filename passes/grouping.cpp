@@ -17,13 +17,16 @@ using kernel::Index;
 // How much of a group's code a value that belongs to no group may be where it is read.
 constexpr size_t kMostInlinedCode = 100;
 
-// What a contraction or a loop needs in memory to read this operand: what lies behind views, unless it looks beyond the
-// operand's ends, which are others there.
+// What a contraction or a loop needs in memory to read this operand: what lies behind views, but not where it looks beyond the
+// operand's ends and they are others there.
 Value stored_behind(const Graph& graph, Value operand, const std::vector<ContractSpec>& specs,
                     size_t number) {
   for (const ContractSpec& spec : specs)
     for (const Index& index : number == 0 ? spec.a : spec.b)
-      if (index.checked) return operand;
+      if (index.checked) {
+        while (graph.node(operand).op == Op::permute) operand = graph.node(operand).operands[0];
+        return operand;
+      }
   while (is_view(graph, operand.node) || (!specs.empty() && lanes_through_reshape(graph, operand)))
     operand = graph.node(operand).operands[0];
   return operand;

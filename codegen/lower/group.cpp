@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "codegen/lower/kernel_parts.h"
@@ -117,10 +118,27 @@ class GroupLowering {
     statement.b = elements_.at(node.operands[1], here(spec.b));
     result_of_ = Value{id, 0};
     elements_.forget();
-    const std::vector<Index> index = here(spec.element());
-    for (Value value : c_.stored)
+    const std::vector<Index> element = here(spec.element());
+    for (Value value : c_.stored) {
+      std::vector<Index> index;
+      for (const size_t axis : axes_in_contraction(value.node, id)) index.push_back(element[axis]);
       statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), index, elements_.at(value, index)});
+    }
     k_.body.push_back({std::move(statement), spans()});
+  }
+
+  // Which axes of the contraction those of a node of its group are (as passes/group_kernels found them).
+  std::vector<size_t> axes_in_contraction(NodeId node, NodeId contraction) const {
+    if (node == contraction) {
+      std::vector<size_t> all(static_cast<size_t>(g_.nodes[node].types[0].rank()));
+      std::iota(all.begin(), all.end(), 0);
+      return all;
+    }
+    for (const Read& read : reads_of(g_, node))
+      if (g_.node(read.value).group == c_.group)
+        if (const auto axes = axes_through(read, axes_in_contraction(read.value.node, contraction)))
+          return *axes;
+    NNC_CHECK(false, "a node of a contraction's group is not computed from it place by place");
   }
 
   // ---- scatter

@@ -145,4 +145,18 @@ std::vector<Read> operand_reads_of(const Graph& graph, NodeId id) {
   return reads(graph, id, [](Value) { return false; });
 }
 
+std::optional<std::vector<size_t>> axes_through(const Read& read, const std::vector<size_t>& of_value) {
+  std::vector<std::optional<size_t>> found(read.index.size());
+  for (size_t d = 0; d < read.index.size(); ++d) {
+    const Index& index = read.index[d];
+    const bool is_axis = index.terms.size() == 1 && index == Index::of(index.terms[0].axis);
+    if (!is_axis || index.terms[0].axis.index >= found.size() || found[index.terms[0].axis.index])
+      return std::nullopt;
+    found[index.terms[0].axis.index] = of_value[d];
+  }
+  std::vector<size_t> axes;
+  for (const std::optional<size_t>& axis : found) axes.push_back(*axis);
+  return axes;
+}
+
 }  // namespace nnc

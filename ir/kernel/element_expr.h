@@ -56,5 +56,8 @@ struct Read {
 std::vector<Read> reads_of(const Graph& graph, NodeId node);
 // The same of its operands, whatever becomes of them.
 std::vector<Read> operand_reads_of(const Graph& graph, NodeId node);
+// Which axes each of the node's is, where it reads the value place by place, in any order of axes, and this is said of the
+// value's; nothing where it reads it otherwise.
+std::optional<std::vector<size_t>> axes_through(const Read& read, const std::vector<size_t>& of_value);
 
 }  // namespace nnc
