@@ -19,13 +19,21 @@ using kernel::Kernel;
 // Below this many elements, waking other threads costs more than it brings.
 constexpr int64_t kWorthSplitting = 4096;
 
+// Whether vectors of what the kernel does run along the axis; a few for each of its places do not count.
 bool runs_along(const Kernel& kernel, AxisId axis) {
+  constexpr int64_t kFew = kLanes;
   const auto lanes_of = [](const kernel::Statement& s) {
     if (const auto* map = std::get_if<kernel::Map>(&s.body)) return map->schedule.lanes;
     if (const auto* reduce = std::get_if<kernel::Reduce>(&s.body)) return reduce->schedule.lanes;
     return AxisId{};
   };
-  return std::ranges::any_of(kernel.body, [&](const kernel::Statement& s) { return lanes_of(s) == axis; });
+  int64_t along = 0, all = 0;
+  for (const kernel::Statement& statement : kernel.body) {
+    const int64_t work = points(kernel, statement);
+    all += work;
+    if (lanes_of(statement) == axis) along += work;
+  }
+  return along * kFew > all;
 }
 
 // Into about so many parts, of whole vectors if they run along the axis. Returns how many there are.

@@ -315,7 +315,12 @@ class GroupLowering {
     std::ranges::transform(by_stride, statement.over.begin(), &std::pair<int64_t, AxisId>::second);
   }
 
-  bool is_expensive(NodeId id) const {
+  // `pending_too`: what waits to be stored is computed already.
+  bool is_expensive(NodeId id, bool pending_too) const {
+    const auto waits = [&](Value v) {
+      return pending_too && (std::ranges::count(pending_written_, v) > 0 ||
+                             std::ranges::count(pending_local_, v, &std::pair<Value, BufferId>::first) > 0);
+    };
     std::vector<NodeId> pending{id};
     std::set<NodeId> seen;
     while (!pending.empty()) {
@@ -324,7 +329,7 @@ class GroupLowering {
       if (op_def(node.op).has(kExpensive)) return true;
       for (Value v : node.operands) {
         const Node& from = g_.node(v);
-        const bool here = from.group == c_.group && !local_of_.count(v) && !written_.count(v);
+        const bool here = from.group == c_.group && !local_of_.count(v) && !written_.count(v) && !waits(v);
         if ((here || is_inlined(g_, v)) && !is_given(from) &&
             std::holds_alternative<ElementRule>(op_def(from.op).lower) && seen.insert(v.node).second)
           pending.push_back(v.node);
@@ -336,10 +341,12 @@ class GroupLowering {
   // Stores a value that others need, keeps one that is expensive and read more than once; other values are
   // inlined.
   void element(Value value) {
-    const bool keep = uses_[value] > 1 && !is_stored(value) && is_expensive(value.node);
-    if (!is_stored(value) && !keep) return;
+    if (!is_stored(value) && uses_[value] <= 1) return;
     const std::vector<AxisId> axes = axes_of(g_.type(value).shape);
-    if (axes != pending_axes_) flush();
+    const bool needs_flush = axes != pending_axes_;
+    // What other statements have computed by then is not computed again.
+    if (!is_stored(value) && !is_expensive(value.node, needs_flush)) return;
+    if (needs_flush) flush();
     pending_axes_ = axes;
     const std::vector<Index> index = indices(axes);
     // Its readers in the same statement use the expression; later statements load.
