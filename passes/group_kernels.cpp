@@ -14,6 +14,7 @@
 //   %2 = add %0, %1 : f32[128, 10]                         in 0
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "ir/kernel/element_expr.h"
@@ -80,6 +81,9 @@ class Grouping {
         for (int64_t axis = 0; axis < g_.nodes[id].types[0].rank(); ++axis)
           axes.push_back(static_cast<size_t>(axis));
     }
+    if (std::holds_alternative<ReduceRule>(op_def(g_.nodes[id].op).lower))
+      for (const Read& read : reads(id))
+        if (g_.type(read.value).elements() >= kWorthJoining) sums_of_[read.value].insert(group);
     g_.nodes[id].group = group;
     groups_[group].work += work_of(g_, id);
     groups_[group].code += code_of(g_.nodes[id]) + inlined_code(g_, id, kMostCode);
@@ -122,6 +126,13 @@ class Grouping {
     return true;
   }
 
+  bool is_whole(const Shape& shape, const std::vector<size_t>& axes, uint32_t group) const {
+    if (shape.size() != axes.size()) return false;
+    for (size_t d = 0; d < shape.size(); ++d)
+      if (shape[d] != groups_[group].domain[axes[d]]) return false;
+    return true;
+  }
+
   // Which axes of the group's contraction the node's are, if it is computed place by place from it: none if it is not, or needs the
   // group otherwise.
   std::vector<size_t> axes_in_contraction(NodeId id, const std::vector<Read>& what, uint32_t group) const {
@@ -134,8 +145,7 @@ class Grouping {
         continue;
       }
       const auto here = axes_through(read, axes_.at(read.value.node));
-      if (!here || here->size() != static_cast<size_t>(g_.nodes[id].types[0].rank()) ||
-          (!axes.empty() && axes != *here))
+      if (!here || (!axes.empty() && axes != *here) || !is_whole(g_.nodes[id].types[0].shape, *here, group))
         return {};
       axes = *here;
     }
@@ -204,14 +214,27 @@ class Grouping {
         if (domain.empty()) break;
       }
     }
+    if (const auto group = with_the_same_rows(id, what)) return add(id, *group);
     start(id, false);
+  }
+
+  // A group of sums over the same rows of what the node reads, which it reads once then.
+  std::optional<uint32_t> with_the_same_rows(NodeId id, const std::vector<Read>& what) const {
+    for (const Read& read : what) {
+      const auto readers = sums_of_.find(read.value);
+      if (readers == sums_of_.end()) continue;
+      for (const uint32_t group : readers->second)
+        if (!groups_[group].domain.empty() && fits(id, what, group, groups_[group].domain)) return group;
+    }
+    return std::nullopt;
   }
 
   Graph g_;
   std::vector<Group> groups_;
   std::map<NodeId, std::vector<size_t>>
-      axes_;                     // of what contractions' groups compute: which of the contraction's they are
-  std::vector<char> in_memory_;  // by node: it has to lie in memory
+      axes_;  // of what contractions' groups compute: which of the contraction's they are
+  std::map<Value, std::set<uint32_t>> sums_of_;  // groups with sums of large values
+  std::vector<char> in_memory_;                  // by node: it has to lie in memory
 };
 
 // Every output gets a node of its own that a kernel can write: inputs, constants and views are copied.

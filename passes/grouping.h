@@ -16,6 +16,8 @@ namespace nnc::passes {
 // How much code a group may be.
 constexpr size_t kMostCode = 600;
 static_assert(kMostCode <= kernel::kMostStores);  // each result, which is at most one store, counts one
+// Reading a value of fewer elements twice costs less than the threads lose by having fewer kernels to share.
+constexpr int64_t kWorthJoining = 1 << 14;
 
 // By node: what leaves the graph, and what a contraction or a loop reads.
 std::vector<char> needed_in_memory(const Graph& graph);

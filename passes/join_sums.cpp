@@ -15,9 +15,6 @@
 namespace nnc::passes {
 namespace {
 
-// Reading a value of fewer elements twice costs less than the threads lose by having fewer kernels to share.
-constexpr int64_t kWorthJoining = 1 << 14;
-
 struct Sums {
   bool joins = false;  // each of its nodes has a result per element of one domain, and the first is a sum
   Shape domain;        // of its sums
