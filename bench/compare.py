@@ -3,7 +3,7 @@
 
     bench/compare.py build/release --peers DIR --python PY [--threads 1 2] [--repeat 3] [--only linear …] [--json FILE]
 
-DIR holds torch_bench.py, jax_bench.py and tf_bench.py as described in bench/README.md; PY is a Python that has the
+DIR holds torch_bench.py, jax_bench.py, tf_bench.py and tinygrad_bench.py as described in bench/README.md; PY is a Python that has the
 frameworks. Systems take turns, so that a disturbance meets all of them; each cell is the lowest median of its runs.
 One thread is pinned to one core. Shares are of the FMA peak that build/release/bench/nnc_peak measures in the same run.
 """
@@ -17,9 +17,10 @@ import subprocess
 import sys
 
 WORKLOADS = ["linear", "digits-mlp", "mnist-mlp", "cat-mlp", "wide-mlp", "lenet", "resnet8", "char-lstm", "mini-gpt"]
-PEERS = [("torch", "torch_bench.py", "eager"), ("jax jit", "jax_bench.py", "jit"),
-         ("jax scan", "jax_bench.py", "scan"), ("TF graph", "tf_bench.py", "graph"), ("TF xla", "tf_bench.py", "xla")]
-NO_SCAN = {"cat-mlp", "wide-mlp"}
+PEERS = [("torch", "torch_bench.py", "eager"), ("torch compiled", "torch_bench.py", "compile"),
+         ("jax jit", "jax_bench.py", "jit"), ("jax scan", "jax_bench.py", "scan"),
+         ("TF graph", "tf_bench.py", "graph"), ("TF xla", "tf_bench.py", "xla"), ("tinygrad", "tinygrad_bench.py", "jit")]
+SCAN = {"linear", "digits-mlp", "mnist-mlp"}
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -67,7 +68,7 @@ def main():
                 runs = [("nnc", [f"{a.build}/nnc", "bench", str(HERE / "workloads" / f"{workload}.toml"),
                                  "--threads", str(threads), "--json"], {})]
                 for name, script, mode in PEERS if a.peers else []:
-                    if mode == "scan" and workload in NO_SCAN:
+                    if mode == "scan" and workload not in SCAN:
                         continue
                     runs.append((name, [a.python, f"{a.peers}/{script}", workload, "--mode", mode, "--threads",
                                         str(threads), "--max-seconds", str(a.seconds)], keep))
