@@ -23,6 +23,8 @@
 //     over axes of extent 1 → reshape; of a reshape, each run of axes as a whole or not at all → of its operand
 //     sum(broadcast(x)) → x * n over the repeated axes [rounds once]; sum(-x) → -sum(x)
 //     sum(a * s + (x - mean(x)) * t) → sum(a) * s, where s and t are the same along the sum [rounds otherwise]
+//     (g / s - broadcast(sum(g / s * y))) * e → (g - broadcast(sum(g * y))) * y, where y = e / s and s is the same along the sum
+//       [rounds otherwise]
 //     sums over the classes of one_hot → 1, of one_hot * repeated y → y, where the label is known to lie among them
 //     pick(z, label) → pick(z, clamped label), where it is not (what a pick does anyway)
 //

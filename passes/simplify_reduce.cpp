@@ -224,6 +224,49 @@ Rewrite sum_of_centered(Simplifier& s, const Candidate& c) {
   return std::nullopt;
 }
 
+// u and t, where the value is u + broadcast(-t) or u - broadcast(t).
+struct Less {
+  Value whole, repeated;
+};
+std::optional<Less> less_repeated(const Simplifier& s, Value value) {
+  const Node& node = s.graph().node(value);
+  if (node.op == Op::sub)
+    if (const Node* t = s.made(node.operands[1], Op::broadcast))
+      return Less{node.operands[0], t->operands[0]};
+  if (node.op == Op::add)
+    for (const size_t i : {size_t{0}, size_t{1}})
+      if (const Node* t = s.made(node.operands[i], Op::broadcast))
+        if (const Node* negative = s.made(t->operands[0], Op::neg))
+          return Less{node.operands[1 - i], negative->operands[0]};
+  return std::nullopt;
+}
+
+// The derivative of y = e / sum(e): as y is written, with the gradient g and no quotient, so that e need not be kept.
+Rewrite slope_of_softmax(Simplifier& s, const Candidate& c) {
+  for (const size_t i : {size_t{0}, size_t{1}}) {
+    const Value e = c.x[1 - i];
+    const std::optional<Less> less = less_repeated(s, c.x[i]);
+    const Node* quotient = less ? s.made(less->whole, Op::div) : nullptr;
+    const Node* sum = less ? s.made(less->repeated, Op::reduce_sum) : nullptr;
+    const Node* product = sum ? s.made(sum->operands[0], Op::mul) : nullptr;
+    if (!quotient || !product) continue;
+    const Value g = quotient->operands[0], divisor = quotient->operands[1];
+    const Value y = product->operands[product->operands[0] == less->whole ? 1 : 0];
+    const Node* softmax = s.made(y, Op::div);
+    const std::vector<int64_t> axes = std::get<ReduceAttrs>(sum->attrs).axes;
+    if (std::ranges::count(product->operands, less->whole) == 0 || !softmax ||
+        softmax->operands != std::vector{e, divisor} ||
+        !without_axes(s, divisor, axes, s.type(less->repeated)))
+      continue;
+    std::vector<int64_t> kept;
+    for (int64_t axis = 0; axis < c.type.rank(); ++axis)
+      if (!contains(axes, axis)) kept.push_back(axis);
+    const Value all = s.make(Op::reduce_sum, {s.mul(g, y)}, ReduceAttrs{axes});
+    return s.mul(y, s.make(Op::sub, {g, s.broadcast(all, c.type.shape, kept)}));
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::span<const Rule> reduce_rules() {
@@ -232,7 +275,7 @@ std::span<const Rule> reduce_rules() {
       {Op::reduce_sum, of_reshape},      {Op::reduce_max, of_reshape},      {Op::reduce_min, of_reshape},
       {Op::reduce_sum, of_broadcast},    {Op::reduce_max, of_broadcast},    {Op::reduce_min, of_broadcast},
       {Op::reduce_sum, sum_of_negated},  {Op::reduce_sum, sum_of_one_hot},  {Op::pick, pick_clamped},
-      {Op::reduce_sum, sum_of_products}, {Op::reduce_sum, sum_of_centered},
+      {Op::reduce_sum, sum_of_products}, {Op::reduce_sum, sum_of_centered}, {Op::mul, slope_of_softmax},
   };
   return kRules;
 }
