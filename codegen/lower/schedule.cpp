@@ -194,8 +194,11 @@ class Scheduler {
       limits = cut_sum(contract, row, lanes);
     const bool sweeps = !partials && row.valid() && contract.over.size() > 1 && k_.body.size() == 1;
     if (sweeps) cut_sweeps(contract);
+    const bool in_passes = sweeps && contract.schedule.block != 0;
+    if (!in_passes && !next.valid())
+      share_vectors(contract, lanes, tile, limits.rows == 0 && limits.columns == 0);
     cut_tiles(row, tile.rows, lanes, next.valid() ? kLanes : tile.vectors * kLanes, depth_count, limits,
-              sweeps && contract.schedule.block != 0);
+              in_passes);
     if (contract.schedule.block != 0) make_waiting(contract);
   }
 
@@ -436,6 +439,20 @@ class Scheduler {
     return nullptr;
   }
 
+  // Each thread gets its own part of what lies along the vectors, the batch, where that is more than what it is multiplied with:
+  // what it made of these samples in the kernel before is in its cache, and all of the other operand comes into every one.
+  void share_vectors(const Contract& contract, AxisId lanes, const TileShape& tile, bool cuts) {
+    const auto g = std::ranges::find(k_.grid, lanes, &kernel::GridAxis::axis);
+    const int64_t tiles = ceil_div(extent(lanes), tile.vectors * kLanes);
+    const bool a_moves = stride(contract.a, lanes) == 1;
+    const auto bytes = [&](ExprId id) { return k_.buffers[k_.exprs[id].buffer].type.bytes(); };
+    if (g == k_.grid.end() || random() || options_.threads < 2 || tiles < 2 * options_.threads ||
+        bytes(a_moves ? contract.a : contract.b) < bytes(a_moves ? contract.b : contract.a))
+      return;
+    if (cuts) g->step = std::min(extent(lanes), ceil_div(tiles, options_.threads) * tile.vectors * kLanes);
+    std::rotate(k_.grid.begin(), g, g + 1);  // tasks of a thread follow each other
+  }
+
   // Tasks of whole tiles. A task covers as many rows as keep their part of the broadcast operand in the
   // second cache level, and all columns, unless there are too few rows to go round.
   void cut_tiles(AxisId row, int64_t tile_rows, AxisId column, int64_t tile_columns, int64_t depth,
@@ -461,6 +478,7 @@ class Scheduler {
     int64_t row_tasks = 1;
     kernel::GridAxis* row_grid = row.valid() && !(in_passes && !random()) ? grid(row) : nullptr;
     kernel::GridAxis* column_grid = column.valid() ? grid(column) : nullptr;
+    const bool is_shared = column_grid && column_grid->step < extent(column);
     if (row_grid) {
       const int64_t tiles = ceil_div(extent(row), tile_rows);
       const int64_t fitting = target_.l2_bytes / 4 / std::max<int64_t>(1, depth * 4 * tile_rows);
@@ -469,12 +487,13 @@ class Scheduler {
       if (random()) per_task = pick(1, tiles);
       // Even shares: as many tasks as that needs, and a multiple of the threads if it can be.
       int64_t tasks = ceil_div(tiles, per_task);
+      if (column_grid) wanted = ceil_div(wanted, ceil_div(extent(column), column_grid->step));
       if (tasks < wanted) tasks = std::min(tiles, wanted);
       per_task = ceil_div(tiles, tasks);
       row_grid->step = std::min(extent(row), per_task * tile_rows);
       row_tasks = ceil_div(tiles, per_task);
     }
-    if (column_grid && (row_tasks < wanted || limits.columns > 0 || random())) {
+    if (column_grid && !is_shared && (row_tasks < wanted || limits.columns > 0 || random())) {
       const int64_t tiles = ceil_div(extent(column), tile_columns);
       int64_t tasks = std::min(tiles, ceil_div(wanted, row_tasks));
       if (limits.columns > 0) tasks = std::max(tasks, ceil_div(extent(column), limits.columns));
