@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Times nnc's workloads beside other systems, in one run on one machine, and prints a table.
 
-    bench/compare.py build/release --peers DIR --python PY [--threads 1 2] [--repeat 3] [--only linear …] [--json FILE]
+    bench/compare.py build/release --peers DIR --python PY [--threads 1 2] [--repeat 3] [--only linear …]
+                     [--systems torch …] [--json FILE]
 
 DIR holds torch_bench.py, jax_bench.py, tf_bench.py and tinygrad_bench.py as described in bench/README.md; PY is a Python that has the
 frameworks. Systems take turns, so that a disturbance meets all of them; each cell is the lowest median of its runs.
@@ -55,6 +56,8 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=WORKLOADS, default=WORKLOADS)
+    parser.add_argument("--systems", nargs="+", choices=[name for name, _, _ in PEERS],
+                        default=[name for name, _, _ in PEERS], help="beside nnc")
     parser.add_argument("--seconds", type=float, default=8, help="limit of a peer's timed part")
     parser.add_argument("--json", help="append every record to this file")
     a = parser.parse_args()
@@ -68,6 +71,8 @@ def main():
                 runs = [("nnc", [f"{a.build}/nnc", "bench", str(HERE / "workloads" / f"{workload}.toml"),
                                  "--threads", str(threads), "--json"], {})]
                 for name, script, mode in PEERS if a.peers else []:
+                    if name not in a.systems:
+                        continue
                     if mode == "scan" and workload not in SCAN:
                         continue
                     runs.append((name, [a.python, f"{a.peers}/{script}", workload, "--mode", mode, "--threads",
@@ -87,7 +92,7 @@ def main():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     print(f"{datetime.date.today()}, {model}, {os.cpu_count()} cores, {platform.system()}; "
           f"FMA peak of one thread {peak:.0f} GFLOP/s; lowest median of {a.repeat} runs.\n")
-    names = [name for name, _, _ in PEERS] if a.peers else []
+    names = [name for name, _, _ in PEERS if name in a.systems] if a.peers else []
     for threads in a.threads:
         print(f"### {threads} thread{'s' if threads > 1 else ''}\n")
         print("| workload | nnc | share of peak | best peer | ahead by | " + " | ".join(names) + " |")
