@@ -112,7 +112,10 @@ class Recomputing {
           recomputed += known.contains(reader) && lies_in_memory && reader != own ? 0 : bytes;
       }
     if (size <= kNear) return !is_read_within && all_reads <= size;
-    return recomputed < (2 + static_cast<int64_t>(foreign.size())) * g_.nodes[id].types[0].bytes();
+    // To store a mask takes more than its bytes: it is packed and unpacked.
+    constexpr int64_t kLeast = 2;  // bytes of an element
+    const int64_t bytes = std::max(g_.nodes[id].types[0].bytes(), kLeast * size);
+    return recomputed < (2 + static_cast<int64_t>(foreign.size())) * bytes;
   }
 
   Graph g_;
