@@ -74,9 +74,10 @@ class Reordering {
     for (const NodeId id : node_ids(g_)) {
       const Node& node = g_.nodes[id];
       if (!is_flexible(id) || node.op == Op::broadcast) continue;
-      // Numbers are made anew wherever they are needed.
+      // Numbers are made anew wherever they are needed. Several results of one node need not have one shape.
       for (const Value operand : node.operands)
-        if (g_.node(operand).op != Op::constant) same_[NodeId{find(operand.node)}] = find(id);
+        if (g_.node(operand).op != Op::constant && is_alone(operand))
+          same_[NodeId{find(operand.node)}] = find(id);
     }
   }
 
@@ -85,6 +86,8 @@ class Reordering {
     while (same_[NodeId{a}] != a) a = same_[NodeId{a}] = same_[NodeId{same_[NodeId{a}]}];
     return a;
   }
+
+  bool is_alone(Value value) const { return g_.node(value).types.size() == 1; }
 
   static const Axes* reduced(const Node& node) {
     const auto* attrs = std::get_if<ReduceAttrs>(&node.attrs);
@@ -96,7 +99,7 @@ class Reordering {
     const Node& node = g_.nodes[id];
     const Axes* over = reduced(node);
     Axes kept;
-    if (!over || node.types.size() != 1) return kept;
+    if (!over || node.types.size() != 1 || !is_alone(node.operands[0])) return kept;
     for (int64_t axis = 0; axis < g_.type(node.operands[0]).rank(); ++axis)
       if (std::ranges::count(*over, axis) == 0) kept.push_back(axis);
     return kept;
@@ -151,6 +154,7 @@ class Reordering {
   }
 
   const Axes* order_of(Value value) {
+    if (!is_alone(value)) return nullptr;
     const auto found = order_.find(find(value.node));
     return found == order_.end() ? nullptr : &found->second;
   }
