@@ -224,20 +224,21 @@ Rewrite sum_of_centered(Simplifier& s, const Candidate& c) {
   return std::nullopt;
 }
 
-// u and t, where the value is u + broadcast(-t) or u - broadcast(t).
+// u, t and the axes along which t lies, where the value is u + broadcast(-t) or u - broadcast(t).
 struct Less {
   Value whole, repeated;
+  std::vector<int64_t> axes;
 };
 std::optional<Less> less_repeated(const Simplifier& s, Value value) {
   const Node& node = s.graph().node(value);
   if (node.op == Op::sub)
     if (const Node* t = s.made(node.operands[1], Op::broadcast))
-      return Less{node.operands[0], t->operands[0]};
+      return Less{node.operands[0], t->operands[0], std::get<BroadcastAttrs>(t->attrs).axes};
   if (node.op == Op::add)
     for (const size_t i : {size_t{0}, size_t{1}})
       if (const Node* t = s.made(node.operands[i], Op::broadcast))
         if (const Node* negative = s.made(t->operands[0], Op::neg))
-          return Less{node.operands[1 - i], negative->operands[0]};
+          return Less{node.operands[1 - i], negative->operands[0], std::get<BroadcastAttrs>(t->attrs).axes};
   return std::nullopt;
 }
 
@@ -254,13 +255,13 @@ Rewrite slope_of_softmax(Simplifier& s, const Candidate& c) {
     const Value y = product->operands[product->operands[0] == less->whole ? 1 : 0];
     const Node* softmax = s.made(y, Op::div);
     const std::vector<int64_t> axes = std::get<ReduceAttrs>(sum->attrs).axes;
-    if (std::ranges::count(product->operands, less->whole) == 0 || !softmax ||
-        softmax->operands != std::vector{e, divisor} ||
-        !without_axes(s, divisor, axes, s.type(less->repeated)))
-      continue;
     std::vector<int64_t> kept;
     for (int64_t axis = 0; axis < c.type.rank(); ++axis)
       if (!contains(axes, axis)) kept.push_back(axis);
+    if (std::ranges::count(product->operands, less->whole) == 0 || less->axes != kept || !softmax ||
+        softmax->operands != std::vector{e, divisor} ||
+        !without_axes(s, divisor, axes, s.type(less->repeated)))
+      continue;
     const Value all = s.make(Op::reduce_sum, {s.mul(g, y)}, ReduceAttrs{axes});
     return s.mul(y, s.make(Op::sub, {g, s.broadcast(all, c.type.shape, kept)}));
   }
