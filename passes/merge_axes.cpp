@@ -12,6 +12,7 @@
 
 #include "passes/pass.h"
 #include "passes/rewrite.h"
+#include "passes/simplify.h"
 
 namespace nnc::passes {
 namespace {
@@ -185,8 +186,9 @@ class AxisMerging {
       const Node& node = g_.nodes[id];
       const int64_t size = node.types[0].elements();
       if (node.op == Op::reshape && pairs_of(node.operands[0].node) > 0) {
-        for (const auto& [from, from_end] : merged_runs(g_.type(node.operands[0]).shape, node.types[0].shape))
-          for (size_t d = from; d + 1 < from_end; ++d) gain_[find(pair(node.operands[0].node, d))] += size;
+        for (const Run& run : runs_of(g_.type(node.operands[0]).shape, node.types[0].shape))
+          for (size_t d = run.from; run.to_end == run.to + 1 && d + 1 < run.from_end; ++d)
+            gain_[find(pair(node.operands[0].node, d))] += size;
         continue;
       }
       if (!maps_[id]) continue;
@@ -198,20 +200,6 @@ class AxisMerging {
               gain_[find(pair(id, d))] -= g_.type(from).elements();
           }
     }
-  }
-
-  // The axes [from, end) of a shape that a reshape makes one.
-  static std::vector<std::pair<size_t, size_t>> merged_runs(const Shape& from, const Shape& to) {
-    std::vector<std::pair<size_t, size_t>> runs;
-    size_t f = 0;
-    for (const int64_t extent : to) {
-      const size_t begin = f;
-      int64_t product = 1;
-      while (f < from.size() && product < extent) product *= from[f++];
-      if (product != extent) break;  // axes are cut anew from here on
-      if (f > begin + 1) runs.emplace_back(begin, f);
-    }
-    return runs;
   }
 
   bool is_merged(NodeId id, size_t d) { return !fixed_[pair(id, d)] && gain_[find(pair(id, d))] > 0; }
