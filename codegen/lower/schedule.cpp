@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include "codegen/lower/cut_rows.h"
+#include "codegen/lower/dot_tile.h"
 #include "codegen/lower/strides.h"
 #include "codegen/lower/tile_shape.h"
 #include "codegen/lower/work.h"
@@ -309,85 +310,18 @@ class Scheduler {
     return {};
   }
 
-  // How many bytes of the operand's tensor a part of the contraction looks at: so many places along the axes that are named, one
-  // along others.
-  double looked_at(ExprId id, const std::vector<std::pair<AxisId, int64_t>>& along) const {
-    const kernel::Expr& load = k_.exprs[id];
-    const Shape& shape = k_.buffers[load.buffer].type.shape;
-    double bytes = 4;
-    for (size_t d = 0; d < shape.size(); ++d) {
-      int64_t span = 1;
-      for (const kernel::Term& term : load.subscripts[d].terms)
-        for (const auto& [axis, extent] : along)
-          if (axis == term.axis) span += std::abs(term.coefficient) * (extent - 1);
-      bytes *= static_cast<double>(std::min(span, shape[d]));
-    }
-    return bytes;
-  }
-
-  // A tile of dot products, and how far each of the passes goes along the first axis of the sum.
-  struct DotTile {
-    AxisId row, column;
-    int64_t rows = 1, columns = 1, block = 0;
-    double cycles = 0;
-  };
-
-  // All of the contraction's cycles: multiply-adds, loads, and what the caches can deliver, whichever takes longest.
-  double dot_cycles(const Contract& contract, const DotTile& t) const {
-    constexpr double kFromL2 = 32, kFromAfar = 8;  // bytes in a cycle
-    const AxisId first = contract.over.front();
-    const bool in_passes = t.block != 0;
-    const int64_t part = in_passes ? t.block : extent(first);
-    const auto passes = static_cast<double>(ceil_div(extent(first), part));
-    std::vector<std::pair<AxisId, int64_t>> seen;
-    double terms = 1, results = 1;
-    for (const AxisId axis : contract.over) {
-      const int64_t count = axis == first ? part : extent(axis);
-      seen.emplace_back(axis, count);
-      terms *= static_cast<double>(axis == contract.over.back() ? ceil_div(count, kLanes) : count);
-    }
-    for (const AxisId axis : contract.axes) results *= static_cast<double>(extent(axis));
-    const int64_t all_rows = t.row.valid() ? extent(t.row) : 1,
-                  all_columns = t.column.valid() ? extent(t.column) : 1;
-    const double around = results / static_cast<double>(all_rows * all_columns);
-    const auto row_tiles = static_cast<double>(ceil_div(all_rows, t.rows));
-    const auto column_tiles = static_cast<double>(ceil_div(all_columns, t.columns));
-    // For sixteen terms: two multiply-adds, or one vector from the second cache level, in each cycle; not all that is loaded
-    // meanwhile is hidden.
-    const auto vectors = static_cast<double>(t.rows + t.columns);
-    const double computing = std::max(static_cast<double>(t.rows * t.columns) / 2, vectors) + vectors / 4;
-    auto with_row = seen, with_column = seen;
-    if (t.row.valid()) with_row.emplace_back(t.row, t.rows);
-    if (t.column.valid()) with_column.emplace_back(t.column, t.columns);
-    const double of_row = looked_at(contract.a, with_row), of_column = looked_at(contract.b, with_column);
-    double of_all = 0;
-    for (const ExprId operand : {contract.a, contract.b})
-      of_all += static_cast<double>(k_.buffers[k_.exprs[operand].buffer].type.bytes()) / passes;
-    // The bytes that a cache of that size fetches for a pass: columns are gone through innermost, rows around them, and what the last
-    // tile has left is not fetched again.
-    const auto fetched = [&](double size) {
-      if (of_all < size) return of_all;
-      const double all_of_columns = of_column * column_tiles;
-      return around * (row_tiles * of_row * (of_row + of_column < size ? 1 : column_tiles) +
-                       all_of_columns * (of_row + all_of_columns < size ? 1 : row_tiles));
-    };
-    double from_l2 = fetched(0.8 * static_cast<double>(target_.l1_bytes));
-    if (in_passes) from_l2 += 2 * results * kLanes * 4;
-    const double from_afar = fetched(0.5 * static_cast<double>(target_.l2_bytes));
-    const double busy = around * row_tiles * column_tiles * terms * computing;
-    return passes * std::max({busy, from_l2 / kFromL2, from_afar / kFromAfar});
-  }
-
   void schedule_dots(Contract& contract, AxisId depth, int64_t depth_count) {
     // Rows are what only the first operand moves along, columns what only the second does. Rows may see different parts of the
     // first axis of the sum.
     std::vector<AxisId> row_axes;
-    AxisId column;
+    AxisId column, first;  // of those that only the first operand moves along
+    const AxisId edges = row_with_edges(contract);
     const auto guards = guards_of(k_, contract.a, contract.over);
     for (const AxisId axis : contract.axes) {
       const bool is_guarded =
           std::ranges::any_of(*guards, [&](const Guard& g) { return g.moves_along(axis); });
-      const bool is_edge = is_guarded && axis == row_with_edges(contract);
+      const bool is_edge = is_guarded && axis == edges;
+      if (uses_axis(k_, contract.a, axis) && !uses_axis(k_, contract.b, axis) && !first.valid()) first = axis;
       if ((is_edge || (!is_guarded && moves(contract.a, axis))) && !uses_axis(k_, contract.b, axis))
         row_axes.push_back(axis);
       if (moves(contract.b, axis) && stride(contract.a, axis) == 0 && !column.valid()) column = axis;
@@ -398,9 +332,12 @@ class Scheduler {
     const int64_t registers = target_.vector_registers / target_.registers_per_value();
     const bool sweeps = contract.over.size() > 1 && k_.body.size() == 1 && !is_cut_;
     DotTile best;
-    const auto consider = [&](DotTile tile) {
-      tile.cycles = dot_cycles(contract, tile);
-      if (best.cycles == 0 || (random() ? pick(0, 1) == 0 : tile.cycles < 0.99 * best.cycles)) best = tile;
+    double best_cycles = 0;
+    const auto consider = [&](const DotTile& tile) {
+      const double cycles =
+          dot_cycles(k_, contract, tile, target_, [this](AxisId axis) { return extent(axis); });
+      if (best_cycles == 0 || (random() ? pick(0, 1) == 0 : cycles < 0.99 * best_cycles))
+        best = tile, best_cycles = cycles;
     };
     const auto places = [&](AxisId axis) { return axis.valid() ? extent(axis) : 1; };
     for (const AxisId row : row_axes)
@@ -412,8 +349,7 @@ class Scheduler {
             consider({row, column, r, c, block});
         }
     // Which axis rows lie along is said where it is not the first.
-    if (best.row != row_axes.front() || best.row == row_with_edges(contract))
-      contract.schedule.beside = best.row;
+    if (best.row != first || best.row == edges) contract.schedule.beside = best.row;
     contract.schedule.rows = best.rows;
     contract.schedule.cols = best.columns;
     contract.schedule.block = best.block;
