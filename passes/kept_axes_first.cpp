@@ -57,9 +57,6 @@ class Reordering {
  private:
   // ---- which values go together
 
-  // Whether the node is computed place by place in any order of its axes.
-  bool is_flexible(NodeId id) const { return flexible_[id]; }
-
   void connect() {
     for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
       const Node& node = g_.nodes[NodeId{i}];
@@ -73,7 +70,7 @@ class Reordering {
     for (const ParameterGradient& gradient : g_.gradients) flexible_[gradient.value.node] = false;
     for (const NodeId id : node_ids(g_)) {
       const Node& node = g_.nodes[id];
-      if (!is_flexible(id) || node.op == Op::broadcast) continue;
+      if (!flexible_[id] || node.op == Op::broadcast) continue;
       // Numbers are made anew wherever they are needed. Several results of one node need not have one shape.
       for (const Value operand : node.operands)
         if (g_.node(operand).op != Op::constant && is_alone(operand))
@@ -136,7 +133,7 @@ class Reordering {
         const Value from = g_.nodes[id].operands[0];
         wanted[find(from.node)][kept] += g_.type(from).elements();
       }
-      if (!is_flexible(id)) continue;
+      if (!flexible_[id]) continue;
       for (const Value operand : g_.nodes[id].operands)
         if (const Node& node = g_.node(operand);
             node.op == Op::broadcast && comes_of_sums(node.operands[0], find(id)))
@@ -164,10 +161,10 @@ class Reordering {
   // The value with its axes in that order; as they were without one.
   Value read(Value value, const Axes* order) {
     const Value now = rewriter_[value];
-    const Axes* own = is_flexible(value.node) ? order_of(value) : nullptr;
+    const Axes* own = flexible_[value.node] ? order_of(value) : nullptr;
     if (own == order || (own && order && *own == *order)) return now;
     Builder& b = rewriter_.builder();
-    if (const Node& node = g_.node(value); node.op == Op::constant && order && is_flexible(value.node)) {
+    if (const Node& node = g_.node(value); node.op == Op::constant && order && flexible_[value.node]) {
       TensorType type = node.types[0];
       for (size_t d = 0; d < order->size(); ++d) type.shape[d] = node.types[0].shape[nth((*order)[d])];
       return b.constant(type, std::get<ConstantAttrs>(node.attrs).values);
@@ -180,7 +177,7 @@ class Reordering {
     const Node& node = g_.nodes[id];
     Builder& b = rewriter_.builder();
     b.set_spans(node.spans);
-    const Axes* order = is_flexible(id) ? order_of({id, 0}) : nullptr;
+    const Axes* order = flexible_[id] ? order_of({id, 0}) : nullptr;
     Value made;
     if (order && node.op == Op::broadcast)
       made = broadcast(node, *order);
@@ -233,8 +230,8 @@ class Reordering {
   const Graph& g_;
   Rewriter rewriter_;
   IdVector<NodeId, uint32_t> same_;  // a node that it goes together with, and so on
-  IdVector<NodeId, char> flexible_;
-  std::map<uint32_t, Axes> order_;  // by the node that stands for those that go together
+  IdVector<NodeId, char> flexible_;  // computed place by place, in any order of its axes
+  std::map<uint32_t, Axes> order_;   // by the node that stands for those that go together
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Takes cheap values out of their groups, so that each reader computes them again, where that moves less memory: a mask
-// h > 0, a gradient times a factor per channel, a product that a single sum reads, what a norm made of a row. To store a value is to write it, which reads
-// the line it lies in first, and to read it once in each group; to compute it again is to read what it is made of, unless the
-// group reads that already.
+// Takes cheap values out of their groups, so that each reader computes them again, where that moves less memory: a mask h > 0,
+// a gradient times a factor per channel, a product that a single sum reads, what a norm made of a row. To store a value is to
+// write it, which reads the line it lies in first, and to read it once in each group; to compute it again is to read what it is
+// made of, unless the group reads that already.
 //   %0 = matmul x, w           in 0          %0 = matmul x, w           in 0
 //   %1 = gt %0, %zero          in 0    →     %1 = gt %0, %zero
 //   %2 = where %1, dy, %zero   in 1          %2 = where %1, dy, %zero   in 1
