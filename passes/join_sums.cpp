@@ -1,8 +1,9 @@
-// Joins groups that sum over the same rows and read the same value: it is read once.
+// Joins groups with sums over the same rows that read the same value: it is read once.
 //   %1 = reduce_sum %0 {axes=[1]}   in 1           %1 = reduce_sum %0 {axes=[1]}   in 1
 //   %2 = mul %0, x                           →     %2 = mul %0, x
 //   %3 = reduce_sum %2 {axes=[1]}   in 2           %3 = reduce_sum %2 {axes=[1]}   in 1
-// Leaves alone: groups of which one needs the other, contractions, small values, and groups that together are too long.
+// Leaves alone: groups of which one needs the other's results but those of the same row, contractions, small values, and groups
+// that together are too long.
 #include <map>
 #include <set>
 
@@ -16,8 +17,9 @@ namespace nnc::passes {
 namespace {
 
 struct Sums {
-  bool joins = false;  // each of its nodes has a result per element of one domain, and the first is a sum
-  Shape domain;        // of its sums
+  bool rows = true;  // each of its nodes has results for all elements of the domain, its leading axes
+  bool has_sum = false;
+  Shape domain;
   std::set<uint32_t> before;
   std::set<Value> reads;  // large ones
   std::set<AxisPlace> axes;
@@ -35,7 +37,7 @@ class Joining {
   Graph run() {
     std::map<Value, std::vector<uint32_t>> readers;
     for (const auto& [number, group] : groups_)
-      if (group.joins)
+      if (group.rows && group.has_sum && !group.domain.empty())
         for (Value value : group.reads) readers[value].push_back(number);
     for (const auto& [value, numbers] : readers)
       for (size_t i = 0; i < numbers.size(); ++i)
@@ -50,14 +52,14 @@ class Joining {
     const auto [entry, is_new] = groups_.try_emplace(node.group);
     Sums& group = entry->second;
     const LowerRule& lower = op_def(node.op).lower;
-    if (std::holds_alternative<ReduceRule>(lower)) {
-      if (is_new || (group.joins && group.domain == node.types[0].shape))
-        group.joins = true, group.domain = node.types[0].shape;
-      else
-        group.joins = false;
-    } else if (is_new || node.types[0].shape != group.domain) {
-      group.joins = false;
-    }
+    const bool is_sum = std::holds_alternative<ReduceRule>(lower);
+    group.has_sum = group.has_sum || is_sum;
+    if (std::holds_alternative<ContractRule>(lower) || is_alone(lower) || node.op == Op::relayout)
+      group.rows = false;
+    const Shape& shape = node.types[0].shape;
+    if (is_new) group.domain = shape;
+    const auto differs = std::ranges::mismatch(group.domain, shape).in1;
+    group.domain.erase(differs, group.domain.end());
     for (const Read& read : reads_of(g_, id)) {
       const uint32_t from = g_.node(read.value).group;
       if (from == node.group) continue;
@@ -75,14 +77,29 @@ class Joining {
     return group;
   }
 
+  // Whether the group needs the other through a third one, or other rows of it than its own.
   bool needs(uint32_t group, uint32_t other) const {
-    return reaches(
-        group, other, [&](uint32_t at) -> const auto& { return groups_.at(at).before; });
+    for (const uint32_t at : groups_.at(group).before)
+      if (at != other &&
+          reaches(
+              at, other, [&](uint32_t from) -> const auto& { return groups_.at(from).before; }))
+        return true;
+    for (const NodeId id : groups_.at(group).nodes)
+      for (const Read& read : reads_of(g_, id))
+        if (g_.node(read.value).group == other && !is_own_row(read, groups_.at(group).domain.size()))
+          return true;
+    return false;
+  }
+
+  static bool is_own_row(const Read& read, size_t axes) {
+    for (uint32_t d = 0; d < axes; ++d)
+      if (d >= read.index.size() || read.index[d] != kernel::Index::of(kernel::AxisId{d})) return false;
+    return true;
   }
 
   bool may_join(uint32_t a, uint32_t b) const {
     const Sums &first = groups_.at(a), &second = groups_.at(b);
-    if (!first.joins || !second.joins || first.domain != second.domain || first.domain.empty()) return false;
+    if (first.domain != second.domain) return false;
     std::set<AxisPlace> axes = first.axes;
     axes.insert(second.axes.begin(), second.axes.end());
     return first.code + second.code <= kMostCode && 2 * axes.size() <= kernel::kMostAxes && !needs(a, b) &&
@@ -95,6 +112,8 @@ class Joining {
     groups_.erase(from);
     joined_[from] = into;
     group.before.merge(other.before);
+    group.before.erase(into);
+    group.before.erase(from);
     group.reads.merge(other.reads);
     group.axes.merge(other.axes);
     group.code += other.code;
