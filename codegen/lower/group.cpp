@@ -76,16 +76,11 @@ class GroupLowering {
     for (Value v : node.operands) types.push_back(g_.type(v));
     const std::vector<ContractSpec> specs = std::get<ContractRule>(op_def(node.op).lower).specs(node, types);
     for (const ContractSpec& spec : specs) contract(id, spec);
-    // Tasks are cut along the axes that all parts have.
+    // Tasks are cut along the axes that are as long in all parts: a task has those elements of each part.
     for (size_t d = 0; d < specs[0].output.size(); ++d)
-      if (std::ranges::all_of(
-              specs, [&](const ContractSpec& spec) { return is_whole(spec, d, node.types[0].shape); }))
+      if (std::ranges::all_of(specs,
+                              [&](const ContractSpec& spec) { return spec.output[d] == specs[0].output[d]; }))
         k_.grid.push_back({axes_.at("i", d, specs[0].output[d]), specs[0].output[d]});
-  }
-
-  // Whether the part covers this axis of the result.
-  static bool is_whole(const ContractSpec& spec, size_t d, const Shape& result) {
-    return spec.output[d] == result[d] && spec.element()[d] == Index::of(AxisId{static_cast<uint32_t>(d)});
   }
 
   void contract(NodeId id, const ContractSpec& spec) {

@@ -406,7 +406,7 @@ class Scheduler {
     // Of a stack of products, whole ones first.
     for (kernel::GridAxis& g : k_.grid) {
       if (g.axis == row || g.axis == column) continue;
-      int64_t tasks = std::min(extent(g.axis), wanted);
+      int64_t tasks = std::min(extent(g.axis), std::max(wanted, sweeps));
       if (random()) tasks = pick(1, extent(g.axis));
       g.step = ceil_div(extent(g.axis), tasks);
       wanted = ceil_div(wanted, ceil_div(extent(g.axis), g.step));
@@ -452,6 +452,18 @@ class Scheduler {
       wanted = ceil_div(wanted, ceil_div(extent(g.axis), g.step));
     }
     is_cut_ = tiled_ = true;
+  // Several contractions that read the same, each for other elements of the result: into how many tasks they are to be cut for
+  // what the first of a task's contractions read to be in the second cache level for the next.
+  int64_t sweeps_of_parts() const {
+    if (k_.body.size() < 2) return 1;
+    int64_t most = 0;
+    for (const kernel::Statement& s : k_.body)
+      if (const auto* contract = std::get_if<Contract>(&s.body))
+        for (const ExprId operand : {contract->a, contract->b})
+          most = std::max(most, k_.buffers[k_.exprs[operand].buffer].type.bytes());
+    return ceil_div(most, target_.l2_bytes / 4);
+  }
+
   }
 
   Kernel& k_;
@@ -467,8 +479,10 @@ class Scheduler {
 void schedule_kernel(Kernel& kernel, const Target& target, const ScheduleOptions& options) {
   // The same seed gives every kernel its own choices.
   ScheduleOptions own = options;
+    int64_t sweeps = sweeps_of_parts();
   if (own.seed != 0) own.seed ^= std::hash<std::string>()(kernel.name) | 1;
   Scheduler(kernel, target, own).run();
 }
 
+      sweeps = ceil_div(sweeps, tasks);
 }  // namespace nnc::codegen
