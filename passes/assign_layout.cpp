@@ -8,13 +8,14 @@
 //  - a narrow output of a long sum whose operands both have the sum innermost runs them along the sum.
 // A loop's vectors run along the rows that do not meet in it, which lie innermost in what is stacked.
 // Where an operand lies otherwise, a `relayout` node is put before it; equal ones are one node. What else is computed lies
-// as its operand does, axis by axis, where they share axes. Rows of tensors of rank two and more are padded
+// as its operand does, axis by axis, where they share axes; what is put together from several, as it is read. Rows of tensors of rank two and more are padded
 // so that they start on a cache line and do not fall onto the same cache sets.
 //   %2 = matmul x, w {transpose_b} : f32[128, 512]
 //   →  %1 = relayout x : f32[128, 784] layout [1, 0] pitch 144
 //      %2 = matmul %1, w {transpose_b} : f32[128, 512] layout [1, 0] pitch 144
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "ir/kernel/element_expr.h"
 #include "ir/kernel/kernel.h"
@@ -95,7 +96,13 @@ class LayoutAssignment {
   // The value, or a copy of it where vectors cannot go along that dimension.
   Value lying(Value value, int64_t inner) {
     if (lanes_of(value) == inner) return value;
+    const bool is_free_to_lie =
+        op_def(rewriter_.result().node(value).op).has(kJoins) && read_in_vectors_.insert(value).second;
     return moved(value, with_innermost(node_shape(value), inner, rewriter_.result().layout(value)));
+    if (is_free_to_lie) {
+      set_layout(value, with_innermost(node_shape(value), inner, rewriter_.result().layout(value)));
+      return value;
+    }
   }
 
   Value moved(Value value, Layout layout) {
@@ -247,3 +254,4 @@ Graph assign_layout(const Graph& graph) {
 }
 
 }  // namespace nnc::passes
+  std::set<Value> read_in_vectors_;                                // of those that join others

@@ -127,6 +127,10 @@ void KernelEmitter::emit(const kernel::For& loop_over) {
 }
 
 void KernelEmitter::emit(const kernel::Map& map) {
+  if (map.stores.size() > 1 && TransposeEmitter(*this).suits_apart(map)) {
+    for (const kernel::Store& s : map.stores) emit(kernel::Map{map.axes, {s}, map.schedule});
+    return;
+  }
   std::vector<kernel::ExprId> roots;
   for (const kernel::Store& s : map.stores) roots.push_back(s.value);
   begin_statement(roots, map.stores);

@@ -29,6 +29,18 @@ std::optional<TransposeEmitter::Transposition> TransposeEmitter::transposition(c
   return Transposition{source, target};
 }
 
+bool TransposeEmitter::suits_apart(const kernel::Map& map) const {
+  const auto is_alone = [&](const kernel::Store& store) {
+    const kernel::Expr& e = k_.exprs[store.value];
+    return e.kind == kernel::ExprKind::load && std::ranges::all_of(e.subscripts, &kernel::Index::is_plain) &&
+           std::ranges::find(map.stores, e.buffer, &kernel::Store::buffer) == map.stores.end();
+  };
+  return std::ranges::all_of(map.stores, is_alone) &&
+         std::ranges::any_of(map.stores, [&](const kernel::Store& store) {
+           return transposition({map.axes, {store}, map.schedule}).has_value();
+         });
+}
+
 // Sixteen rows of sixteen become sixteen columns, in four turns: each swaps the halves of squares half as large.
 void TransposeEmitter::transpose16(Values& rows) {
   auto* vector_type = llvm::cast<llvm::FixedVectorType>(rows[0]->getType());

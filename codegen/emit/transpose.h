@@ -13,6 +13,8 @@ class TransposeEmitter : StatementEmitter {
   explicit TransposeEmitter(KernelEmitter& emitter) : StatementEmitter(emitter) {}
 
   // False, and nothing is emitted, if the map is no such move.
+  // Whether each of the map's stores may be a map of its own, and some is such a move then.
+  bool suits_apart(const kernel::Map& map) const;
   bool emit(const kernel::Map& map);
 
  private:

@@ -200,6 +200,7 @@ enum Trait : uint32_t {
   // Has no place in memory, and is read at plain subscripts (an axis each, from some begin) where the operand is.
   kView = 1 << 12,
   kGiven = 1 << 13,  // lies in memory before any kernel has run
+  kJoins = 1 << 14,  // puts its operands side by side
 };
 
 // Operands and attributes for the generic tests; operand values are drawn from [low, high).

@@ -290,7 +290,7 @@ constinit const OpDef k_op_concat = {
     .doc = "The operands one after the other along one axis.",
     .written = "concat(list, axis = …)",
     .max_operands = -1,
-    .traits = kSmooth,
+    .traits = kSmooth | kJoins,
     .attrs = AxisAttrs{},
     .infer = ops::infer_concat,
     .derivative = {ops::vjp_concat, {}},

@@ -26,6 +26,7 @@ constexpr TraitRow kTraits[] = {
     {kMoves, "moves elements"},
     {kView, "view"},
     {kGiven, "given"},
+    {kJoins, "joins"},
 };
 
 std::string operands(const OpDef& def) {
