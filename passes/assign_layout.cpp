@@ -93,16 +93,17 @@ class LayoutAssignment {
     return lanes_through_reshape(g, value).value_or(innermost(g.type(value), g.layout(value)));
   }
 
-  // The value, or a copy of it where vectors cannot go along that dimension.
+  // The value, or a copy of it where vectors cannot go along that dimension. What is only put together lies as the first that
+  // reads it in vectors wants it.
   Value lying(Value value, int64_t inner) {
-    if (lanes_of(value) == inner) return value;
     const bool is_free_to_lie =
         op_def(rewriter_.result().node(value).op).has(kJoins) && read_in_vectors_.insert(value).second;
-    return moved(value, with_innermost(node_shape(value), inner, rewriter_.result().layout(value)));
+    if (lanes_of(value) == inner) return value;
     if (is_free_to_lie) {
       set_layout(value, with_innermost(node_shape(value), inner, rewriter_.result().layout(value)));
       return value;
     }
+    return moved(value, with_innermost(node_shape(value), inner, rewriter_.result().layout(value)));
   }
 
   Value moved(Value value, Layout layout) {
@@ -118,7 +119,8 @@ class LayoutAssignment {
     std::vector<TensorType> types;
     for (Value v : node.operands) types.push_back(graph_.type(v));
     // All parts read along the same axes.
-    const ContractSpec spec = std::get<ContractRule>(op_def(node.op).lower).specs(node, types)[0];
+    const std::vector<ContractSpec> specs = std::get<ContractRule>(op_def(node.op).lower).specs(node, types);
+    const ContractSpec& spec = specs[0];
     std::vector<Value> operands = rewriter_.operands(id);
     const std::vector<Index>* maps[2] = {&spec.a, &spec.b};
     const auto rank = static_cast<uint32_t>(spec.output.size());
@@ -141,10 +143,38 @@ class LayoutAssignment {
     if (!along_sum)
       for (size_t i = 0; i < 2; ++i)
         if (const int64_t d = dimension_of(*maps[i], AxisId{static_cast<uint32_t>(lanes)}); d >= 0)
-          operands[i] = lying(operands[i], d);
+          if (specs.size() > 1 || !is_packed(spec, *maps[i], *maps[1 - i], operands[i], d))
+            operands[i] = lying(operands[i], d);
 
     rewriter_.set(id, rewriter_.builder().copy(node, operands));
     set_layout(rewriter_[Value{id, 0}], with_innermost(node.types[0].shape, lanes));
+  }
+
+  // Whether the product's kernel copies the operand, part by part of the sum, as its vectors need it (ir/kernel/packing.h), which
+  // moves less memory than a copy of all of it.
+  bool is_packed(const ContractSpec& spec, const std::vector<Index>& map, const std::vector<Index>& other,
+                 Value value, int64_t lanes) {
+    constexpr int64_t kWorthPacking = 1 << 20;  // bytes: what stays in the caches is as well copied once
+    constexpr int64_t kMostResults = 1 << 16;   // that wait in the caches from pass to pass
+    const Graph& g = rewriter_.result();
+    const Node& node = g.node(value);
+    const int64_t row = g.type(value).shape[static_cast<size_t>(lanes)];
+    const int64_t results = element_count(spec.output) / row * ((row + kLanes - 1) / kLanes * kLanes);
+    if (spec.order != Order::serial || g.type(value).dtype != DType::f32 ||
+        g.type(value).bytes() < kWorthPacking || results > kMostResults || lanes_of(value) == lanes ||
+        (is_free(node) && !op_def(node.op).has(kView)))
+      return false;
+    size_t first = 0;  // of the sum's axes with more than one value
+    while (first < spec.over.size() && spec.over[first] == 1) ++first;
+    const AxisId along{static_cast<uint32_t>(spec.output.size() + first)};
+    const auto moves = [&](const Index& index) {
+      return std::ranges::find(index.terms, along, &kernel::Term::axis) != index.terms.end();
+    };
+    bool has_rows = false;  // a tile's, of the other operand
+    for (uint32_t axis = 0; axis < spec.output.size(); ++axis)
+      has_rows = has_rows || (spec.output[axis] > 1 && dimension_of(other, AxisId{axis}) >= 0 &&
+                              dimension_of(map, AxisId{axis}) < 0);
+    return has_rows && std::ranges::count_if(map, moves) == 1;
   }
 
   // What is stacked lies step by step, with the rows that the loop's vectors run along innermost.
@@ -245,6 +275,7 @@ class LayoutAssignment {
   Rewriter rewriter_;
   const Graph& graph_;
   std::map<std::pair<Value, std::vector<int64_t>>, Value> moved_;  // value, order → its copy
+  std::set<Value> read_in_vectors_;                                // of those that join others
 };
 
 }  // namespace
@@ -254,4 +285,3 @@ Graph assign_layout(const Graph& graph) {
 }
 
 }  // namespace nnc::passes
-  std::set<Value> read_in_vectors_;                                // of those that join others

@@ -2,8 +2,10 @@
 #include <algorithm>
 
 #include "codegen/emit/ahead.h"
+#include "codegen/emit/pack.h"
 #include "codegen/emit/tile.h"
 #include "codegen/lower/strides.h"
+#include "support/check.h"
 
 namespace nnc::codegen {
 
@@ -57,6 +59,15 @@ std::optional<TileEmitter::Tile> TileEmitter::tile_of(const Contract& contract) 
     if (axis != lanes && !tile.row.valid() && uses_axis(k_, broadcast_id, axis) &&
         !uses_axis(k_, vector_id, axis))
       tile.row = axis;
+  if (schedule.packed.valid() && tile.row.valid()) {
+    tile.packing = kernel::packing_of(k_, contract, lanes, schedule.block);
+    NNC_CHECK(tile.packing && tile.packing->operand == vector_id, "what is packed is read in vectors");
+    kernel::Expr copy = tile.vectors_of;
+    copy.buffer = schedule.packed;
+    copy.subscripts.clear();
+    for (const size_t d : tile.packing->order) copy.subscripts.push_back(tile.vectors_of.subscripts[d]);
+    tile.vectors_of = std::move(copy);
+  }
   for (const ExprId operand : {vector_id, broadcast_id}) {
     const auto guards = guards_of(k_, operand, contract.over);
     tile.computed = tile.computed || !guards;
@@ -213,14 +224,25 @@ void TileEmitter::find_ahead(Tile& tile) {
                               rows / tile.rows, tile.depth_count / kUnroll);
 }
 
+// For the pass from `begin` to `end` of the first axis of the sum.
+void TileEmitter::pack(Tile& tile, llvm::Value* begin, llvm::Value* end) {
+  if (tile.packing)
+    tile.packed_from =
+        PackEmitter(e_).emit(tile.contract, *tile.packing, e_.bounds(tile.lanes), {begin, end});
+}
+
 void TileEmitter::in_passes(Tile& tile) {
   const AxisId first = tile.contract.over.front();
   const int64_t extent = k_.axes[first].extent;
   const int64_t early_passes = (extent - 1) / tile.block;
-  if (early_passes == 0) return each_tile(tile, &TileEmitter::last_tile);
+  if (early_passes == 0) {
+    pack(tile, i64(0), i64(extent));
+    return each_tile(tile, &TileEmitter::last_tile);
+  }
   if (first != tile.depth) {
     e_.loop(i64(0), i64(extent), tile.block, [&](llvm::Value* begin) {
       llvm::Value* end = at_.smin(at_.add(begin, tile.block), i64(extent));
+      pack(tile, begin, end);
       e_.within(first, {begin, end}, [&] { each_tile(tile, &TileEmitter::early_tile); });
     });
     return each_tile(tile, &TileEmitter::stored_tile);
@@ -228,10 +250,12 @@ void TileEmitter::in_passes(Tile& tile) {
   e_.loop(i64(0), i64(early_passes * tile.block), tile.block, [&](llvm::Value* begin) {
     tile.depth_begin = begin;
     tile.depth_count = tile.block;
+    pack(tile, begin, at_.add(begin, tile.block));
     each_tile(tile, &TileEmitter::early_tile);
   });
   tile.depth_begin = i64(early_passes * tile.block);
   tile.depth_count = extent - early_passes * tile.block;
+  pack(tile, tile.depth_begin, i64(extent));
   each_tile(tile, &TileEmitter::last_tile);
 }
 

@@ -142,7 +142,8 @@ Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) 
   here.at(t.lanes, t.lane_at).at(t.row, t.row_at).at(t.depth, is_cut ? range.begin : t.depth_begin);
   if (t.beside.valid()) here.at(t.beside, at_.add(t.beside_at, part.first));
   Values state = before;
-  state.push_back(e_.place(t.vectors_of.buffer, t.vectors_of.subscripts));
+  llvm::Value* vectors = e_.place(t.vectors_of.buffer, t.vectors_of.subscripts);
+  state.push_back(t.packing ? at_.element(f32, vectors, at_.sub(i64(0), t.packed_from)) : vectors);
   state.push_back(e_.place(t.broadcast.buffer, t.broadcast.subscripts));
   const auto pop = [](Values& values) {
     llvm::Value* last = values.back();

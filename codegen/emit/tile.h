@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "codegen/emit/kernel.h"
+#include "ir/kernel/packing.h"
 
 namespace nnc::codegen {
 
@@ -39,7 +40,9 @@ class TileEmitter : StatementEmitter {
     // cache for all of them. Accumulators wait in a local between passes. Tiles then go along a row first, so that the
     // results are written as they lie in memory. 0: one pass.
     int64_t block = 0;
-    llvm::Value* waiting = nullptr;  // vectors, over the task; null where there is one pass
+    llvm::Value* waiting = nullptr;               // vectors, over the task; null where there is one pass
+    std::optional<kernel::Packing> packing = {};  // where vectors are read of a copy, made before each pass;
+    llvm::Value* packed_from = nullptr;           // the elements that lie before its place in it
 
     llvm::Value* row_at = nullptr;
     llvm::Value* lane_at = nullptr;
@@ -65,6 +68,7 @@ class TileEmitter : StatementEmitter {
   // ---- emit/contract.cpp
   std::optional<Tile> tile_of(const kernel::Contract& contract) const;
   void all_tiles(Tile& tile);
+  void pack(Tile& tile, llvm::Value* begin, llvm::Value* end);
   void in_passes(Tile& tile);
   void each_tile(Tile& tile, void (TileEmitter::*one)(const Tile&, int64_t rows, int64_t vectors));
   void down_rows(Tile& tile, const std::function<void(int64_t rows)>& body);

@@ -68,18 +68,9 @@ void TransposeEmitter::transpose16(Values& rows) {
   }
 }
 
-void TransposeEmitter::transpose_block(const kernel::Map& map, const Transposition& t,
-                                       llvm::Value* source_mask, llvm::Value* target_mask) {
-  const kernel::Store& s = map.stores[0];
-  const kernel::Expr& e = k_.exprs[s.value];
-  llvm::Type* element = llvm_memory_type(b_.getContext(), e.dtype);
+void TransposeEmitter::move_block(llvm::Type* element, const Side& source, const Side& target) {
   auto* vector_type = llvm::FixedVectorType::get(element, kLanes);
   const llvm::Align align(4);
-  // Between the block's rows, which run along `source` when read and along `target` when written.
-  const int64_t source_stride = *stride_along(k_, e.buffer, e.subscripts, t.target);
-  const int64_t target_stride = *stride_along(k_, s.buffer, s.index, t.source);
-  llvm::Value* from = e_.place(e.buffer, e.subscripts);
-  llvm::Value* to = e_.place(s.buffer, s.index);
   llvm::Value* none = llvm::Constant::getNullValue(vector_type);
   const auto row_mask = [&](llvm::Value* mask, llvm::Value* rows, unsigned row) {
     return b_.CreateSelect(b_.CreateExtractElement(rows, row), mask,
@@ -87,51 +78,63 @@ void TransposeEmitter::transpose_block(const kernel::Map& map, const Transpositi
   };
   Values rows(kLanes);
   for (unsigned r = 0; r < kLanes; ++r) {
-    llvm::Value* where = at_.element(element, from, r * source_stride);
-    rows[r] = source_mask ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(
-                                vector_type, where, align, row_mask(source_mask, target_mask, r), none))
+    llvm::Value* where = at_.element(element, source.at, r * source.stride);
+    rows[r] = source.mask ? static_cast<llvm::Value*>(b_.CreateMaskedLoad(
+                                vector_type, where, align, row_mask(source.mask, target.mask, r), none))
                           : b_.CreateAlignedLoad(vector_type, where, align);
   }
   transpose16(rows);
   for (unsigned r = 0; r < kLanes; ++r) {
-    llvm::Value* where = at_.element(element, to, r * target_stride);
-    if (source_mask)
-      b_.CreateMaskedStore(rows[r], where, align, row_mask(target_mask, source_mask, r));
+    llvm::Value* where = at_.element(element, target.at, r * target.stride);
+    if (source.mask)
+      b_.CreateMaskedStore(rows[r], where, align, row_mask(target.mask, source.mask, r));
     else
       b_.CreateAlignedStore(rows[r], where, align);
   }
 }
 
+void TransposeEmitter::each_block(KernelEmitter::Bounds source, KernelEmitter::Bounds target,
+                                  const Block& block) {
+  const auto whole_end = [&](const KernelEmitter::Bounds& range) {
+    return at_.last_step(range.begin, range.end, kLanes);
+  };
+  const auto at = [&](llvm::Value* source_at, llvm::Value* target_at, bool whole) {
+    block(source_at, target_at, whole ? nullptr : e_.tail_mask(source_at, source.end),
+          whole ? nullptr : e_.tail_mask(target_at, target.end));
+  };
+  llvm::Value* source_whole = whole_end(source);
+  llvm::Value* target_whole = whole_end(target);
+  e_.loop(target.begin, target_whole, kLanes, [&](llvm::Value* target_at) {
+    e_.loop(source.begin, source_whole, kLanes,
+            [&](llvm::Value* source_at) { at(source_at, target_at, true); });
+    e_.when_less(source_whole, source.end, [&] { at(source_whole, target_at, false); });
+  });
+  e_.when_less(target_whole, target.end, [&] {
+    e_.loop(source.begin, source.end, kLanes,
+            [&](llvm::Value* source_at) { at(source_at, target_whole, false); });
+  });
+}
+
 bool TransposeEmitter::emit(const kernel::Map& map) {
-  const std::optional<Transposition> found = transposition(map);
-  if (!found) return false;
-  const Transposition& t = *found;
-  using Bounds = KernelEmitter::Bounds;
+  const std::optional<Transposition> t = transposition(map);
+  if (!t) return false;
   std::vector<AxisId> outer;
   for (AxisId axis : map.axes)
-    if (axis != t.source && axis != t.target) outer.push_back(axis);
-  const Bounds source = e_.bounds(t.source);
-  const Bounds target = e_.bounds(t.target);
-  const auto whole_end = [&](const Bounds& range) { return at_.last_step(range.begin, range.end, kLanes); };
-  const auto block = [&](llvm::Value* source_at, llvm::Value* target_at, bool whole) {
-    Scope here(e_);
-    here.at(t.source, source_at).at(t.target, target_at);
-    llvm::Value* target_mask = whole ? nullptr : e_.tail_mask(target_at, target.end);
-    llvm::Value* source_mask = whole ? nullptr : e_.tail_mask(source_at, source.end);
-    transpose_block(map, t, source_mask, target_mask);
-  };
+    if (axis != t->source && axis != t->target) outer.push_back(axis);
+  const kernel::Store& s = map.stores[0];
+  const kernel::Expr& e = k_.exprs[s.value];
   e_.each_in(outer, [&] {
-    llvm::Value* source_whole = whole_end(source);
-    llvm::Value* target_whole = whole_end(target);
-    e_.loop(target.begin, target_whole, kLanes, [&](llvm::Value* target_at) {
-      e_.loop(source.begin, source_whole, kLanes,
-              [&](llvm::Value* source_at) { block(source_at, target_at, true); });
-      e_.when_less(source_whole, source.end, [&] { block(source_whole, target_at, false); });
-    });
-    e_.when_less(target_whole, target.end, [&] {
-      e_.loop(source.begin, source.end, kLanes,
-              [&](llvm::Value* source_at) { block(source_at, target_whole, false); });
-    });
+    each_block(e_.bounds(t->source), e_.bounds(t->target),
+               [&](llvm::Value* source_at, llvm::Value* target_at, llvm::Value* source_mask,
+                   llvm::Value* target_mask) {
+                 Scope here(e_);
+                 here.at(t->source, source_at).at(t->target, target_at);
+                 move_block(llvm_memory_type(b_.getContext(), e.dtype),
+                            {e_.place(e.buffer, e.subscripts),
+                             *stride_along(k_, e.buffer, e.subscripts, t->target), source_mask},
+                            {e_.place(s.buffer, s.index), *stride_along(k_, s.buffer, s.index, t->source),
+                             target_mask});
+               });
   });
   return true;
 }

@@ -2,6 +2,7 @@
 // both sides are read and written in whole vectors.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "codegen/emit/kernel.h"
@@ -12,10 +13,23 @@ class TransposeEmitter : StatementEmitter {
  public:
   explicit TransposeEmitter(KernelEmitter& emitter) : StatementEmitter(emitter) {}
 
-  // False, and nothing is emitted, if the map is no such move.
   // Whether each of the map's stores may be a map of its own, and some is such a move then.
   bool suits_apart(const kernel::Map& map) const;
+  // False, and nothing is emitted, if the map is no such move.
   bool emit(const kernel::Map& map);
+
+  // What lies contiguous along one axis where it is read and along another where it is written, with the masks of those rows and
+  // lanes of a block that exist (null: all).
+  using Block = std::function<void(llvm::Value* source_at, llvm::Value* target_at, llvm::Value* source_mask,
+                                   llvm::Value* target_mask)>;
+  void each_block(KernelEmitter::Bounds source, KernelEmitter::Bounds target, const Block& block);
+  // One of them. Strides are those between its rows.
+  struct Side {
+    llvm::Value* at;
+    int64_t stride;
+    llvm::Value* mask;
+  };
+  void move_block(llvm::Type* element, const Side& source, const Side& target);
 
  private:
   struct Transposition {
@@ -23,9 +37,6 @@ class TransposeEmitter : StatementEmitter {
     kernel::AxisId target;  // contiguous where it is written
   };
   std::optional<Transposition> transposition(const kernel::Map& map) const;
-  // One block; with masks, of those rows and lanes of it that exist.
-  void transpose_block(const kernel::Map& map, const Transposition& t, llvm::Value* source_mask,
-                       llvm::Value* target_mask);
   void transpose16(Values& rows);
 };
 

@@ -11,6 +11,8 @@
 #include "codegen/lower/strides.h"
 #include "codegen/lower/tile_shape.h"
 #include "codegen/lower/work.h"
+#include "ir/kernel/packing.h"
+#include "ir/layout.h"
 
 namespace nnc::codegen {
 
@@ -152,17 +154,59 @@ class Scheduler {
     if (contract.order == Order::lanes16 && stride(contract.a, depth) == 1 && stride(contract.b, depth) == 1)
       return schedule_dots(contract, depth, depth_count);
 
-    // Vectors along an output axis that one operand holds innermost and the other lacks.
-    AxisId lanes, row, next;  // next: what vectors lie beside each other along, if not the lanes
-    TileShape tile;
-    double best_cycles = 0;
     const bool partials = contract.order == Order::lanes16;
+    Vectors best = best_vectors(contract, depth_count, false);
+    // Or along one that both hold innermost, each term a product of two vectors.
+    for (AxisId axis : contract.axes)
+      if (!best.lanes.valid() && !partials && stride(contract.a, axis) == 1 && stride(contract.b, axis) == 1)
+        contract.schedule.lanes = axis;
+    const bool packs = !best.lanes.valid() && !contract.schedule.lanes.valid() && !partials && !is_cut_ &&
+                       k_.body.size() == 1 && (!random() || pick(0, 2) > 0);
+    if (packs) best = best_vectors(contract, depth_count, true);
+    const auto& [lanes, row, next, tile, cycles] = best;
+    if (!lanes.valid() || (partials && contract.over.size() != 1)) return;
+    contract.schedule.lanes = lanes;
+    contract.schedule.rows = tile.rows;
+    contract.schedule.cols = tile.vectors * kLanes;
+    contract.schedule.beside = next;
+    if (is_cut_) return;
+    if (packs) return cut_packed(contract, row, lanes);
+    TaskLimits limits;
+    if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
+      limits = cut_sum(contract, row, lanes);
+    const bool sweeps = !partials && row.valid() && contract.over.size() > 1 && k_.body.size() == 1;
+    if (sweeps) cut_sweeps(contract);
+    const bool in_passes = sweeps && contract.schedule.block != 0;
+    if (!in_passes && !next.valid())
+      share_vectors(contract, lanes, tile, limits.rows == 0 && limits.columns == 0);
+    cut_tiles(row, tile.rows, lanes, next.valid() ? kLanes : tile.vectors * kLanes, depth_count, limits,
+              in_passes);
+    if (contract.schedule.block != 0) make_waiting(contract);
+  }
+
+  struct Vectors {
+    AxisId lanes, row, beside;  // beside: what vectors lie beside each other along, if not the lanes
+    TileShape tile;
+    double cycles = 0;
+  };
+
+  // Vectors along an output axis that one operand holds innermost and the other lacks; if it is packed, holds at all.
+  Vectors best_vectors(const Contract& contract, int64_t depth_count, bool packs) {
+    const bool partials = contract.order == Order::lanes16;
+    const auto in_vectors = [&](ExprId operand, ExprId other, AxisId axis) {
+      if (!packs) return stride(operand, axis) == 1 && stride(other, axis) == 0;
+      if (waiting_type(contract, axis).bytes() > kMostWaiting) return false;
+      const auto packing = kernel::packing_of(k_, contract, axis, 1);
+      return packing && packing->operand == operand;
+    };
+    Vectors best;
     for (AxisId axis : contract.axes) {
-      const bool a_moves = stride(contract.a, axis) == 1 && stride(contract.b, axis) == 0;
-      const bool b_moves = stride(contract.b, axis) == 1 && stride(contract.a, axis) == 0;
+      const bool a_moves = in_vectors(contract.a, contract.b, axis);
+      const bool b_moves = in_vectors(contract.b, contract.a, axis);
       if (!a_moves && !b_moves) continue;
       const AxisId across =
           row_axis(k_, contract, axis, a_moves ? contract.a : contract.b, a_moves ? contract.b : contract.a);
+      if (packs && !across.valid()) continue;
       const int64_t rows = across.valid() ? extent(across) : 1;
       TileShape shape = partials ? TileShape{} : best_tile(rows, extent(axis));
       AxisId along;
@@ -177,30 +221,48 @@ class Scheduler {
       });
       const double cycles = shape.cycles * static_cast<double>(depth_count) +
                             (stored_so ? 0 : kScattered * static_cast<double>(rows * extent(axis)));
-      if (lanes.valid() && cycles >= best_cycles && !(cycles == best_cycles && stored_so)) continue;
-      lanes = axis, row = across, next = along, tile = shape, best_cycles = cycles;
+      if (best.lanes.valid() && cycles >= best.cycles && !(cycles == best.cycles && stored_so)) continue;
+      best = {axis, across, along, shape, cycles};
     }
-    // Or along one that both hold innermost, each term a product of two vectors.
-    for (AxisId axis : contract.axes)
-      if (!lanes.valid() && !partials && stride(contract.a, axis) == 1 && stride(contract.b, axis) == 1)
-        contract.schedule.lanes = axis;
-    if (!lanes.valid() || (partials && contract.over.size() != 1)) return;
-    contract.schedule.lanes = lanes;
-    contract.schedule.rows = tile.rows;
-    contract.schedule.cols = tile.vectors * kLanes;
-    contract.schedule.beside = next;
-    if (is_cut_) return;
-    TaskLimits limits;
-    if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
-      limits = cut_sum(contract, row, lanes);
-    const bool sweeps = !partials && row.valid() && contract.over.size() > 1 && k_.body.size() == 1;
-    if (sweeps) cut_sweeps(contract);
-    const bool in_passes = sweeps && contract.schedule.block != 0;
-    if (!in_passes && !next.valid())
-      share_vectors(contract, lanes, tile, limits.rows == 0 && limits.columns == 0);
-    cut_tiles(row, tile.rows, lanes, next.valid() ? kLanes : tile.vectors * kLanes, depth_count, limits,
-              in_passes);
-    if (contract.schedule.block != 0) make_waiting(contract);
+    return best;
+  }
+
+  // Tasks and passes of a contraction that packs an operand: tasks are parts of what is packed where they can be, so that each
+  // packs its own, and the copy of a pass fills a quarter of the second cache level.
+  void cut_packed(Contract& contract, AxisId row, AxisId lanes) {
+    tiled_ = true;
+    const kernel::Schedule& s = contract.schedule;
+    const int64_t tile_columns = s.beside.valid() ? kLanes : s.cols;
+    const auto cut = [&](AxisId axis, int64_t tile) {
+      kernel::GridAxis* g = axis.valid() ? grid(axis) : nullptr;
+      const int64_t tiles = axis.valid() ? ceil_div(extent(axis), tile) : 1;
+      if (!g || (!random() && tiles < options_.threads)) return false;
+      const int64_t tasks = random() ? pick(1, tiles) : options_.threads;
+      // Few tiles cannot be shared evenly: better a smaller one at the end of each share.
+      const int64_t share = ceil_div(extent(axis), tasks);
+      g->step =
+          std::min(extent(axis), 4 * tasks <= tiles || axis == lanes ? ceil_div(share, tile) * tile : share);
+      return true;
+    };
+    if (!cut(lanes, tile_columns) || random()) cut(row, s.rows);
+    const int64_t terms = extent(contract.over.front());
+    const auto copy_of = [&](int64_t block) {
+      TensorType type{DType::f32, kernel::packing_of(k_, contract, lanes, block)->extents};
+      type.shape.back() = std::max(type.shape.back(), padded_layout(type.shape).pitch);
+      return type;
+    };
+    const int64_t unit = contract.over.size() == 1 ? 4 : 1;  // terms of a turn of a tile's loop
+    int64_t passes = random() ? pick(1, terms) : 1;
+    while (passes < terms && copy_of(ceil_div(terms, passes)).bytes() > target_.l2_bytes / 4) ++passes;
+    contract.schedule.block = std::min(terms, ceil_div(ceil_div(terms, passes), unit) * unit);
+    make_waiting(contract);
+    contract.schedule.packed = local("packed", copy_of(contract.schedule.block));
+  }
+
+  kernel::BufferId local(std::string name, TensorType type) {
+    const auto taken = [&](const kernel::Buffer& b) { return b.name == name; };
+    while (std::ranges::any_of(k_.buffers, taken)) name += "_";
+    return k_.buffers.push_back({name, std::move(type), {}, kernel::Space::local, {}});
   }
 
   // A tile with vectors beside each other along an axis, if it takes fewer cycles than `other`.
@@ -220,24 +282,25 @@ class Scheduler {
     return shape;
   }
 
-  // A local for the accumulators of a task's tiles between the passes. Where they would need much, there is one pass.
-  void make_waiting(Contract& contract) {
-    constexpr int64_t kMost = 256 << 10;  // bytes
-    if (contract.schedule.block >= extent(contract.over.front())) return;
+  // For the accumulators of a task's tiles between the passes.
+  TensorType waiting_type(const Contract& contract, AxisId lanes) const {
     int64_t waiting = kLanes;
     for (AxisId axis : contract.axes) {
       const int64_t count = k_.task_extent(axis);
-      waiting *= axis == contract.schedule.lanes ? ceil_div(count, kLanes) : count;
+      waiting *= axis == lanes ? ceil_div(count, kLanes) : count;
     }
-    const TensorType type{DType::f32, {waiting}};
-    if (type.bytes() > kMost) {
+    return {DType::f32, {waiting}};
+  }
+  static constexpr int64_t kMostWaiting = 256 << 10;  // bytes
+
+  // A local for them. Where they would need much, there is one pass.
+  void make_waiting(Contract& contract) {
+    if (contract.schedule.block >= extent(contract.over.front())) return;
+    const TensorType type = waiting_type(contract, contract.schedule.lanes);
+    if (type.bytes() > kMostWaiting)
       contract.schedule.block = 0;
-      return;
-    }
-    std::string name = "waiting";
-    const auto taken = [&](const kernel::Buffer& b) { return b.name == name; };
-    while (std::ranges::any_of(k_.buffers, taken)) name += "_";
-    contract.schedule.waiting = k_.buffers.push_back({name, type, {}, kernel::Space::local, {}});
+    else
+      contract.schedule.waiting = local("waiting", type);
   }
 
   // Passes over the sum, for operands and results that do not stay in the second cache level.
@@ -389,6 +452,18 @@ class Scheduler {
     std::rotate(k_.grid.begin(), g, g + 1);  // tasks of a thread follow each other
   }
 
+  // Several contractions that read the same, each for other elements of the result: into how many tasks they are to be cut for
+  // what the first of a task's contractions read to be in the second cache level for the next.
+  int64_t sweeps_of_parts() const {
+    if (k_.body.size() < 2) return 1;
+    int64_t most = 0;
+    for (const kernel::Statement& s : k_.body)
+      if (const auto* contract = std::get_if<Contract>(&s.body))
+        for (const ExprId operand : {contract->a, contract->b})
+          most = std::max(most, k_.buffers[k_.exprs[operand].buffer].type.bytes());
+    return ceil_div(most, target_.l2_bytes / 4);
+  }
+
   // Tasks of whole tiles. A task covers as many rows as keep their part of the broadcast operand in the
   // second cache level, and all columns, unless there are too few rows to go round.
   void cut_tiles(AxisId row, int64_t tile_rows, AxisId column, int64_t tile_columns, int64_t depth,
@@ -404,10 +479,12 @@ class Scheduler {
       wanted = ceil_div(options_.threads, ceil_div(extent(row), rows->step));
     }
     // Of a stack of products, whole ones first.
+    int64_t sweeps = sweeps_of_parts();
     for (kernel::GridAxis& g : k_.grid) {
       if (g.axis == row || g.axis == column) continue;
       int64_t tasks = std::min(extent(g.axis), std::max(wanted, sweeps));
       if (random()) tasks = pick(1, extent(g.axis));
+      sweeps = ceil_div(sweeps, tasks);
       g.step = ceil_div(extent(g.axis), tasks);
       wanted = ceil_div(wanted, ceil_div(extent(g.axis), g.step));
     }
@@ -452,18 +529,6 @@ class Scheduler {
       wanted = ceil_div(wanted, ceil_div(extent(g.axis), g.step));
     }
     is_cut_ = tiled_ = true;
-  // Several contractions that read the same, each for other elements of the result: into how many tasks they are to be cut for
-  // what the first of a task's contractions read to be in the second cache level for the next.
-  int64_t sweeps_of_parts() const {
-    if (k_.body.size() < 2) return 1;
-    int64_t most = 0;
-    for (const kernel::Statement& s : k_.body)
-      if (const auto* contract = std::get_if<Contract>(&s.body))
-        for (const ExprId operand : {contract->a, contract->b})
-          most = std::max(most, k_.buffers[k_.exprs[operand].buffer].type.bytes());
-    return ceil_div(most, target_.l2_bytes / 4);
-  }
-
   }
 
   Kernel& k_;
@@ -479,10 +544,8 @@ class Scheduler {
 void schedule_kernel(Kernel& kernel, const Target& target, const ScheduleOptions& options) {
   // The same seed gives every kernel its own choices.
   ScheduleOptions own = options;
-    int64_t sweeps = sweeps_of_parts();
   if (own.seed != 0) own.seed ^= std::hash<std::string>()(kernel.name) | 1;
   Scheduler(kernel, target, own).run();
 }
 
-      sweeps = ceil_div(sweeps, tasks);
 }  // namespace nnc::codegen

@@ -123,6 +123,7 @@ struct Schedule {
   AxisId beside;      // or, of this axis of the results, by as many vectors beside each other
   int64_t block = 0;  // contract: steps of the first axis of the sum per pass …
   BufferId waiting;   // … and the local in which the accumulators wait between passes
+  BufferId packed;    // … and the local into which each pass copies what it reads in vectors (packing.h)
   bool empty() const { return *this == Schedule(); }
   bool operator==(const Schedule&) const = default;
 };

@@ -37,6 +37,7 @@ Schedule Parser::schedule() {
     } else if (field.is("block")) {
       result.block = integer("a block of terms", 1, kMostInSchedule);
       if (accept("in")) result.waiting = buffer(name("the local in which sums wait"));
+      if (accept("from")) result.packed = buffer(name("the local into which an operand is copied"));
     } else {
       std::vector<std::string> known = {"lanes", "tile", "block"};
       std::optional<std::string> near = suggest(field.text, known);

@@ -240,7 +240,8 @@ class Printer {
             (s.beside.valid() ? " beside " + name_text(k_.axes[s.beside].name) : ""));
     if (s.block != 0)
       field("block " + std::to_string(s.block) +
-            (s.waiting.valid() ? " in " + name_text(k_.buffers[s.waiting].name) : ""));
+            (s.waiting.valid() ? " in " + name_text(k_.buffers[s.waiting].name) : "") +
+            (s.packed.valid() ? " from " + name_text(k_.buffers[s.packed].name) : ""));
     return " schedule {" + text + '}';
   }
 

@@ -22,7 +22,8 @@
 //   K15  schedules use the fields of their statement; vectors run along one of its axes, or along the last axis
 //        of a sum in the order lanes16 (argmax and argmin: any), whose extent is a multiple of 16 if a reduction
 //        has others; a tile takes at most 64 registers; a block is for two axes over one, in the order serial, and
-//        its sums wait in a local of at most 1 MiB that holds a task's and that no statement names
+//        its sums wait in a local of at most 1 MiB that holds a task's and that no statement names; the local that a
+//        block's operand is copied into has its dimensions as packing.h says and no other use
 // Programs: kernel/verify_program.cpp.
 #include "ir/kernel/verify.h"
 
@@ -148,7 +149,7 @@ class Verifier {
   void check(const Map& s) {
     begin("map", s.axes);
     if (!bind(s.axes, {})) return;
-    schedule({s.schedule, s.axes, {}, {}, false, false});
+    schedule({s.schedule, s.axes, {}, {}, false});
     stores(s.axes, s.stores, nullptr, DType::f32);
   }
 
@@ -164,7 +165,7 @@ class Verifier {
     int64_t count = 1;
     for (AxisId axis : s.over) count = std::min(count * std::min(k_.axes[axis].extent, kMost), kMost);
     if (def.positions && count >= kMost) found(name + " numbers more than 2^31 values");
-    schedule({s.schedule, s.axes, s.over, s.order, def.any_order, false});
+    schedule({s.schedule, s.axes, s.over, s.order, def.any_order});
     stores(s.axes, s.stores, &s.combine, dtype);
   }
 
@@ -180,7 +181,7 @@ class Verifier {
       return found("products of " + std::string(dtype_name(dtype)) + " are summed in " +
                    std::string(dtype_name(s.accumulator)) + "; " + std::string(dtype_name(dtype)) +
                    " or a wider float is needed");
-    schedule({s.schedule, s.axes, s.over, s.order, false, true});
+    schedule({s.schedule, s.axes, s.over, s.order, false, &s});
     Combine sum = Combine::sum;
     stores(s.axes, s.stores, &sum, s.accumulator);
   }
@@ -354,9 +355,11 @@ class Verifier {
 
   void schedule(const ScheduledLoops& loops) {
     for (const std::string& problem : check_schedule(k_, loops)) found(problem);
-    const BufferId waiting = loops.schedule.waiting;
+    const BufferId waiting = loops.schedule.waiting, packed = loops.schedule.packed;
     if (k_.buffers.contains(waiting) && !stores_[waiting.index].empty())
       found("its sums wait in " + tick(k_.buffers[waiting].name) + ", where a statement stores");
+    if (k_.buffers.contains(packed) && !stores_[packed.index].empty())
+      found("an operand is copied into " + tick(k_.buffers[packed].name) + ", where a statement stores");
   }
 
   const Kernel& k_;

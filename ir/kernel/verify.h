@@ -41,8 +41,8 @@ struct ScheduledLoops {
   const std::vector<AxisId>& axes;
   std::vector<AxisId> over;
   Order order;
-  bool any_order = false;  // whatever order the terms are met in, the bits are the same
-  bool contracts = false;
+  bool any_order = false;               // whatever order the terms are met in, the bits are the same
+  const Contract* contracts = nullptr;  // if they are a contraction's
 };
 // What is wrong with the schedule (K15); the statement's axes are sound.
 std::vector<std::string> check_schedule(const Kernel& kernel, const ScheduledLoops& loops);

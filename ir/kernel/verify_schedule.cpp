@@ -1,6 +1,7 @@
 // The verifier of kernel IR: schedules (K15 of the list in kernel/verify.cpp).
 #include <algorithm>
 
+#include "ir/kernel/packing.h"
 #include "ir/kernel/verify.h"
 
 namespace nnc::kernel {
@@ -10,6 +11,7 @@ namespace {
 // What the code generator unrolls grows with these.
 constexpr int64_t kMostRegisters = 64;
 constexpr int64_t kMostWaiting = int64_t{1} << 20;  // bytes
+constexpr int64_t kMostPacked = int64_t{1} << 26;   // bytes
 
 class ScheduleChecker {
  public:
@@ -23,6 +25,7 @@ class ScheduleChecker {
     if (along_sum_) lanes_along_sum();
     tile();
     if (s_.block != 0 || s_.waiting.valid()) block();
+    if (s_.packed.valid()) packed();
     return std::move(found_);
   }
 
@@ -50,7 +53,7 @@ class ScheduleChecker {
   void tile() {
     if (s_.rows < 0 || s_.cols < 0 || s_.block < 0) return found("the schedule has a negative number");
     if ((s_.rows == 0) != (s_.cols == 0)) return found("the schedule's tile has rows or columns only");
-    if (!loops_.contracts && (s_.rows != 0 || s_.block != 0 || s_.waiting.valid()))
+    if (!loops_.contracts && (s_.rows != 0 || s_.block != 0 || s_.waiting.valid() || s_.packed.valid()))
       return found("tiles and blocks are for contractions");
     if (s_.beside.valid() && (s_.cols == 0 || s_.beside == s_.lanes || !has(loops_.axes, s_.beside)))
       return found(
@@ -89,6 +92,27 @@ class ScheduleChecker {
                    std::to_string(wanted) + " elements");
     if (element_count(shape) > kMostWaiting / dtype_bytes(DType::f32))
       found("its sums wait in " + tick(buffer.name) + ", which is larger than 1 MiB");
+  }
+
+  void packed() {
+    if (!k_.buffers.contains(s_.packed))
+      return found("an operand is copied into a buffer that does not exist");
+    const Buffer& buffer = k_.buffers[s_.packed];
+    const std::string what = "an operand is copied into " + tick(buffer.name);
+    if (!loops_.contracts || s_.packed == s_.waiting) return found(what + ", which has another use");
+    const std::optional<Packing> packing = packing_of(k_, *loops_.contracts, s_.lanes, s_.block);
+    if (!packing)
+      return found(
+          what +
+          ", but neither is an element of an f32 parameter with another axis than the vectors' innermost, "
+          "and with a dimension for the passes of a block");
+    const bool fits = buffer.space == Space::local && buffer.type.dtype == DType::f32 &&
+                      buffer.axes.empty() &&
+                      std::ranges::equal(buffer.type.shape, packing->extents, std::ranges::greater_equal());
+    if (!fits)
+      return found(what + ", which has to be a local of at least " +
+                   to_string(TensorType{DType::f32, packing->extents}));
+    if (buffer.type.bytes() > kMostPacked) found(what + ", which is larger than 64 MiB");
   }
 
   const Kernel& k_;

@@ -11,6 +11,7 @@
 
 #include "codegen/compile.h"
 #include "ir/kernel/eval.h"
+#include "ir/kernel/packing.h"
 
 namespace nnc::test {
 namespace {
@@ -45,6 +46,13 @@ void block_randomly(Random& random, Kernel& kernel, kernel::Contract& contract) 
   contract.schedule.block = pick(random, 1, kernel.axes[contract.over[0]].extent);
   contract.schedule.waiting = kernel.buffers.push_back(
       {"waiting" + std::to_string(kernel.buffers.size()), {DType::f32, shape}, {}, kernel::Space::local, {}});
+  const std::optional<kernel::Packing> packing =
+      kernel::packing_of(kernel, contract, contract.schedule.lanes, contract.schedule.block);
+  if (!packing || pick(random, 0, 3) == 0) return;
+  TensorType type{DType::f32, packing->extents};
+  type.shape.back() += pick(random, 0, 9);
+  contract.schedule.packed = kernel.buffers.push_back(
+      {"packed" + std::to_string(kernel.buffers.size()), type, {}, kernel::Space::local, {}});
 }
 
 void schedule_randomly(Random& random, Kernel& kernel, kernel::Block& block) {

@@ -310,3 +310,27 @@ TEST_CASE("K15: sums that wait between passes lie in a local of their own") {
                     "a x[i,k] b x[j,k] schedule {lanes j, block 2 in s} { y[i,j] = acc } }",
                 "where a statement stores");
 }
+
+TEST_CASE("K15: what a pass reads in vectors is copied into a local of its own") {
+  // x[k,j] with k innermost, to be read in vectors along j.
+  auto packed = [](const std::string& local, const std::string& lanes, const std::string& block,
+                   const std::string& order = "order [1,0]") {
+    return "kernel @f(x: f32[40,24] " + order + ", y: f32[40,8], out z: f32[8,24]) { local s: " + local +
+           " local t: f32[8,32] contract i:8, j:24 over k:40 order serial a y[k,i] b x[k,j] schedule "
+           "{lanes " +
+           lanes + ", tile 2x16, block " + block + " from s} { z[i,j] = acc } }";
+  };
+  check_accepted(packed("f32[40,24]", "j", "40"));
+  check_accepted(packed("f32[10,32]", "j", "10 in t"));
+  check_refused(packed("f32[9,24]", "j", "10 in t"), "has to be a local of at least f32[10, 24]");
+  check_refused(packed("f32[10,16]", "j", "10 in t"), "has to be a local of at least f32[10, 24]");
+  check_refused(packed("f64[10,24]", "j", "10 in t"), "has to be a local of at least f32[10, 24]");
+  check_refused(packed("f32[40,24]", "i", "40"), "neither is an element of an f32 parameter");
+  check_refused(packed("f32[40,24]", "j", "40", ""), "neither is an element of an f32 parameter");
+  check_refused(packed("f32[4000,24000]", "j", "40"), "larger than 64 MiB");
+  check_refused(
+      "kernel @f(x: f32[40,24] order [1,0], y: f32[40,8], out z: f32[8,24]) { local s: f32[40,24] "
+      "map k:40, j:24 { s[k,j] = 0 } contract i:8, j over k order serial a y[k,i] b x[k,j] "
+      "schedule {lanes j, tile 2x16, block 40 from s} { z[i,j] = acc } }",
+      "where a statement stores");
+}
