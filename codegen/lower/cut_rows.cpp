@@ -22,7 +22,10 @@ constexpr int64_t kWorthSplitting = 4096;
 // Whether vectors of what the kernel does run along the axis; a few for each of its places do not count.
 bool runs_along(const Kernel& kernel, AxisId axis) {
   constexpr int64_t kFew = kLanes;
-  const auto lanes_of = [](const kernel::Statement& s) {
+  const auto lanes_of = [&](const kernel::Statement& s) {
+    // What is added to rows is added in vectors along them.
+    if (const auto* scatter = std::get_if<kernel::Scatter>(&s.body))
+      return stride_along(kernel, scatter->store.buffer, scatter->store.index, axis) == 1 ? axis : AxisId{};
     if (const auto* map = std::get_if<kernel::Map>(&s.body)) return map->schedule.lanes;
     if (const auto* reduce = std::get_if<kernel::Reduce>(&s.body)) return reduce->schedule.lanes;
     return AxisId{};
@@ -70,10 +73,11 @@ int64_t bytes_together(const Kernel& kernel, AxisId axis, int64_t parts) {
   return least;
 }
 
+constexpr int64_t kPage = 4096;
+
 // Parts of a cache line, or some of every row, are slow to read: the longest of the axes whose parts are whole pages, or that whose
 // parts are largest. The longest is that of the places of a picture, of which convolutions give threads the same parts.
 GridAxis& first_to_cut(Kernel& kernel, int64_t tasks) {
-  constexpr int64_t kPage = 4096;
   const auto worth = [&](const GridAxis& g) {
     const int64_t together = bytes_together(kernel, g.axis, tasks);
     return std::pair(std::min(together, kPage), together < kPage ? 0 : kernel.axes[g.axis].extent);
@@ -104,10 +108,16 @@ void cut_rows(Kernel& kernel, const Target& target, int threads, const Pick& pic
   int64_t tasks = work >= kWorthSplitting && threads > 1 ? threads * kTasksPerThread : 1;
   if (has_locals) tasks = std::max(tasks, ceil_div(work, target.l1_bytes / 4));
   GridAxis& first = has_locals ? first_with_locals(kernel, tasks) : first_to_cut(kernel, tasks);
-  // What that leaves is for the others, outermost first.
-  int64_t wanted = ceil_div(tasks, cut(kernel, first, tasks));
-  for (GridAxis& g : kernel.grid)
-    if (g.axis != first.axis) wanted = ceil_div(wanted, cut(kernel, g, wanted));
+  // What that leaves is for the others, outermost first. Where there are enough for all threads no page is cut for a few more: what
+  // one thread writes beside another's part is fetched from the other's cache, again and again.
+  int64_t made = cut(kernel, first, tasks);
+  for (GridAxis& g : kernel.grid) {
+    const int64_t wanted = ceil_div(tasks, made);
+    if (g.axis == first.axis ||
+        (!has_locals && made >= threads && bytes_together(kernel, g.axis, wanted) < kPage))
+      continue;
+    made *= cut(kernel, g, wanted);
+  }
 }
 
 }  // namespace nnc::codegen
