@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -35,10 +36,36 @@ std::string text_of(std::span<const Graph> graphs, const std::vector<std::string
   return all;
 }
 
+// Where the free params lie, which other programs may write as a whole.
+std::map<std::string, Layout> layouts_of_free(const std::vector<Result<Graph>>& graphs) {
+  std::map<std::string, Layout> layouts;
+  for (const Result<Graph>& graph : graphs)
+    for (const NodeId input : graph->inputs)
+      if (std::get<InputAttrs>(graph->nodes[input].attrs).free)
+        layouts[graph->input_name(input)] = graph->layout({input, 0});
+  return layouts;
+}
+
 }  // namespace
 
-Result<Bundle> compile_graphs(std::span<const Graph> graphs, const std::vector<std::string>& disabled,
+void free_parameters(std::vector<Graph>& graphs) {
+  std::map<std::string, int> readers;
+  for (const Graph& graph : graphs) {
+    for (const NodeId input : graph.inputs) ++readers[graph.input_name(input)];
+    for (const Output& output : graph.outputs)
+      if (output.replaces) ++readers[graph.input_name(*output.replaces)];
+  }
+  for (Graph& graph : graphs)
+    for (const NodeId input : graph.inputs) {
+      auto& attrs = std::get<InputAttrs>(graph.nodes[input].attrs);
+      attrs.free = attrs.role == Role::param && readers[attrs.name] == 1;
+    }
+}
+
+Result<Bundle> compile_graphs(std::span<const Graph> given, const std::vector<std::string>& disabled,
                               const CodegenOptions& codegen, Diagnostics& diagnostics, double* passes_ms) {
+  std::vector<Graph> graphs(given.begin(), given.end());
+  free_parameters(graphs);
   passes::PipelineOptions options;
   options.until = passes::Stage::kernels;
   options.disabled = disabled;
@@ -67,7 +94,8 @@ Result<Bundle> compile_graphs(std::span<const Graph> graphs, const std::vector<s
 
   const auto lower_start = std::chrono::steady_clock::now();
   std::vector<Result<kernel::Program>> lowered(graphs.size(), Failure());
-  parallel_for(graphs.size(), [&](size_t i) { lowered[i] = lower_graph(*ready[i], codegen, said[i]); });
+  const std::map<std::string, Layout> kept = layouts_of_free(ready);
+  parallel_for(graphs.size(), [&](size_t i) { lowered[i] = lower_graph(*ready[i], codegen, said[i], kept); });
   if (!all_good(lowered)) return Failure();
   std::vector<kernel::Program> programs;
   for (auto& program : lowered) programs.push_back(std::move(*program));

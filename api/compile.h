@@ -10,6 +10,9 @@
 
 namespace nnc {
 
+// Makes those params free (ir/graph/attrs.h) that one of the graphs alone reads and none replaces.
+void free_parameters(std::vector<Graph>& graphs);
+
 // Machine code for all of them, as entry points of their names in one bundle; `disabled` are optional passes to leave out.
 // The graphs are worked on side by side. `passes_ms` becomes the time that the passes took.
 Result<Bundle> compile_graphs(std::span<const Graph> graphs, const std::vector<std::string>& disabled,

@@ -1,6 +1,7 @@
 // Graph → kernel IR → machine code. The graphs are what passes/ left: differentiated, fused, grouped.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,9 +27,10 @@ struct CodegenOptions {
   const Sources* lines = nullptr;  // -g: line tables into these texts, and names for gdb and perf
 };
 
-// One kernel per group, launches, barriers: unscheduled (`schedule` false) or scheduled.
+// One kernel per group, launches, barriers: unscheduled (`schedule` false) or scheduled. An output whose name is in `kept` is a
+// tensor that another program reads, and lies in memory as that one has it.
 Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& options,
-                                    Diagnostics& diagnostics);
+                                    Diagnostics& diagnostics, const std::map<std::string, Layout>& kept = {});
 
 // Compiles the entry points together: one state layout, equal kernels once, kernels in parallel. What comes of `made_from`, a text
 // that the programs follow from, is kept for find_bundle(); "": for nobody.

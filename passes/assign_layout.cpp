@@ -8,7 +8,8 @@
 //  - a narrow output of a long sum whose operands both have the sum innermost runs them along the sum.
 // A loop's vectors run along the rows that do not meet in it, which lie innermost in what is stacked.
 // Where an operand lies otherwise, a `relayout` node is put before it; equal ones are one node. What else is computed lies
-// as its operand does, axis by axis, where they share axes; what is put together from several, as it is read. Rows of tensors of rank two and more are padded
+// as its operand does, axis by axis, where they share axes; what is put together from several, and a param
+// that no other program reads, as it is read. Rows of tensors of rank two and more are padded
 // so that they start on a cache line and do not fall onto the same cache sets.
 //   %2 = matmul x, w {transpose_b} : f32[128, 512]
 //   →  %1 = relayout x : f32[128, 784] layout [1, 0] pitch 144
@@ -93,11 +94,16 @@ class LayoutAssignment {
     return lanes_through_reshape(g, value).value_or(innermost(g.type(value), g.layout(value)));
   }
 
-  // The value, or a copy of it where vectors cannot go along that dimension. What is only put together lies as the first that
-  // reads it in vectors wants it.
+  bool may_lie_anyhow(Value value) {
+    const Node& node = rewriter_.result().node(value);
+    const auto* input = std::get_if<InputAttrs>(&node.attrs);
+    return op_def(node.op).has(kJoins) || (input != nullptr && input->free);
+  }
+
+  // The value, or a copy of it where vectors cannot go along that dimension. What is only put together, and a free param,
+  // lies as the first that reads it in vectors wants it.
   Value lying(Value value, int64_t inner) {
-    const bool is_free_to_lie =
-        op_def(rewriter_.result().node(value).op).has(kJoins) && read_in_vectors_.insert(value).second;
+    const bool is_free_to_lie = may_lie_anyhow(value) && read_in_vectors_.insert(value).second;
     if (lanes_of(value) == inner) return value;
     if (is_free_to_lie) {
       set_layout(value, with_innermost(node_shape(value), inner, rewriter_.result().layout(value)));
@@ -275,7 +281,7 @@ class LayoutAssignment {
   Rewriter rewriter_;
   const Graph& graph_;
   std::map<std::pair<Value, std::vector<int64_t>>, Value> moved_;  // value, order → its copy
-  std::set<Value> read_in_vectors_;                                // of those that join others
+  std::set<Value> read_in_vectors_;                                // of those that may lie anyhow
 };
 
 }  // namespace

@@ -45,7 +45,9 @@ bool pays_to_move(const Graph& graph, const ContractSpec& spec, Value weight, in
   for (const Shape* shape : {&spec.output, &spec.over})
     for (const int64_t extent : *shape) terms *= static_cast<double>(extent);
   const double all = terms / (2 * kLanes);
-  const auto moved = static_cast<double>(graph.type(weight).elements());
+  const auto* input = std::get_if<InputAttrs>(&graph.node(weight).attrs);
+  const double moved =
+      input != nullptr && input->free ? 0 : static_cast<double>(graph.type(weight).elements());
   constexpr double kClear = 0.9;  // the batch is what other kernels go along
   return all * waste(spec.output[static_cast<size_t>(of_weight)]) + moved <
          kClear * all * waste(spec.output[static_cast<size_t>(of_other)]);

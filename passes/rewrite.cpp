@@ -24,7 +24,7 @@ Rewriter::Rewriter(const Graph& source, NodeRule rule, Builder::Interning intern
     const Node& node = source.nodes[id];
     const auto& attrs = std::get<InputAttrs>(node.attrs);
     builder_.set_spans(node.spans);
-    Value made = builder_.input(attrs.name, attrs.role, node.types[0], attrs.classes);
+    Value made = builder_.input(attrs, node.types[0]);
     result_.nodes[made.node].layouts = node.layouts;
     at({id, 0}) = made;
   }

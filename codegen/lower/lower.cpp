@@ -24,12 +24,13 @@ using kernel::SlotId;
 
 class ProgramLowering {
  public:
-  explicit ProgramLowering(const Graph& graph) : g_(graph), groups_(graph), in_place_(groups_) {}
+  ProgramLowering(const Graph& graph, const std::map<std::string, Layout>& kept)
+      : g_(graph), kept_(kept), groups_(graph), in_place_(groups_) {}
 
   Program run() {
     program_.name = g_.name;
     program_.batch = g_.batch;
-    slots_ = assign_slots(groups_, in_place_, program_);
+    slots_ = assign_slots(groups_, in_place_, program_, kept_);
     launches();
     return std::move(program_);
   }
@@ -85,6 +86,7 @@ class ProgramLowering {
   }
 
   const Graph& g_;
+  const std::map<std::string, Layout>& kept_;
   Groups groups_;
   InPlace in_place_;
   Program program_;
@@ -103,9 +105,9 @@ Program verified(Program program) {
 }  // namespace codegen
 
 Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& options,
-                                    Diagnostics& diagnostics) {
+                                    Diagnostics& diagnostics, const std::map<std::string, Layout>& kept) {
   const WorkingOn work("making kernels of @" + graph.name, ".nnir", [&] { return print(graph); });
-  kernel::Program program = codegen::ProgramLowering(graph).run();
+  kernel::Program program = codegen::ProgramLowering(graph, kept).run();
   for (kernel::Kernel& k : program.kernels) {
     codegen::part_maps(k);
     codegen::split_axes(k);

@@ -43,8 +43,9 @@ Slot slot_of(std::string name, TensorType type, Layout layout, Slot::Kind kind) 
 
 class SlotAssignment {
  public:
-  SlotAssignment(const Groups& groups, InPlace& in_place, Program& program)
-      : groups_(groups), g_(groups.graph()), in_place_(in_place), program_(program) {}
+  SlotAssignment(const Groups& groups, InPlace& in_place, Program& program,
+                 const std::map<std::string, Layout>& kept)
+      : groups_(groups), g_(groups.graph()), in_place_(in_place), program_(program), kept_(kept) {}
 
   Slots run() {
     input_slots();
@@ -86,7 +87,10 @@ class SlotAssignment {
       }
       // What leaves has the layout of what is kept, whatever it was computed in: `init` writes parameters.
       const TensorType& type = g_.type(output.value);
-      Slot slot = slot_of(free_name(output.name), type, padded_layout(type.shape), Slot::Kind::output);
+      const auto known = kept_.find(output.name);
+      Slot slot =
+          slot_of(free_name(output.name), type,
+                  known != kept_.end() ? known->second : padded_layout(type.shape), Slot::Kind::output);
       slot.output = output.kind;
       if (output.of) slot.of = slots_.of.at(Value{*output.of, 0});
       slots_.of[output.value] = program_.slots.push_back(std::move(slot));
@@ -148,13 +152,15 @@ class SlotAssignment {
   const Graph& g_;
   InPlace& in_place_;
   Program& program_;
+  const std::map<std::string, Layout>& kept_;
   Slots slots_;
 };
 
 }  // namespace
 
-Slots assign_slots(const Groups& groups, InPlace& in_place, Program& program) {
-  return SlotAssignment(groups, in_place, program).run();
+Slots assign_slots(const Groups& groups, InPlace& in_place, Program& program,
+                   const std::map<std::string, Layout>& kept) {
+  return SlotAssignment(groups, in_place, program, kept).run();
 }
 
 }  // namespace nnc::codegen

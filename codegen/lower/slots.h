@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,7 +17,8 @@ struct Slots {
   std::vector<std::pair<Value, kernel::SlotId>> copies;
 };
 
-// Adds the slots to `program`: inputs, constants, outputs, temporaries, in this order.
-Slots assign_slots(const Groups& groups, InPlace& in_place, kernel::Program& program);
+// Adds the slots to `program`: inputs, constants, outputs, temporaries, in this order. Outputs named in `kept` have its layouts.
+Slots assign_slots(const Groups& groups, InPlace& in_place, kernel::Program& program,
+                   const std::map<std::string, Layout>& kept);
 
 }  // namespace nnc::codegen

@@ -50,9 +50,11 @@ int show_syntax_tree(Session& session, const std::string& path) {
   return session.leave();
 }
 
-// The scheduled program of a graph, as the code generator reads it.
+// The scheduled program of a graph, as the code generator reads it: that of a prediction as `nnc predict` has it, alone.
 Result<kernel::Program> scheduled_program(Session& session, const Graph& graph) {
-  const Result<Graph> ready = run_pipeline(session, graph, passes::Stage::kernels);
+  std::vector<Graph> alone{graph};
+  if (graph.name.starts_with("predict.")) free_parameters(alone);
+  const Result<Graph> ready = run_pipeline(session, alone.front(), passes::Stage::kernels);
   if (!ready) return Failure();
   return lower_graph(*ready, codegen_options(session.options), session.diagnostics);
 }

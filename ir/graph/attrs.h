@@ -45,13 +45,15 @@ struct NoAttrs {
 };
 
 // The name is that of the graph's signature. `classes` of a data column says that its integers are labels, which are
-// checked when they are read: each is one of 0, 1, … classes - 1. 0: nothing is checked.
+// checked when they are read: each is one of 0, 1, … classes - 1. 0: nothing is checked. A param is `free` if no other program reads
+// or writes it step by step: it may lie in memory as this one reads it best.
 struct InputAttrs {
   std::string name;
   Role role = Role::input;
   int64_t classes = 0;
+  bool free = false;
   static void fields(auto& self, auto&& f) {
-    f("name", self.name), f("role", self.role), f("classes", self.classes);
+    f("name", self.name), f("role", self.role), f("classes", self.classes), f("free", self.free);
   }
   bool operator==(const InputAttrs&) const = default;
 };

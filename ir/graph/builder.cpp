@@ -77,8 +77,7 @@ std::vector<Value> Builder::make_all(Op op, std::vector<Value> operands, Attrs a
   return results;
 }
 
-Value Builder::input(std::string name, Role role, TensorType type, int64_t classes) {
-  InputAttrs attrs{std::move(name), role, classes};
+Value Builder::input(InputAttrs attrs, TensorType type) {
   return {add_node({Op::input, std::move(attrs), {}, {std::move(type)}, {}, kNoGroup, spans_}), 0};
 }
 

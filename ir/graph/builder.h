@@ -30,7 +30,10 @@ class Builder {
   std::variant<Value, std::string> try_make(Op op, std::vector<Value> operands, Attrs attrs = NoAttrs());
 
   // `type` is explicit where no operand gives it.
-  Value input(std::string name, Role role, TensorType type, int64_t classes = 0);
+  Value input(InputAttrs attrs, TensorType type);
+  Value input(std::string name, Role role, TensorType type) {
+    return input({std::move(name), role}, std::move(type));
+  }
   Value constant(TensorType type, std::vector<double> values);  // one value fills the shape
   Value scalar(DType dtype, double value) { return constant({dtype, {}}, {value}); }
   // A constant of the same type as `like`, filled with `value`.

@@ -102,7 +102,18 @@ class GraphReader {
     const Value value = builder_.input(name->text, role, *type);
     if (!layout->is_default()) graph_.nodes[value.node].layouts = {*layout};
     inputs_.emplace(name->text, value.node);
-    return group(value.node) && classes(value.node);
+    return group(value.node) && free(value.node) && classes(value.node);
+  }
+
+  // ` free`
+  bool free(NodeId node) {
+    const Token token = r.peek();
+    if (!r.accept("free")) return true;
+    auto& attrs = std::get<InputAttrs>(graph_.nodes[node].attrs);
+    if (attrs.role != Role::param)
+      return r.error(DiagnosticKind::graph_invalid, token.span, "only a param may be free"), false;
+    attrs.free = true;
+    return true;
   }
 
   // ` classes 10`

@@ -139,9 +139,9 @@ class Printer {
     size_t width = graph_.name.size();
     for (const NodeId id : graph_.inputs) {
       const Node& n = graph_.nodes[id];
-      const auto& [name, role, classes] = std::get<InputAttrs>(n.attrs);
+      const auto& [name, role, classes, is_free] = std::get<InputAttrs>(n.attrs);
       const std::string prefix = role == Role::input ? "" : fmt::format("{} ", name_of(role));
-      const std::string suffix = classes == 0 ? "" : fmt::format(" classes {}", classes);
+      const std::string suffix = is_free ? " free" : classes == 0 ? "" : fmt::format(" classes {}", classes);
       inputs.push_back(fmt::format("{}{}: {}{}", prefix, name_text(name), results(n), suffix));
       width += inputs.back().size() + 2;
     }
