@@ -137,7 +137,7 @@ std::optional<std::vector<Value>> Growth::differentiate(Value scalar, const std:
 }
 
 Value Growth::input(std::string stem, Role role, const TensorType& type, int64_t classes) {
-  const Value made = builder.input(new_name(stem), role, type, classes);
+  const Value made = builder.input({new_name(stem), role, classes}, type);
   learn();
   return made;
 }

@@ -89,7 +89,7 @@ class Copier {
     std::visit([&](auto& own) { std::decay_t<decltype(own)>::fields(own, Resize{change_.size}); }, attrs);
     if (node.op == Op::input) {
       const auto& own = std::get<InputAttrs>(attrs);
-      values_[{id, 0}] = builder_.input(own.name, own.role, resized(node.types[0]), own.classes);
+      values_[{id, 0}] = builder_.input(own, resized(node.types[0]));
       return true;
     }
     if (change_.fresh.count(id)) {
