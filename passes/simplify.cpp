@@ -18,6 +18,7 @@
 //     permute that moves only 1s → reshape; broadcast of [.., 1, ..] → broadcast of its reshape without 1s
 //     slice of a concat or pad within one piece; concat of all slices of x → x
 //     pads that tile a shape, added → concat; reshape of a concat along an axis that it keeps → concat of the reshapes
+//     conv_input with windows of one place and strides → that without strides, with zeros between the places (reshape, pad)
 //     f(broadcast, …) → broadcast(f(…)) and f(reshape, …) → reshape(f(…)) for elementwise f
 //   reductions (simplify_reduce.cpp)
 //     over axes of extent 1 → reshape; of a reshape, each run of axes as a whole or not at all → of its operand

@@ -226,6 +226,32 @@ Rewrite add_of_pads(Simplifier& s, const Candidate& c) {
   return s.make(Op::concat, operands, AxisAttrs{static_cast<int64_t>(*axis)});
 }
 
+// ---- convolutions ----------------------------------------------------------------------------------------
+
+// A window of one place reaches one place of each stride; the others are zeros, which whoever reads the result need not load.
+Rewrite input_of_points(Simplifier& s, const Candidate& c) {
+  const auto attrs = std::get<ConvAttrs>(c.attrs);
+  const size_t axes = attrs.size.size();
+  const auto last = [&](Value value) { return std::span(s.type(value).shape).last(axes); };
+  const auto are = [](std::span<const int64_t> numbers, int64_t n) {
+    return std::ranges::all_of(numbers, [&](int64_t number) { return number == n; });
+  };
+  if (!are(last(c.x[1]), 1) || !are(attrs.padding, 0) || are(attrs.stride, 1)) return std::nullopt;
+  const auto reached = last(c.x[0]);
+  ConvAttrs dense{{reached.begin(), reached.end()}, Shape(axes, 1), attrs.padding, attrs.dilation};
+  const Shape shape = c.type.shape;
+  const Shape lead(shape.begin(), shape.end() - static_cast<std::ptrdiff_t>(axes));
+  Shape apart = lead, padded = lead, all = lead;
+  for (size_t i = 0; i < axes; ++i) {
+    apart.insert(apart.end(), {dense.size[i], 1});
+    padded.insert(padded.end(), {dense.size[i], attrs.stride[i]});
+    all.push_back(dense.size[i] * attrs.stride[i]);
+  }
+  const Value points = s.make(Op::conv_input, {c.x[0], c.x[1]}, dense);
+  const Value zeros = s.make(Op::pad, {s.reshape(points, apart)}, PadAttrs{padded, Shape(padded.size(), 0)});
+  return s.make(Op::slice, {s.reshape(zeros, all)}, SliceAttrs{Shape(shape.size(), 0), shape});
+}
+
 }  // namespace
 
 std::vector<Run> runs_of(const Shape& from, const Shape& to) {
@@ -275,13 +301,14 @@ std::optional<ReshapedBroadcast> reshape_of_broadcast(const Shape& shape, const 
 
 std::span<const Rule> shape_rules() {
   static constexpr Rule kRules[] = {
-      {Op::broadcast, broadcast_ones}, {Op::broadcast, broadcast_again},
-      {Op::reshape, reshape_rules},    {Op::reshape, reshape_broadcast},
-      {Op::reshape, reshape_concat},   {Op::permute, permute_rules},
-      {Op::permute, repeated_number},  {Op::slice, slice_whole_or_again},
-      {Op::slice, repeated_number},    {Op::slice, slice_of_concat},
-      {Op::slice, slice_of_pad},       {Op::pad, pad_nothing},
-      {Op::concat, concat_rules},      {Op::add, add_of_pads},
+      {Op::broadcast, broadcast_ones},   {Op::broadcast, broadcast_again},
+      {Op::reshape, reshape_rules},      {Op::reshape, reshape_broadcast},
+      {Op::reshape, reshape_concat},     {Op::permute, permute_rules},
+      {Op::permute, repeated_number},    {Op::slice, slice_whole_or_again},
+      {Op::slice, repeated_number},      {Op::slice, slice_of_concat},
+      {Op::slice, slice_of_pad},         {Op::pad, pad_nothing},
+      {Op::concat, concat_rules},        {Op::add, add_of_pads},
+      {Op::conv_input, input_of_points},
   };
   return kRules;
 }

@@ -131,6 +131,12 @@ ExprId element_pad(ElementContext& context, std::span<const Index> index, uint32
   std::vector<Index> inner;
   ExprId inside;
   for (size_t i = 0; i < shape.size(); ++i) {
+    if (index[i].terms.empty() && index[i].is_plain()) {
+      const int64_t at = index[i].constant - begin[i];
+      if (at < 0 || at >= x.shape[i]) return kernel.constant(x.dtype, 0);
+      inner.push_back(Index::at(at));
+      continue;
+    }
     const ExprId here = between(kernel, index[i], begin[i], begin[i] + x.shape[i], shape[i]);
     inner.push_back(here.valid() ? shifted(kernel, index[i], begin[i], shape[i]) : index[i]);
     if (!here.valid()) continue;
