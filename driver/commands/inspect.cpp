@@ -52,9 +52,13 @@ int show_syntax_tree(Session& session, const std::string& path) {
 
 // The scheduled program of a graph, as the code generator reads it.
 Result<kernel::Program> scheduled_program(Session& session, const Graph& graph) {
-  const Result<Graph> ready = run_pipeline(session, graph, passes::Stage::kernels);
-  if (!ready) return Failure();
-  return lower_graph(*ready, codegen_options(session.options), session.diagnostics);
+  const Result<std::vector<std::string>> disabled = disabled_passes(session);
+  if (!disabled) return Failure();
+  Result<std::vector<kernel::Program>> programs =
+      lower_graphs({&graph, 1}, *disabled, codegen_options(session.options), memory_limit(session.options),
+                   session.diagnostics);
+  if (!programs) return Failure();
+  return std::move(programs->front());
 }
 
 int show_program(Session& session, const Result<kernel::Program>& program) {
