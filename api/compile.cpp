@@ -51,6 +51,7 @@ class Limiting {
 
   Status run(std::vector<kernel::Program>& programs, Diagnostics& diagnostics) const {
     uint64_t needed = need(programs);
+    std::vector<char> is_least(programs.size(), 0);  // nothing less was found
     // A program that does more may be shared among threads where it was not: that takes more scratch.
     constexpr int kMostTries = 4;
     for (int tries = 0; needed > limit_.bytes && tries < kMostTries; ++tries) {
@@ -59,11 +60,19 @@ class Limiting {
       for (const EntryPoint& entry : bundle.entries) most = std::max(most, bytes_of_temporaries(entry));
       const uint64_t fixed = needed - most;
       const uint64_t left = limit_.bytes - std::min(limit_.bytes, fixed);
-      for (size_t i = 0; i < programs.size(); ++i)
-        if (bytes_of_temporaries(bundle.entries[i]) > left)
-          if (!fit(programs[i], *grouped_[i], left, bundle.entries[i], diagnostics)) return Failure();
-      const uint64_t before = std::exchange(needed, need(programs));
-      if (needed == before) break;
+      for (size_t i = 0; i < programs.size(); ++i) {
+        const MemoryBill& now = bundle.entries[i].memory;
+        if (bytes_of_temporaries(bundle.entries[i]) <= left || is_least[i] != 0) continue;
+        const uint64_t arena = left - std::min(left, now.scratch + now.inputs);
+        const Fitted fitted = fit_arena(*grouped_[i], arena);
+        is_least[i] = fitted.arena_bytes > arena ? 1 : 0;
+        const uint64_t without = now.arena() + programs[i].again.bytes_saved;
+        Result<kernel::Program> lowered = lower_graph(fitted.graph, codegen_, diagnostics);
+        if (!lowered) return Failure();
+        programs[i] = std::move(*lowered);
+        programs[i].again.bytes_saved = without - fitted.arena_bytes;
+      }
+      needed = need(programs);
     }
     if (needed <= limit_.bytes) return Done();
     diagnostics
@@ -77,19 +86,6 @@ class Limiting {
  private:
   uint64_t need(const std::vector<kernel::Program>& programs) const {
     return memory_need(plan_programs(programs, codegen_)).peak() + limit_.beside;
-  }
-
-  // `now` is the program as it is.
-  Status fit(kernel::Program& program, const Graph& grouped, uint64_t left, const EntryPoint& now,
-             Diagnostics& diagnostics) const {
-    const uint64_t others = now.memory.scratch + now.memory.inputs;
-    const uint64_t without = now.memory.arena() + program.again.bytes_saved;
-    const Fitted fitted = fit_arena(grouped, left - std::min(left, others));
-    Result<kernel::Program> lowered = lower_graph(fitted.graph, codegen_, diagnostics);
-    if (!lowered) return Failure();
-    program = std::move(*lowered);
-    program.again.bytes_saved = without - fitted.arena_bytes;
-    return Done();
   }
 
   const std::vector<Result<Graph>>& grouped_;

@@ -24,13 +24,14 @@ bool is_wide_sum(const Graph& graph, NodeId id) {
 
 }  // namespace
 
-Recomputable::Recomputable(const Graph& graph) : g_(graph) {
+Recomputable::Recomputable(const Graph& graph) : g_(graph), reads_(graph.nodes.size()) {
   for (const Output& output : g_.outputs) leaves_.insert(output.value);
   for (const NodeId id : node_ids(g_)) {
     const uint32_t group = g_.nodes[id].group;
     if (group == kNoGroup) continue;
     if (is_wide_sum(g_, id)) with_wide_sum_.insert(group);
-    for (const Read& read : reads_of(g_, id)) {
+    reads_[id.index] = reads_of(g_, id);
+    for (const Read& read : reads_[id.index]) {
       const uint32_t from = g_.node(read.value).group;
       if (from != kNoGroup && from != group) readers_[read.value].insert(group);
     }
@@ -44,7 +45,7 @@ const std::set<uint32_t>& Recomputable::readers(Value value) const {
 }
 
 bool Recomputable::can(const ComputedAgain& choice) const {
-  if (leaves_.contains(choice.value) || choice.readers.empty()) return false;
+  if (leaves_.contains(choice.value)) return false;
   // A sum in its own group would read what is no longer stored.
   if (choice.readers.size() == readers(choice.value).size() &&
       with_wide_sum_.contains(g_.node(choice.value).group))
@@ -74,8 +75,8 @@ std::vector<NodeId> Recomputable::nodes_of(Value value, const std::set<Value>& d
 
 class ComputingAgain {
  public:
-  ComputingAgain(const Graph& graph, std::span<const ComputedAgain> choices)
-      : g_(graph), known_(graph), builder_(result_.graph) {
+  ComputingAgain(const Recomputable& known, std::span<const ComputedAgain> choices)
+      : g_(known.g_), known_(known), builder_(result_.graph) {
     std::set<Value> dropped;
     for (const ComputedAgain& choice : choices) {
       NNC_CHECK(dropped.insert(choice.value).second, "a value is chosen twice");
@@ -98,7 +99,7 @@ class ComputingAgain {
     for (const NodeId id : g_.inputs) {
       first_[id] = out.nodes.push_back(g_.nodes[id]);
       out.inputs.push_back(first_[id]);
-      from_.push_back(id);
+      add_origin(id);
     }
     for (const NodeId id : node_ids(g_)) {
       if (g_.nodes[id].op == Op::input) continue;
@@ -114,9 +115,7 @@ class ComputingAgain {
     }
     for (const ParameterGradient& gradient : g_.gradients)
       out.add_gradient(first_.at(gradient.of), {first_.at(gradient.value.node), gradient.value.result});
-    std::vector<NodeId> kept;
-    out = without_dead(std::move(out), &kept);
-    for (const NodeId id : kept) result_.from.push_back(from_[id.index]);
+    drop_dead();
     return std::move(result_);
   }
 
@@ -131,7 +130,24 @@ class ComputingAgain {
   NodeId make(NodeId id, Reader reader, bool again) {
     std::vector<Value> operands;
     for (const Value operand : g_.nodes[id].operands) operands.push_back(seen_by(reader, operand));
-    return copy(id, std::move(operands), again);
+    const NodeId made = copy(id, std::move(operands), again);
+    for (Read read : known_.reads_[id.index]) {
+      read.value = seen_by(reader, read.value);
+      reads_.at(made.index).push_back(std::move(read));
+    }
+    return made;
+  }
+
+  // First values that nobody is left to read, and views of them.
+  void drop_dead() {
+    std::vector<NodeId> kept, now(from_.size());
+    result_.graph = without_dead(std::move(result_.graph), &kept);
+    for (uint32_t i = 0; i < kept.size(); ++i) now[kept[i].index] = NodeId{i};
+    for (const NodeId id : kept) {
+      result_.from.push_back(from_[id.index]);
+      for (Read& read : reads_[id.index]) read.value.node = now[read.value.node.index];
+      result_.reads.push_back(std::move(reads_[id.index]));
+    }
   }
 
   NodeId copy(NodeId id, std::vector<Value> operands, bool again) {
@@ -140,8 +156,13 @@ class ComputingAgain {
       result_.graph.nodes[made].group = numbers_.at(g_.nodes[id].group);
       result_.graph.nodes[made].again = true;
     }
-    from_.push_back(id);
+    add_origin(id);
     return made;
+  }
+
+  void add_origin(NodeId id) {
+    from_.push_back(id);
+    reads_.emplace_back();
   }
 
   // The value as the reader is to see it.
@@ -179,7 +200,7 @@ class ComputingAgain {
   }
 
   const Graph& g_;
-  Recomputable known_;
+  const Recomputable& known_;
   WithComputedAgain result_;
   Builder builder_;
   std::set<Value> dropped_;
@@ -190,11 +211,13 @@ class ComputingAgain {
   std::map<NodeId, NodeId> first_, second_;                          // in the new graph
   std::map<std::pair<NodeId, std::vector<Value>>, NodeId> inlined_;  // by operands
   std::map<std::pair<Reader, NodeId>, NodeId> seen_;                 // those that are inlined
+  // By node of the new graph.
   std::vector<NodeId> from_;
+  std::vector<std::vector<Read>> reads_;
 };
 
-WithComputedAgain compute_again(const Graph& graph, std::span<const ComputedAgain> choices) {
-  const WorkingOn work = working_on("compute_again", graph);
+WithComputedAgain compute_again(const Recomputable& graph, std::span<const ComputedAgain> choices) {
+  const WorkingOn work = working_on("compute_again", graph.graph());
   WithComputedAgain result = ComputingAgain(graph, choices).run();
   result.graph = verified("compute_again", std::move(result.graph));
   return result;

@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "ir/graph/graph.h"
+#include "ir/kernel/element_expr.h"
 
 namespace nnc::passes {
 
-// A value that is stored by a group, and the groups that are to read a second one in its place, computed for them.
+// A value that is stored by a group, and the groups that are to read a second one in its place, computed for them. So does all
+// that is computed again itself; where there are no such groups, it is for that alone.
 struct ComputedAgain {
   Value value;
   std::set<uint32_t> readers;
@@ -23,6 +25,7 @@ struct ComputedAgain {
 class Recomputable {
  public:
   explicit Recomputable(const Graph& graph);
+  const Graph& graph() const { return g_; }
   // For these readers. Where others are left, the first value stays as it is.
   bool can(const ComputedAgain& choice) const;
   // What it takes: nodes of its group, ascending, up to values that the group stores and `dropped` does not have.
@@ -33,6 +36,7 @@ class Recomputable {
  private:
   friend class ComputingAgain;
   const Graph& g_;
+  std::vector<std::vector<Read>> reads_;         // by node, of those in groups
   std::set<Value> leaves_;                       // outputs
   std::map<Value, std::set<uint32_t>> readers_;  // of values that are stored
   std::set<uint32_t> with_wide_sum_;             // groups
@@ -40,7 +44,9 @@ class Recomputable {
 
 struct WithComputedAgain {
   Graph graph;
-  std::vector<NodeId> from;  // the node of the graph before, by node of this one
+  // By node of this graph: the node of the one before, and what it reads (reads_of), if it is in a group.
+  std::vector<NodeId> from;
+  std::vector<std::vector<Read>> reads;
 };
 
 // Each choice must be one that can be, its value chosen once. What is computed again reads what is computed again, where that is
@@ -50,6 +56,6 @@ struct WithComputedAgain {
 //   …                                    →    …
 //   %9 = mul %8, %1             in 5          %9 = relu %0               in 6 again
 //                                             %10 = mul %8, %9           in 5
-WithComputedAgain compute_again(const Graph& graph, std::span<const ComputedAgain> choices);
+WithComputedAgain compute_again(const Recomputable& graph, std::span<const ComputedAgain> choices);
 
 }  // namespace nnc::passes

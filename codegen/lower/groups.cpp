@@ -3,13 +3,28 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "support/check.h"
 #include "support/reaches.h"
 
 namespace nnc::codegen {
 
-Groups::Groups(const Graph& graph) : g_(graph), reads_(graph.nodes.size()) {
+namespace {
+
+std::vector<std::vector<Read>> all_reads(const Graph& graph) {
+  std::vector<std::vector<Read>> reads(graph.nodes.size());
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i)
+    if (graph.nodes[NodeId{i}].group != kNoGroup) reads[i] = reads_of(graph, NodeId{i});
+  return reads;
+}
+
+}  // namespace
+
+Groups::Groups(const Graph& graph) : Groups(graph, all_reads(graph)) {}
+
+Groups::Groups(const Graph& graph, std::vector<std::vector<Read>> reads)
+    : g_(graph), reads_(std::move(reads)) {
   for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
     const Node& node = g_.nodes[NodeId{i}];
     if (node.group == kNoGroup) continue;
@@ -17,7 +32,6 @@ Groups::Groups(const Graph& graph) : g_(graph), reads_(graph.nodes.size()) {
     if (is_new) groups_.push_back({node.group, {}, {}, {}});
     groups_[entry->second].nodes.push_back(NodeId{i});
     groups_[entry->second].again = node.again;
-    reads_[i] = reads_of(g_, NodeId{i});
   }
   find_stored();
 }

@@ -21,6 +21,8 @@ struct Group {
 class Groups {
  public:
   explicit Groups(const Graph& graph);
+  // `reads` has what reads_of() says of each node in a group.
+  Groups(const Graph& graph, std::vector<std::vector<Read>> reads);
 
   const Graph& graph() const { return g_; }
   const std::vector<Group>& all() const { return groups_; }

@@ -21,8 +21,9 @@ size_t Timeline::Stored::last() const {
   return last;
 }
 
-Timeline timeline(const Graph& grouped) {
-  Groups groups(grouped);
+namespace {
+
+Timeline timeline(const Graph& grouped, Groups groups) {
   InPlace in_place(groups);
   Program program;
   const Slots slots = assign_slots(groups, in_place, program);
@@ -56,6 +57,16 @@ Timeline timeline(const Graph& grouped) {
     }
   result.arena_bytes = plan_memory({std::move(program)}).programs.front().arena_bytes;
   return result;
+}
+
+}  // namespace
+
+Timeline timeline(const Graph& grouped) {
+  return timeline(grouped, Groups(grouped));
+}
+
+Timeline timeline(const Graph& grouped, std::vector<std::vector<Read>> reads) {
+  return timeline(grouped, Groups(grouped, std::move(reads)));
 }
 
 std::map<uint32_t, double> cost_of_groups(const Graph& grouped) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ir/graph/graph.h"
+#include "ir/kernel/element_expr.h"
 
 namespace nnc::codegen {
 
@@ -24,6 +25,8 @@ struct Timeline {
 };
 
 Timeline timeline(const Graph& grouped);
+// `reads` has what reads_of() says of each node in a group.
+Timeline timeline(const Graph& grouped, std::vector<std::vector<Read>> reads);
 
 // About how long each group takes, in microseconds of one thread.
 std::map<uint32_t, double> cost_of_groups(const Graph& grouped);
