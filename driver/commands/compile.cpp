@@ -53,7 +53,8 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   for (const KernelInfo& kernel : step.kernels)
     kernels.row({kernel.name, kernel.flops > 0 ? flops_text(kernel.flops) + "FLOP" : "",
                  bytes_text(kernel.bytes_read) + " read", bytes_text(kernel.bytes_written) + " written",
-                 plural(kernel.tasks, "task"), describe_lines(kernel.source, sources)});
+                 plural(kernel.tasks, "task"),
+                 (kernel.again ? "again " : "") + describe_lines(kernel.source, sources)});
   out += kernels.text("  ");
   out += fmt::format(
       "\ncompiled in {:.1f} ms: frontend {:.1f}, passes {:.1f}, lowering {:.1f}, machine code {:.1f}, "
@@ -176,6 +177,7 @@ nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sourc
                             {"flops", kernel.flops},
                             {"bytes_read", kernel.bytes_read},
                             {"bytes_written", kernel.bytes_written},
+                            {"again", kernel.again},
                             {"source", describe_lines(kernel.source, sources)}});
   return json;
 }
