@@ -54,7 +54,7 @@ bool Recomputable::can(const ComputedAgain& choice) const {
   return std::ranges::none_of(nodes, [&](NodeId id) { return is_wide_sum(g_, id); });
 }
 
-std::vector<NodeId> Recomputable::nodes_of(Value value, const std::set<Value>& dropped) const {
+std::vector<NodeId> Recomputable::nodes_of(Value value, const std::set<Value>& dropped, bool whole) const {
   const uint32_t group = g_.node(value).group;
   std::set<NodeId> nodes, seen{value.node};
   std::vector<NodeId> pending{value.node};
@@ -64,8 +64,8 @@ std::vector<NodeId> Recomputable::nodes_of(Value value, const std::set<Value>& d
     if (g_.nodes[at].group == group) nodes.insert(at);
     for (const Value operand : g_.nodes[at].operands) {
       const bool is_here = g_.node(operand).group == group;
-      const bool is_kept =
-          is_here && !dropped.contains(operand) && (readers_.contains(operand) || leaves_.contains(operand));
+      const bool is_kept = is_here && !whole && !dropped.contains(operand) &&
+                           (readers_.contains(operand) || leaves_.contains(operand));
       if ((is_here || is_inlined(g_, operand)) && !is_kept && seen.insert(operand.node).second)
         pending.push_back(operand.node);
     }
@@ -87,8 +87,12 @@ class ComputingAgain {
     for (const Value value : dropped) {
       const uint32_t group = g_.node(value).group;
       if (numbers_.try_emplace(group, next_group_).second) ++next_group_;
-      for (const NodeId id : known_.nodes_of(value, dropped)) twice_.insert(id);
+      for (const NodeId id : known_.nodes_of(value, dropped))
+        if (std::holds_alternative<ContractRule>(op_def(g_.nodes[id].op).lower)) whole_.insert(group);
     }
+    for (const Value value : dropped)
+      for (const NodeId id : known_.nodes_of(value, dropped, whole_.contains(g_.node(value).group)))
+        twice_.insert(id);
     dropped_ = std::move(dropped);
   }
 
@@ -189,7 +193,8 @@ class ComputingAgain {
     if (reader.group == kNoGroup) return false;
     if (reader.again)
       return dropped_.contains(value) ||
-             (g_.node(value).group == reader.group && twice_.contains(value.node) && !is_kept(value));
+             (g_.node(value).group == reader.group && twice_.contains(value.node) &&
+              (whole_.contains(reader.group) || !is_kept(value)));
     const auto late = late_.find(reader.group);
     return late != late_.end() && late->second.contains(value);
   }
@@ -207,6 +212,9 @@ class ComputingAgain {
   std::map<uint32_t, std::set<Value>> late_;  // by reading group
   std::map<uint32_t, uint32_t> numbers_;      // of the second groups, by the first
   uint32_t next_group_ = 0;
+  std::set<uint32_t>
+      whole_;  // groups whose contraction is computed again, and all that is made of it then: the rest of such a
+               // group has to be made of it place by place
   std::set<NodeId> twice_;
   std::map<NodeId, NodeId> first_, second_;                          // in the new graph
   std::map<std::pair<NodeId, std::vector<Value>>, NodeId> inlined_;  // by operands

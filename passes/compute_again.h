@@ -29,7 +29,8 @@ class Recomputable {
   // For these readers. Where others are left, the first value stays as it is.
   bool can(const ComputedAgain& choice) const;
   // What it takes: nodes of its group, ascending, up to values that the group stores and `dropped` does not have.
-  std::vector<NodeId> nodes_of(Value value, const std::set<Value>& dropped) const;
+  // Not only up to these with `whole`.
+  std::vector<NodeId> nodes_of(Value value, const std::set<Value>& dropped, bool whole = false) const;
   // The groups, other than its own, that read a value. Empty for one that is stored only because it leaves the graph.
   const std::set<uint32_t>& readers(Value value) const;
 
