@@ -3,6 +3,8 @@
 
 #include <set>
 
+#include "codegen/plan_memory.h"
+
 namespace nnc {
 
 Result<frontend::Model> ModelSource::build(int64_t batch) const {
@@ -21,6 +23,22 @@ std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model) {
         {column.name, column.type.dtype, row, column.classes, column.ignored, column.span, column.looks_up});
   }
   return columns;
+}
+
+Bundle signatures_of(std::span<const Graph> graphs) {
+  Bundle bundle;
+  for (const Graph& graph : graphs) {
+    EntryPoint& entry = bundle.entries.emplace_back();
+    entry.name = graph.name;
+    entry.rows = graph.batch;
+    for (const NodeId id : graph.inputs) {
+      const Node& node = graph.nodes[id];
+      if (std::get<InputAttrs>(node.attrs).role != Role::input) continue;
+      entry.inputs.push_back({graph.input_name(id), node.types[0].dtype, node.types[0].shape});
+      entry.memory.inputs += codegen::input_bytes(node.types[0]);
+    }
+  }
+  return bundle;
 }
 
 Status add_batched(const ModelSource& source, const frontend::Model& model, const std::string& name,

@@ -24,6 +24,9 @@ struct ModelSource {
 // The model's data columns as the runtime knows them.
 std::vector<runtime::ModelColumn> model_columns(const frontend::Model& model);
 
+// A bundle that says of its entries what a batch is, and nothing else.
+Bundle signatures_of(std::span<const Graph> graphs);
+
 // Adds the model's graph `name` for whole batches and, built anew, for the rows that parts of so many `rows` leave over.
 // Nothing if the model has no such graph.
 Status add_batched(const ModelSource& source, const frontend::Model& model, const std::string& name,

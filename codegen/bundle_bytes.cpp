@@ -119,11 +119,12 @@ void go_through(auto& archive, Either<MemoryBill> auto& bill) {
   archive(bill.gradients, bill.activations, bill.scratch, bill.inputs, bill.constants);
 }
 void go_through(auto& archive, Either<KernelInfo> auto& k) {
-  archive(k.name, k.source, k.flops, k.operations, k.tasks, k.bytes_read, k.bytes_written);
+  archive(k.name, k.source, k.flops, k.operations, k.tasks, k.bytes_read, k.bytes_written, k.again);
 }
 void go_through(auto& archive, Either<EntryPoint> auto& e) {
   archive(e.name, e.rows, e.inputs, e.kernels, e.items, e.distinct_kernels, e.barriers, e.serial, e.memory,
-          e.arena_bytes, e.scratch_bytes_per_thread, e.flops, e.bytes_read, e.bytes_written);
+          e.arena_bytes, e.scratch_bytes_per_thread, e.flops, e.bytes_read, e.bytes_written, e.values_again,
+          e.bytes_saved);
 }
 void go_through(auto& archive, Either<CachedUnit> auto& unit) {
   archive(unit.symbol, unit.key);

@@ -193,7 +193,7 @@ std::vector<Span> source_of(const Kernel& k) {
 }
 
 KernelInfo describe(const Kernel& k) {
-  KernelInfo info{k.name, source_of(k), flops(k), operations(k), k.task_count(), 0, 0};
+  KernelInfo info{k.name, source_of(k), flops(k), operations(k), k.task_count(), 0, 0, false};
   for (const kernel::Buffer& buffer : k.buffers) {
     if (buffer.space == kernel::Space::local) continue;
     const auto bytes = static_cast<uint64_t>(buffer.type.bytes());
@@ -203,8 +203,7 @@ KernelInfo describe(const Kernel& k) {
   return info;
 }
 
-EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan,
-                    const std::vector<std::string>& symbols, int threads) {
+EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan, int threads) {
   EntryPoint entry;
   entry.name = program.name;
   entry.rows = program.batch;
@@ -221,17 +220,33 @@ EntryPoint describe(const Program& program, const MemoryPlan::PerProgram& plan,
       ++entry.barriers;
       continue;
     }
-    const KernelInfo& info = entry.kernels.emplace_back(describe(program.kernels[launch->kernel]));
+    KernelInfo& info = entry.kernels.emplace_back(describe(program.kernels[launch->kernel]));
+    info.again = std::ranges::count(program.again.kernels, launch->kernel) > 0;
     entry.flops += info.flops;
     entry.bytes_read += info.bytes_read;
     entry.bytes_written += info.bytes_written;
   }
-  entry.distinct_kernels = std::set<std::string>(symbols.begin(), symbols.end()).size();
+  entry.values_again = program.again.values;
+  entry.bytes_saved = program.again.bytes_saved;
   return entry;
+}
+
+// All but the machine code.
+Bundle describe(const std::vector<Program>& programs, const MemoryPlan& plan, int threads) {
+  Bundle bundle;
+  for (size_t p = 0; p < programs.size(); ++p)
+    bundle.entries.push_back(describe(programs[p], plan.programs[p], threads));
+  bundle.tensors = plan.tensors;
+  bundle.state_bytes = plan.state_bytes;
+  return bundle;
 }
 
 }  // namespace
 }  // namespace codegen
+
+Bundle plan_programs(const std::vector<kernel::Program>& programs, const CodegenOptions& options) {
+  return codegen::describe(programs, codegen::plan_memory(programs), options.threads);
+}
 
 Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const CodegenOptions& options,
                                 Diagnostics& diagnostics, const std::string& made_from) {
@@ -257,7 +272,9 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
     units.push_back({name, content_hash(identity + name + text), nullptr, p, {}, false});
   }
 
-  Bundle bundle;
+  Bundle bundle = describe(programs, plan, options.threads);
+  for (size_t p = 0; p < programs.size(); ++p)
+    bundle.entries[p].distinct_kernels = std::set<std::string>(symbols[p].begin(), symbols[p].end()).size();
   bundle.times.lower_ms = ms_since(start);
   const auto emit_start = std::chrono::steady_clock::now();
   std::optional<ObjectCache> cache;
@@ -265,10 +282,6 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
   compile_units(units, programs, plan, symbols, *target, cache ? &*cache : nullptr, options.lines);
   bundle.times.emit_ms = ms_since(emit_start);
 
-  for (size_t p = 0; p < programs.size(); ++p)
-    bundle.entries.push_back(describe(programs[p], plan.programs[p], symbols[p], options.threads));
-  bundle.tensors = plan.tensors;
-  bundle.state_bytes = plan.state_bytes;
   if (cache && !made_from.empty()) {
     BundleDescription description{bundle, {}};
     for (const Unit& unit : units) description.units.push_back({unit.symbol, unit.key});

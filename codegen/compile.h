@@ -32,6 +32,9 @@ struct CodegenOptions {
 Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& options,
                                     Diagnostics& diagnostics, const std::map<std::string, Layout>& kept = {});
 
+// What they become together, but for the machine code: how much memory they need.
+Bundle plan_programs(const std::vector<kernel::Program>& programs, const CodegenOptions& options);
+
 // Compiles the entry points together: one state layout, equal kernels once, kernels in parallel. What comes of `made_from`, a text
 // that the programs follow from, is kept for find_bundle(); "": for nobody.
 Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const CodegenOptions& options,

@@ -25,10 +25,6 @@ uint64_t bytes_of(const Shape& shape, const Layout& layout, DType dtype) {
   return align(static_cast<uint64_t>(storage_elements(shape, layout) * dtype_bytes(dtype)));
 }
 
-uint64_t slot_bytes(const Slot& slot) {
-  return bytes_of(slot.type.shape, slot.layout, slot.type.dtype);
-}
-
 // Of all of a kernel's locals.
 uint64_t scratch_bytes(const Kernel& kernel) {
   uint64_t bytes = 0;
@@ -145,6 +141,14 @@ uint64_t gradient_bytes(const Program& program, const std::vector<Lifetime>& liv
 
 }  // namespace
 
+uint64_t slot_bytes(const Slot& slot) {
+  return bytes_of(slot.type.shape, slot.layout, slot.type.dtype);
+}
+
+uint64_t input_bytes(const TensorType& type) {
+  return align(static_cast<uint64_t>(type.bytes()));
+}
+
 uint64_t local_bytes(const Kernel& kernel, BufferId id) {
   return bytes_of(kernel.local_shape(id), {}, kernel.buffers[id].type.dtype);
 }
@@ -184,7 +188,7 @@ MemoryPlan plan_memory(const std::vector<Program>& programs) {
       if (slot.kind == Slot::Kind::input) {
         out.places[i] = {Place::Base::input, out.inputs.size()};
         out.inputs.push_back({slot.name, slot.type.dtype, slot.type.shape});
-        out.bill.inputs += align(static_cast<uint64_t>(slot.type.bytes()));
+        out.bill.inputs += input_bytes(slot.type);
       } else if (slot.kind == Slot::Kind::constant) {
         out.places[i] = {Place::Base::constant, i};
         out.bill.constants += slot_bytes(slot);

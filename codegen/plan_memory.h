@@ -32,6 +32,12 @@ inline constexpr uint64_t kAlignment = 64;  // bytes, of every tensor and every 
 
 MemoryPlan plan_memory(const std::vector<kernel::Program>& programs);
 
+// What a slot takes.
+uint64_t slot_bytes(const kernel::Slot& slot);
+
+// What one batch of an input takes.
+uint64_t input_bytes(const TensorType& type);
+
 // What one local of a kernel takes of a thread's scratch, where they lie one after another.
 uint64_t local_bytes(const kernel::Kernel& kernel, kernel::BufferId id);
 

@@ -93,6 +93,7 @@ struct KernelInfo {
   // Of the tensors that it reads and writes, each counted once and whole, without padding.
   uint64_t bytes_read = 0;
   uint64_t bytes_written = 0;
+  bool again = false;  // computes once more what another one has computed and nobody has kept
 };
 
 // One graph of the model, for batches of one size: several entries of a bundle may have the same name.
@@ -112,6 +113,8 @@ struct EntryPoint {
   double flops = 0;
   uint64_t bytes_read = 0;  // of all launches
   uint64_t bytes_written = 0;
+  int64_t values_again = 0;  // that are not kept but computed again, by kernels that say so
+  uint64_t bytes_saved = 0;  // of the arena, by that
 
   // Of all threads that enter it, of a pool of `threads`.
   uint64_t scratch_bytes(int threads) const {

@@ -24,6 +24,7 @@ enum FlagGroup : uint32_t {
   kGraph = 1 << 7,  // --graph
   kSet = 1 << 8,    // --set
   kModel = kDefine | kSet,
+  kMemory = 1 << 9,  // --memory
 };
 
 // A flag with a value, called `kind` in the help text. A list takes one with each flag.
@@ -65,6 +66,11 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
   }
   if ((groups & kDisable) != 0)
     option(app, "--disable-pass", o.disabled_passes, "NAME", "Leave out an optional pass")->delimiter(',');
+  if ((groups & kMemory) != 0)
+    option(app, "--memory", o.memory, "SIZE",
+           "Take no more memory than this, 200M or 1.5G: instead of keeping values for the backward pass, "
+           "compute them again there; the result is the same to the bit",
+           valid_size);
   if ((groups & kGraph) != 0)
     option(app, "--graph", o.graph, "NAME",
            "train, eval, init, finish, gradients or predict.OUTPUT (default train)");
@@ -218,11 +224,11 @@ constexpr CommandRow kCommands[] = {
     {"compile", "FILE", 1, 1, "nnc compile examples/digits/digits.nn -D batch=64",
      "Compiles a model's training step and prints parameters, FLOPs per step, the exact memory bill, kernels "
      "and compile times.",
-     kModel | kOptimizer | kBuild | kJson, compile},
+     kModel | kOptimizer | kBuild | kMemory | kJson, compile},
     {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
      "Prints any stage of a model as text, lists a checkpoint's tensors, or shows one of them: its numbers, "
      "or its rows as pictures. Shows what a trained model computes on an input.",
-     kModel | kOptimizer | kTarget | kDisable | kGraph | kJson, inspect, inspect_flags},
+     kModel | kOptimizer | kTarget | kDisable | kMemory | kGraph | kJson, inspect, inspect_flags},
     {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
      "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
      kModel | kOptimizer | kDisable | kGraph, opt, opt_flags},
@@ -243,7 +249,7 @@ constexpr CommandRow kCommands[] = {
     {"config", "RUN.toml", 1, 1, "nnc config examples/digits/digits.toml --set train.epochs=5",
      "Prints every setting of a run with its value and where that comes from.", kModel | kSeed, config},
     {"train", "RUN.toml", 1, 1, "nnc train examples/digits/digits.toml --set train.epochs=5",
-     "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild, train,
+     "Trains a model. The same command resumes an unfinished run.", kModel | kSeed | kBuild | kMemory, train,
      train_flags},
     {"eval", "RUN [FILE]", 1, 2, "nnc eval examples/digits/digits.toml --json",
      "Loss and metrics of a trained run (run file or folder) on its test data, or on the rows of a file.",
@@ -264,12 +270,12 @@ constexpr CommandRow kCommands[] = {
      "Compares each parameter's gradient with central differences, in double precision.",
      kModel | kSeed | kJson, gradcheck, gradcheck_flags},
     {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
-     "Times training steps, or predictions, on generated data in memory.", kModel | kBuild | kJson, bench,
-     bench_flags},
+     "Times training steps, or predictions, on generated data in memory.", kModel | kBuild | kMemory | kJson,
+     bench, bench_flags},
     {"profile", "RUN", 1, 1, "nnc profile examples/digits/digits.toml --threads 1",
      "Runs training steps and prints what each kernel costs: time, rates, and how near it comes to what this "
      "machine can do.",
-     kModel | kBuild | kJson, profile, profile_flags},
+     kModel | kBuild | kMemory | kJson, profile, profile_flags},
     {"passes", "", 0, 0, "nnc passes --json",
      "The passes of the compiler in their order; nnc opt --passes runs single ones.", kJson, list_passes},
     {"ops", "[NAME]", 0, 1, "nnc ops softmax_xent", "The operations of the graph, from the op table.", 0, ops,

@@ -48,6 +48,33 @@ std::string valid_not_negative(const std::string& text) {
   return value && *value >= 0 ? "" : "a number of at least 0 is expected, not " + text;
 }
 
+namespace {
+
+// A number and K, M, G or T, with or without iB after it; nothing where the text is no such thing or is less than a byte.
+std::optional<uint64_t> parse_size(std::string_view text) {
+  if (text.ends_with("iB")) text.remove_suffix(2);
+  constexpr std::string_view kUnits = "KMGT";
+  const size_t unit = text.empty() ? std::string_view::npos : kUnits.find(text.back());
+  if (unit == std::string_view::npos) return std::nullopt;
+  text.remove_suffix(1);
+  const std::optional<double> count =
+      text.empty() || text[0] == '-' ? std::nullopt : finite(std::string(text));
+  const double bytes = count.value_or(0) * static_cast<double>(uint64_t{1024} << (10 * unit));
+  if (bytes < 1 || bytes >= 0x1p63) return std::nullopt;
+  return static_cast<uint64_t>(bytes);
+}
+
+}  // namespace
+
+// Checks a size in memory.
+std::string valid_size(const std::string& text) {
+  return parse_size(text) ? "" : "a size such as 200M or 1.5G is expected, not " + text;
+}
+
+uint64_t bytes_of_size(const std::string& text) {
+  return parse_size(text).value_or(0);
+}
+
 // Checks two ranges, "x0:x1,y0:y1".
 std::string valid_window(const std::string& text) {
   double at[4];

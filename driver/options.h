@@ -34,6 +34,7 @@ struct Options {
   bool no_cache = false;
   bool debug_lines = false;  // -g
   std::vector<std::string> disabled_passes;
+  std::string memory;  // --memory: a size (flag_checks.h); empty: no limit
 
   // Reports.
   bool json = false;

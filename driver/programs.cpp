@@ -88,6 +88,19 @@ uint64_t feeding_bytes(const Bundle& bundle, const runtime::RunConfig& config,
   return bytes - std::min(bytes, step->memory.inputs);
 }
 
+uint64_t data_bytes(const runtime::LoadedData& data) {
+  uint64_t bytes = 0;
+  for (const runtime::Dataset* part : {&data.train, &data.validation, &data.test})
+    for (const runtime::ColumnData& column : part->columns) bytes += column.memory();
+  return bytes;
+}
+
+uint64_t bytes_beside(std::span<const Graph> graphs, const runtime::RunConfig& config,
+                      const runtime::LoadedData& data) {
+  const Bundle signatures = signatures_of(graphs);
+  return data_bytes(data) + feeding_bytes(signatures, config, data);
+}
+
 Status check_memory(Session& session, const Bundle& bundle, uint64_t more) {
   return nnc::check_memory(bundle, more, session.diagnostics);
 }

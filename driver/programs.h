@@ -38,6 +38,12 @@ Result<std::vector<Graph>> evaluation_graphs(Session& session, const LoadedModel
 uint64_t feeding_bytes(const Bundle& bundle, const runtime::RunConfig& config,
                        const runtime::LoadedData& data);
 
+// Of the data that lies in memory.
+uint64_t data_bytes(const runtime::LoadedData& data);
+// Of both together, for graphs that are not compiled yet.
+uint64_t bytes_beside(std::span<const Graph> graphs, const runtime::RunConfig& config,
+                      const runtime::LoadedData& data);
+
 // See api/memory_need.h.
 Status check_memory(Session& session, const Bundle& bundle, uint64_t more = 0);
 

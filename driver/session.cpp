@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "driver/flag_checks.h"
 #include "driver/programs.h"
 #include "driver/starter/auto_arguments.h"
 #include "ir/graph/verify.h"
@@ -341,12 +342,19 @@ CodegenOptions codegen_options(const Options& options) {
   return codegen;
 }
 
-Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs, double* passes_ms) {
+MemoryLimit memory_limit(const Options& options, uint64_t beside) {
+  if (options.memory.empty()) return {};
+  return {bytes_of_size(options.memory), beside, options.memory};
+}
+
+Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs, double* passes_ms,
+                              uint64_t beside) {
   const Result<std::vector<std::string>> disabled = disabled_passes(session);
   if (!disabled) return Failure();
   CodegenOptions codegen = codegen_options(session.options);
   if (session.options.debug_lines) codegen.lines = &session.sources;
-  return nnc::compile_graphs(graphs, *disabled, codegen, session.diagnostics, passes_ms);
+  return nnc::compile_graphs(graphs, *disabled, codegen, session.diagnostics, passes_ms,
+                             memory_limit(session.options, beside));
 }
 
 double now_ms() {

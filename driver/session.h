@@ -79,9 +79,12 @@ Result<Graph> run_pipeline(Session& session, const Graph& graph, passes::Stage u
 
 CodegenOptions codegen_options(const Options& options);
 
-// Machine code for all of them (api/compile.h), as the flags say.
-Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs,
-                              double* passes_ms = nullptr);
+// What --memory leaves, beside so many bytes that are not the bundle's.
+MemoryLimit memory_limit(const Options& options, uint64_t beside = 0);
+
+// Machine code for all of them (api/compile.h), as the flags say. `beside` is for memory_limit().
+Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs, double* passes_ms = nullptr,
+                              uint64_t beside = 0);
 
 // Milliseconds since some fixed instant.
 double now_ms();

@@ -34,7 +34,7 @@ Result<std::vector<runtime::SplitmixRange>> initial_ranges(Session& session, con
 }
 
 // The entry, and init where it says how something starts that is not generated: of a prediction the layers' states.
-Result<Bundle> compile_entry(Session& session, const Workload& w, bool stamps) {
+Result<Bundle> compile_entry(Session& session, const Workload& w, bool stamps, uint64_t beside) {
   std::vector<Graph> graphs = {*w.model.module.find(w.entry)};
   if (const Graph* init = w.model.module.find("init"); init != nullptr && !(w.is_generated() && w.trains()))
     graphs.push_back(*init);
@@ -42,11 +42,13 @@ Result<Bundle> compile_entry(Session& session, const Workload& w, bool stamps) {
   CodegenOptions options = codegen_options(session.options);
   if (stamps) options.stamped = w.entry;
   if (session.options.debug_lines) options.lines = &session.sources;
-  return disabled ? nnc::compile_graphs(graphs, *disabled, options, session.diagnostics) : Failure();
+  if (!disabled) return Failure();
+  return nnc::compile_graphs(graphs, *disabled, options, session.diagnostics, nullptr,
+                             memory_limit(session.options, beside));
 }
 
 // Of fewer rows than a batch, the step that training takes of them: that of all.
-Result<Bundle> compile_step_of_all_rows(Session& session, Workload& w, bool stamps) {
+Result<Bundle> compile_step_of_all_rows(Session& session, Workload& w, bool stamps, uint64_t beside) {
   const int64_t rows = w.data.train.rows;
   session.console.say(
       "a batch of {} has more rows than there are: this is the step of all {}, as nnc train takes it\n",
@@ -55,7 +57,7 @@ Result<Bundle> compile_step_of_all_rows(Session& session, Workload& w, bool stam
   Result<frontend::Model> model = build(session, w.loaded);
   if (!model) return Failure();
   w.model = std::move(*model);
-  return compile_entry(session, w, stamps);
+  return compile_entry(session, w, stamps, beside);
 }
 
 }  // namespace
@@ -80,14 +82,18 @@ Result<Workload> open_workload(Session& session, LoadedModel loaded, bool stamps
   Diagnostics said_of_data;
   auto data = std::async(std::launch::async,
                          [&] { return runtime::load_data(w.run(), model_columns(w.model), said_of_data); });
-  Result<Bundle> bundle = compile_entry(session, w, stamps);
+  // Where memory is limited, what the data takes of it has to be known first.
+  Result<runtime::LoadedData> loaded_data = Failure();
+  if (!session.options.memory.empty()) loaded_data = data.get();
+  const uint64_t beside = loaded_data ? data_bytes(*loaded_data) : 0;
+  Result<Bundle> bundle = compile_entry(session, w, stamps, beside);
   w.compile_s = (now_ms() - start) * 1e-3;
-  Result<runtime::LoadedData> loaded_data = data.get();
+  if (data.valid()) loaded_data = data.get();
   session.diagnostics.append(said_of_data);
   if (!bundle || !loaded_data) return Failure();
   w.data = std::move(*loaded_data);
   if (w.data.train.rows > 0 && w.data.train.rows < w.run().batch)
-    bundle = compile_step_of_all_rows(session, w, stamps);
+    bundle = compile_step_of_all_rows(session, w, stamps, beside);
   if (!bundle || !check_memory(session, *bundle)) return Failure();
   w.bundle = std::move(*bundle);
   return w;

@@ -113,7 +113,7 @@ Graph verified(std::string_view pass, Graph after) {
   return after;
 }
 
-Graph without_dead(Graph graph) {
+Graph without_dead(Graph graph, std::vector<NodeId>* kept) {
   IdVector<NodeId, char> live;
   live.resize(graph.nodes.size(), 0);
   for (const Output& output : graph.outputs) live[output.value.node] = 1;
@@ -122,6 +122,9 @@ Graph without_dead(Graph graph) {
     if (!live[NodeId{i}]) continue;
     for (Value operand : graph.nodes[NodeId{i}].operands) live[operand.node] = 1;
   }
+  if (kept != nullptr)
+    for (NodeId id : node_ids(graph))
+      if (live[id]) kept->push_back(id);
   if (std::ranges::all_of(live, [](char is_live) { return is_live != 0; })) return graph;
 
   IdVector<NodeId, Node> nodes;

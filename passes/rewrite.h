@@ -73,8 +73,9 @@ WorkingOn working_on(std::string_view pass, const Graph& graph);
 // The graph itself. Checked: verify() finds nothing wrong with what the pass has made.
 Graph verified(std::string_view pass, Graph after);
 
-// The graph without the nodes that no output needs. Inputs stay: they are the signature.
-Graph without_dead(Graph graph);
+// The graph without the nodes that no output needs. Inputs stay: they are the signature. `kept` becomes those that are left, in
+// order.
+Graph without_dead(Graph graph, std::vector<NodeId>* kept = nullptr);
 
 // Who reads each value. An output counts as a reader with an invalid id.
 class Readers {

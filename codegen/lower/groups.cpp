@@ -3,20 +3,35 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "support/check.h"
 #include "support/reaches.h"
 
 namespace nnc::codegen {
 
-Groups::Groups(const Graph& graph) : g_(graph), reads_(graph.nodes.size()) {
+namespace {
+
+std::vector<std::vector<Read>> all_reads(const Graph& graph) {
+  std::vector<std::vector<Read>> reads(graph.nodes.size());
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i)
+    if (graph.nodes[NodeId{i}].group != kNoGroup) reads[i] = reads_of(graph, NodeId{i});
+  return reads;
+}
+
+}  // namespace
+
+Groups::Groups(const Graph& graph) : Groups(graph, all_reads(graph)) {}
+
+Groups::Groups(const Graph& graph, std::vector<std::vector<Read>> reads)
+    : g_(graph), reads_(std::move(reads)) {
   for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
     const Node& node = g_.nodes[NodeId{i}];
     if (node.group == kNoGroup) continue;
     const auto [entry, is_new] = at_.try_emplace(node.group, groups_.size());
     if (is_new) groups_.push_back({node.group, {}, {}, {}});
     groups_[entry->second].nodes.push_back(NodeId{i});
-    reads_[i] = reads_of(g_, NodeId{i});
+    groups_[entry->second].again = node.again;
   }
   find_stored();
 }
@@ -51,7 +66,7 @@ bool Groups::must_wait(size_t group, size_t for_group) const {
       group, for_group, [&](size_t at) -> const auto& { return groups_[at].after; });
 }
 
-std::vector<size_t> Groups::levels() const {
+std::vector<size_t> Groups::earliest(const std::vector<std::set<size_t>>& after) const {
   constexpr size_t kUnknown = SIZE_MAX;
   constexpr size_t kVisiting = SIZE_MAX - 1;
   std::vector<size_t> level(groups_.size(), kUnknown);
@@ -61,20 +76,67 @@ std::vector<size_t> Groups::levels() const {
     level[at] = kVisiting;
     size_t result = 0;
     for (size_t before : groups_[at].after) result = std::max(result, visit(before) + 1);
+    for (size_t before : after[at]) result = std::max(result, visit(before) + 1);
     return level[at] = result;
   };
   for (size_t i = 0; i < groups_.size(); ++i) visit(i);
+  return level;
+}
 
-  std::vector<size_t> first_to_wait(groups_.size(), kUnknown), order(groups_.size());
+namespace {
+
+// From the last to the first: each group for which `may_be_late(group, level)` goes right before the first that waits for it.
+// Gives those for which it says so.
+template <class MayBeLate>
+std::vector<char> move_late(const std::vector<Group>& groups, std::vector<size_t>& level,
+                            const std::vector<std::set<size_t>>& after, const MayBeLate& may_be_late) {
+  std::vector<size_t> first_to_wait(groups.size(), SIZE_MAX), order(groups.size());
+  std::vector<char> late(groups.size(), 0);
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::stable_sort(order, std::greater(), [&](size_t i) { return level[i]; });
   for (const size_t at : order) {
     const size_t first = first_to_wait[at];
-    if (first != kUnknown && first - 1 > level[at] && may_be_late(at, first - 1, level))
+    if (first != SIZE_MAX && first - 1 > level[at] && may_be_late(at, first - 1)) {
       level[at] = first - 1;
-    for (const size_t before : groups_[at].after)
-      first_to_wait[before] = std::min(first_to_wait[before], level[at]);
+      late[at] = 1;
+    }
+    for (const auto* waited_for : {&groups[at].after, &after[at]})
+      for (const size_t before : *waited_for)
+        first_to_wait[before] = std::min(first_to_wait[before], level[at]);
   }
+  return late;
+}
+
+}  // namespace
+
+std::vector<size_t> Groups::levels() const {
+  std::vector<std::set<size_t>> after(groups_.size());
+  std::vector<size_t> level = earliest(after);
+  std::vector<char> late = move_late(groups_, level, after, [&](size_t group, size_t at) {
+    return groups_[group].again || may_be_late(group, at, level);
+  });
+  if (std::ranges::none_of(groups_, &Group::again)) return level;
+
+  // The first of those that are not late themselves for which each late group has to be there. The levels so far put every
+  // group before those that wait for it, so no cycle comes of waiting for what lies below that first one.
+  for (size_t i = 0; i < groups_.size(); ++i)
+    if (groups_[i].again) late[i] = 1;
+  constexpr size_t kNone = SIZE_MAX;
+  std::vector<size_t> needed_by(groups_.size(), kNone), order(groups_.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order, std::greater(), [&](size_t i) { return level[i]; });
+  for (const size_t at : order) {
+    const size_t first = late[at] ? needed_by[at] : at;
+    if (first == kNone) continue;
+    for (const size_t before : groups_[at].after)
+      if (needed_by[before] == kNone || level[first] < level[needed_by[before]]) needed_by[before] = first;
+  }
+  for (size_t i = 0; i < groups_.size(); ++i)
+    if (late[i] && needed_by[i] != kNone)
+      for (const size_t other : groups_[needed_by[i]].after)
+        if (!late[other]) after[i].insert(other);
+  level = earliest(after);
+  move_late(groups_, level, after, [&](size_t group, size_t) { return late[group] != 0; });
   return level;
 }
 

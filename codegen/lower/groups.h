@@ -15,11 +15,14 @@ struct Group {
   std::vector<NodeId> nodes;
   std::vector<Value> stored;  // results that other groups read, or that leave
   std::set<size_t> after;     // groups that must have finished before
+  bool again = false;         // computes once more what another one has computed
 };
 
 class Groups {
  public:
   explicit Groups(const Graph& graph);
+  // `reads` has what reads_of() says of each node in a group.
+  Groups(const Graph& graph, std::vector<std::vector<Read>> reads);
 
   const Graph& graph() const { return g_; }
   const std::vector<Group>& all() const { return groups_; }
@@ -34,11 +37,14 @@ class Groups {
   void let_wait(size_t group, size_t for_group) { groups_[group].after.insert(for_group); }
   // The barrier interval of each group: one after the latest that it must wait for, or, where it makes no less than it keeps
   // alive by it, right before the first that waits for it: what is moved into another layout for the backward pass is moved
-  // there, and read while it is still in the cache.
+  // there, and read while it is still in the cache. What is computed again comes right before the first that waits for it in any
+  // case, and after all else that that one waits for: no two stretches that are computed again lie in memory together.
   std::vector<size_t> levels() const;
 
  private:
   void find_stored();
+  // One after the latest that each must wait for; `after` has, by group, what it must wait for besides.
+  std::vector<size_t> earliest(const std::vector<std::set<size_t>>& after) const;
   bool may_be_late(size_t group, size_t level, const std::vector<size_t>& levels) const;
 
   const Graph& g_;

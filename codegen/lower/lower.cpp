@@ -61,6 +61,9 @@ class ProgramLowering {
     for (const auto& [old, slot] : own) slots_.of.at(old) = slot;
     const kernel::KernelId id = program_.kernels.push_back(std::move(lowered.kernel));
     program_.items.push_back(kernel::Launch{id, std::move(lowered.arguments)});
+    if (!group.again) return;
+    program_.again.kernels.push_back(id);
+    program_.again.values += static_cast<int64_t>(group.stored.size());
   }
 
   // The new value had to wait elsewhere until nobody read the old one.

@@ -19,6 +19,6 @@ struct Slots {
 
 // Adds the slots to `program`: inputs, constants, outputs, temporaries, in this order. Outputs named in `kept` have its layouts.
 Slots assign_slots(const Groups& groups, InPlace& in_place, kernel::Program& program,
-                   const std::map<std::string, Layout>& kept);
+                   const std::map<std::string, Layout>& kept = {});
 
 }  // namespace nnc::codegen

@@ -1,5 +1,7 @@
 // nnc compile FILE: what the machine code of a training run is and needs, stated before anything runs. With a
 // run file the programs for the remainder batches and the data in memory are part of the bill.
+#include <algorithm>
+
 #include "driver/commands/commands.h"
 #include "driver/compiled.h"
 #include "driver/programs.h"
@@ -11,10 +13,14 @@
 namespace nnc::driver {
 namespace {
 
-uint64_t bytes_in_memory(const runtime::Dataset& data) {
-  uint64_t bytes = 0;
-  for (const runtime::ColumnData& column : data.columns) bytes += column.memory();
-  return bytes;
+// Of what is computed again.
+double flops_again(const EntryPoint& step) {
+  double flops = 0;
+  for (const KernelInfo& kernel : step.kernels) flops += kernel.again ? kernel.flops : 0;
+  return flops;
+}
+int64_t kernels_again(const EntryPoint& step) {
+  return std::ranges::count(step.kernels, true, &KernelInfo::again);
 }
 
 std::string text_report(const Compiled& c, int threads, const Sources& sources) {
@@ -33,6 +39,11 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
              fmt::format("{} distinct, {}", step.distinct_kernels, plural(step.barriers, "barrier"))});
   facts.row({"tensors read", bytes_text(step.bytes_read), "by the kernels, each its own once"});
   facts.row({"tensors written", bytes_text(step.bytes_written), ""});
+  if (step.values_again > 0)
+    facts.row({"computed again", plural(step.values_again, "value"),
+               fmt::format("{} less memory for {}{}", bytes_text(step.bytes_saved),
+                           plural(kernels_again(step), "more kernel"),
+                           flops_again(step) > 0 ? ", " + flops_text(flops_again(step)) + "FLOP" : "")});
   out += facts.text() + "\nmemory\n";
   Table bill("lrl");
   for (const MemoryRow& row : c.memory())
@@ -42,7 +53,8 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   for (const KernelInfo& kernel : step.kernels)
     kernels.row({kernel.name, kernel.flops > 0 ? flops_text(kernel.flops) + "FLOP" : "",
                  bytes_text(kernel.bytes_read) + " read", bytes_text(kernel.bytes_written) + " written",
-                 plural(kernel.tasks, "task"), describe_lines(kernel.source, sources)});
+                 plural(kernel.tasks, "task"),
+                 (kernel.again ? "again " : "") + describe_lines(kernel.source, sources)});
   out += kernels.text("  ");
   out += fmt::format(
       "\ncompiled in {:.1f} ms: frontend {:.1f}, passes {:.1f}, lowering {:.1f}, machine code {:.1f}, "
@@ -110,8 +122,7 @@ Result<Compiled> compile_all(Session& session, LoadedModel loaded) {
     if (!data) return Failure();
     train_rows = data->train.rows;
     evaluated = row_counts(evaluated_parts(*c.loaded.run, *data));
-    for (const runtime::Dataset* part : {&data->train, &data->validation, &data->test})
-      c.data_bytes += bytes_in_memory(*part);
+    c.data_bytes = data_bytes(*data);
     data_ms = now_ms() - before;
   }
   Result<std::vector<Graph>> graphs = training_graphs(session, c.loaded, c.model, train_rows, evaluated);
@@ -120,7 +131,8 @@ Result<Compiled> compile_all(Session& session, LoadedModel loaded) {
     for (const Graph& graph : c.model.module.graphs)
       if (graph.name.starts_with("predict.")) graphs->push_back(graph);
   c.frontend_ms = now_ms() - start - data_ms;
-  Result<Bundle> bundle = compile_graphs(session, *graphs, &c.passes_ms);
+  const uint64_t beside = has_data ? bytes_beside(*graphs, *c.loaded.run, *data) : 0;
+  Result<Bundle> bundle = compile_graphs(session, *graphs, &c.passes_ms, beside);
   if (!bundle) return Failure();
   c.bundle = std::move(*bundle);
   if (has_data) c.feeding_bytes = feeding_bytes(c.bundle, *c.loaded.run, *data);
@@ -154,6 +166,10 @@ nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sourc
                         {"emit", times.emit_ms},     {"link", times.link_ms}, {"total", c.total_ms}};
   json["kernels_compiled"] = times.kernels_compiled;
   json["kernels_cached"] = times.kernels_cached;
+  json["computed_again"] = {{"values", step.values_again},
+                            {"kernels", kernels_again(step)},
+                            {"flops", flops_again(step)},
+                            {"bytes_saved", step.bytes_saved}};
   json["step"] = nlohmann::ordered_json::array();
   for (const KernelInfo& kernel : step.kernels)
     json["step"].push_back({{"kernel", kernel.name},
@@ -161,6 +177,7 @@ nlohmann::ordered_json compiled_json(const Compiled& c, int threads, const Sourc
                             {"flops", kernel.flops},
                             {"bytes_read", kernel.bytes_read},
                             {"bytes_written", kernel.bytes_written},
+                            {"again", kernel.again},
                             {"source", describe_lines(kernel.source, sources)}});
   return json;
 }

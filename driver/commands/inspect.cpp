@@ -52,11 +52,14 @@ int show_syntax_tree(Session& session, const std::string& path) {
 
 // The scheduled program of a graph, as the code generator reads it: that of a prediction as `nnc predict` has it, alone.
 Result<kernel::Program> scheduled_program(Session& session, const Graph& graph) {
+  const Result<std::vector<std::string>> disabled = disabled_passes(session);
+  if (!disabled) return Failure();
   std::vector<Graph> alone{graph};
   if (graph.name.starts_with("predict.")) free_parameters(alone);
-  const Result<Graph> ready = run_pipeline(session, alone.front(), passes::Stage::kernels);
-  if (!ready) return Failure();
-  return lower_graph(*ready, codegen_options(session.options), session.diagnostics);
+  Result<std::vector<kernel::Program>> programs = lower_graphs(
+      alone, *disabled, codegen_options(session.options), memory_limit(session.options), session.diagnostics);
+  if (!programs) return Failure();
+  return std::move(programs->front());
 }
 
 int show_program(Session& session, const Result<kernel::Program>& program) {

@@ -34,7 +34,8 @@ Status compile_plan(Session& session, Plan& plan, const runtime::RunConfig& conf
     Result<std::vector<Graph>> graphs =
         training_graphs(session, built->loaded, built->model, train_rows, evaluated);
     if (!graphs) return Failure();
-    Result<Bundle> bundle = compile_graphs(session, *graphs);
+    const uint64_t beside = data != nullptr ? bytes_beside(*graphs, config, *data) : 0;
+    Result<Bundle> bundle = compile_graphs(session, *graphs, nullptr, beside);
     if (!bundle) return Failure();
     built->bundle = std::move(*bundle);
     bundles.push_back(&built->bundle);

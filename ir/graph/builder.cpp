@@ -20,7 +20,7 @@ size_t hash_of(const Node& node) {
 // Spans say where a node comes from, not what it is.
 bool same(const Node& a, const Node& b) {
   return a.op == b.op && a.attrs == b.attrs && a.operands == b.operands && a.types == b.types &&
-         a.layouts == b.layouts && a.group == b.group;
+         a.layouts == b.layouts && a.group == b.group && a.again == b.again;
 }
 
 std::vector<TensorType> types_of(const Graph& graph, std::span<const Value> values) {
@@ -116,8 +116,8 @@ Value Builder::sum(Value a, std::vector<int64_t> axes) {
 }
 
 std::vector<Value> Builder::copy(const Node& node, std::vector<Value> operands) {
-  const NodeId id =
-      add_node({node.op, node.attrs, std::move(operands), node.types, node.layouts, node.group, node.spans});
+  const NodeId id = add_node({node.op, node.attrs, std::move(operands), node.types, node.layouts, node.group,
+                              node.spans, node.again});
   std::vector<Value> results;
   for (uint32_t i = 0; i < graph_.nodes[id].types.size(); ++i) results.push_back({id, i});
   return results;

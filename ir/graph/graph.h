@@ -33,6 +33,9 @@ struct Node {
   std::vector<Layout> layouts;    // empty (all default), or one per result; set by passes/assign_layout
   uint32_t group = kNoGroup;      // the kernel it is computed in; set by passes/group_kernels
   SpanSet spans;
+  // Its group computes once more what another one has computed and nobody has kept: as late as its readers allow. Set by
+  // passes/compute_again.
+  bool again = false;
 };
 
 struct Output {

@@ -130,7 +130,7 @@ class GraphReader {
     return true;
   }
 
-  // ` in 3`
+  // ` in 3`, ` in 3 again`
   bool group(NodeId node) {
     if (!r.accept("in")) return true;
     const Token token = r.peek();
@@ -139,6 +139,7 @@ class GraphReader {
     if (*number < 0 || *number >= int64_t{kNoGroup})
       return r.syntax(token, "a group from 0 to 2^32 - 2"), false;
     graph_.nodes[node].group = static_cast<uint32_t>(*number);
+    graph_.nodes[node].again = r.accept("again");
     return true;
   }
 

@@ -157,7 +157,7 @@ class Printer {
       text += type_text(n.types[i]);
       if (!n.layouts.empty()) text += layout_text(n.layouts[i]);
     }
-    if (n.group != kNoGroup) text += fmt::format(" in {}", n.group);
+    if (n.group != kNoGroup) text += fmt::format(" in {}{}", n.group, n.again ? " again" : "");
     return text;
   }
 

@@ -306,6 +306,13 @@ struct Program {
   // Too little work to share: one thread runs it all. A choice like a schedule: no meaning, not part of the text.
   bool serial = false;
   bool stamped = false;  // keeps times: a choice too
+  // What is computed again because it was not kept, and how much less memory it takes so: for reports, and no part of the text.
+  struct Again {
+    std::vector<KernelId> kernels;
+    int64_t values = 0;
+    uint64_t bytes_saved = 0;
+    bool operator==(const Again&) const = default;
+  } again = {};
   bool operator==(const Program&) const = default;
 };
 

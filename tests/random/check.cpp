@@ -9,6 +9,7 @@
 #include "codegen/host_target.h"
 #include "execute.h"
 #include "ir/graph/verify.h"
+#include "passes/compute_again.h"
 #include "passes/pass.h"
 
 namespace nnc::random {
@@ -44,6 +45,24 @@ std::optional<Graph> ready(const Graph& graph, const Variant& variant, Coverage&
   Result<Graph> result = passes::run_pipeline(graph, options, diagnostics);
   if (!result) return std::nullopt;
   return std::move(*result);
+}
+
+// The grouped graph with half of its values computed again, for some of those that read them or for what is computed again.
+Graph with_values_again(const Graph& graph, uint64_t seed, Coverage& coverage) {
+  Draw draw(seed);
+  const passes::Recomputable known(graph);
+  std::vector<passes::ComputedAgain> choices;
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i)
+    for (uint32_t r = 0; r < graph.nodes[NodeId{i}].types.size(); ++r) {
+      passes::ComputedAgain choice{{NodeId{i}, r}, {}};
+      const std::set<uint32_t>& readers = known.readers(choice.value);
+      if (readers.empty() || draw.chance(0.5)) continue;
+      for (const uint32_t reader : readers)
+        if (draw.chance(0.7)) choice.readers.insert(reader);
+      if (known.can(choice)) choices.push_back(std::move(choice));
+    }
+  coverage.again += choices.size();
+  return passes::compute_again(known, choices).graph;
 }
 
 std::optional<Fault> run(const Program& program, const Graph& graph, const Variant& variant, Steps& steps,
@@ -145,6 +164,10 @@ Plan plan_for(const Program& program) {
   plan.bits.push_back(random_variant(draw));
   if (draw.chance(0.5)) plan.bits.push_back(random_variant(draw));
   if (draw.chance(0.5)) {
+    plan.bits.push_back(random_variant(draw));
+    plan.bits.back().again_seed = 1 + draw.below(1000);
+  }
+  if (draw.chance(0.5)) {
     Variant without = random_variant(draw);
     std::vector<std::string> optional;
     for (const passes::Pass& pass : passes::all_passes())
@@ -187,8 +210,13 @@ std::optional<Fault> find_fault(const Program& program, const Plan& plan, Covera
   for (const Variant& variant : plan.bits) {
     if (!graph) graph = ready(program.graph, variant, coverage, fault);
     if (fault) return fault;
+    std::optional<Graph> again;
+    if (variant.again_seed != 0) {
+      again = with_values_again(*graph, variant.again_seed, coverage);
+      if ((fault = check_text(*again))) return fault;
+    }
     Steps steps;
-    if ((fault = run(program, *graph, variant, steps, coverage))) return fault;
+    if ((fault = run(program, again ? *again : *graph, variant, steps, coverage))) return fault;
     if (oracle.empty()) {
       if ((fault = values.check(steps, variant, coverage.values))) return fault;
       oracle = std::move(steps);

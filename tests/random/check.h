@@ -18,6 +18,7 @@ struct Coverage {
   uint64_t refused =
       0;  // by differentiation or the front end, rightly: they ask for a gradient that is not there
   uint64_t compiled = 0;
+  uint64_t again = 0;                 // values that were computed again
   std::array<uint64_t, 256> ops{};    // programs with an op, after differentiation
   std::array<uint64_t, 64> passes{};  // how often a pass changed a graph
   Tally values;

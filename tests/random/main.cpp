@@ -220,8 +220,9 @@ void summarize(const Coverage& coverage) {
     const uint64_t all = tally.checked + tally.unchecked;
     return fmt::format("{} of {}", tally.checked, all);
   };
-  std::cout << fmt::format("{} programs ({} without their gradient), compiled {} times\n", coverage.programs,
-                           coverage.refused, coverage.compiled);
+  std::cout << fmt::format(
+      "{} programs ({} without their gradient), compiled {} times, {} values computed again\n",
+      coverage.programs, coverage.refused, coverage.compiled, coverage.again);
   std::cout << fmt::format("checked: {} elements, {} derivatives\n", share(coverage.values),
                            share(coverage.gradients));
   std::cout << "programs with each op:";

@@ -54,6 +54,7 @@ std::string to_text(const Variant& variant) {
                      : variant.schedule_seed == 0 ? std::string("the usual schedule")
                                                   : fmt::format("random schedule {}", variant.schedule_seed);
   text += fmt::format(", {} threads, {}", variant.threads, variant.isa);
+  if (variant.again_seed != 0) text += fmt::format(", again {}", variant.again_seed);
   if (!variant.without.empty()) text += fmt::format(", without {}", fmt::join(variant.without, " "));
   return text;
 }
@@ -70,6 +71,8 @@ std::optional<Variant> parse_variant(const std::string& text) {
       variant.scheduled = false;
     } else if (word[0] == "random" && word.size() == 3) {
       variant.schedule_seed = std::stoull(word[2]);
+    } else if (word[0] == "again" && word.size() == 2) {
+      variant.again_seed = std::stoull(word[1]);
     } else if (word.back() == "threads") {
       variant.threads = std::stoi(word[0]);
     } else if (word[0] == "without") {

@@ -25,6 +25,7 @@ struct Variant {
   std::vector<std::string> without;  // passes left out
   bool scheduled = true;
   uint64_t schedule_seed = 0;  // not 0: a random schedule
+  uint64_t again_seed = 0;     // not 0: random values are computed again for random readers
   int threads = 1;
   std::string isa = "avx2";
 
@@ -32,7 +33,7 @@ struct Variant {
   bool operator==(const Variant&) const = default;
 };
 
-// "random schedule 5, 4 threads, avx512, without simplify", and back.
+// "random schedule 5, 4 threads, avx512, again 3, without simplify", and back.
 std::string to_text(const Variant& variant);
 std::optional<Variant> parse_variant(const std::string& text);
 
