@@ -57,7 +57,9 @@ class Fitting {
   Fitted run() {
     if (first_.arena_bytes <= most_) return {g_, first_.arena_bytes};
     find_candidates();
-    consider(descend(trial(Chosen(candidates_.size(), 0))));
+    const Chosen none(candidates_.size(), 0);
+    consider(trial(none));  // places that fit together badly may take more for less
+    consider(descend(trial(none)));
     if (!fits(*best_) || best_->cost > kLittle * cost_of_all()) {
       std::vector<Trial> found = stretches();
       std::ranges::stable_sort(found, {}, [&](const Trial& t) { return rank(t); });
