@@ -8,6 +8,7 @@
 
 #include "codegen/lower/cut_rows.h"
 #include "codegen/lower/dot_tile.h"
+#include "codegen/lower/element_lanes.h"
 #include "codegen/lower/strides.h"
 #include "codegen/lower/tile_shape.h"
 #include "codegen/lower/work.h"
@@ -43,9 +44,7 @@ class Scheduler {
     };
     if (std::ranges::any_of(k_.body, is_loop)) cut_loop();
     for (kernel::Statement& statement : k_.body) schedule(statement);
-    if (!tiled_)
-      cut_rows(k_, target_, options_.threads,
-               random() ? [this](int64_t low, int64_t high) { return pick(low, high); } : Pick());
+    if (!tiled_) cut_rows(k_, target_, options_.threads, picking());
   }
 
  private:
@@ -64,75 +63,18 @@ class Scheduler {
       for (kernel::Statement& inner : loop->body) schedule(inner);
   }
 
-  // ---- lanes of maps and reductions
-
-  // How well vectors along `axis` suit an expression's loads: unit strides are good, gathers are not. What a sum `over` some
-  // axes loads for each of its terms counts more than what it loads once.
-  double suits(ExprId id, AxisId axis, const std::vector<AxisId>& over, std::vector<ExprId>& seen) const {
-    constexpr double kTerms = 4;
-    if (std::find(seen.begin(), seen.end(), id) != seen.end()) return 0;
-    seen.push_back(id);
-    const kernel::Expr& e = k_.exprs[id];
-    double score = 0;
-    if (e.kind == ExprKind::load) {
-      const std::optional<int64_t> stride = stride_along(k_, e.buffer, e.subscripts, axis);
-      const bool is_term = std::ranges::any_of(over, [&](AxisId o) { return uses_axis(k_, id, o); });
-      score += (!stride ? -2 : *stride == 1 ? 1 : *stride == 0 ? 0 : -2) * (is_term ? kTerms : 1);
-    }
-    for (ExprId operand : e.operands) score += suits(operand, axis, over, seen);
-    for (const kernel::Index& index : e.subscripts)
-      if (index.computed.valid()) score += suits(index.computed, axis, over, seen);
-    return score;
-  }
-
-  // The best of `axes` for vectors; invalid if none serves. Along an output axis every store must move.
-  AxisId best_lanes(const std::vector<AxisId>& axes, const std::vector<kernel::Store>& stores,
-                    const std::vector<ExprId>& values, AxisId along_sum, const std::vector<AxisId>& over) {
-    AxisId best;
-    double best_score = 0;
-    std::vector<AxisId> legal;
-    const auto consider = [&](AxisId axis, bool stores_move) {
-      double score = 0.5;
-      if (stores_move)
-        for (const kernel::Store& s : stores) {
-          const std::optional<int64_t> stride = stride_along(k_, s.buffer, s.index, axis);
-          if (!stride || *stride == 0) return;
-          score += *stride == 1 ? 2 : -3;
-        }
-      std::vector<ExprId> seen;
-      for (ExprId value : values) score += suits(value, axis, over, seen);
-      if (extent(axis) < kLanes) score *= score > 0 ? static_cast<double>(extent(axis)) / kLanes : 1;
-      legal.push_back(axis);
-      if (!best.valid() || score > best_score) {
-        best = axis;
-        best_score = score;
-      }
-    };
-    for (AxisId axis : axes) consider(axis, true);
-    if (along_sum.valid()) consider(along_sum, false);
-    if (random() && !legal.empty()) {
-      const int64_t choice = pick(0, static_cast<int64_t>(legal.size()));
-      return choice < static_cast<int64_t>(legal.size()) ? legal[static_cast<size_t>(choice)] : AxisId{};
-    }
-    // A lone element gains nothing from vectors.
-    if (best.valid() && extent(best) == 1) return {};
-    return best;
+  Pick picking() {
+    return random() ? [this](int64_t low, int64_t high) { return pick(low, high); } : Pick();
   }
 
   void schedule(Map& map) {
-    std::vector<ExprId> values;
-    for (const kernel::Store& s : map.stores) values.push_back(s.value);
-    map.schedule.lanes = best_lanes(map.axes, map.stores, values, {}, {});
+    map.schedule.lanes = lanes_of(
+        k_, map, [this](AxisId axis) { return extent(axis); }, picking());
   }
 
   void schedule(Reduce& reduce) {
-    AxisId along_sum;
-    if (reduce.order == Order::lanes16 && kernel::combine_def(reduce.combine).components == 1 &&
-        (reduce.over.size() == 1 || extent(reduce.over.back()) % kLanes == 0))
-      along_sum = reduce.over.back();
-    std::vector<ExprId> values{reduce.value};
-    for (const kernel::Store& s : reduce.stores) values.push_back(s.value);
-    reduce.schedule.lanes = best_lanes(reduce.axes, reduce.stores, values, along_sum, reduce.over);
+    reduce.schedule.lanes = lanes_of(
+        k_, reduce, [this](AxisId axis) { return extent(axis); }, picking());
   }
 
   // ---- contractions
