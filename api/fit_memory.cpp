@@ -263,7 +263,6 @@ class Fitting {
   const Timeline first_;
   const std::map<uint32_t, double> costs_;  // by group
   std::vector<Candidate> candidates_;
-  std::vector<size_t> made_;        // by candidate: when
   std::map<Value, size_t> number_;  // of candidates
   std::optional<Trial> best_;
 };

@@ -21,6 +21,7 @@
 #include "ir/kernel/element_expr.h"
 #include "ir/kernel/kernel.h"
 #include "ir/kernel/loop_domain.h"
+#include "ir/kernel/packing.h"
 #include "ir/layout.h"
 #include "ir/order.h"
 #include "passes/grouping.h"
@@ -161,14 +162,13 @@ class LayoutAssignment {
   bool is_packed(const ContractSpec& spec, const std::vector<Index>& map, const std::vector<Index>& other,
                  Value value, int64_t lanes) {
     constexpr int64_t kWorthPacking = 1 << 20;  // bytes: what stays in the caches is as well copied once
-    constexpr int64_t kMostResults = 1 << 16;   // that wait in the caches from pass to pass
     const Graph& g = rewriter_.result();
     const Node& node = g.node(value);
     const int64_t row = g.type(value).shape[static_cast<size_t>(lanes)];
     const int64_t results = element_count(spec.output) / row * ((row + kLanes - 1) / kLanes * kLanes);
     if (spec.order != Order::serial || g.type(value).dtype != DType::f32 ||
-        g.type(value).bytes() < kWorthPacking || results > kMostResults || lanes_of(value) == lanes ||
-        (is_free(node) && !op_def(node.op).has(kView)))
+        g.type(value).bytes() < kWorthPacking || results > kernel::kMostSumsWaiting ||
+        lanes_of(value) == lanes || (is_free(node) && !op_def(node.op).has(kView)))
       return false;
     size_t first = 0;  // of the sum's axes with more than one value
     while (first < spec.over.size() && spec.over[first] == 1) ++first;

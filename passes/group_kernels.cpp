@@ -119,9 +119,7 @@ class Grouping {
         if (depends(from, group)) return false;
         continue;
       }
-      for (size_t d = 0; d < domain.size(); ++d)
-        if (d >= read.index.size() || !(read.index[d] == Index::of(AxisId{static_cast<uint32_t>(d)})))
-          return false;
+      if (!is_own_row(read, domain.size())) return false;
     }
     return true;
   }

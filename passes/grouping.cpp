@@ -79,6 +79,12 @@ bool is_alone(const LowerRule& rule) {
   return std::holds_alternative<ScatterRule>(rule) || std::holds_alternative<LoopRule>(rule);
 }
 
+bool is_own_row(const Read& read, size_t axes) {
+  for (uint32_t d = 0; d < axes; ++d)
+    if (d >= read.index.size() || read.index[d] != kernel::Index::of(kernel::AxisId{d})) return false;
+  return true;
+}
+
 size_t code_of(const Node& node) {
   return op_def(node.op).has(kExpensive) ? 8 : std::max<size_t>(1, node.types.size());
 }

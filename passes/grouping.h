@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ir/graph/graph.h"
+#include "ir/kernel/element_expr.h"
 #include "ir/kernel/verify.h"
 
 namespace nnc::passes {
@@ -32,6 +33,9 @@ bool is_free(const Node& node);
 
 // Nothing can be computed along with it: its results are there when all of its terms or steps are.
 bool is_alone(const LowerRule& rule);
+
+// Whether the first so many axes of what is read are those of what reads it: each row needs its own row only.
+bool is_own_row(const Read& read, size_t axes);
 
 // About how much code a node is.
 size_t code_of(const Node& node);

@@ -91,12 +91,6 @@ class Joining {
     return false;
   }
 
-  static bool is_own_row(const Read& read, size_t axes) {
-    for (uint32_t d = 0; d < axes; ++d)
-      if (d >= read.index.size() || read.index[d] != kernel::Index::of(kernel::AxisId{d})) return false;
-    return true;
-  }
-
   bool may_join(uint32_t a, uint32_t b) const {
     const Sums &first = groups_.at(a), &second = groups_.at(b);
     if (first.domain != second.domain) return false;

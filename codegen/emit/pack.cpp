@@ -1,7 +1,7 @@
 // See pack.h.
 #include "codegen/emit/pack.h"
 
-#include <algorithm>
+#include <functional>
 
 #include "codegen/emit/transpose.h"
 
@@ -24,16 +24,12 @@ llvm::Value* PackEmitter::emit(const kernel::Contract& contract, const kernel::P
           at_.smin(rows.end, at_.add(at_.mul(pass.end, reach.step), reach.to))};
   ranges.back() = lanes;
 
-  const size_t in_memory = source.layout.order.empty() ? source.type.shape.size() - 1
-                                                       : static_cast<size_t>(source.layout.order.back());
-  const auto innermost =
-      static_cast<size_t>(std::ranges::find(packing.order, in_memory) - packing.order.begin());
   llvm::Value* before = at_.add(at_.mul(rows.begin, to.front()), lanes.begin);
   llvm::Type* f32 = b_.getFloatTy();
   std::vector<llvm::Value*> at(packing.order.size());
   const auto block = [&](llvm::Value* source_at, llvm::Value* target_at, llvm::Value* source_mask,
                          llvm::Value* target_mask) {
-    at[innermost] = source_at;
+    at[packing.innermost] = source_at;
     at.back() = target_at;
     llvm::Value *read = i64(0), *written = at_.sub(i64(0), before);
     for (size_t d = 0; d < at.size(); ++d) {
@@ -41,11 +37,12 @@ llvm::Value* PackEmitter::emit(const kernel::Contract& contract, const kernel::P
       written = at_.add(written, at_.mul(at[d], to[d]));
     }
     TransposeEmitter(e_).move_block(f32, {e_.pointer(load.buffer, read), from[packing.lanes()], source_mask},
-                                    {e_.pointer(local, written), to[innermost], target_mask});
+                                    {e_.pointer(local, written), to[packing.innermost], target_mask});
   };
   const std::function<void(size_t)> each = [&](size_t d) {
-    if (d + 1 == at.size()) return TransposeEmitter(e_).each_block(ranges[innermost], ranges.back(), block);
-    if (d == innermost) return each(d + 1);
+    if (d + 1 == at.size())
+      return TransposeEmitter(e_).each_block(ranges[packing.innermost], ranges.back(), block);
+    if (d == packing.innermost) return each(d + 1);
     e_.loop(ranges[d].begin, ranges[d].end, 1, [&](llvm::Value* index) {
       at[d] = index;
       each(d + 1);

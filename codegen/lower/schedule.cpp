@@ -137,7 +137,7 @@ class Scheduler {
     const bool partials = contract.order == Order::lanes16;
     const auto in_vectors = [&](ExprId operand, ExprId other, AxisId axis) {
       if (!packs) return stride(operand, axis) == 1 && stride(other, axis) == 0;
-      if (waiting_type(contract, axis).bytes() > kMostWaiting) return false;
+      if (waiting_type(contract, axis).elements() > kernel::kMostSumsWaiting) return false;
       const auto packing = kernel::packing_of(k_, contract, axis, 1);
       return packing && packing->operand == operand;
     };
@@ -233,13 +233,12 @@ class Scheduler {
     }
     return {DType::f32, {waiting}};
   }
-  static constexpr int64_t kMostWaiting = 256 << 10;  // bytes
 
   // A local for them. Where they would need much, there is one pass.
   void make_waiting(Contract& contract) {
     if (contract.schedule.block >= extent(contract.over.front())) return;
     const TensorType type = waiting_type(contract, contract.schedule.lanes);
-    if (type.bytes() > kMostWaiting)
+    if (type.elements() > kernel::kMostSumsWaiting)
       contract.schedule.block = 0;
     else
       contract.schedule.waiting = local("waiting", type);

@@ -37,10 +37,12 @@ std::optional<Packing> packing_of(const Kernel& kernel, ExprId operand, AxisId l
   std::vector<size_t> memory(buffer.layout.order.begin(), buffer.layout.order.end());
   for (size_t d = 0; buffer.layout.order.empty() && d < load.subscripts.size(); ++d) memory.push_back(d);
   if (memory.back() == *along) return std::nullopt;
-  Packing packing{operand, {*passes}, {}};
+  Packing packing{operand, {*passes}, {}, 0};
   for (const size_t d : memory)
     if (d != *passes && d != *along) packing.order.push_back(d);
   packing.order.push_back(*along);
+  packing.innermost =
+      static_cast<size_t>(std::ranges::find(packing.order, memory.back()) - packing.order.begin());
   for (const size_t d : packing.order) packing.extents.push_back(buffer.type.shape[d]);
   const int64_t terms = std::min(block, kernel.axes[first].extent);
   packing.extents.front() = std::min(packing.extents.front(), terms * reach.step + reach.to - reach.from);

@@ -9,12 +9,17 @@
 
 namespace nnc::kernel {
 
+// Sums that wait from pass to pass, in vectors: as many elements as the caches keep beside what a pass reads. The layouts of large
+// operands count on a schedule that packs them where the sums are no more (passes/assign_layout.cpp).
+inline constexpr int64_t kMostSumsWaiting = 1 << 16;
+
 struct Packing {
   ExprId operand;
   // The operand's dimensions as the local has them: the one along which the sum's first axis goes first, then the others from
   // outermost to innermost in memory, last the one that vectors run along.
   std::vector<size_t> order;
-  Shape extents;  // that the local needs for one pass of one task, in that order
+  Shape extents;         // that the local needs for one pass of one task, in that order
+  size_t innermost = 0;  // which of them is the operand's innermost in memory
 
   size_t passes() const { return order.front(); }
   size_t lanes() const { return order.back(); }
