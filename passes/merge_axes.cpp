@@ -145,6 +145,13 @@ class AxisMerging {
         table.push_back(e < take->axis ? e : e == take->axis ? kSelected : e + index_rank - 1);
       for (int64_t e = 0; e < index_rank; ++e) index.push_back(take->axis + e);
       maps.operands = {table, index};
+    } else if (node.op == Op::pick || node.op == Op::one_hot) {
+      same(node.operands.size());
+      // A row of classes for each label: what is picked from, or what is made.
+      if (node.op == Op::pick)
+        maps.operands[0].push_back(kSelected);
+      else
+        maps.operands[0].pop_back();
     } else {
       return std::nullopt;
     }
