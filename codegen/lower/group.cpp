@@ -49,7 +49,8 @@ class GroupLowering {
  private:
   std::optional<ExprId> leaf(Value value, std::span<const Index> index) {
     const std::vector<Index> at(index.begin(), index.end());
-    if (const auto local = local_of_.find(value); local != local_of_.end()) return k_.load(local->second, at);
+    if (const auto local = local_of_.find(value); local != local_of_.end())
+      return k_.load(local->second, as_it_lies(value, at));
     if (value == result_of_) return k_.result(g_.type(value).dtype);
     const Node& node = g_.node(value);
     if (!is_given(node) && node.group == c_.group) {
@@ -232,12 +233,27 @@ class GroupLowering {
 
   // A local laid out like the value, following the grid along the domain.
   BufferId add_local(Value value) {
-    const TensorType& type = g_.type(value);
+    TensorType type = g_.type(value);
     std::vector<AxisId> follows(type.shape.size());
     const std::vector<AxisId> axes = axes_of(domain_);
     std::copy(axes.begin(), axes.end(), follows.begin());
     if (type.shape.empty()) follows.clear();
-    return k_.buffers.push_back({"t" + std::to_string(local_count_++), type, {}, Space::local, follows});
+    type.shape = as_it_lies(value, std::move(type.shape));
+    return k_.buffers.push_back({"t" + std::to_string(local_count_++),
+                                 std::move(type),
+                                 {},
+                                 Space::local,
+                                 as_it_lies(value, std::move(follows))});
+  }
+
+  // What a value has by dimension, from the outermost in memory to the innermost.
+  template <typename T>
+  std::vector<T> as_it_lies(Value value, std::vector<T> by_dimension) const {
+    const std::vector<int64_t>& order = g_.layout(value).order;
+    if (order.empty()) return by_dimension;
+    std::vector<T> result;
+    for (const int64_t d : order) result.push_back(by_dimension[static_cast<size_t>(d)]);
+    return result;
   }
 
   void reduce(NodeId id) {
@@ -276,7 +292,7 @@ class GroupLowering {
         written_.insert(value);
       } else if (uses_[value] > 0 || is_stored(value)) {
         const BufferId local = add_local(value);
-        statement.stores.push_back({local, out, result});
+        statement.stores.push_back({local, as_it_lies(value, out), result});
         local_of_[value] = local;
       }
     }
@@ -351,7 +367,7 @@ class GroupLowering {
       pending_written_.push_back(value);
     } else {
       const BufferId local = add_local(value);
-      pending_.push_back({local, index, expr});
+      pending_.push_back({local, as_it_lies(value, index), expr});
       pending_local_.push_back({value, local});
     }
   }
