@@ -258,11 +258,12 @@ class Scheduler {
       const int64_t tile = contract.schedule.cols;
       return std::max<int64_t>(1, columns / tile) * tile;
     };
-    // A deep sum: of the operand along the lanes, a pass reads what fills a quarter of the cache, for several
+    // A deep sum: of the operand along the lanes, a tile reads in a pass what stays in the first level beside the other's, for all
     // tiles of rows.
-    if (depth * extent(lanes) * float_bytes > target_.l2_bytes / 2) {
+    if (depth * extent(lanes) * float_bytes > target_.l2_bytes / 4) {
       const int64_t columns = std::min(extent(lanes), clamp_columns(128));
-      const int64_t most = std::max<int64_t>(256, target_.l2_bytes / 4 / (columns * float_bytes));
+      const int64_t most =
+          std::max<int64_t>(128, 2 * target_.l1_bytes / 3 / (contract.schedule.cols * float_bytes));
       if (most < depth) {
         const int64_t passes = ceil_div(depth, most);
         contract.schedule.block = ceil_div(ceil_div(depth, passes), 4) * 4;
