@@ -16,6 +16,7 @@
 //      %2 = matmul %1, w {transpose_b} : f32[128, 512] layout [1, 0] pitch 144
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "ir/kernel/element_expr.h"
@@ -131,7 +132,7 @@ class LayoutAssignment {
     std::vector<Value> operands = rewriter_.operands(id);
     const std::vector<Index>* maps[2] = {&spec.a, &spec.b};
     const auto rank = static_cast<uint32_t>(spec.output.size());
-    const int64_t lanes = product_lanes(rewriter_.result(), spec, operands).axis;
+    const int64_t lanes = product_lanes(rewriter_.result(), specs, operands).axis;
 
     const AxisId sum_axis{rank + static_cast<uint32_t>(spec.over.size()) - 1};
     bool along_sum = spec.order == Order::lanes16;
@@ -237,18 +238,24 @@ class LayoutAssignment {
   }
 
   // The order of the result's axes as they lie in the first operand that lies otherwise than written and has the most of
-  // them; axes that it lacks are the outer ones. Empty: as written.
+  // them; axes that it lacks are the outer ones. What only looks at all of its operand in another order lies as that does.
+  // Empty: as written.
   std::vector<int64_t> order_of_operands(NodeId id) {
     const Graph& g = rewriter_.result();
     const Node& node = g.nodes[id];
     const bool lies_otherwise =
+        node.op == Op::permute ||
         std::ranges::any_of(node.operands, [&](Value operand) { return !g.layout(operand).order.empty(); });
     if (!lies_otherwise || node.types[0].rank() < 2) return {};
     std::vector<int64_t> best;
     if (node.op == Op::reshape) best = through_reshape(node);
     for (const Read& read : operand_reads_of(g, id)) {
-      std::vector<int64_t> order;
-      for (const int64_t d : g.layout(read.value).order) {
+      std::vector<int64_t> order, lie = g.layout(read.value).order;
+      if (node.op == Op::permute && lie.empty()) {
+        lie.resize(g.type(read.value).shape.size());
+        std::iota(lie.begin(), lie.end(), 0);
+      }
+      for (const int64_t d : lie) {
         std::vector<kernel::Term> terms = read.index[static_cast<size_t>(d)].terms;
         std::ranges::sort(terms, std::greater<>(), &kernel::Term::coefficient);
         for (const kernel::Term& term : terms)

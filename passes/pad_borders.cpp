@@ -37,11 +37,11 @@ Border border(const Specs& specs, size_t axis, int64_t places) {
 }
 
 // Whether the vectors of the product run along the axis of the filters.
-bool runs_along_filters(const Graph& graph, const Node& node, const ContractSpec& spec) {
-  const ProductLanes lanes = product_lanes(graph, spec, node.operands);
+bool runs_along_filters(const Graph& graph, const Node& node, const Specs& specs) {
+  const ProductLanes lanes = product_lanes(graph, specs, node.operands);
   if (node.op != Op::conv_weight) return lanes.along_weight;
-  return spec.order == Order::serial &&
-         dimension_of(spec.b, kernel::AxisId{static_cast<uint32_t>(lanes.axis)}) >= 0;
+  return specs[0].order == Order::serial &&
+         dimension_of(specs[0].b, kernel::AxisId{static_cast<uint32_t>(lanes.axis)}) >= 0;
 }
 
 std::optional<std::vector<Value>> padded(Rewriter& rewriter, NodeId id, const Node& node) {
@@ -49,7 +49,7 @@ std::optional<std::vector<Value>> padded(Rewriter& rewriter, NodeId id, const No
   const Graph& graph = rewriter.source();
   const std::vector<TensorType> types = {graph.type(node.operands[0]), graph.type(node.operands[1])};
   const Specs specs = std::get<ContractRule>(op_def(node.op).lower).specs(node, types);
-  if (!runs_along_filters(graph, node, specs[0])) return std::nullopt;
+  if (!runs_along_filters(graph, node, specs)) return std::nullopt;
   auto attrs = std::get<ConvAttrs>(node.attrs);
   const size_t first = types[0].shape.size() - attrs.size.size();
   PadAttrs pad{types[0].shape, std::vector<int64_t>(types[0].shape.size(), 0)};

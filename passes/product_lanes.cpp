@@ -39,22 +39,23 @@ double waste(int64_t extent) {
 
 // Whether the product takes less time with vectors along this axis of the weight, which is moved for it, than along the
 // other operand's. In cycles, of which each has two multiply-adds of a vector, and moves an element.
-bool pays_to_move(const Graph& graph, const ContractSpec& spec, Value weight, int64_t of_weight,
+bool pays_to_move(const Graph& graph, std::span<const ContractSpec> parts, Value weight, int64_t of_weight,
                   int64_t of_other) {
-  double terms = 1;
-  for (const Shape* shape : {&spec.output, &spec.over})
-    for (const int64_t extent : *shape) terms *= static_cast<double>(extent);
-  const double all = terms / (2 * kLanes);
+  int64_t terms = 0;
+  for (const ContractSpec& part : parts) terms += element_count(part.output) * element_count(part.over);
+  const double all = static_cast<double>(terms) / (2 * kLanes);
   const auto* input = std::get_if<InputAttrs>(&graph.node(weight).attrs);
   const double moved =
       input != nullptr && input->free ? 0 : static_cast<double>(graph.type(weight).elements());
   constexpr double kClear = 0.9;  // the batch is what other kernels go along
-  return all * waste(spec.output[static_cast<size_t>(of_weight)]) + moved <
-         kClear * all * waste(spec.output[static_cast<size_t>(of_other)]);
+  const auto waste_of = [&](int64_t axis) { return waste(parts[0].output[static_cast<size_t>(axis)]); };
+  return all * waste_of(of_weight) + moved < kClear * all * waste_of(of_other);
 }
 
 // Along an axis that one operand alone has, if there is one.
-ProductLanes lanes_of_one(const Graph& graph, const ContractSpec& spec, std::span<const Value> operands) {
+ProductLanes lanes_of_one(const Graph& graph, std::span<const ContractSpec> parts,
+                          std::span<const Value> operands) {
+  const ContractSpec& spec = parts[0];
   const auto rank = static_cast<uint32_t>(spec.output.size());
   const auto free_axes = [&](const std::vector<Index>& of, const std::vector<Index>& other) {
     std::vector<int64_t> axes;
@@ -68,7 +69,7 @@ ProductLanes lanes_of_one(const Graph& graph, const ContractSpec& spec, std::spa
     const std::vector<int64_t>& of_weight = a_weight ? of_a : of_b;
     const std::vector<int64_t>& of_other = a_weight ? of_b : of_a;
     if (!of_weight.empty() && !of_other.empty() &&
-        pays_to_move(graph, spec, operands[a_weight ? 0 : 1], of_weight.back(), of_other.front()))
+        pays_to_move(graph, parts, operands[a_weight ? 0 : 1], of_weight.back(), of_other.front()))
       return {of_weight.back(), true};
     if (!of_other.empty()) return {of_other.front(), false};
   }
@@ -82,8 +83,10 @@ ProductLanes lanes_of_one(const Graph& graph, const ContractSpec& spec, std::spa
 
 }  // namespace
 
-ProductLanes product_lanes(const Graph& graph, const ContractSpec& spec, std::span<const Value> operands) {
-  const ProductLanes own = lanes_of_one(graph, spec, operands);
+ProductLanes product_lanes(const Graph& graph, std::span<const ContractSpec> parts,
+                           std::span<const Value> operands) {
+  const ContractSpec& spec = parts[0];
+  const ProductLanes own = lanes_of_one(graph, parts, operands);
   if (spec.order != Order::serial) return own;
   constexpr double kMuch = 1.9;  // each term then takes two vectors from memory
   for (size_t axis = spec.output.size(); axis-- > 0;) {

@@ -22,7 +22,9 @@ struct ProductLanes {
 // weights need not be moved; along the last axis that only the parameter has where moving it costs less than the lanes that
 // a small batch leaves empty. Any other product runs them along the last axis that one operand has, or the last that the other
 // has if that leaves far fewer lanes empty. Where those of one operand alone leave most lanes empty, they run along an axis
-// that both have: the channels of a depthwise convolution.
-ProductLanes product_lanes(const Graph& graph, const ContractSpec& spec, std::span<const Value> operands);
+// that both have: the channels of a depthwise convolution. `parts` are one or more that compute it together, whose axes are the
+// same.
+ProductLanes product_lanes(const Graph& graph, std::span<const ContractSpec> parts,
+                           std::span<const Value> operands);
 
 }  // namespace nnc::passes

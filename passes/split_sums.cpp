@@ -11,6 +11,7 @@
 // sum is taken.
 // Leaves argmax alone, whose result is a position, and sums of up to kMostTerms.
 #include <array>
+#include <functional>
 #include <numeric>
 
 #include "ir/kernel/combine.h"
@@ -32,12 +33,32 @@ size_t at(int64_t axis) {
   return static_cast<size_t>(axis);
 }
 
-// The length of the blocks of an axis: close to kBlock and whole vectors, without a rest if there is such a length.
-int64_t block_of(int64_t extent) {
+// The length of the blocks of an axis: close to kBlock and whole vectors, without a rest if there is such a length. A whole number
+// of units, if these are shorter.
+int64_t block_of(int64_t extent, int64_t unit = 1) {
+  if (unit > kBlock) unit = 1;
   for (int64_t away = 0; away <= kBlock / 2; away += kLanes)
     for (const int64_t length : {kBlock - away, kBlock + away})
-      if (extent % length == 0) return length;
-  return kBlock;
+      if (extent % length == 0 && length % unit == 0) return length;
+  const int64_t vectors = std::lcm(unit, kLanes);
+  return vectors <= kBlock ? kBlock / vectors * vectors : kBlock / unit * unit;
+}
+
+// Of an axis that a reshape has merged of several, the terms that the innermost of these has: blocks of whole ones are read along
+// both axes, other blocks of what need not lie together are read term by term.
+int64_t unit_of(const Graph& graph, Value value, int64_t axis) {
+  const Node& node = graph.node(value);
+  if (node.op != Op::reshape) return 1;
+  const Shape& merged = graph.type(value).shape;
+  const Shape& apart = graph.type(node.operands[0]).shape;
+  const auto from = [](const Shape& shape, size_t first) {
+    return std::accumulate(shape.begin() + static_cast<std::ptrdiff_t>(first), shape.end(), int64_t{1},
+                           std::multiplies<>());
+  };
+  const int64_t inside = from(merged, at(axis) + 1);
+  for (size_t d = apart.size(); d-- > 0;)
+    if (apart[d] > 1 && from(apart, d + 1) == inside) return merged[at(axis)] % apart[d] == 0 ? apart[d] : 1;
+  return 1;
 }
 
 // A part of `x` along one axis.
@@ -113,7 +134,8 @@ std::optional<Value> split_product(Builder& b, const std::vector<Value>& operand
       left[at(attrs.transpose_a ? rank - 1 : rank - 2)] * right[at(attrs.transpose_b ? rank - 2 : rank - 1)];
   const bool over_rows = attrs.transpose_a && !attrs.transpose_b;
   if (terms <= kMostTerms || results > (over_rows ? kMostResultsOverRows : kMostResults)) return std::nullopt;
-  const int64_t length = block_of(terms);
+  const int64_t length = block_of(
+      terms, std::lcm(unit_of(b.graph(), operands[0], axes[0]), unit_of(b.graph(), operands[1], axes[1])));
   const int64_t whole = terms / length * length;
 
   std::vector<Value> blocks, rests;

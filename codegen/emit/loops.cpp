@@ -167,13 +167,18 @@ void KernelEmitter::inside(const std::vector<Guard>& guards, const std::function
       return term.axis == guard.over;
     });
     llvm::Value* first = axis_vector(rest);
+    Bounds& range = bounds_[guard.over.index];
+    if (step == 0) {
+      llvm::Value* is_inside = b_.CreateICmpULT(first, i64(guard.extent));
+      range.end = b_.CreateSelect(is_inside, range.end, range.begin);
+      continue;
+    }
     if (step < 0) first = at_.sub(i64(guard.extent - 1), first);
     const int64_t m = std::abs(step);
     // The least k with first + m * k >= 0, and the least with first + m * k >= extent.
     const auto reaching = [&](int64_t bound) {
       return at_.udiv(at_.add(at_.smax(at_.sub(i64(bound), first), i64(0)), m - 1), m);
     };
-    Bounds& range = bounds_[guard.over.index];
     range.begin = at_.smax(range.begin, reaching(0));
     range.end = at_.smin(range.end, reaching(guard.extent));
   }

@@ -1,6 +1,7 @@
 // See pack.h.
 #include "codegen/emit/pack.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "codegen/emit/transpose.h"
@@ -18,10 +19,15 @@ llvm::Value* PackEmitter::emit(const kernel::Contract& contract, const kernel::P
 
   std::vector<Bounds> ranges;  // by the local's dimensions, in elements of the operand
   for (const size_t d : packing.order) ranges.push_back({i64(0), i64(source.type.shape[d])});
-  const kernel::Reach reach = kernel::reach_of(k_, load.subscripts[packing.passes()], contract.over.front());
+  const kernel::Index& subscript = load.subscripts[packing.passes()];
+  const kernel::Reach reach = kernel::reach_of(k_, subscript, contract.over.front());
+  llvm::Value* first = i64(0);
+  for (const kernel::Term& term : subscript.terms)
+    if (std::ranges::find(contract.axes, term.axis) != contract.axes.end())
+      first = at_.add(first, at_.mul(e_.bounds(term.axis).begin, term.coefficient));
   Bounds& rows = ranges.front();
-  rows = {at_.smax(i64(0), at_.add(at_.mul(pass.begin, reach.step), reach.from)),
-          at_.smin(rows.end, at_.add(at_.mul(pass.end, reach.step), reach.to))};
+  rows = {at_.smax(i64(0), at_.add(first, at_.add(at_.mul(pass.begin, reach.step), reach.from))),
+          at_.smin(rows.end, at_.add(first, at_.add(at_.mul(pass.end, reach.step), reach.to)))};
   ranges.back() = lanes;
 
   llvm::Value* before = at_.add(at_.mul(rows.begin, to.front()), lanes.begin);

@@ -32,11 +32,11 @@ struct Choice {
 
 // axis + constant < number, where that is sometimes so and sometimes not.
 std::optional<Choice> choice_of(const Kernel& k, ExprId id) {
-  const std::optional<AxisAndNumber> less = axis_and_number(k, id, Op::lt);
-  if (!less) return std::nullopt;
-  const int64_t below = less->number - less->offset;
-  return below > 0 && below < k.axes[less->axis].extent ? std::optional(Choice{less->axis, below})
-                                                        : std::nullopt;
+  const std::optional<AffineAndNumber> less = affine_and_number(k, id, Op::lt);
+  if (!less || less->affine.terms.size() != 1 || less->affine.terms[0].coefficient != 1) return std::nullopt;
+  const AxisId axis = less->affine.terms[0].axis;
+  const int64_t below = less->number - less->affine.constant;
+  return below > 0 && below < k.axes[axis].extent ? std::optional(Choice{axis, below}) : std::nullopt;
 }
 
 // The first choice that a map's values make along one of its axes.

@@ -102,9 +102,19 @@ class Scheduler {
     for (AxisId axis : contract.axes)
       if (!best.lanes.valid() && !partials && stride(contract.a, axis) == 1 && stride(contract.b, axis) == 1)
         contract.schedule.lanes = axis;
-    const bool packs = !best.lanes.valid() && !contract.schedule.lanes.valid() && !partials && !is_cut_ &&
-                       k_.body.size() == 1 && (!random() || pick(0, 2) > 0);
-    if (packs) best = best_vectors(contract, depth_count, true);
+    // Or along one that is packed, where vectors would be cut short: along the places of a filter, or of a single one.
+    bool packs = (!best.lanes.valid() || extent(best.lanes) < kLanes) && !contract.schedule.lanes.valid() &&
+                 !partials && !is_cut_ && k_.body.size() == 1 && (!random() || pick(0, 2) > 0);
+    if (packs) {
+      const std::vector<kernel::GridAxis> grid = k_.grid;
+      cut_blocks(contract);
+      const Vectors packed = best_vectors(contract, depth_count, true);
+      packs = packed.lanes.valid() && (!best.lanes.valid() || packed.cycles < best.cycles);
+      if (packs)
+        best = packed;
+      else
+        k_.grid = grid;
+    }
     const auto& [lanes, row, next, tile, cycles] = best;
     if (!lanes.valid() || (partials && contract.over.size() != 1)) return;
     contract.schedule.lanes = lanes;
@@ -141,6 +151,8 @@ class Scheduler {
       const auto packing = kernel::packing_of(k_, contract, axis, 1);
       return packing && packing->operand == operand;
     };
+    int64_t all = 1;
+    for (AxisId axis : contract.axes) all *= extent(axis);
     Vectors best;
     for (AxisId axis : contract.axes) {
       const bool a_moves = in_vectors(contract.a, contract.b, axis);
@@ -161,12 +173,28 @@ class Scheduler {
       const bool stored_so = std::all_of(contract.stores.begin(), contract.stores.end(), [&](const auto& s) {
         return stride_along(k_, s.buffer, s.index, axis) == 1;
       });
-      const double cycles = shape.cycles * static_cast<double>(depth_count) +
-                            (stored_so ? 0 : kScattered * static_cast<double>(rows * extent(axis)));
+      const int64_t results = rows * extent(axis);
+      const double cycles = (shape.cycles * static_cast<double>(depth_count) +
+                             (stored_so ? 0 : kScattered * static_cast<double>(results))) *
+                            static_cast<double>(all / results);
       if (best.lanes.valid() && cycles >= best.cycles && !(cycles == best.cycles && stored_so)) continue;
       best = {axis, across, along, shape, cycles};
     }
     return best;
+  }
+
+  // Blocks of a long sum are tasks, where what each reads is packed: it lies apart from what the others read.
+  void cut_blocks(const Contract& contract) {
+    const AxisId first = contract.over.front();
+    for (const ExprId operand : {contract.a, contract.b})
+      for (const kernel::Index& index : k_.exprs[operand].subscripts) {
+        const auto along = std::ranges::find(index.terms, first, &kernel::Term::axis);
+        if (along == index.terms.end()) continue;
+        for (const kernel::Term& term : index.terms)
+          if (kernel::GridAxis* g = grid(term.axis);
+              g && std::abs(term.coefficient) >= std::abs(along->coefficient) * extent(first))
+            g->step = 1;
+      }
   }
 
   // Tasks and passes of a contraction that packs an operand: tasks are parts of what is packed where they can be, so that each
@@ -186,7 +214,10 @@ class Scheduler {
           std::min(extent(axis), 4 * tasks <= tiles || axis == lanes ? ceil_div(share, tile) * tile : share);
       return true;
     };
-    if (!cut(lanes, tile_columns) || random()) cut(row, s.rows);
+    int64_t blocks = 1;
+    for (const kernel::GridAxis& g : k_.grid) blocks *= ceil_div(extent(g.axis), g.step);
+    if (blocks < options_.threads || random())
+      if (!cut(lanes, tile_columns) || random()) cut(row, s.rows);
     const int64_t terms = extent(contract.over.front());
     const auto copy_of = [&](int64_t block) {
       TensorType type{DType::f32, kernel::packing_of(k_, contract, lanes, block)->extents};

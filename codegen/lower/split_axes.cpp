@@ -20,26 +20,38 @@ using kernel::Index;
 using kernel::Kernel;
 using kernel::Statement;
 
+// floordiv(divisor * rest + axis, divisor)
 struct Quotient {
   AxisId axis;
   int64_t divisor;
+  Index rest;
 };
 
 std::optional<Quotient> quotient_of(const Kernel& k, ExprId id) {
-  const std::optional<AxisAndNumber> q = axis_and_number(k, id, Op::floordiv);
-  if (!q || q->offset != 0 || q->number <= 1) return std::nullopt;
-  const int64_t extent = k.axes[q->axis].extent;
+  const std::optional<AffineAndNumber> q = affine_and_number(k, id, Op::floordiv);
+  if (!q || q->number <= 1 || q->affine.constant % q->number != 0) return std::nullopt;
+  Quotient found{{}, q->number, Index::at(q->affine.constant / q->number)};
+  for (const kernel::Term& term : q->affine.terms) {
+    if (term.coefficient % q->number == 0) {
+      found.rest.terms.push_back({term.axis, term.coefficient / q->number});
+      continue;
+    }
+    if (found.axis.valid() || term.coefficient != 1) return std::nullopt;
+    found.axis = term.axis;
+  }
+  if (!found.axis.valid()) return std::nullopt;
+  const int64_t extent = k.axes[found.axis].extent;
   if (q->number >= extent || extent % q->number != 0) return std::nullopt;
-  return Quotient{q->axis, q->number};
+  return found;
 }
 
-// axis - quotient * divisor
+// The whole less quotient * divisor: the axis's own remainder.
 std::optional<Quotient> remainder_of(const Kernel& k, ExprId id) {
   const Expr& e = k.exprs[id];
   if (e.kind != ExprKind::apply || e.op != Op::sub) return std::nullopt;
   const Expr& whole = k.exprs[e.operands[1]];
   if (whole.kind != ExprKind::apply || whole.op != Op::mul) return std::nullopt;
-  // Expressions are interned: the axis and the divisor are those of the quotient.
+  // Expressions are interned: the whole and the divisor are those of the quotient.
   const std::optional<Quotient> quotient = quotient_of(k, whole.operands[0]);
   const bool same =
       quotient && k.exprs[whole.operands[0]].operands == std::vector{e.operands[0], whole.operands[1]};
@@ -48,7 +60,7 @@ std::optional<Quotient> remainder_of(const Kernel& k, ExprId id) {
 
 class Split {
  public:
-  Split(const Kernel& kernel, Quotient at) : from_(kernel), axis_(at.axis), divisor_(at.divisor) {}
+  Split(const Kernel& kernel, const Quotient& at) : from_(kernel), axis_(at.axis), divisor_(at.divisor) {}
 
   // The kernel with the axis split; nothing where it cannot be.
   std::optional<Kernel> run() {
@@ -143,8 +155,9 @@ class Split {
   }
 
   ExprId split(const Expr& e, ExprId id) {
-    if (quotient_at(id)) return to_.axis_value(Index::of(axis_));
-    if (remainder_at(id)) return to_.axis_value(Index::of(inner_));
+    if (const auto quotient = quotient_of(from_, id); is_mine(quotient))
+      return to_.axis_value(quotient->rest + Index::of(axis_));
+    if (is_mine(remainder_of(from_, id))) return to_.axis_value(Index::of(inner_));
     Expr out = e;
     for (ExprId& operand : out.operands) operand = map_[operand.index];
     if (e.kind == ExprKind::load) out.subscripts = split(e.buffer, e.subscripts);
@@ -174,8 +187,6 @@ class Split {
   bool is_mine(const std::optional<Quotient>& q) const {
     return q && q->axis == axis_ && q->divisor == divisor_;
   }
-  bool quotient_at(ExprId id) const { return is_mine(quotient_of(from_, id)); }
-  bool remainder_at(ExprId id) const { return is_mine(remainder_of(from_, id)); }
 
   std::vector<AxisId> split(const std::vector<AxisId>& axes) const {
     std::vector<AxisId> out;

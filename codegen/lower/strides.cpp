@@ -73,7 +73,8 @@ std::optional<std::vector<Guard>> guards_of(const Kernel& kernel, ExprId id,
       if (guard.over.valid()) return std::nullopt;
       guard.over = term.axis;
     }
-    if (!guard.over.valid()) return std::nullopt;
+    if (!guard.over.valid() && over.empty()) return std::nullopt;
+    if (!guard.over.valid()) guard.over = over.front();
     guards.push_back(std::move(guard));
   }
   return guards;
@@ -112,15 +113,15 @@ bool uses_axis(const Kernel& kernel, ExprId id, AxisId axis) {
                      [&](ExprId operand) { return uses_axis(kernel, operand, axis); });
 }
 
-std::optional<AxisAndNumber> axis_and_number(const Kernel& kernel, ExprId id, Op op) {
+std::optional<AffineAndNumber> affine_and_number(const Kernel& kernel, ExprId id, Op op) {
   const kernel::Expr& e = kernel.exprs[id];
   if (e.kind != kernel::ExprKind::apply || e.op != op) return std::nullopt;
   const kernel::Expr& value = kernel.exprs[e.operands[0]];
   const kernel::Expr& number = kernel.exprs[e.operands[1]];
-  if (value.kind != kernel::ExprKind::axis || number.kind != kernel::ExprKind::constant) return std::nullopt;
-  const kernel::Index& index = value.subscripts[0];
-  if (!index.is_plain() || index.terms.size() != 1 || index.terms[0].coefficient != 1) return std::nullopt;
-  return AxisAndNumber{index.terms[0].axis, index.constant, static_cast<int64_t>(number.value)};
+  if (value.kind != kernel::ExprKind::axis || number.kind != kernel::ExprKind::constant ||
+      !value.subscripts[0].is_plain())
+    return std::nullopt;
+  return AffineAndNumber{value.subscripts[0], static_cast<int64_t>(number.value)};
 }
 
 }  // namespace nnc::codegen

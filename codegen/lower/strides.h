@@ -15,7 +15,8 @@ std::optional<int64_t> stride_along(const kernel::Kernel& kernel, kernel::Buffer
 // Whether the expression is an element of an f32 buffer that is found by strides alone.
 bool is_plain_load(const kernel::Kernel& kernel, kernel::ExprId expr);
 
-// A subscript that may lie outside, and the one axis of a sum that it moves with.
+// A subscript that may lie outside, and the one axis of a sum that it moves with; the first, if it moves with none: all terms are
+// inside, or none.
 struct Guard {
   kernel::AxisId over;
   kernel::Index index;
@@ -23,7 +24,7 @@ struct Guard {
   bool moves_along(kernel::AxisId axis) const;
 };
 // The checked subscripts of an operand of a sum over these axes, if it is an element of an f32 buffer that is found by
-// strides alone wherever it exists, and each such subscript moves with one axis of the sum.
+// strides alone wherever it exists, and each such subscript moves with one axis of the sum at most.
 std::optional<std::vector<Guard>> guards_of(const kernel::Kernel& kernel, kernel::ExprId operand,
                                             const std::vector<kernel::AxisId>& over);
 // Whether a tile of the contraction can have vectors of one operand beside each other along this axis of the results, each at
@@ -42,13 +43,12 @@ kernel::Expr unchecked(const kernel::Expr& load);
 kernel::AxisId row_axis(const kernel::Kernel& kernel, const kernel::Contract& contract, kernel::AxisId lanes,
                         kernel::ExprId vectors, kernel::ExprId factors);
 
-// An op on the value of one axis, plus a constant, and a number: floordiv(axis + offset, number).
-struct AxisAndNumber {
-  kernel::AxisId axis;
-  int64_t offset;
+// An op on a value that is affine in axes and a number: floordiv(64 * axis + other + 3, number).
+struct AffineAndNumber {
+  kernel::Index affine;
   int64_t number;
 };
-std::optional<AxisAndNumber> axis_and_number(const kernel::Kernel& kernel, kernel::ExprId expr, Op op);
+std::optional<AffineAndNumber> affine_and_number(const kernel::Kernel& kernel, kernel::ExprId expr, Op op);
 
 bool uses_axis(const kernel::Kernel& kernel, kernel::ExprId expr, kernel::AxisId axis);
 

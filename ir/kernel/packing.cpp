@@ -59,7 +59,7 @@ Reach reach_of(const Kernel& kernel, const Index& index, AxisId axis) {
       reach.step = term.coefficient;
       continue;
     }
-    const int64_t far = term.coefficient * (kernel.axes[term.axis].extent - 1);
+    const int64_t far = term.coefficient * (kernel.task_extent(term.axis) - 1);
     (far < 0 ? reach.from : reach.to) += far;
   }
   // The last of the axis's values is end - 1.

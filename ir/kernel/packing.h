@@ -33,7 +33,8 @@ std::optional<Packing> packing_of(const Kernel& kernel, const Contract& contract
                                   int64_t block);
 
 // From which index of a dimension and to which (exclusive) subscripts reach that move along an axis from `begin` to `end`
-// (exclusive) with the coefficient `step` > 0: those begin * step + from and end * step + to, within the dimension.
+// (exclusive) with the coefficient `step` > 0: those begin * step + from and end * step + to, within the dimension, and from where
+// the task's first values of the other axes are.
 struct Reach {
   int64_t step, from, to;
 };

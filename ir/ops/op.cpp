@@ -43,7 +43,10 @@ Order product_order(const ContractSpec& spec) {
   const int64_t last = rank >= 1 ? spec.output[rank - 1] : 1;
   const int64_t before = rank >= 2 ? spec.output[rank - 2] : 1;
   const auto [smaller, larger] = std::minmax(last, before);
-  return smaller < kLanes && spec.over[0] / 4 >= larger ? Order::lanes16 : Order::serial;
+  // Vectors along a single row would be empty, and along the other operand's rows they would have it moved.
+  constexpr int64_t kLong = 8 * kLanes;
+  const bool is_narrow = smaller < kLanes && spec.over[0] / 4 >= larger;
+  return is_narrow || (before == 1 && spec.over[0] >= kLong) ? Order::lanes16 : Order::serial;
 }
 
 LiftFn lift_rule(const OpDef& def) {

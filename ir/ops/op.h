@@ -107,7 +107,8 @@ struct ContractSpec {
 };
 // The order of a product's sums. A narrow output with long sums along the rows of both operands takes its vectors along
 // the sum, everything else along an output axis: lanes16 when the one axis summed over is the last of both operands, the
-// smaller of the last two extents of the output is below 16 and the sum has >= 4 x the larger; serial otherwise.
+// smaller of the last two extents of the output is below 16 and the sum has >= 4 x the larger, or the first of them is 1
+// and the sum has >= 128; serial otherwise.
 Order product_order(const ContractSpec& spec);
 struct ContractRule {
   // One or more, which together compute each element of the result once.
