@@ -202,6 +202,14 @@ llvm::Value* KernelEmitter::is_inside(ExprId operand) {
   return is_checked ? address(e.buffer, e.subscripts).valid : nullptr;
 }
 
+llvm::Value* KernelEmitter::is_inside(const kernel::Triangle& triangle) {
+  llvm::Value* low = axis_value(triangle.low);
+  llvm::Value* high = axis_value(triangle.high);
+  if (triangle.low == scope_->lanes_) return tail_mask(low, at_.add(high, 1));
+  if (triangle.high == scope_->lanes_) return b_.CreateNot(tail_mask(high, low));
+  return b_.CreateICmpSLE(low, high);
+}
+
 llvm::Value* StatementEmitter::only_inside(llvm::Value* sum, llvm::Value* before, llvm::Value* condition) {
   if (condition == nullptr) return sum;
   if (is_vector(condition) && !is_vector(sum)) sum = splat(b_, sum), before = splat(b_, before);

@@ -78,7 +78,11 @@ std::optional<TileEmitter::Tile> TileEmitter::tile_of(const Contract& contract) 
       tile.computed = tile.computed || term.axis == lanes || term.axis == tile.row;
   tile.computed =
       tile.computed || stride_along(k_, tile.vectors_of.buffer, tile.vectors_of.subscripts, lanes) != 1;
-  if (!tile.partials && !tile.computed && schedule.beside.valid())
+  if (const AxisId summed = summed_in_triangle(contract); summed.valid()) {
+    tile.edge_of_sum = contract.triangle->low == summed ? contract.triangle->high : contract.triangle->low;
+    tile.computed = tile.computed || contract.over.size() != 1 || !tile.guards.empty();
+  }
+  if (!tile.partials && !tile.computed && !contract.triangle && schedule.beside.valid())
     if (const auto along = beside(k_, contract, vector_id, broadcast_id, schedule.beside))
       tile.beside = schedule.beside, tile.edge = along->edge;
   for (AxisId axis : contract.axes)
@@ -149,7 +153,11 @@ void TileEmitter::early_tile(const Tile& tile, int64_t rows, int64_t vectors) {
 
 void TileEmitter::last_tile(const Tile& tile, int64_t rows, int64_t vectors) {
   prefetch_stores(tile, rows, vectors);
-  finish(tile, rows, vectors, tile.partials ? Values{partial_sums(tile)} : tile_pass(tile, rows, vectors));
+  const auto sum = [&] {
+    return tile.partials ? Values{partial_sums(tile)} : tile_pass(tile, rows, vectors);
+  };
+  const bool in_triangle = tile.contract.triangle && !tile.edge_of_sum.valid();
+  finish(tile, rows, vectors, in_triangle ? this->in_triangle(tile, rows, vectors, sum) : sum());
 }
 
 void TileEmitter::stored_tile(const Tile& tile, int64_t rows, int64_t vectors) {
@@ -217,7 +225,7 @@ void TileEmitter::find_ahead(Tile& tile) {
   StepsAhead* ahead = e_.ahead();
   if (!ahead || ahead->during() != &tile.contract || !tile.row.valid() || !tile.outer.empty() ||
       tile.beside.valid() || tile.contract.over.size() != 1 || !tile.guards.empty() || tile.computed ||
-      tile.partials || k_.task_extent(tile.lanes) > tile.vectors * kLanes)
+      tile.partials || tile.contract.triangle || k_.task_extent(tile.lanes) > tile.vectors * kLanes)
     return;
   const int64_t rows = k_.task_extent(tile.row);
   tile.ahead = ahead->at_tile(at_.udiv(at_.sub(tile.row_at, e_.bounds(tile.row).begin), tile.rows),

@@ -21,6 +21,7 @@ std::optional<DotsEmitter::Dots> DotsEmitter::dots_of(const Contract& contract) 
   if (contract.accumulator != DType::f32 || contract.order != Order::lanes16 || contract.over.empty() ||
       contract.schedule.lanes != contract.over.back())
     return std::nullopt;
+  if (summed_in_triangle(contract).valid()) return std::nullopt;
   const AxisId depth = contract.over.back();
   Dots dots{contract, unchecked(k_.exprs[contract.a]), unchecked(k_.exprs[contract.b]), depth, {}, {}, {},
             {}};
@@ -191,7 +192,11 @@ void DotsEmitter::finish(const Dots& dots, int64_t rows, int64_t columns, const 
       Scope here(e_);
       if (dots.row.valid()) here.at(dots.row, at_.add(dots.row_at, r));
       if (dots.column.valid()) here.at(dots.column, at_.add(dots.column_at, c));
-      here.results(FoldEmitter(e_).tree16({sums[static_cast<size_t>(r * columns + c)]}, add));
+      Values result = FoldEmitter(e_).tree16({sums[static_cast<size_t>(r * columns + c)]}, add);
+      if (const auto& triangle = dots.contract.triangle)
+        result[0] = only_inside(result[0], llvm::Constant::getNullValue(result[0]->getType()),
+                                e_.is_inside(*triangle));
+      here.results(std::move(result));
       e_.run_stores(dots.contract.stores);
     }
 }

@@ -201,8 +201,11 @@ void FoldEmitter::emit_sum(const Statement& statement, std::vector<kernel::ExprI
                            const std::function<Fold(bool vector)>& fold) {
   const AxisId lanes = statement.schedule.lanes;
   const bool along_sum = std::ranges::find(statement.over, lanes) != statement.over.end();
-  const bool vector = std::ranges::any_of(
+  bool vector = std::ranges::any_of(
       operands, [&](kernel::ExprId id) { return lanes.valid() && uses_axis(k_, id, lanes); });
+  if constexpr (requires { statement.triangle; })
+    vector = vector ||
+             (statement.triangle && (statement.triangle->low == lanes || statement.triangle->high == lanes));
   for (const kernel::Store& s : statement.stores) operands.push_back(s.value);
   e_.begin_statement(operands, statement.stores);
   std::vector<AxisId> axes;
@@ -260,13 +263,15 @@ void FoldEmitter::emit(const kernel::Contract& contract) {
             scalars_.cast(dtype, EmittingScalars::wrap(e_.expr(id), k_.exprs[id].dtype)));
       };
       llvm::Value* a = operand(contract.a);
-      return Values{a, operand(contract.b), e_.is_inside(contract.a), e_.is_inside(contract.b)};
+      return Values{a, operand(contract.b), e_.is_inside(contract.a), e_.is_inside(contract.b),
+                    contract.triangle ? e_.is_inside(*contract.triangle) : nullptr};
     };
     fold.enter = [=, this](const Values& state, const Values& term) -> Values {
       llvm::Value* sum = EmittingScalars::value(scalars_.fma(EmittingScalars::wrap(term[0], dtype),
                                                              EmittingScalars::wrap(term[1], dtype),
                                                              EmittingScalars::wrap(state[0], dtype)));
-      return {only_inside(only_inside(sum, state[0], term[2]), state[0], term[3])};
+      for (const size_t condition : {2, 3, 4}) sum = only_inside(sum, state[0], term[condition]);
+      return {sum};
     };
     fold.last_axis = !contract.over.empty();
     fold.merge = [=, this, &how](const Values& a, const Values& b) {

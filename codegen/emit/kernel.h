@@ -78,6 +78,8 @@ class KernelEmitter {
                const CarriedBody& body);
   void when(llvm::Value* condition, const std::function<void()>& body);
   void when_less(llvm::Value* a, llvm::Value* b, const std::function<void()>& body);
+  // The values where the condition holds, elsewhere what `body` makes of them.
+  Values unless(llvm::Value* condition, const Values& values, const std::function<Values()>& body);
   // Loops over `axes` in this order; `lanes` (if valid, then the last of them) in vectors of kLanes with a
   // masked tail. Hoists.
   void nest(const std::vector<kernel::AxisId>& axes, kernel::AxisId lanes, const std::function<void()>& body);
@@ -112,6 +114,8 @@ class KernelEmitter {
   };
   // Whether the checked subscripts of a load lie inside, scalar or per lane; null where there are none.
   llvm::Value* is_inside(kernel::ExprId operand);
+  // Whether a point lies in the triangle, scalar or per lane.
+  llvm::Value* is_inside(const kernel::Triangle& triangle);
   Address address(kernel::BufferId buffer, const std::vector<kernel::Index>& subscripts);
   llvm::Value* pointer(kernel::BufferId buffer, llvm::Value* offset);
   // Where an element is whose subscripts are neither checked nor computed, in the scope at hand.

@@ -65,6 +65,32 @@ void KernelEmitter::when_less(llvm::Value* a, llvm::Value* b, const std::functio
   when(length ? b_.getInt1(*length > 0) : b_.CreateICmpSLT(a, b), body);
 }
 
+Values KernelEmitter::unless(llvm::Value* condition, const Values& values,
+                             const std::function<Values()>& body) {
+  llvm::BasicBlock* before = b_.GetInsertBlock();
+  auto* otherwise = llvm::BasicBlock::Create(b_.getContext(), "otherwise", function_);
+  auto* after = llvm::BasicBlock::Create(b_.getContext(), "after", function_);
+  b_.CreateCondBr(condition, after, otherwise);
+  b_.SetInsertPoint(otherwise);
+  Values made;
+  {
+    Scope inside(*this);
+    const Indices::Block known(at_);
+    made = body();
+  }
+  llvm::BasicBlock* end = b_.GetInsertBlock();
+  b_.CreateBr(after);
+  b_.SetInsertPoint(after);
+  Values out;
+  for (size_t i = 0; i < values.size(); ++i) {
+    llvm::PHINode* phi = b_.CreatePHI(values[i]->getType(), 2);
+    phi->addIncoming(values[i], before);
+    phi->addIncoming(made[i], end);
+    out.push_back(phi);
+  }
+  return out;
+}
+
 Values KernelEmitter::carry(llvm::Value* begin, llvm::Value* end, int64_t step, const Values& initial,
                             const CarriedBody& body) {
   const std::optional<int64_t> length = at_.distance(begin, end);

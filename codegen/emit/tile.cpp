@@ -17,9 +17,9 @@ int64_t TileEmitter::stride(const kernel::Expr& load, AxisId axis) const {
   return *stride_along(k_, load.buffer, load.subscripts, axis);
 }
 
-// Adds term k from these places to the sums of a part of the tile.
-void TileEmitter::add_term(const Tile& t, const Part& part, llvm::Value* vector_at, llvm::Value* broadcast_at,
-                           int64_t k, Values& sums) {
+// Adds term k from these places to those sums of a part of the tile that take it.
+void TileEmitter::add_term(const Tile& t, const Part& part, const Taking& taking, llvm::Value* vector_at,
+                           llvm::Value* broadcast_at, int64_t k, Values& sums) {
   llvm::Type* f32 = b_.getFloatTy();
   const llvm::Align align(4);
   const int64_t vector_step = stride(t.vectors_of, t.depth);
@@ -27,7 +27,7 @@ void TileEmitter::add_term(const Tile& t, const Part& part, llvm::Value* vector_
   const int64_t broadcast_step = stride(t.broadcast, t.depth);
   const int64_t row_step = t.row.valid() ? stride(t.broadcast, t.row) : 0;
   Values columns;
-  for (int64_t c = 0; c < part.vectors; ++c) {
+  for (int64_t c = taking.vector; c < taking.vectors_end; ++c) {
     llvm::Value* where = at_.element(f32, vector_at, k * vector_step + c * column_step);
     llvm::Value* mask = t.mask_of(c, part.vectors);
     columns.push_back(
@@ -35,13 +35,14 @@ void TileEmitter::add_term(const Tile& t, const Part& part, llvm::Value* vector_
                                                              llvm::Constant::getNullValue(vector_type())))
              : b_.CreateAlignedLoad(vector_type(), where, align));
   }
-  for (int64_t r = 0; r < part.rows; ++r) {
+  for (int64_t r = taking.row; r < taking.rows_end; ++r) {
     llvm::Value* where = at_.element(f32, broadcast_at, k * broadcast_step + r * row_step);
     llvm::Value* factor = b_.CreateVectorSplat(kLanes, b_.CreateAlignedLoad(f32, where, align));
-    for (int64_t c = 0; c < part.vectors; ++c) {
+    for (int64_t c = taking.vector; c < taking.vectors_end; ++c) {
       llvm::Value*& sum = sums[static_cast<size_t>(r * part.vectors + c)];
-      sum = b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type()},
-                               {factor, columns[static_cast<size_t>(c)], sum});
+      llvm::Value* more = b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type()},
+                                             {factor, columns[static_cast<size_t>(c - taking.vector)], sum});
+      sum = only_inside(more, sum, c == taking.masked ? taking.mask : nullptr);
     }
   }
 }
@@ -72,6 +73,7 @@ void TileEmitter::fetch_ahead(const Tile& t, int64_t rows, int64_t vectors, llvm
 // The sum over the contraction's axes (the innermost from depth_begin for depth_count terms) for rows x
 // vectors registers, row-major; starts from `initial`.
 Values TileEmitter::plain_sum(const Tile& t, int64_t rows, int64_t vectors, const Values& initial) {
+  if (t.edge_of_sum.valid()) return triangle_sum(t, {rows, 0, vectors}, initial);
   std::vector<Guard> common, own;
   for (const Guard& guard : t.guards)
     (t.edge.valid() && guard.over == t.edge ? own : common).push_back(guard);
@@ -131,58 +133,57 @@ Values TileEmitter::terms_by_edge(const Tile& t, const Part& part, size_t level,
   return sums;
 }
 
+// The sums, and where the operands of the term `first` lie.
+Values TileEmitter::with_places(const Tile& t, const Part& part, llvm::Value* first, const Values& sums) {
+  Scope here(e_);
+  here.at(t.lanes, t.lane_at).at(t.row, t.row_at).at(t.depth, first);
+  if (t.beside.valid()) here.at(t.beside, at_.add(t.beside_at, part.first));
+  Values state = sums;
+  llvm::Value* vectors = e_.place(t.vectors_of.buffer, t.vectors_of.subscripts);
+  state.push_back(t.packing ? at_.element(b_.getFloatTy(), vectors, at_.sub(i64(0), t.packed_from))
+                            : vectors);
+  state.push_back(e_.place(t.broadcast.buffer, t.broadcast.subscripts));
+  return state;
+}
+
+// A loop that takes so many terms a turn, with sums, places, and what is asked for ahead.
+Values TileEmitter::turns(const Tile& t, const Part& part, KernelEmitter::Bounds range, int64_t count,
+                          const Values& state) {
+  llvm::Type* f32 = b_.getFloatTy();
+  const size_t sums = static_cast<size_t>(part.rows * part.vectors);
+  return e_.carry(range.begin, range.end, count, state, [&](llvm::Value*, const Values& inside) {
+    Values next(inside.begin(), inside.begin() + static_cast<std::ptrdiff_t>(sums));
+    llvm::Value* vector_from = inside[sums];
+    llvm::Value* from = inside[sums + 1];
+    const Values ahead(inside.begin() + static_cast<std::ptrdiff_t>(sums) + 2, inside.end());
+    const Values further = ahead.empty() ? ahead : e_.ahead()->ask(ahead);
+    if (count > 1) fetch_ahead(t, part.rows, part.vectors, vector_from, from);
+    for (int64_t k = 0; k < count; ++k) add_term(t, part, all_of(part), vector_from, from, k, next);
+    next.push_back(at_.element(f32, vector_from, count * stride(t.vectors_of, t.depth)));
+    next.push_back(at_.element(f32, from, count * stride(t.broadcast, t.depth)));
+    next.insert(next.end(), further.begin(), further.end());
+    return next;
+  });
+}
+
 // The terms of the innermost axis.
 Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) {
-  llvm::Type* f32 = b_.getFloatTy();
-  const int64_t vector_turn = kUnroll * stride(t.vectors_of, t.depth);
-  const int64_t broadcast_turn = kUnroll * stride(t.broadcast, t.depth);
   const bool is_cut = std::ranges::any_of(t.guards, [&](const Guard& g) { return g.over == t.depth; });
-  Scope here(e_);
   const KernelEmitter::Bounds range = e_.bounds(t.depth);
-  here.at(t.lanes, t.lane_at).at(t.row, t.row_at).at(t.depth, is_cut ? range.begin : t.depth_begin);
-  if (t.beside.valid()) here.at(t.beside, at_.add(t.beside_at, part.first));
-  Values state = before;
-  llvm::Value* vectors = e_.place(t.vectors_of.buffer, t.vectors_of.subscripts);
-  state.push_back(t.packing ? at_.element(f32, vectors, at_.sub(i64(0), t.packed_from)) : vectors);
-  state.push_back(e_.place(t.broadcast.buffer, t.broadcast.subscripts));
-  const auto pop = [](Values& values) {
-    llvm::Value* last = values.back();
-    values.pop_back();
-    return last;
-  };
+  Values state = with_places(t, part, is_cut ? range.begin : t.depth_begin, before);
   if (is_cut) {
-    state = e_.carry(range.begin, range.end, 1, state, [&](llvm::Value*, const Values& inside) {
-      Values next = inside;
-      llvm::Value* from = pop(next);
-      llvm::Value* vector_from = pop(next);
-      add_term(t, part, vector_from, from, 0, next);
-      next.push_back(at_.element(f32, vector_from, vector_turn / kUnroll));
-      next.push_back(at_.element(f32, from, broadcast_turn / kUnroll));
-      return next;
-    });
+    state = turns(t, part, range, 1, state);
     state.resize(before.size());
     return state;
   }
   const int64_t whole = t.depth_count / kUnroll * kUnroll;
   state.insert(state.end(), t.ahead.begin(), t.ahead.end());
-  state = e_.carry(i64(0), i64(whole), kUnroll, state, [&](llvm::Value*, const Values& inside) {
-    Values next = inside;
-    const auto from_ahead = next.end() - static_cast<std::ptrdiff_t>(t.ahead.size());
-    const Values ahead = t.ahead.empty() ? Values() : e_.ahead()->ask({from_ahead, next.end()});
-    next.erase(from_ahead, next.end());
-    llvm::Value* from = pop(next);
-    llvm::Value* vector_from = pop(next);
-    fetch_ahead(t, part.rows, part.vectors, vector_from, from);
-    for (int64_t k = 0; k < kUnroll; ++k) add_term(t, part, vector_from, from, k, next);
-    next.push_back(at_.element(f32, vector_from, vector_turn));
-    next.push_back(at_.element(f32, from, broadcast_turn));
-    next.insert(next.end(), ahead.begin(), ahead.end());
-    return next;
-  });
-  state.resize(state.size() - t.ahead.size());
-  llvm::Value* from = pop(state);
-  llvm::Value* vector_from = pop(state);
-  for (int64_t k = 0; k < t.depth_count - whole; ++k) add_term(t, part, vector_from, from, k, state);
+  state = turns(t, part, {i64(0), i64(whole)}, kUnroll, state);
+  llvm::Value* vector_from = state[before.size()];
+  llvm::Value* from = state[before.size() + 1];
+  state.resize(before.size());
+  for (int64_t k = 0; k < t.depth_count - whole; ++k)
+    add_term(t, part, all_of(part), vector_from, from, k, state);
   return state;
 }
 
@@ -206,7 +207,13 @@ Values TileEmitter::computed_sum(const Tile& t, int64_t rows, int64_t vectors, c
         llvm::Value* old = before[next.size()];
         llvm::Value* sum =
             b_.CreateIntrinsic(llvm::Intrinsic::fma, {vector_type()}, {factor, columns[c], old});
-        next.push_back(only_inside(only_inside(sum, old, is_inside), old, columns_inside[c]));
+        sum = only_inside(only_inside(sum, old, is_inside), old, columns_inside[c]);
+        if (t.edge_of_sum.valid()) {
+          Scope vector(e_);
+          vector.at(t.lanes, at_.add(t.lane_at, static_cast<int64_t>(c) * kLanes)).along(t.lanes);
+          sum = only_inside(sum, old, e_.is_inside(*t.contract.triangle));
+        }
+        next.push_back(sum);
       }
     }
     return next;
@@ -227,6 +234,7 @@ llvm::Value* TileEmitter::partial_sums(const Tile& tile) {
     llvm::Value* after =
         EmittingScalars::value(scalars_.fma(broadcast, vector, EmittingScalars::wrap(sum, DType::f32)));
     after = only_inside(after, sum, e_.is_inside(tile.vector_id));
+    if (tile.edge_of_sum.valid()) after = only_inside(after, sum, e_.is_inside(*tile.contract.triangle));
     return only_inside(after, sum, e_.is_inside(tile.broadcast_id));
   };
   const int64_t whole = tile.depth_count / kLanes * kLanes;

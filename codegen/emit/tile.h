@@ -1,5 +1,6 @@
 // Contractions in register tiles of `rows` x `columns` outputs: one operand broadcast, the other in vectors along an
-// output axis, which follow each other there or lie beside each other along another one. emit/contract.cpp goes over the tiles, emit/tile.cpp computes one.
+// output axis, which follow each other there or lie beside each other along another one. emit/contract.cpp goes over the tiles, emit/tile.cpp computes one,
+// emit/triangle.cpp one that leaves out terms.
 #pragma once
 
 #include <optional>
@@ -32,7 +33,9 @@ class TileEmitter : StatementEmitter {
     kernel::AxisId depth;   // the innermost axis of the sum
     std::vector<kernel::AxisId> outer;  // loops around the tiles
     std::vector<Guard> guards;
-    bool computed = false;          // some operand is no load with its vectors as they lie in memory
+    bool computed = false;  // some operand is no load with its vectors as they lie in memory
+    kernel::AxisId edge_of_sum =
+        {};                         // an axis of the results at whose index sums end or begin (triangle.cpp)
     bool partials = false;          // in the order lanes16: one register, sixteen partial sums
     bool long_epilogue = false;     // the stores loop over a tile's rows
     int64_t rows = 1, vectors = 1;  // of a whole tile
@@ -89,8 +92,18 @@ class TileEmitter : StatementEmitter {
   Values terms_by_edge(const Tile& tile, const Part& part, size_t level, const Values& before,
                        const Edges& edges);
   Values line(const Tile& tile, const Part& part, const Values& before);
-  void add_term(const Tile& tile, const Part& part, llvm::Value* vector_at, llvm::Value* broadcast_at,
-                int64_t k, Values& sums);
+  // Which rows and vectors of a part a term is added to, and of one of the vectors in which lanes only.
+  struct Taking {
+    int64_t row, rows_end, vector, vectors_end;
+    int64_t masked = -1;
+    llvm::Value* mask = nullptr;
+  };
+  static Taking all_of(const Part& part) { return {0, part.rows, 0, part.vectors}; }
+  void add_term(const Tile& tile, const Part& part, const Taking& taking, llvm::Value* vector_at,
+                llvm::Value* broadcast_at, int64_t k, Values& sums);
+  Values with_places(const Tile& tile, const Part& part, llvm::Value* first, const Values& sums);
+  Values turns(const Tile& tile, const Part& part, KernelEmitter::Bounds range, int64_t terms,
+               const Values& state);
   void fetch_ahead(const Tile& tile, int64_t rows, int64_t vectors, llvm::Value* vector_at,
                    llvm::Value* broadcast_at);
   Values computed_sum(const Tile& tile, int64_t rows, int64_t vectors, const Values& initial);
@@ -98,6 +111,13 @@ class TileEmitter : StatementEmitter {
   void prefetch_stores(const Tile& tile, int64_t rows, int64_t vectors);
   void stores(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
   void stores_looped(const Tile& tile, int64_t rows, int64_t vectors, const Values& sums);
+
+  // ---- emit/triangle.cpp
+  Values triangle_sum(const Tile& tile, const Part& part, const Values& initial);
+  Values whole_terms(const Tile& tile, const Part& part, KernelEmitter::Bounds range, const Values& before);
+  Values terms_of_rows(const Tile& tile, const Part& part, const Values& before);
+  Values terms_of_lanes(const Tile& tile, const Part& part, const Values& before);
+  Values in_triangle(const Tile& tile, int64_t rows, int64_t vectors, const std::function<Values()>& sum);
 
   llvm::FixedVectorType* vector_type() { return llvm::FixedVectorType::get(b_.getFloatTy(), kLanes); }
   // In elements; the load must be a plain one, so that every axis has a stride.

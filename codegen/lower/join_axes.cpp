@@ -81,7 +81,9 @@ class Join {
   }
 
  private:
-  // Whether every list of axes has both, the inner right after the outer, or none.
+  bool is_either(AxisId axis) const { return axis == outer_ || axis == inner_; }
+
+  // Whether every list of axes has both, the inner right after the outer, or none, and no triangle has one.
   bool neighbors_everywhere() {
     const auto fits = [&](const auto& list, auto axis_of) {
       for (size_t i = 0; i < list.size(); ++i) {
@@ -94,6 +96,9 @@ class Join {
     if (!fits(k_.grid, [](const kernel::GridAxis& g) { return g.axis; })) return false;
     for (Statement& statement : k_.body) {
       if (std::holds_alternative<kernel::For>(statement.body)) return false;
+      if (const auto* contract = std::get_if<kernel::Contract>(&statement.body))
+        if (contract->triangle && (is_either(contract->triangle->low) || is_either(contract->triangle->high)))
+          return false;
       for (const std::vector<AxisId>* axes : axis_lists(statement))
         if (!fits(*axes, [](AxisId axis) { return axis; })) return false;
     }

@@ -93,8 +93,12 @@ class Scheduler {
     int64_t depth_count = 1;
     for (AxisId axis : contract.over) depth_count *= extent(axis);
     const AxisId depth = contract.over.back();
-    if (contract.order == Order::lanes16 && stride(contract.a, depth) == 1 && stride(contract.b, depth) == 1)
-      return schedule_dots(contract, depth, depth_count);
+    if (contract.order == Order::lanes16 && stride(contract.a, depth) == 1 &&
+        stride(contract.b, depth) == 1) {
+      if (!summed_in_triangle(contract).valid()) return schedule_dots(contract, depth, depth_count);
+      contract.schedule.lanes = depth;
+      return;
+    }
 
     const bool partials = contract.order == Order::lanes16;
     Vectors best = best_vectors(contract, depth_count, false);
@@ -103,8 +107,9 @@ class Scheduler {
       if (!best.lanes.valid() && !partials && stride(contract.a, axis) == 1 && stride(contract.b, axis) == 1)
         contract.schedule.lanes = axis;
     // Or along one that is packed, where vectors would be cut short: along the places of a filter, or of a single one.
-    bool packs = (!best.lanes.valid() || extent(best.lanes) < kLanes) && !contract.schedule.lanes.valid() &&
-                 !partials && !is_cut_ && k_.body.size() == 1 && (!random() || pick(0, 2) > 0);
+    bool packs = !contract.triangle && (!best.lanes.valid() || extent(best.lanes) < kLanes) &&
+                 !contract.schedule.lanes.valid() && !partials && !is_cut_ && k_.body.size() == 1 &&
+                 (!random() || pick(0, 2) > 0);
     if (packs) {
       const std::vector<kernel::GridAxis> grid = k_.grid;
       cut_blocks(contract);
@@ -124,12 +129,14 @@ class Scheduler {
     if (is_cut_) return;
     if (packs) return cut_packed(contract, row, lanes);
     TaskLimits limits;
-    if (!partials && row.valid() && contract.axes.size() == 2 && contract.over.size() == 1)
+    const bool cuts_sum = !partials && row.valid() && !contract.triangle;
+    if (cuts_sum && contract.axes.size() == 2 && contract.over.size() == 1)
       limits = cut_sum(contract, row, lanes);
-    const bool sweeps = !partials && row.valid() && contract.over.size() > 1 && k_.body.size() == 1;
+    const bool sweeps = cuts_sum && contract.over.size() > 1 && k_.body.size() == 1;
     if (sweeps) cut_sweeps(contract);
     const bool in_passes = sweeps && contract.schedule.block != 0;
-    if (!in_passes && !next.valid())
+    if (!in_passes && !next.valid() &&
+        !contract.triangle)  // whose columns are not as much work as each other
       share_vectors(contract, lanes, tile, limits.rows == 0 && limits.columns == 0);
     cut_tiles(row, tile.rows, lanes, next.valid() ? kLanes : tile.vectors * kLanes, depth_count, limits,
               in_passes);
@@ -162,10 +169,11 @@ class Scheduler {
           row_axis(k_, contract, axis, a_moves ? contract.a : contract.b, a_moves ? contract.b : contract.a);
       if (packs && !across.valid()) continue;
       const int64_t rows = across.valid() ? extent(across) : 1;
-      TileShape shape = partials ? TileShape{} : best_tile(rows, extent(axis));
+      TileShape shape =
+          partials ? TileShape{} : best_tile(rows, extent(axis), wanted_of(contract, across, axis));
       AxisId along;
       for (AxisId other : std::views::reverse(contract.axes))  // what lies close together first
-        if (!partials && other != axis && other != across)
+        if (!partials && !contract.triangle && other != axis && other != across)
           if (const auto found = shape_beside(contract, a_moves, rows, axis, other, shape))
             shape = *found, along = other;
       // A store that does not go along the vectors takes a few cycles for each element.
@@ -248,7 +256,7 @@ class Scheduler {
     // At the edges each vector is alone.
     constexpr double kEdges = 1.05;
     // Both for all places along the axis.
-    TileShape shape = best_tile(rows, extent(axis) * kLanes);
+    TileShape shape = best_tile(rows, extent(axis) * kLanes, Wanted::all);
     shape.cycles *= static_cast<double>(ceil_div(extent(lanes), kLanes)) / static_cast<double>(extent(axis)) *
                     (found->edge.valid() ? kEdges : 1);
     if (random() ? pick(0, 1) == 0 : shape.cycles >= other.cycles) return std::nullopt;
@@ -366,7 +374,7 @@ class Scheduler {
     contract.schedule.lanes = depth;
     // An accumulator for each dot product, registers for the shorter side, one for what passes by.
     const int64_t registers = target_.vector_registers / target_.registers_per_value();
-    const bool sweeps = contract.over.size() > 1 && k_.body.size() == 1 && !is_cut_;
+    const bool sweeps = !contract.triangle && contract.over.size() > 1 && k_.body.size() == 1 && !is_cut_;
     DotTile best;
     double best_cycles = 0;
     const auto consider = [&](const DotTile& tile) {
@@ -399,8 +407,8 @@ class Scheduler {
     if (in_passes) make_waiting(contract);
   }
 
-  TileShape best_tile(int64_t rows, int64_t columns) {
-    const std::vector<TileShape> shapes = tile_shapes(target_, rows, columns);
+  TileShape best_tile(int64_t rows, int64_t columns, Wanted wanted) {
+    const std::vector<TileShape> shapes = tile_shapes(target_, rows, columns, wanted);
     return random() ? shapes[static_cast<size_t>(pick(0, static_cast<int64_t>(shapes.size()) - 1))]
                     : cheapest(shapes);
   }

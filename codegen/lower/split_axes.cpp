@@ -83,12 +83,15 @@ class Split {
   }
 
  private:
-  // No recurrence, and no contraction in partial sums over it, unless each part has whole turns of them. Locals that follow
+  // No recurrence, no contraction whose triangle has it, and none in partial sums over it, unless each part has whole turns
+  // of them. Locals that follow
   // it are addressed with it alone (K6).
   bool can_split() const {
     return std::ranges::none_of(from_.body, [&](const Statement& s) {
       const auto* contract = std::get_if<kernel::Contract>(&s.body);
       return std::holds_alternative<kernel::For>(s.body) ||
+             (contract && contract->triangle &&
+              (contract->triangle->low == axis_ || contract->triangle->high == axis_)) ||
              (contract && contract->order != Order::serial && divisor_ % kLanes != 0 &&
               std::ranges::find(contract->over, axis_) != contract->over.end());
     });

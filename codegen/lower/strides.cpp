@@ -96,6 +96,13 @@ std::optional<Beside> beside(const Kernel& kernel, const kernel::Contract& contr
   return found;
 }
 
+AxisId summed_in_triangle(const kernel::Contract& contract) {
+  if (!contract.triangle) return {};
+  for (const AxisId axis : {contract.triangle->low, contract.triangle->high})
+    if (std::ranges::find(contract.over, axis) != contract.over.end()) return axis;
+  return {};
+}
+
 kernel::Expr unchecked(const kernel::Expr& load) {
   kernel::Expr out = load;
   for (kernel::Index& index : out.subscripts) index.checked = false;

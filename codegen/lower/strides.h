@@ -35,6 +35,9 @@ struct Beside {
 };
 std::optional<Beside> beside(const kernel::Kernel& kernel, const kernel::Contract& contract,
                              kernel::ExprId vectors, kernel::ExprId factors, kernel::AxisId axis);
+// The axis of a contraction's triangle that it sums over; invalid where there is none.
+kernel::AxisId summed_in_triangle(const kernel::Contract& contract);
+
 // The load as if all its subscripts were inside.
 kernel::Expr unchecked(const kernel::Expr& load);
 

@@ -50,6 +50,10 @@ double flops(const Kernel& kernel, const kernel::Block& block) {
     for (ExprId operand : {contract->a, contract->b})
       if (const auto guards = guards_of(kernel, operand, contract->over))
         for (const Guard& guard : *guards) terms *= share_inside(kernel, guard);
+    if (contract->triangle) {
+      const auto n = static_cast<double>(kernel.axes[contract->triangle->low].extent);
+      terms *= (n + 1) / (2 * n);
+    }
     total += terms;
   }
   return total;

@@ -193,7 +193,7 @@ class Interpreter {
     code->add(s.b);
     auto stores = std::make_shared<Stores>(k_, frame_, s.stores);
     const bool f32 = s.accumulator == DType::f32;
-    if (f32 && !s.over.empty() && code->plain_load(s.a) && code->plain_load(s.b)) {
+    if (f32 && !s.triangle && !s.over.empty() && code->plain_load(s.a) && code->plain_load(s.b)) {
       return [this, &s, code, stores] {
         each_point(s.axes, [&] {
           stores->code.set_result(0, scalar_f32(dot(s, *code)));
@@ -209,6 +209,9 @@ class Interpreter {
         code->run_outer(frame_);
         each_point(s.over, [&] {
           if (code->is_outside(s.a, frame_) || code->is_outside(s.b, frame_)) return;
+          if (s.triangle &&
+              frame_.coordinates[s.triangle->low.index] > frame_.coordinates[s.triangle->high.index])
+            return;
           code->run_inner(frame_);
           const auto term = [&](ExprId id) { return scalars_.cast(s.accumulator, code->value(id)); };
           ScalarValue& sum =

@@ -159,6 +159,7 @@ class Canonicalizer {
   }
   Contract copy(const Contract& s) {
     Contract result{axes(s.axes), axes(s.over), s.order, s.accumulator, {}, {}, {}, schedule(s.schedule)};
+    if (s.triangle) result.triangle = Triangle{axis(s.triangle->low), axis(s.triangle->high)};
     result.a = expr(s.a);
     result.b = expr(s.b);
     result.stores = stores(s.stores);

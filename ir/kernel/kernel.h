@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -153,10 +154,18 @@ struct Reduce {
   bool operator==(const Reduce&) const = default;
 };
 
+// Two axes of the same extent, and of their points those where the index along `low` is at most that along `high`.
+struct Triangle {
+  AxisId low;
+  AxisId high;
+  bool operator==(const Triangle&) const = default;
+};
+
 // For each point of `axes`: acc = sum over `over` (row-major) of a * b, each term by one fused multiply-add, from 0,
 // in `order`, where the partial sum of lanes16 is that of the last axis's index modulo 16; then the stores. A term is left
-// out where a checked subscript of `a` or `b`, themselves loads, lies outside. `accumulator` is the type of the sums, to which the operands are cast: theirs, or a wider
-// float.
+// out where a checked subscript of `a` or `b`, themselves loads, lies outside, and beyond a triangle: with one axis of it
+// summed over, sums end or begin at the other's index; with none, results beyond it are 0. `accumulator` is the type of the
+// sums, to which the operands are cast: theirs, or a wider float.
 struct Contract {
   std::vector<AxisId> axes;
   std::vector<AxisId> over;
@@ -166,6 +175,7 @@ struct Contract {
   ExprId b;
   std::vector<Store> stores;
   Schedule schedule;
+  std::optional<Triangle> triangle = {};
   bool operator==(const Contract&) const = default;
 };
 

@@ -336,6 +336,7 @@ Contract Parser::contract() {
     }
     take();
   }
+  if (accept("where")) result.triangle = triangle();
   lets();
   expect("a", "before the first operand");
   result.a = expression();
@@ -349,6 +350,14 @@ Contract Parser::contract() {
   }
   result.stores = stores("=");
   combined_.reset();
+  return result;
+}
+
+Triangle Parser::triangle() {
+  Triangle result;
+  result.low = known_axis(name("the axis with the lower index"));
+  expect("<=", "between the axes of a triangle");
+  result.high = known_axis(name("the axis with the higher index"));
   return result;
 }
 

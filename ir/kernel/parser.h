@@ -59,6 +59,7 @@ class Parser {
   Map map(bool copies);
   Reduce reduce();
   Contract contract();
+  Triangle triangle();
   For for_loop(int depth);
   Scatter scatter();
   AxisId axis_here();

@@ -196,6 +196,7 @@ class Printer {
     axes(s.over);
     out_ += " order " + std::string(order_name(s.order));
     if (s.accumulator != k_.exprs[s.a].dtype) out_ += " in " + std::string(dtype_name(s.accumulator));
+    if (s.triangle) out_ += " where " + axis(s.triangle->low) + " <= " + axis(s.triangle->high);
     begin_region({s.a, s.b}, level + 2, true);
     out_ += indented("a ", level + 2) + expr(s.a, kComparison) + " b " + expr(s.b, kComparison);
     end_region();

@@ -23,7 +23,10 @@
 //        of a sum in the order lanes16 (argmax and argmin: any), whose extent is a multiple of 16 if a reduction
 //        has others; a tile takes at most 64 registers; a block is for two axes over one, in the order serial, and
 //        its sums wait in a local of at most 1 MiB that holds a task's and that no statement names; the local that a
-//        block's operand is copied into has its dimensions as packing.h says and no other use
+//        block's operand is copied into has its dimensions as packing.h says and no other use; no block where a
+//        triangle leaves out terms
+//   K16  the axes of a contract's triangle are two of its own, as long as each other, of which at most one is
+//        summed over
 // Programs: kernel/verify_program.cpp.
 #include "ir/kernel/verify.h"
 
@@ -181,9 +184,35 @@ class Verifier {
       return found("products of " + std::string(dtype_name(dtype)) + " are summed in " +
                    std::string(dtype_name(s.accumulator)) + "; " + std::string(dtype_name(dtype)) +
                    " or a wider float is needed");
+    if (s.triangle && !triangle(s)) return;
     schedule({s.schedule, s.axes, s.over, s.order, false, &s});
     Combine sum = Combine::sum;
     stores(s.axes, s.stores, &sum, s.accumulator);
+  }
+
+  // K16
+  bool triangle(const Contract& s) {
+    const auto& [low, high] = *s.triangle;
+    for (AxisId axis : {low, high}) {
+      const bool is_own =
+          std::ranges::find(s.axes, axis) != s.axes.end() || std::ranges::find(s.over, axis) != s.over.end();
+      if (!is_own)
+        return found("the triangle's axis " + (k_.axes.contains(axis) ? tick(axis_name(axis)) : "?") +
+                     " is not one of the contraction's own"),
+               false;
+    }
+    if (low == high)
+      return found("the triangle has the axis " + tick(axis_name(low)) + " on both sides"), false;
+    if (summed_[low.index] && summed_[high.index])
+      return found("both axes of the triangle, " + tick(axis_name(low)) + " and " + tick(axis_name(high)) +
+                   ", are summed over"),
+             false;
+    if (k_.axes[low].extent != k_.axes[high].extent)
+      return found("the axes of the triangle differ: " + tick(axis_name(low)) + " has " +
+                   std::to_string(k_.axes[low].extent) + " places, " + tick(axis_name(high)) + " " +
+                   std::to_string(k_.axes[high].extent)),
+             false;
+    return true;
   }
 
   void check(const Scatter& s) {

@@ -67,6 +67,9 @@ class ScheduleChecker {
   void block() {
     // Serial sums go on from where they waited; of sixteen partial sums along the last axis each does, pass after pass over
     // another one.
+    if (loops_.contracts && loops_.contracts->triangle)
+      return found(
+          "a block is for a contraction whose sums have all of their terms, not for one with a triangle");
     const bool in_passes =
         loops_.contracts && !loops_.over.empty() &&
         (loops_.order == Order::serial ? has(loops_.axes, s_.lanes) : along_sum_ && loops_.over.size() > 1);

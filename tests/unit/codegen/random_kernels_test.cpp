@@ -26,6 +26,7 @@ class Generator {
     constexpr int64_t kExtents[] = {1, 2, 3, 5, 15, 16, 17, 20, 32, 33};
     for (const char* name : {"i", "j", "l", "r", "s", "t"})
       k_.axes.push_back({name, kExtents[below(std::size(kExtents))]});
+    if (one_in(3)) k_.axes[kR].extent = k_.axes[kI].extent;
     k_.axes[kT].extent = pick(random_, 1, 4);
     const int64_t count = pick(random_, 1, 4);
     for (int64_t n = 0; n < count; ++n) {
@@ -142,6 +143,21 @@ class Generator {
     return from;
   }
 
+  // Of two axes that happen to be as long as each other.
+  std::optional<kernel::Triangle> triangle(const Axes& axes, const Axes& over) {
+    Axes all = axes;
+    all.insert(all.end(), over.begin(), over.end());
+    std::shuffle(all.begin(), all.end(), random_);
+    for (const AxisId low : all)
+      for (const AxisId high : all) {
+        const bool is_summed =
+            std::ranges::find(over, low) != over.end() && std::ranges::find(over, high) != over.end();
+        if (low != high && !is_summed && k_.axes[low].extent == k_.axes[high].extent && one_in(2))
+          return kernel::Triangle{low, high};
+      }
+    return std::nullopt;
+  }
+
   // `around`: axes of loops around the statement.
   std::variant<kernel::Map, kernel::Reduce, kernel::Contract, kernel::For, kernel::Scatter> statement(
       const Axes& around) {
@@ -171,6 +187,7 @@ class Generator {
       case 5: {
         const DType accumulator = one_in(3) ? DType::f64 : DType::f32;
         kernel::Contract contract{axes, over, order, accumulator, value(inside, 1), value(inside, 1), {}, {}};
+        contract.triangle = triangle(axes, over);
         contract.stores = {store(stored, epilogue(stored, k_.result(accumulator)))};
         return contract;
       }

@@ -41,6 +41,28 @@ float reduce_one(const std::string& combine, const std::string& order, std::vect
 
 }  // namespace
 
+TEST_CASE("a triangle leaves out terms, not zeros") {
+  const auto y_of = [](const std::string& where) {
+    Kernel k = kernel_of(
+        "kernel @f(a: f32[3,3], out y: f32[3,3]) {\n  contract i:3, j:3 over k:3 order serial where " +
+        where + "\n      a a[i,k] b 1 { y[i,j] = acc }\n}\n");
+    std::vector<float> a = {1, kNan, kInf, 2, 4, kNan, 8, 16, 32}, y(9);
+    run(k, {&a, &y});
+    return y;
+  };
+  CHECK(y_of("k <= i") == std::vector<float>{1, 1, 1, 6, 6, 6, 56, 56, 56});
+  CHECK(y_of("k <= j")[6] == 8);
+  CHECK(y_of("k <= j")[7] == 24);
+  CHECK(y_of("i <= k")[8] == 32);
+  CHECK(y_of("j <= k")[6] == 56);
+  const std::vector<float> below = y_of("j <= i");
+  CHECK(std::isnan(below[0]));
+  CHECK(below[1] == 0);
+  CHECK(below[2] == 0);
+  CHECK(below[8] == 56);
+  CHECK(y_of("i <= j")[6] == 0);
+}
+
 TEST_CASE("sums and contractions follow their order to the bit") {
   for (int64_t n : {1, 2, 15, 16, 17, 40, 100, 333}) {
     for (const std::string order : {"serial", "lanes16"}) {

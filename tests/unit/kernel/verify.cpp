@@ -294,6 +294,26 @@ TEST_CASE("K14 and K15: orders, dtypes, schedules") {
   check_refused(wide("r:10, s:10", "argmax order lanes16", "r"), "the last of the sum's axes");
 }
 
+TEST_CASE("K16: triangles") {
+  auto contract = [](const std::string& where, const std::string& schedule = "") {
+    return "kernel @f(x: f32[8,8], z: f32[8,6], out y: f32[8,8]) { contract i:8, j:8 over k:8, l:6 order "
+           "serial " +
+           where + " a x[i,k] b x[j,k] * z[k,l] " + schedule + " { y[i,j] = acc } }";
+  };
+  check_accepted(contract("where i <= k"));
+  check_accepted(contract("where k <= j"));
+  check_accepted(contract("where j <= i", "schedule {lanes j, tile 4x16}"));
+  check_refused(contract("where i <= i"), "the triangle has the axis `i` on both sides");
+  check_refused(contract("where k <= l"), "both axes of the triangle, `k` and `l`, are summed over");
+  check_refused(contract("where l <= j"), "the axes of the triangle differ: `l` has 6 places, `j` 8");
+  check_refused(contract("where j <= i", "schedule {lanes j, block 4}"),
+                "whose sums have all of their terms");
+  check_refused(
+      "kernel @f(x: f32[8,8], out y: f32[8]) { for t:8 { contract i:8 over k:8 order serial where t <= k "
+      "a x[i,k] b x[k,i] { y[i] = acc } } }",
+      "the triangle's axis `t` is not one of the contraction's own");
+}
+
 TEST_CASE("K15: sums that wait between passes lie in a local of their own") {
   auto blocked = [](const std::string& local, const std::string& in) {
     return kHead + "grid i:8 step 4 { local s: " + local + " contract i, j:4 over k:4 order serial " +
