@@ -3,7 +3,7 @@
 //   permute(matmul(a, b)) → matmul(b, a) with both flags inverted and swapped: (a b)ᵀ = bᵀ aᵀ.
 // The second only if nothing else reads the product, which would be computed twice. A product's order of
 // summation is the same either way (ir/order.h looks at the two last extents alike). Permutes that move other
-// axes stay.
+// axes stay, and those of a product that leaves out terms.
 #include <utility>
 
 #include "passes/pass.h"
@@ -75,6 +75,7 @@ Graph absorb_transpose(const Graph& graph) {
         Value b = matmul->operands[1];
         if (rewriter.result().type(a).rank() != rewriter.result().type(b).rank()) return std::nullopt;
         MatmulAttrs flags = std::get<MatmulAttrs>(matmul->attrs);
+        if (flags.triangle != Triangle::none) return std::nullopt;
         rewriter.builder().set_spans(join(matmul->spans, node.spans));
         return emit(rewriter, {b, a, MatmulAttrs{!flags.transpose_b, !flags.transpose_a}});
       });

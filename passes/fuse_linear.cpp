@@ -48,7 +48,7 @@ std::optional<Fusion> match(const Graph& graph, const Readers& readers, NodeId a
     MatmulAttrs flags = std::get<MatmulAttrs>(matmul->attrs);
     Value x = matmul->operands[0];
     Value w = matmul->operands[1];
-    if (flags.transpose_a || !flags.transpose_b || graph.type(w).rank() != 2) continue;
+    if (flags != MatmulAttrs{false, true} || graph.type(w).rank() != 2) continue;
     if (!infer_types(Op::linear, std::vector{graph.type(x), graph.type(w), graph.type(*bias)}, LinearAttrs{})
              .error.empty()) {
       continue;

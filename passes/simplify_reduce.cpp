@@ -147,11 +147,11 @@ Rewrite sum_of_one_hot(Simplifier& s, const Candidate& c) {
 Rewrite sum_of_products(Simplifier& s, const Candidate& c) {
   const Node* product = s.made(c.x[0], Op::matmul);
   if (product == nullptr) return std::nullopt;
-  const auto flags = std::get<MatmulAttrs>(product->attrs);
   const int64_t rank = product->types[0].rank();
   std::vector<int64_t> leading;
   for (int64_t axis = 0; axis + 2 < rank; ++axis) leading.push_back(axis);
-  if (rank < 3 || std::get<ReduceAttrs>(c.attrs).axes != leading || !flags.transpose_a || flags.transpose_b)
+  if (rank < 3 || std::get<ReduceAttrs>(c.attrs).axes != leading ||
+      std::get<MatmulAttrs>(product->attrs) != MatmulAttrs{true, false})
     return std::nullopt;
   const std::vector<Value> operands = product->operands;
   const auto flat = [&](Value x) {

@@ -9,7 +9,7 @@
 //      %3 = reduce_sum %2 {axes=[0]} : f32[]
 // Maxima and minima likewise, and products with few results: they become a stack of products over blocks of terms, whose
 // sum is taken.
-// Leaves argmax alone, whose result is a position, and sums of up to kMostTerms.
+// Leaves argmax alone, whose result is a position, sums of up to kMostTerms, and products that leave out terms.
 #include <array>
 #include <functional>
 #include <numeric>
@@ -133,7 +133,9 @@ std::optional<Value> split_product(Builder& b, const std::vector<Value>& operand
   const int64_t results =
       left[at(attrs.transpose_a ? rank - 1 : rank - 2)] * right[at(attrs.transpose_b ? rank - 2 : rank - 1)];
   const bool over_rows = attrs.transpose_a && !attrs.transpose_b;
-  if (terms <= kMostTerms || results > (over_rows ? kMostResultsOverRows : kMostResults)) return std::nullopt;
+  if (attrs.triangle != Triangle::none || terms <= kMostTerms ||
+      results > (over_rows ? kMostResultsOverRows : kMostResults))
+    return std::nullopt;
   const int64_t length = block_of(
       terms, std::lcm(unit_of(b.graph(), operands[0], axes[0]), unit_of(b.graph(), operands[1], axes[1])));
   const int64_t whole = terms / length * length;

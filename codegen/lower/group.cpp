@@ -106,6 +106,7 @@ class GroupLowering {
       }
       return map;
     };
+    if (spec.triangle) statement.triangle = {axes[(*spec.triangle)[0]], axes[(*spec.triangle)[1]]};
     statement.order = spec.order;
     statement.accumulator = node.types[0].dtype;
     result_of_ = Value();

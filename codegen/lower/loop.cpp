@@ -265,6 +265,7 @@ class Loop {
         }
         return map;
       };
+      if (spec.triangle) statement.triangle = {numbered[(*spec.triangle)[0]], numbered[(*spec.triangle)[1]]};
       statement.order = spec.order;
       statement.accumulator = node.types[0].dtype;
       statement.a = elements_.at(node.operands[0], here(spec.a));

@@ -68,6 +68,11 @@ std::string_view name_of(Activation activation) {
   return kNames[static_cast<size_t>(activation)];
 }
 
+std::string_view name_of(Triangle triangle) {
+  constexpr std::string_view kNames[] = {"none", "i_le_j", "i_le_k", "j_le_i", "j_le_k", "k_le_i", "k_le_j"};
+  return kNames[static_cast<size_t>(triangle)];
+}
+
 std::string_view name_of(Distribution distribution) {
   constexpr std::string_view kNames[] = {"uniform", "normal", "bernoulli"};
   return kNames[static_cast<size_t>(distribution)];

@@ -124,12 +124,17 @@ struct PadAttrs {
   bool operator==(const PadAttrs&) const = default;
 };
 
+// Which terms of a product's sums are computed: of a[i, k] * b[k, j] those where one index is at most another one. Sums
+// without terms are 0.
+enum class Triangle : uint8_t { none, i_le_j, i_le_k, j_le_i, j_le_k, k_le_i, k_le_j };
+
 // [..., m, k] x [..., k, n], each read with its last two axes swapped where the flag says so.
 struct MatmulAttrs {
   bool transpose_a = false;
   bool transpose_b = false;
+  Triangle triangle = Triangle::none;
   static void fields(auto& self, auto&& f) {
-    f("transpose_a", self.transpose_a), f("transpose_b", self.transpose_b);
+    f("transpose_a", self.transpose_a), f("transpose_b", self.transpose_b), f("triangle", self.triangle);
   }
   bool operator==(const MatmulAttrs&) const = default;
 };
@@ -246,6 +251,7 @@ size_t hash_of(const Attrs& attrs);  // equal attributes have equal hashes
 // As graph text spells them.
 std::string_view name_of(Role role);
 std::string_view name_of(Activation activation);
+std::string_view name_of(Triangle triangle);
 std::string_view name_of(Distribution distribution);
 
 }  // namespace nnc

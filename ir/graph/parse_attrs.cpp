@@ -207,14 +207,18 @@ struct FieldReader {
   bool read(Activation& field) {
     return r.expect("=") && enumerator(field, 4, "none, relu, tanh or sigmoid");
   }
+  bool read(Triangle& field) {
+    return r.expect("=") && enumerator(field, 7, "none, i_le_j, i_le_k, j_le_i, j_le_k, k_le_i or k_le_j");
+  }
   bool read(Distribution& field) {
     return r.expect("=") && enumerator(field, 3, "uniform, normal or bernoulli");
   }
 };
 
-// What may be left out: flags, and an activation that is none.
+// What may be left out: flags, and an activation or a triangle that is none.
 template <class T>
-constexpr bool kOptional = std::is_same_v<T, bool> || std::is_same_v<T, Activation>;
+constexpr bool kOptional =
+    std::is_same_v<T, bool> || std::is_same_v<T, Activation> || std::is_same_v<T, Triangle>;
 
 std::string join_names(const std::vector<std::string>& names) {
   std::string text;

@@ -56,6 +56,9 @@ std::string field_text(std::string_view name, bool value) {
 std::string field_text(std::string_view name, Activation value) {
   return value == Activation::none ? "" : fmt::format("{} = {}", name, name_of(value));
 }
+std::string field_text(std::string_view name, Triangle value) {
+  return value == Triangle::none ? "" : fmt::format("{} = {}", name, name_of(value));
+}
 std::string field_text(std::string_view name, int64_t value) {
   return fmt::format("{} = {}", name, value);
 }

@@ -6,6 +6,7 @@
 // table. An elementwise op with `arguments` is a function of the language from then on.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -102,6 +103,8 @@ struct ContractSpec {
   std::vector<kernel::Index>
       at;  // the result's element, each axis in its place; empty: the output axes as they are
   Order order = Order::serial;
+  // Two axes: only terms where the index along the first is at most that along the second.
+  std::optional<std::array<uint32_t, 2>> triangle = {};
 
   std::vector<kernel::Index> element() const;  // `at`, written out
 };

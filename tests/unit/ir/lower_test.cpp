@@ -147,7 +147,11 @@ class Lowering {
     const ExprId a = element(node.operands[0], here(spec.a));
     const ExprId b = element(node.operands[1], here(spec.b));
     const kernel::Store store{out_, here(spec.element()), kernel_.result(DType::f32)};
-    kernel_.body.push_back({kernel::Contract{axes, over, spec.order, DType::f32, a, b, {store}, {}}, {}});
+    kernel::Contract contract{axes, over, spec.order, DType::f32, a, b, {store}, {}};
+    if (spec.triangle)
+      contract.triangle = {AxisId{(*spec.triangle)[0] + axes[0].index},
+                           AxisId{(*spec.triangle)[1] + axes[0].index}};
+    kernel_.body.push_back({std::move(contract), {}});
   }
 
   void build_scatter(const ScatterSpec& spec, const Node& node) {
