@@ -142,6 +142,36 @@ Value square_product(Growth& growth, Value x) {
   return activated(growth, b.permute(y, {1, 0}));
 }
 
+// A mask that compares places, on scores and on what they weight: causal attention, and masks that only look like its own.
+Value causal(Growth& growth, Value) {
+  Builder& b = growth.builder;
+  Draw& draw = growth.draw;
+  const int64_t size = draw.one_of({5, 17, 33, 40}), width = draw.one_of({2, 8, 19}),
+                heads = draw.one_of({1, 2});
+  const Shape shape = {heads, size, size};
+  const TensorType rows = {DType::f32, {heads, size, width}};
+  const Value q = growth.want(rows), k = growth.want(rows), v = growth.want(rows);
+  const auto places = [&](int64_t axis) {
+    const Value counter = b.make(Op::iota, {}, IotaAttrs{shape, axis, DType::i32});
+    return draw.chance(0.2) ? b.add(counter, b.full_like(counter, 1)) : counter;
+  };
+  const bool is_usual = draw.chance(0.6);
+  const Value mask = is_usual ? b.make(Op::ge, {b.make(Op::iota, {}, IotaAttrs{shape, 1, DType::i32}),
+                                                b.make(Op::iota, {}, IotaAttrs{shape, 2, DType::i32})})
+                              : b.make(draw.one_of({Op::ge, Op::gt, Op::le, Op::lt}), {places(1), places(2)});
+  Value scores = b.make(Op::matmul, {q, k}, MatmulAttrs{false, true});
+  if (draw.chance(0.5)) scores = b.mul(scores, b.full_like(scores, 0.25));
+  scores = growth.within(scores, -20, 20);
+  const double hidden = is_usual && draw.chance(0.8) ? -INFINITY : 0.0;
+  scores = b.make(Op::where, {mask, scores, b.full_like(scores, hidden)});
+  growth.learn();
+  Value weights = hidden == 0 ? scores : softmax(growth, scores);
+  if (draw.chance(0.3)) weights = b.mul(weights, growth.want(b.type(weights)));
+  const bool is_transposed = draw.chance(0.3);
+  growth.learn();
+  return b.make(Op::matmul, {weights, v}, MatmulAttrs{is_transposed, false});
+}
+
 // As a layer is written: x @ w' + b, then an activation.
 Value dense(Growth& growth, Value x) {
   Builder& b = growth.builder;
@@ -427,11 +457,32 @@ Value number_of(Growth& growth, Value value) {
 
 void add_idiom(Growth& growth, Value value) {
   using Idiom = Value (*)(Growth&, Value);
-  static const std::vector<Idiom> kIdioms = {
-      softmax,          log_softmax, cross_entropy, normalized,      product,   product,
-      square_product,   dense,       dense,         reshaped,        moved,     moved,
-      windows,          whole,       redundant,     first_of_equals, saturated, product_of_moved,
-      product_of_moved, pictured,    pictured,      recurrent,       recurrent, looked_up};
+  static const std::vector<Idiom> kIdioms = {softmax,
+                                             log_softmax,
+                                             cross_entropy,
+                                             normalized,
+                                             product,
+                                             product,
+                                             square_product,
+                                             causal,
+                                             causal,
+                                             dense,
+                                             dense,
+                                             reshaped,
+                                             moved,
+                                             moved,
+                                             windows,
+                                             whole,
+                                             redundant,
+                                             first_of_equals,
+                                             saturated,
+                                             product_of_moved,
+                                             product_of_moved,
+                                             pictured,
+                                             pictured,
+                                             recurrent,
+                                             recurrent,
+                                             looked_up};
   Draw& draw = growth.draw;
   const bool is_long = draw.chance(0.03);
   const Value made = is_long ? long_sum(growth) : draw.one_of(kIdioms)(growth, growth.within(value, -20, 20));
