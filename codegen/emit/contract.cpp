@@ -210,6 +210,8 @@ void TileEmitter::all_tiles(Tile& tile) {
   tile.depth_begin = i64(0);
   tile.depth_count = k_.axes[tile.depth].extent;
   if (tile.block != 0) return in_passes(tile);
+  // Beyond a triangle there is nothing but stores, which come faster along a row.
+  if (tile.contract.triangle && !tile.edge_of_sum.valid()) return each_tile(tile, &TileEmitter::last_tile);
   e_.each_in(tile.outer, [&] {
     along_lanes(tile, [&](int64_t vectors) {
       down_rows(tile, [&](int64_t rows) {
