@@ -96,6 +96,8 @@ class KernelEmitter {
   void within(kernel::AxisId axis, Bounds part, const std::function<void()>& body);
   // `body`, in which the axes of the guards run only over what lies inside them.
   void inside(const std::vector<Guard>& guards, const std::function<void()>& body);
+  // Whether a subscript that moves with no axis of the sum lies outside.
+  llvm::Value* is_outside(const Guard& guard);
   // Memory of the function's own for `count` values, until the statement ends: the next one uses it again.
   llvm::Value* stack(llvm::Type* type, int64_t count);
 

@@ -195,8 +195,7 @@ void KernelEmitter::inside(const std::vector<Guard>& guards, const std::function
     llvm::Value* first = axis_vector(rest);
     Bounds& range = bounds_[guard.over.index];
     if (step == 0) {
-      llvm::Value* is_inside = b_.CreateICmpULT(first, i64(guard.extent));
-      range.end = b_.CreateSelect(is_inside, range.end, range.begin);
+      range.end = b_.CreateSelect(is_outside(guard), range.begin, range.end);
       continue;
     }
     if (step < 0) first = at_.sub(i64(guard.extent - 1), first);
@@ -210,6 +209,10 @@ void KernelEmitter::inside(const std::vector<Guard>& guards, const std::function
   }
   body();
   bounds_ = before;
+}
+
+llvm::Value* KernelEmitter::is_outside(const Guard& guard) {
+  return b_.CreateICmpUGE(axis_vector(guard.index), i64(guard.extent));
 }
 
 void KernelEmitter::in_steps(AxisId axis, int64_t size,

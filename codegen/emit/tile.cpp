@@ -75,19 +75,28 @@ void TileEmitter::fetch_ahead(const Tile& t, int64_t rows, int64_t vectors, llvm
 Values TileEmitter::plain_sum(const Tile& t, int64_t rows, int64_t vectors, const Values& initial) {
   if (t.edge_of_sum.valid()) return triangle_sum(t, {rows, 0, vectors}, initial);
   std::vector<Guard> common, own;
+  llvm::Value* is_outside = b_.getFalse();  // with all terms
   for (const Guard& guard : t.guards)
-    (t.edge.valid() && guard.over == t.edge ? own : common).push_back(guard);
-  Values sums;
-  e_.inside(common, [&] {
-    Edges edges;
-    for (int64_t c = 0; t.edge.valid() && c < vectors; ++c) {
-      Scope column(e_);
-      column.at(t.beside, at_.add(t.beside_at, c));
-      e_.inside(own, [&] { edges.push_back(e_.bounds(t.edge)); });
-    }
-    sums = terms(t, {rows, 0, vectors}, 0, initial, edges);
-  });
-  return sums;
+    if (t.edge.valid() && guard.over == t.edge)
+      own.push_back(guard);
+    else if (guard.moves_along(guard.over))
+      common.push_back(guard);
+    else
+      is_outside = b_.CreateOr(is_outside, e_.is_outside(guard));
+  const auto sum = [&] {
+    Values sums;
+    e_.inside(common, [&] {
+      Edges edges;
+      for (int64_t c = 0; t.edge.valid() && c < vectors; ++c) {
+        Scope column(e_);
+        column.at(t.beside, at_.add(t.beside_at, c));
+        e_.inside(own, [&] { edges.push_back(e_.bounds(t.edge)); });
+      }
+      sums = terms(t, {rows, 0, vectors}, 0, initial, edges);
+    });
+    return sums;
+  };
+  return is_outside == b_.getFalse() ? sum() : e_.unless(is_outside, initial, sum);
 }
 
 // The terms from over[level] on, for a part of the tile. With edges, the vectors of the part see different parts of that axis.
@@ -168,8 +177,11 @@ Values TileEmitter::turns(const Tile& t, const Part& part, KernelEmitter::Bounds
 
 // The terms of the innermost axis.
 Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) {
-  const bool is_cut = std::ranges::any_of(t.guards, [&](const Guard& g) { return g.over == t.depth; });
-  const KernelEmitter::Bounds range = e_.bounds(t.depth);
+  const bool is_cut = std::ranges::any_of(t.guards, [&](const Guard& g) {
+    return g.over == t.depth && (t.depth == t.edge || g.moves_along(t.depth));
+  });
+  KernelEmitter::Bounds range = e_.bounds(t.depth);
+  range = {at_.smax(range.begin, t.depth_begin), at_.smin(range.end, at_.add(t.depth_begin, t.depth_count))};
   Values state = with_places(t, part, is_cut ? range.begin : t.depth_begin, before);
   if (is_cut) {
     state = turns(t, part, range, 1, state);
