@@ -45,7 +45,9 @@ std::string ObjectCache::path(const std::string& key) const {
 }
 
 std::optional<Object> ObjectCache::load(const std::string& key) const {
-  if (directory_.empty() || !is_ours(path(key))) return std::nullopt;
+  std::error_code error;
+  if (directory_.empty() || !is_ours(path(key)) || !fs::is_regular_file(path(key), error))
+    return std::nullopt;
   std::ifstream in(path(key), std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   const size_t header = kMagic.size() + 2 * kHash;
