@@ -64,7 +64,7 @@ std::vector<std::string> classes_of(const Trained& trained, const std::string& w
   return {};
 }
 
-// The rows of INPUT; none, and no INPUT, for a model that takes no data.
+// The rows of INPUT; none, and no INPUT, for outputs that depend on no data.
 Result<runtime::Dataset> read_rows(Session& session, const Trained& trained,
                                    const std::vector<std::string>& outputs) {
   const bool given = session.options.arguments.size() > 1;
@@ -74,10 +74,12 @@ Result<runtime::Dataset> read_rows(Session& session, const Trained& trained,
   const auto fail = [&](DiagnosticKind kind, const std::string& where, std::string message) -> Diagnostic& {
     return session.diagnostics.error_at(kind, where, std::move(message));
   };
-  if (trained.model.columns.empty()) {
+  if (columns.empty()) {
     if (!given && session.options.kept.empty()) return runtime::Dataset{};
     fail(DiagnosticKind::bad_flag, given ? session.options.arguments[1] : "--keep " + session.options.kept[0],
-         fmt::format("{} takes no data", trained.model.name))
+         trained.model.columns.empty()
+             ? fmt::format("{} takes no data", trained.model.name)
+             : fmt::format("{} does not depend on the data", fmt::join(outputs, ", ")))
         .suggest(fmt::format("nnc predict {}", session.options.arguments[0]));
     return Failure();
   }
@@ -86,11 +88,6 @@ Result<runtime::Dataset> read_rows(Session& session, const Trained& trained,
          fmt::format("nnc predict needs RUN INPUT: {} takes {}", trained.model.name,
                      trained.model.columns.front().name))
         .suggest("for example nnc predict examples/digits/digits.toml new.csv");
-    return Failure();
-  }
-  if (columns.empty()) {
-    fail(DiagnosticKind::missing_program, "predict." + outputs.front(),
-         "the output has no rows: it does not depend on the data");
     return Failure();
   }
   return runtime::load_rows(trained.run.config, trained.run.fitted, session.options.arguments[1], columns,
