@@ -89,8 +89,8 @@ class Limiting {
     if (needed <= limit_.bytes) return Done();
     diagnostics
         .error_at(DiagnosticKind::memory_limit, "--memory " + limit_.said,
-                  fmt::format("this needs at least {} of memory, however much is computed again",
-                              bytes_text(needed)))
+                  fmt::format("the least found for this is {} of memory, however much is computed again",
+                              least_bytes_text(needed)))
         .suggest("a smaller batch, or nnc compile to see what needs it");
     return Failure();
   }

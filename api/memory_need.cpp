@@ -2,6 +2,7 @@
 #include "api/memory_need.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "fmt/format.h"
 #include "runtime/file_bytes.h"
@@ -9,13 +10,26 @@
 
 namespace nnc {
 
-std::string bytes_text(uint64_t bytes) {
+namespace {
+
+std::string bytes_text(uint64_t bytes, double (*rounded)(double)) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
   constexpr std::string_view kUnits[] = {"KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(bytes) / 1024;
   size_t unit = 0;
   while (value >= 1000 && unit + 1 < std::size(kUnits)) value /= 1024, ++unit;
-  return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : 1, kUnits[unit]);
+  const double steps = value < 10 ? 100 : 10;
+  return fmt::format("{:.{}f} {}", rounded(value * steps) / steps, value < 10 ? 2 : 1, kUnits[unit]);
+}
+
+}  // namespace
+
+std::string bytes_text(uint64_t bytes) {
+  return bytes_text(bytes, std::nearbyint);
+}
+
+std::string least_bytes_text(uint64_t bytes) {
+  return bytes_text(bytes, std::ceil);
 }
 
 uint64_t constant_bytes(const Bundle& bundle) {

@@ -7,7 +7,8 @@
 
 namespace nnc {
 
-std::string bytes_text(uint64_t bytes);  // "9.4 KiB"
+std::string bytes_text(uint64_t bytes);        // "9.4 KiB"
+std::string least_bytes_text(uint64_t bytes);  // the same, rounded up: so much is enough
 
 // Of all entries: what lies beside their code, whichever runs.
 uint64_t constant_bytes(const Bundle& bundle);

@@ -41,9 +41,9 @@ std::string text_report(const Compiled& c, int threads, const Sources& sources) 
   facts.row({"tensors written", bytes_text(step.bytes_written), ""});
   if (step.values_again > 0)
     facts.row({"computed again", plural(step.values_again, "value"),
-               fmt::format("{} less memory for {}{}", bytes_text(step.bytes_saved),
-                           plural(kernels_again(step), "more kernel"),
-                           flops_again(step) > 0 ? ", " + flops_text(flops_again(step)) + "FLOP" : "")});
+               fmt::format("{} less to keep, in {}{}", bytes_text(step.bytes_saved),
+                           plural(kernels_again(step), "kernel"),
+                           flops_again(step) > 0 ? " of " + flops_text(flops_again(step)) + "FLOP" : "")});
   out += facts.text() + "\nmemory\n";
   Table bill("lrl");
   for (const MemoryRow& row : c.memory())

@@ -1,6 +1,7 @@
 """memory_limit.py NNC RUN.toml PART FLAG…: prints a limit between the least that is possible (0) and the bill without one (1).
 Fails unless a step is within it and computes something again for that."""
 import json
+import math
 import re
 import subprocess
 import sys
@@ -18,9 +19,9 @@ whole = json.loads(compiled().stdout)
 assert whole["computed_again"]["values"] == 0, whole["computed_again"]
 refused = compiled("--memory", "1K")
 assert refused.returncode == 1, refused
-number, unit = re.search(r"this needs at least ([0-9.]+) (\w+) of memory", refused.stderr).groups()
-least = (float(number) + 0.051) * UNITS[unit]  # as rounded as it is said
-limit = int(least + float(part) * (whole["peak_bytes"] - least)) // 1024
+number, unit = re.search(r"the least found for this is ([0-9.]+) (\w+) of memory", refused.stderr).groups()
+least = float(number) * UNITS[unit]  # rounded up: so much is enough
+limit = math.ceil((least + float(part) * (whole["peak_bytes"] - least)) / 1024)
 assert limit * 1024 < whole["peak_bytes"], (limit * 1024, whole["peak_bytes"])
 within = json.loads(compiled("--memory", f"{limit}K").stdout)
 again = within["computed_again"]
