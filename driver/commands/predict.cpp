@@ -80,7 +80,8 @@ Result<runtime::Dataset> read_rows(Session& session, const Trained& trained,
          trained.model.columns.empty()
              ? fmt::format("{} takes no data", trained.model.name)
              : fmt::format("{} does not depend on the data", fmt::join(outputs, ", ")))
-        .suggest(fmt::format("nnc predict {}", session.options.arguments[0]));
+        .suggest(fmt::format("nnc predict {}{}", session.options.arguments[0],
+                             session.options.output.empty() ? "" : " --output " + session.options.output));
     return Failure();
   }
   if (!given) {
