@@ -175,45 +175,23 @@ double operations(const Kernel& kernel) {
 }
 
 bool worth_sharing(const kernel::Program& program, int threads) {
-  constexpr double kFlopsPerMicrosecond = 150e3;
-  constexpr double kPointsPerMicrosecond = 2e3;    // of maps and reductions
-  constexpr double kResultsPerMicrosecond = 10e3;  // of products
-  constexpr double kBytesPerMicrosecond = 20e3;    // from another thread's cache
-  constexpr double kMeeting = 1;  // microseconds a barrier costs with the unevenness before it
-  std::set<kernel::SlotId> written;
-  const auto each_launch = [&](const auto& visit) {
-    for (const kernel::Item& item : program.items)
-      if (const auto* launch = std::get_if<kernel::Launch>(&item))
-        visit(*launch, program.kernels[launch->kernel]);
-  };
-  // Of what a launch is given, in the order of its arguments.
-  const auto each_argument = [](const kernel::Launch& launch, const Kernel& k, const auto& visit) {
-    size_t next = 0;
-    for (const kernel::Buffer& buffer : k.buffers)
-      if (buffer.space != kernel::Space::local) visit(launch.arguments[next++], buffer);
-  };
-  each_launch([&](const kernel::Launch& launch, const Kernel& k) {
-    each_argument(launch, k, [&](kernel::SlotId slot, const kernel::Buffer& buffer) {
-      if (buffer.space != kernel::Space::in) written.insert(slot);
-    });
-  });
-  double saved = 0;     // microseconds
-  double meetings = 2;  // waking and joining
-  for (const kernel::Item& item : program.items)
-    if (std::holds_alternative<kernel::Barrier>(item)) meetings += 1;
-  each_launch([&](const kernel::Launch& launch, const Kernel& k) {
-    const double others = 1 - 1.0 / static_cast<double>(std::min<int64_t>(threads, k.task_count()));
+  constexpr double kFlopsPerMicrosecond = 100e3;
+  constexpr double kPointsPerMicrosecond = 2e3;  // of maps and reductions
+  constexpr double kMeeting = 0.5;               // microseconds a barrier costs with the unevenness before it
+  double saved = 0;                              // microseconds
+  double meetings = 2;                           // waking and joining
+  for (const kernel::Item& item : program.items) {
+    const auto* launch = std::get_if<kernel::Launch>(&item);
+    if (!launch) {
+      meetings += 1;
+      continue;
+    }
+    const Kernel& k = program.kernels[launch->kernel];
     double work = flops(k) / kFlopsPerMicrosecond;
     for (const kernel::Statement& s : k.body)
-      work +=
-          static_cast<double>(points(k, s)) /
-          (std::holds_alternative<kernel::Contract>(s.body) ? kResultsPerMicrosecond : kPointsPerMicrosecond);
-    each_argument(launch, k, [&](kernel::SlotId slot, const kernel::Buffer& buffer) {
-      if (buffer.space == kernel::Space::in && written.contains(slot))
-        work -= static_cast<double>(buffer.type.bytes()) / kBytesPerMicrosecond;
-    });
-    saved += work * others;
-  });
+      work += static_cast<double>(points(k, s)) / kPointsPerMicrosecond;
+    saved += work * (1 - 1.0 / static_cast<double>(std::min<int64_t>(threads, k.task_count())));
+  }
   return saved > meetings * kMeeting;
 }
 
