@@ -23,9 +23,10 @@ std::string default_directory() {
   return "";
 }
 
-bool is_ours(const std::string& path) {
+// Of this kind, S_IFREG or S_IFDIR, and written by nobody else.
+bool is_ours(const std::string& path, mode_t kind) {
   struct stat info {};
-  return stat(path.c_str(), &info) == 0 && info.st_uid == geteuid() &&
+  return stat(path.c_str(), &info) == 0 && (info.st_mode & S_IFMT) == kind && info.st_uid == geteuid() &&
          (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
@@ -37,7 +38,7 @@ ObjectCache::ObjectCache(std::string directory)
   std::error_code error;
   const bool made = fs::create_directories(directory_, error);
   if (made) fs::permissions(directory_, fs::perms::owner_all, error);
-  if (error || !is_ours(directory_)) directory_.clear();
+  if (error || !is_ours(directory_, S_IFDIR)) directory_.clear();
 }
 
 std::string ObjectCache::path(const std::string& key) const {
@@ -45,9 +46,7 @@ std::string ObjectCache::path(const std::string& key) const {
 }
 
 std::optional<Object> ObjectCache::load(const std::string& key) const {
-  std::error_code error;
-  if (directory_.empty() || !is_ours(path(key)) || !fs::is_regular_file(path(key), error))
-    return std::nullopt;
+  if (directory_.empty() || !is_ours(path(key), S_IFREG)) return std::nullopt;
   std::ifstream in(path(key), std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   const size_t header = kMagic.size() + 2 * kHash;
