@@ -181,7 +181,10 @@ Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) 
     return g.over == t.depth && (t.depth == t.edge || g.moves_along(t.depth));
   });
   KernelEmitter::Bounds range = e_.bounds(t.depth);
-  range = {at_.smax(range.begin, t.depth_begin), at_.smin(range.end, at_.add(t.depth_begin, t.depth_count))};
+  // A pass over the sum's only axis.
+  if (is_cut && t.block != 0 && t.contract.over.size() == 1)
+    range = {at_.smax(range.begin, t.depth_begin),
+             at_.smin(range.end, at_.add(t.depth_begin, t.depth_count))};
   Values state = with_places(t, part, is_cut ? range.begin : t.depth_begin, before);
   if (is_cut) {
     state = turns(t, part, range, 1, state);
