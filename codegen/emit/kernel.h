@@ -132,6 +132,9 @@ class KernelEmitter {
   bool exceeds(kernel::BufferId buffer, int64_t cache_bytes) const;
 
  private:
+  // The values of the block that this one is entered from, which is one of two.
+  Values from_either(const Values& one, llvm::BasicBlock* from_one, const Values& other,
+                     llvm::BasicBlock* from_other);
   friend class Scope;
 
   // ---- emit/kernel.cpp: the function, tasks, statements

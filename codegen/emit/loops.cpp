@@ -65,6 +65,18 @@ void KernelEmitter::when_less(llvm::Value* a, llvm::Value* b, const std::functio
   when(length ? b_.getInt1(*length > 0) : b_.CreateICmpSLT(a, b), body);
 }
 
+Values KernelEmitter::from_either(const Values& one, llvm::BasicBlock* from_one, const Values& other,
+                                  llvm::BasicBlock* from_other) {
+  Values out;
+  for (size_t i = 0; i < one.size(); ++i) {
+    llvm::PHINode* phi = b_.CreatePHI(one[i]->getType(), 2);
+    phi->addIncoming(one[i], from_one);
+    phi->addIncoming(other[i], from_other);
+    out.push_back(phi);
+  }
+  return out;
+}
+
 Values KernelEmitter::unless(llvm::Value* condition, const Values& values,
                              const std::function<Values()>& body) {
   llvm::BasicBlock* before = b_.GetInsertBlock();
@@ -81,14 +93,7 @@ Values KernelEmitter::unless(llvm::Value* condition, const Values& values,
   llvm::BasicBlock* end = b_.GetInsertBlock();
   b_.CreateBr(after);
   b_.SetInsertPoint(after);
-  Values out;
-  for (size_t i = 0; i < values.size(); ++i) {
-    llvm::PHINode* phi = b_.CreatePHI(values[i]->getType(), 2);
-    phi->addIncoming(values[i], before);
-    phi->addIncoming(made[i], end);
-    out.push_back(phi);
-  }
-  return out;
+  return from_either(values, before, made, end);
 }
 
 Values KernelEmitter::carry(llvm::Value* begin, llvm::Value* end, int64_t step, const Values& initial,
@@ -130,14 +135,7 @@ Values KernelEmitter::carry(llvm::Value* begin, llvm::Value* end, int64_t step, 
     llvm::cast<llvm::PHINode>(carried[i])->addIncoming(next[i], latch);
   b_.SetInsertPoint(exit);
   if (never_empty) return next;
-  Values out;
-  for (size_t i = 0; i < initial.size(); ++i) {
-    llvm::PHINode* phi = b_.CreatePHI(initial[i]->getType(), 2);
-    phi->addIncoming(initial[i], before);
-    phi->addIncoming(next[i], latch);
-    out.push_back(phi);
-  }
-  return out;
+  return from_either(initial, before, next, latch);
 }
 
 void KernelEmitter::loop(llvm::Value* begin, llvm::Value* end, int64_t step, const LoopBody& body) {
