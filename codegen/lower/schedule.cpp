@@ -10,10 +10,10 @@
 #include "codegen/lower/dot_tile.h"
 #include "codegen/lower/element_lanes.h"
 #include "codegen/lower/strides.h"
+#include "codegen/lower/sum_passes.h"
 #include "codegen/lower/tile_shape.h"
 #include "codegen/lower/work.h"
 #include "ir/kernel/packing.h"
-#include "ir/layout.h"
 
 namespace nnc::codegen {
 
@@ -26,12 +26,6 @@ using kernel::Map;
 using kernel::Reduce;
 
 namespace {
-
-// The most rows and columns a task may have; 0: no limit.
-struct TaskLimits {
-  int64_t rows = 0;
-  int64_t columns = 0;
-};
 
 class Scheduler {
  public:
@@ -112,7 +106,7 @@ class Scheduler {
                  (!random() || pick(0, 2) > 0);
     if (packs) {
       const std::vector<kernel::GridAxis> grid = k_.grid;
-      cut_blocks(contract);
+      cut_blocks(k_, contract);
       const Vectors packed = best_vectors(contract, depth_count, true);
       packs = packed.lanes.valid() && (!best.lanes.valid() || packed.cycles < best.cycles);
       if (packs)
@@ -127,20 +121,23 @@ class Scheduler {
     contract.schedule.cols = tile.vectors * kLanes;
     contract.schedule.beside = next;
     if (is_cut_) return;
-    if (packs) return cut_packed(contract, row, lanes);
+    if (packs) {
+      tiled_ = true;
+      return cut_packed(k_, contract, row, target_, options_.threads, picking());
+    }
     TaskLimits limits;
     const bool cuts_sum = !partials && row.valid() && !contract.triangle;
     if (cuts_sum && contract.axes.size() == 2 && contract.over.size() == 1)
-      limits = cut_sum(contract, row, lanes);
+      limits = cut_sum(k_, contract, row, target_, picking());
     const bool sweeps = cuts_sum && contract.over.size() > 1 && k_.body.size() == 1;
-    if (sweeps) cut_sweeps(contract);
+    if (sweeps) cut_sweeps(k_, contract, target_, picking());
     const bool in_passes = sweeps && contract.schedule.block != 0;
     if (!in_passes && !next.valid() &&
         !contract.triangle)  // whose columns are not as much work as each other
       share_vectors(contract, lanes, tile, limits.rows == 0 && limits.columns == 0);
     cut_tiles(row, tile.rows, lanes, next.valid() ? kLanes : tile.vectors * kLanes, depth_count, limits,
               in_passes);
-    if (contract.schedule.block != 0) make_waiting(contract);
+    if (contract.schedule.block != 0) make_waiting(k_, contract);
   }
 
   struct Vectors {
@@ -154,7 +151,7 @@ class Scheduler {
     const bool partials = contract.order == Order::lanes16;
     const auto in_vectors = [&](ExprId operand, ExprId other, AxisId axis) {
       if (!packs) return stride(operand, axis) == 1 && stride(other, axis) == 0;
-      if (waiting_type(contract, axis).elements() > kernel::kMostSumsWaiting) return false;
+      if (waiting_type(k_, contract, axis).elements() > kernel::kMostSumsWaiting) return false;
       const auto packing = kernel::packing_of(k_, contract, axis, 1);
       return packing && packing->operand == operand;
     };
@@ -191,61 +188,6 @@ class Scheduler {
     return best;
   }
 
-  // Blocks of a long sum are tasks, where what each reads is packed: it lies apart from what the others read.
-  void cut_blocks(const Contract& contract) {
-    const AxisId first = contract.over.front();
-    for (const ExprId operand : {contract.a, contract.b})
-      for (const kernel::Index& index : k_.exprs[operand].subscripts) {
-        const auto along = std::ranges::find(index.terms, first, &kernel::Term::axis);
-        if (along == index.terms.end()) continue;
-        for (const kernel::Term& term : index.terms)
-          if (kernel::GridAxis* g = grid(term.axis);
-              g && std::abs(term.coefficient) >= std::abs(along->coefficient) * extent(first))
-            g->step = 1;
-      }
-  }
-
-  // Tasks and passes of a contraction that packs an operand: tasks are parts of what is packed where they can be, so that each
-  // packs its own, and the copy of a pass fills a quarter of the second cache level.
-  void cut_packed(Contract& contract, AxisId row, AxisId lanes) {
-    tiled_ = true;
-    const kernel::Schedule& s = contract.schedule;
-    const int64_t tile_columns = s.beside.valid() ? kLanes : s.cols;
-    const auto cut = [&](AxisId axis, int64_t tile) {
-      kernel::GridAxis* g = axis.valid() ? grid(axis) : nullptr;
-      const int64_t tiles = axis.valid() ? ceil_div(extent(axis), tile) : 1;
-      if (!g || (!random() && tiles < options_.threads)) return false;
-      const int64_t tasks = random() ? pick(1, tiles) : options_.threads;
-      // Few tiles cannot be shared evenly: better a smaller one at the end of each share.
-      const int64_t share = ceil_div(extent(axis), tasks);
-      g->step =
-          std::min(extent(axis), 4 * tasks <= tiles || axis == lanes ? ceil_div(share, tile) * tile : share);
-      return true;
-    };
-    int64_t blocks = 1;
-    for (const kernel::GridAxis& g : k_.grid) blocks *= ceil_div(extent(g.axis), g.step);
-    if (blocks < options_.threads || random())
-      if (!cut(lanes, tile_columns) || random()) cut(row, s.rows);
-    const int64_t terms = extent(contract.over.front());
-    const auto copy_of = [&](int64_t block) {
-      TensorType type{DType::f32, kernel::packing_of(k_, contract, lanes, block)->extents};
-      type.shape.back() = std::max(type.shape.back(), padded_layout(type.shape).pitch);
-      return type;
-    };
-    const int64_t unit = contract.over.size() == 1 ? 4 : 1;  // terms of a turn of a tile's loop
-    int64_t passes = random() ? pick(1, terms) : 1;
-    while (passes < terms && copy_of(ceil_div(terms, passes)).bytes() > target_.l2_bytes / 4) ++passes;
-    contract.schedule.block = std::min(terms, ceil_div(ceil_div(terms, passes), unit) * unit);
-    make_waiting(contract);
-    contract.schedule.packed = local("packed", copy_of(contract.schedule.block));
-  }
-
-  kernel::BufferId local(std::string name, TensorType type) {
-    const auto taken = [&](const kernel::Buffer& b) { return b.name == name; };
-    while (std::ranges::any_of(k_.buffers, taken)) name += "_";
-    return k_.buffers.push_back({name, std::move(type), {}, kernel::Space::local, {}});
-  }
-
   // A tile with vectors beside each other along an axis, if it takes fewer cycles than `other`.
   std::optional<TileShape> shape_beside(const Contract& contract, bool vectors_of_a, int64_t rows,
                                         AxisId lanes, AxisId axis, const TileShape& other) {
@@ -261,82 +203,6 @@ class Scheduler {
                     (found->edge.valid() ? kEdges : 1);
     if (random() ? pick(0, 1) == 0 : shape.cycles >= other.cycles) return std::nullopt;
     return shape;
-  }
-
-  // For the accumulators of a task's tiles between the passes.
-  TensorType waiting_type(const Contract& contract, AxisId lanes) const {
-    int64_t waiting = kLanes;
-    for (AxisId axis : contract.axes) {
-      const int64_t count = k_.task_extent(axis);
-      waiting *= axis == lanes ? ceil_div(count, kLanes) : count;
-    }
-    return {DType::f32, {waiting}};
-  }
-
-  // A local for them. Where they would need much, there is one pass.
-  void make_waiting(Contract& contract) {
-    if (contract.schedule.block >= extent(contract.over.front())) return;
-    const TensorType type = waiting_type(contract, contract.schedule.lanes);
-    if (type.elements() > kernel::kMostSumsWaiting)
-      contract.schedule.block = 0;
-    else
-      contract.schedule.waiting = local("waiting", type);
-  }
-
-  // Passes over the sum, for operands and results that do not stay in the second cache level.
-  TaskLimits cut_sum(Contract& contract, AxisId row, AxisId lanes) {
-    constexpr int64_t kAccumulators = 64 << 10;  // bytes that wait between passes
-    const int64_t depth = extent(contract.over.back());
-    const int64_t float_bytes = 4;
-    if (random()) {
-      if (pick(0, 2) == 0) return {};
-      contract.schedule.block = pick(1, depth);
-      return {};
-    }
-    const auto clamp_columns = [&](int64_t columns) {
-      const int64_t tile = contract.schedule.cols;
-      return std::max<int64_t>(1, columns / tile) * tile;
-    };
-    // A deep sum: of the operand along the lanes, a tile reads in a pass what stays in the first level beside the other's, for all
-    // tiles of rows.
-    if (depth * extent(lanes) * float_bytes > target_.l2_bytes / 4) {
-      const int64_t columns = std::min(extent(lanes), clamp_columns(128));
-      const int64_t most =
-          std::max<int64_t>(128, 2 * target_.l1_bytes / 3 / (contract.schedule.cols * float_bytes));
-      if (most < depth) {
-        const int64_t passes = ceil_div(depth, most);
-        contract.schedule.block = ceil_div(ceil_div(depth, passes), 4) * 4;
-        const int64_t rows = kAccumulators / (ceil_div(columns, kLanes) * kLanes * float_bytes);
-        return {rows, columns};
-      }
-    }
-    // A sum so shallow that a tile's operands fit the first level, with large results, as of a weight's gradient
-    // with its optimizer: all terms in one pass, so that the results are gone through row by row.
-    if (extent(row) * extent(lanes) * float_bytes > target_.l2_bytes &&
-        depth * (contract.schedule.rows + contract.schedule.cols) * float_bytes <= target_.l1_bytes) {
-      const int64_t columns = clamp_columns(target_.l2_bytes / 4 / (depth * float_bytes));
-      if (columns < 4 * contract.schedule.cols) return {};
-      contract.schedule.block = depth;
-      return {0, columns};
-    }
-    return {};
-  }
-
-  // Passes along the first axis of a sum over several, where the tiles of a task sweep more than the second cache level holds
-  // again and again, each for a few results: a weight's gradient of a convolution, once per tap.
-  void cut_sweeps(Contract& contract) {
-    const AxisId first = contract.over.front();
-    if (random()) {
-      if (pick(0, 1) == 0) contract.schedule.block = pick(1, extent(first));
-      return;
-    }
-    int64_t swept = 0, results = 1;
-    for (ExprId operand : {contract.a, contract.b})
-      swept += k_.buffers[k_.exprs[operand].buffer].type.bytes();
-    for (AxisId axis : contract.axes) results *= extent(axis);
-    // Where the sum is shorter than the results are many, it is they that would be swept.
-    if (swept <= target_.l2_bytes || results * 4 > target_.l2_bytes / 4) return;
-    contract.schedule.block = std::max<int64_t>(1, target_.l2_bytes / 4 / ceil_div(swept, extent(first)));
   }
 
   // An axis along which only `a` moves, and whose guards are all for the first of several axes of the sum; the others' are not
@@ -404,19 +270,13 @@ class Scheduler {
       cut_tiles(best.column, best.columns, best.row, best.rows, depth_count, {}, true);
     else
       cut_tiles(best.row, best.rows, best.column, best.columns, depth_count, {}, in_passes);
-    if (in_passes) make_waiting(contract);
+    if (in_passes) make_waiting(k_, contract);
   }
 
   TileShape best_tile(int64_t rows, int64_t columns, Wanted wanted) {
     const std::vector<TileShape> shapes = tile_shapes(target_, rows, columns, wanted);
     return random() ? shapes[static_cast<size_t>(pick(0, static_cast<int64_t>(shapes.size()) - 1))]
                     : cheapest(shapes);
-  }
-
-  kernel::GridAxis* grid(AxisId axis) {
-    for (kernel::GridAxis& g : k_.grid)
-      if (g.axis == axis) return &g;
-    return nullptr;
   }
 
   // Each thread gets its own part of what lies along the vectors, the batch, where that is more than what it is multiplied with:
@@ -453,7 +313,7 @@ class Scheduler {
     int64_t wanted = options_.threads > 1 ? options_.threads * kTasksPerThread : 1;
     // In passes over what all of a task's tiles read: rows first, and as few tasks as keep all threads busy.
     if (in_passes && row.valid() && !random()) {
-      kernel::GridAxis* rows = grid(row);
+      kernel::GridAxis* rows = k_.grid_axis(row);
       const int64_t tiles = ceil_div(extent(row), tile_rows);
       const int64_t tasks = std::min<int64_t>(tiles, options_.threads);
       rows->step = std::min(extent(row), ceil_div(tiles, tasks) * tile_rows);
@@ -470,8 +330,8 @@ class Scheduler {
       wanted = ceil_div(wanted, ceil_div(extent(g.axis), g.step));
     }
     int64_t row_tasks = 1;
-    kernel::GridAxis* row_grid = row.valid() && !(in_passes && !random()) ? grid(row) : nullptr;
-    kernel::GridAxis* column_grid = column.valid() ? grid(column) : nullptr;
+    kernel::GridAxis* row_grid = row.valid() && !(in_passes && !random()) ? k_.grid_axis(row) : nullptr;
+    kernel::GridAxis* column_grid = column.valid() ? k_.grid_axis(column) : nullptr;
     const bool is_shared = column_grid && column_grid->step < extent(column);
     if (row_grid) {
       const int64_t tiles = ceil_div(extent(row), tile_rows);

@@ -314,6 +314,11 @@ int64_t Kernel::task_count() const {
   return count;
 }
 
+GridAxis* Kernel::grid_axis(AxisId axis) {
+  const auto found = std::ranges::find(grid, axis, &GridAxis::axis);
+  return found == grid.end() ? nullptr : &*found;
+}
+
 int64_t Kernel::task_extent(AxisId axis) const {
   for (const GridAxis& g : grid)
     if (g.axis == axis) return std::min(g.step, axes[axis].extent);

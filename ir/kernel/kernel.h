@@ -231,6 +231,7 @@ struct Kernel {
 
   int64_t parameter_count() const;         // buffers that are not local
   int64_t task_count() const;              // product over the grid of ceil(extent / step)
+  GridAxis* grid_axis(AxisId axis);        // that of the grid; none if every task has all of the axis
   int64_t task_extent(AxisId axis) const;  // the most values of the axis that one task has
   // Fixed extents of a local: those of its axes' steps where it follows the grid.
   Shape local_shape(BufferId buffer) const;
