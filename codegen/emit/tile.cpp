@@ -175,6 +175,14 @@ Values TileEmitter::turns(const Tile& t, const Part& part, KernelEmitter::Bounds
   });
 }
 
+// Whether the factors of a term are those of another for other rows of the tile, as of a convolution's taps along its rows. Terms
+// beside each other would load each once and keep it for the others, in more registers than there are.
+bool TileEmitter::shares_rows(const Tile& t, int64_t rows) {
+  const int64_t term = t.row.valid() ? std::abs(stride(t.broadcast, t.depth)) : 0;
+  const int64_t row = t.row.valid() ? std::abs(stride(t.broadcast, t.row)) : 0;
+  return row != 0 && term != 0 && term % row == 0 && term / row < rows;
+}
+
 // The terms of the innermost axis.
 Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) {
   const bool is_cut = std::ranges::any_of(t.guards, [&](const Guard& g) {
@@ -186,7 +194,8 @@ Values TileEmitter::line(const Tile& t, const Part& part, const Values& before) 
     range = {at_.smax(range.begin, t.depth_begin),
              at_.smin(range.end, at_.add(t.depth_begin, t.depth_count))};
   Values state = with_places(t, part, is_cut ? range.begin : t.depth_begin, before);
-  if (is_cut) {
+  if (is_cut || shares_rows(t, part.rows)) {
+    if (!is_cut) range = {t.depth_begin, at_.add(t.depth_begin, t.depth_count)};
     state = turns(t, part, range, 1, state);
     state.resize(before.size());
     return state;

@@ -91,6 +91,7 @@ class TileEmitter : StatementEmitter {
   Values terms(const Tile& tile, const Part& part, size_t level, const Values& before, const Edges& edges);
   Values terms_by_edge(const Tile& tile, const Part& part, size_t level, const Values& before,
                        const Edges& edges);
+  bool shares_rows(const Tile& tile, int64_t rows);
   Values line(const Tile& tile, const Part& part, const Values& before);
   // Which rows and vectors of a part a term is added to, and of one of the vectors in which lanes only.
   struct Taking {
