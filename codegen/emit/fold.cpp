@@ -4,6 +4,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include <algorithm>
+#include <set>
 
 #include "codegen/lower/strides.h"
 
@@ -134,7 +135,7 @@ void FoldEmitter::rows16(const Fold& fold, const Partials& partials,
 
 // Vectors along an output axis, many at a time: what lies together in memory is read together, once, and each row of terms
 // goes to the partial results of its position.
-void FoldEmitter::columns16(const Fold& fold, AxisId lanes, const std::vector<kernel::Store>& stores) {
+void FoldEmitter::columns16(const Fold& fold, AxisId lanes, const Finish& finish) {
   // The partial results of all take half of the first cache level.
   int64_t bytes = 0;
   for (const llvm::Value* v : fold.neutral)
@@ -151,11 +152,7 @@ void FoldEmitter::columns16(const Fold& fold, AxisId lanes, const std::vector<ke
       rows16(fold, partials, [&](const std::function<void(llvm::Value*)>& each) {
         e_.nest({lanes}, lanes, [&] { each(number()); });
       });
-      e_.nest({lanes}, lanes, [&] {
-        Scope done(e_);
-        done.results(partials.merged(number()));
-        e_.run_stores(stores);
-      });
+      e_.nest({lanes}, lanes, [&] { finish(partials.merged(number())); });
     });
   });
 }
@@ -198,7 +195,8 @@ Values FoldEmitter::sum(const Fold& fold) {
 
 template <class Statement>
 void FoldEmitter::emit_sum(const Statement& statement, std::vector<kernel::ExprId> operands,
-                           const std::function<Fold(bool vector)>& fold) {
+                           const std::vector<kernel::Store>& stores,
+                           const std::function<Fold(bool vector)>& fold, const Finish& finish) {
   const AxisId lanes = statement.schedule.lanes;
   const bool along_sum = std::ranges::find(statement.over, lanes) != statement.over.end();
   bool vector = std::ranges::any_of(
@@ -206,54 +204,125 @@ void FoldEmitter::emit_sum(const Statement& statement, std::vector<kernel::ExprI
   if constexpr (requires { statement.triangle; })
     vector = vector ||
              (statement.triangle && (statement.triangle->low == lanes || statement.triangle->high == lanes));
-  for (const kernel::Store& s : statement.stores) operands.push_back(s.value);
-  e_.begin_statement(operands, statement.stores);
+  for (const kernel::Store& s : stores) operands.push_back(s.value);
+  e_.begin_statement(operands, stores);
   std::vector<AxisId> axes;
   for (AxisId axis : statement.axes)
     if (axis != lanes) axes.push_back(axis);
   const bool has_columns = statement.order == Order::lanes16 && lanes.valid() && !along_sum && vector;
   if (has_columns && !statement.over.empty())
-    return e_.nest(axes, {}, [&] { columns16(fold(true), lanes, statement.stores); });
+    return e_.nest(axes, {}, [&] { columns16(fold(true), lanes, finish); });
   if (lanes.valid() && !along_sum) axes.push_back(lanes);
-  e_.nest(axes, along_sum ? AxisId{} : lanes, [&] {
-    Scope done(e_);
-    done.results(along_sum ? along_lanes(fold(true)) : sum(fold(vector)));
-    e_.run_stores(statement.stores);
-  });
+  e_.nest(axes, along_sum ? AxisId{} : lanes,
+          [&] { finish(along_sum ? along_lanes(fold(true)) : sum(fold(vector))); });
 }
 
-void FoldEmitter::emit(const kernel::Reduce& reduce) {
+// With these results.
+void FoldEmitter::store(const Values& results, const std::vector<kernel::Store>& stores) {
+  Scope done(e_);
+  done.results(results);
+  e_.run_stores(stores);
+}
+
+FoldEmitter::Fold FoldEmitter::fold_of(const kernel::Reduce& reduce, bool vector) {
   const DType dtype = k_.exprs[reduce.value].dtype;
   const CombineDef& how = kernel::combine_def(reduce.combine);
-  emit_sum(reduce, {reduce.value}, [&](bool vector) {
-    const auto as_wide = [this, vector](llvm::Value* v) { return vector ? splat(b_, v) : v; };
-    const bool along_sum = std::ranges::find(reduce.over, reduce.schedule.lanes) != reduce.over.end();
-    Fold fold{reduce.over, reduce.order, values_of(how.neutral(scalars_, dtype), how), {}, {},
-              {},          how.positions};
-    std::ranges::transform(fold.neutral, fold.neutral.begin(), as_wide);
-    fold.term = [=, this, &reduce, &how](llvm::Value* position) {
-      Values term{as_wide(e_.expr(reduce.value))};
-      if (!how.positions) return term;
-      term.push_back(as_wide(b_.CreateTrunc(position, b_.getInt32Ty())));
-      if (along_sum) term[1] = b_.CreateAdd(term[1], lane_numbers(b_));
-      return term;
-    };
-    fold.enter = [=, this, &how](const Values& state, const Values& term) {
-      const auto position = EmittingScalars::wrap(how.positions ? term[1] : nullptr, DType::i32);
-      const auto value = EmittingScalars::wrap(term[0], dtype);
-      return values_of(how.enter(scalars_, state_of(state, how, dtype), value, position), how);
-    };
-    fold.merge = [=, this, &how](const Values& a, const Values& b) {
-      return values_of(how.merge(scalars_, state_of(a, how, dtype), state_of(b, how, dtype)), how);
-    };
-    return fold;
+  const auto as_wide = [this, vector](llvm::Value* v) { return vector ? splat(b_, v) : v; };
+  const bool along_sum = std::ranges::find(reduce.over, reduce.schedule.lanes) != reduce.over.end();
+  Fold fold{reduce.over, reduce.order, values_of(how.neutral(scalars_, dtype), how), {}, {},
+            {},          how.positions};
+  std::ranges::transform(fold.neutral, fold.neutral.begin(), as_wide);
+  fold.term = [=, this, &reduce, &how](llvm::Value* position) {
+    Values term{as_wide(e_.expr(reduce.value))};
+    if (!how.positions) return term;
+    term.push_back(as_wide(b_.CreateTrunc(position, b_.getInt32Ty())));
+    if (along_sum) term[1] = b_.CreateAdd(term[1], lane_numbers(b_));
+    return term;
+  };
+  fold.enter = [=, this, &how](const Values& state, const Values& term) {
+    const auto position = EmittingScalars::wrap(how.positions ? term[1] : nullptr, DType::i32);
+    const auto value = EmittingScalars::wrap(term[0], dtype);
+    return values_of(how.enter(scalars_, state_of(state, how, dtype), value, position), how);
+  };
+  fold.merge = [=, this, &how](const Values& a, const Values& b) {
+    return values_of(how.merge(scalars_, state_of(a, how, dtype), state_of(b, how, dtype)), how);
+  };
+  return fold;
+}
+
+// Side by side: the state of the one, then of the other; and so their terms.
+FoldEmitter::Fold FoldEmitter::both(const Fold& a, const Fold& b) {
+  const auto cut = static_cast<std::ptrdiff_t>(a.neutral.size());
+  const auto join = [](Values first, const Values& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+  };
+  Fold fold{a.over, a.order, join(a.neutral, b.neutral), {}, {}, {}};
+  fold.term = [=](llvm::Value* position) { return join(a.term(position), b.term(position)); };
+  fold.enter = [=](const Values& state, const Values& term) {
+    return join(a.enter({state.begin(), state.begin() + cut}, {term.begin(), term.begin() + cut}),
+                b.enter({state.begin() + cut, state.end()}, {term.begin() + cut, term.end()}));
+  };
+  fold.merge = [=](const Values& x, const Values& y) {
+    return join(a.merge({x.begin(), x.begin() + cut}, {y.begin(), y.begin() + cut}),
+                b.merge({x.begin() + cut, x.end()}, {y.begin() + cut, y.end()}));
+  };
+  return fold;
+}
+
+size_t FoldEmitter::together(const kernel::Block& block, size_t first) const {
+  const auto* reduce = std::get_if<kernel::Reduce>(&block[first].body);
+  if (reduce == nullptr || kernel::combine_def(reduce->combine).components > 1) return 1;
+  std::set<kernel::BufferId> stored;
+  std::set<kernel::ExprId> read;
+  size_t count = 0;
+  for (; first + count < block.size(); ++count) {
+    const auto* next = std::get_if<kernel::Reduce>(&block[first + count].body);
+    if (next == nullptr || next->axes != reduce->axes || next->over != reduce->over ||
+        next->order != reduce->order || next->schedule.lanes != reduce->schedule.lanes ||
+        kernel::combine_def(next->combine).components > 1)
+      break;
+    std::vector<kernel::ExprId> open{next->value};
+    for (const kernel::Store& s : next->stores) open.push_back(s.value);
+    bool reads_result = false;
+    while (!open.empty()) {
+      const kernel::ExprId id = open.back();
+      open.pop_back();
+      if (!read.insert(id).second) continue;
+      const kernel::Expr& e = k_.exprs[id];
+      reads_result = reads_result || (e.kind == kernel::ExprKind::load && stored.contains(e.buffer));
+      open.insert(open.end(), e.operands.begin(), e.operands.end());
+      for (const kernel::Index& index : e.subscripts)
+        if (index.computed.valid()) open.push_back(index.computed);
+    }
+    if (reads_result) break;
+    for (const kernel::Store& s : next->stores) stored.insert(s.buffer);
+  }
+  return count;
+}
+
+void FoldEmitter::emit(const std::vector<const kernel::Reduce*>& reduces) {
+  std::vector<kernel::ExprId> values;
+  std::vector<kernel::Store> stores;
+  for (const kernel::Reduce* reduce : reduces) {
+    values.push_back(reduce->value);
+    stores.insert(stores.end(), reduce->stores.begin(), reduce->stores.end());
+  }
+  const auto fold = [&](bool vector) {
+    Fold all = fold_of(*reduces.front(), vector);
+    for (size_t i = 1; i < reduces.size(); ++i) all = both(all, fold_of(*reduces[i], vector));
+    return all;
+  };
+  emit_sum(*reduces.front(), values, stores, fold, [&](const Values& results) {
+    if (reduces.size() == 1) return store(results, stores);
+    for (size_t i = 0; i < reduces.size(); ++i) store({results[i]}, reduces[i]->stores);
   });
 }
 
 void FoldEmitter::emit(const kernel::Contract& contract) {
   const DType dtype = contract.accumulator;
   const CombineDef& how = kernel::combine_def(kernel::Combine::sum);
-  emit_sum(contract, {contract.a, contract.b}, [&](bool vector) {
+  const auto made = [&](bool vector) {
     const auto as_wide = [this, vector](llvm::Value* v) { return vector ? splat(b_, v) : v; };
     Fold fold{contract.over, contract.order, values_of(how.neutral(scalars_, dtype), how), {}, {}, {}};
     std::ranges::transform(fold.neutral, fold.neutral.begin(), as_wide);
@@ -278,7 +347,9 @@ void FoldEmitter::emit(const kernel::Contract& contract) {
       return values_of(how.merge(scalars_, state_of(a, how, dtype), state_of(b, how, dtype)), how);
     };
     return fold;
-  });
+  };
+  emit_sum(contract, {contract.a, contract.b}, contract.stores, made,
+           [&](const Values& results) { store(results, contract.stores); });
 }
 
 }  // namespace nnc::codegen

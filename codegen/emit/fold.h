@@ -10,7 +10,10 @@ class FoldEmitter : StatementEmitter {
  public:
   explicit FoldEmitter(KernelEmitter& emitter) : StatementEmitter(emitter) {}
 
-  void emit(const kernel::Reduce& reduce);
+  // How many statements of the block, from this one on, are reductions over the same elements of which none reads what another
+  // stores: they are computed in one loop, and what their terms have in common once. 1 where the statement is none, too.
+  size_t together(const kernel::Block& block, size_t first) const;
+  void emit(const std::vector<const kernel::Reduce*>& reduces);
   void emit(const kernel::Contract& contract);
 
   // Merges a vector's lanes: (l, l + 8), (l, l + 4), (l, l + 2), (l, l + 1).
@@ -20,7 +23,7 @@ class FoldEmitter : StatementEmitter {
  private:
   // One sum: how it starts, goes on, and what two of its partial results make.
   struct Fold {
-    const std::vector<kernel::AxisId>& over;
+    std::vector<kernel::AxisId> over;
     Order order;
     Values neutral;                                     // scalars, or vectors of the lanes
     std::function<Values(llvm::Value* position)> term;  // at the place at hand
@@ -31,16 +34,21 @@ class FoldEmitter : StatementEmitter {
   };
   struct Partials;
   Partials start_partials(const Fold& fold, int64_t count);
-  // The statement around it: loops over its axes, in which `fold` is made and summed, then the stores.
+  // The statement around it: loops over its axes, in which `fold` is made and summed, and its results stored.
+  using Finish = std::function<void(const Values& results)>;
+  Fold fold_of(const kernel::Reduce& reduce, bool vector);
+  static Fold both(const Fold& a, const Fold& b);
   template <class Statement>
   void emit_sum(const Statement& statement, std::vector<kernel::ExprId> operands,
-                const std::function<Fold(bool vector)>& fold);
+                const std::vector<kernel::Store>& stores, const std::function<Fold(bool vector)>& fold,
+                const Finish& finish);
+  void store(const Values& results, const std::vector<kernel::Store>& stores);
   Values sum(const Fold& fold);
   Values along_lanes(const Fold& fold);
   Values partials16(const Fold& fold);
   void rows16(const Fold& fold, const Partials& partials,
               const std::function<void(const std::function<void(llvm::Value*)>&)>& columns);
-  void columns16(const Fold& fold, kernel::AxisId lanes, const std::vector<kernel::Store>& stores);
+  void columns16(const Fold& fold, kernel::AxisId lanes, const Finish& finish);
 };
 
 }  // namespace nnc::codegen

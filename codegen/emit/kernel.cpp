@@ -109,9 +109,17 @@ void KernelEmitter::emit_task(llvm::Value* task) {
 }
 
 void KernelEmitter::emit_block(const kernel::Block& block) {
-  for (const kernel::Statement& statement : block) {
+  for (size_t i = 0; i < block.size();) {
     Scope scope(*this);
-    std::visit([&](const auto& body) { emit(body); }, statement.body);
+    const size_t count = FoldEmitter(*this).together(block, i);
+    if (count == 1) {
+      std::visit([&](const auto& body) { emit(body); }, block[i].body);
+    } else {
+      std::vector<const kernel::Reduce*> reduces;
+      for (size_t n = i; n < i + count; ++n) reduces.push_back(&std::get<kernel::Reduce>(block[n].body));
+      FoldEmitter(*this).emit(reduces);
+    }
+    i += count;
   }
 }
 
@@ -143,7 +151,7 @@ void KernelEmitter::emit(const kernel::Map& map) {
 }
 
 void KernelEmitter::emit(const kernel::Reduce& reduce) {
-  FoldEmitter(*this).emit(reduce);
+  FoldEmitter(*this).emit({&reduce});
 }
 
 void KernelEmitter::emit(const kernel::Contract& contract) {
