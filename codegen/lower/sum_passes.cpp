@@ -2,9 +2,11 @@
 #include "codegen/lower/sum_passes.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "codegen/lower/strides.h"
 #include "ir/kernel/packing.h"
 #include "ir/layout.h"
 
@@ -138,6 +140,16 @@ void cut_packed(Kernel& k, Contract& contract, AxisId row, const Target& target,
     type.shape.back() = std::max(type.shape.back(), padded_layout(type.shape).pitch);
     return type;
   };
+  // Rows that lie along the sum are read in long pieces, or most of the time goes to finding their pages: rather of fewer rows.
+  constexpr int64_t kPiece = 64;  // terms
+  const std::optional<kernel::Packing> packing = kernel::packing_of(k, contract, s.lanes, 1);
+  const kernel::Expr& packed = k.exprs[packing->operand];
+  const ExprId other = packing->operand == contract.a ? contract.b : contract.a;
+  if (contract.over.size() == 1 && stride_along(k, packed.buffer, packed.subscripts, contract.over[0]) == 1 &&
+      k.buffers[k.exprs[other].buffer].type.bytes() <= target.l2_bytes / 4 && !pick)
+    for (GridAxis* g = k.grid_axis(s.lanes);
+         g && g->step > tile_columns && copy_of(std::min(terms, kPiece)).bytes() > target.l2_bytes / 4;)
+      g->step = ceil_div(ceil_div(g->step, tile_columns), 2) * tile_columns;
   const int64_t unit = contract.over.size() == 1 ? 4 : 1;  // terms of a turn of a tile's loop
   int64_t passes = pick ? pick(1, terms) : 1;
   while (passes < terms && copy_of(ceil_div(terms, passes)).bytes() > target.l2_bytes / 4) ++passes;
