@@ -188,20 +188,59 @@ class LayoutAssignment {
   void loop(NodeId id, const Node& node) {
     const auto& scan = std::get<ScanAttrs>(node.attrs);
     const LoopDomain domain = loop_domain(scan);
-    if (!has_lanes_along(domain)) return other(id, node);
     const auto states = static_cast<size_t>(scan.states);
     const auto lanes = static_cast<int64_t>(domain.axes.size()) - 1;
     std::vector<Value> operands = rewriter_.operands(id);
-    for (size_t i = states; i < states + static_cast<size_t>(scan.steps); ++i)
-      if (const Shape shape = node_shape(operands[i]);
-          is_row(shape, domain.axes) && lanes_of(operands[i]) != lanes + 1)
-        operands[i] = moved(operands[i], with_innermost(shape, lanes + 1));
+    const bool along_rows = has_lanes_along(domain);
+    for (size_t i = states; i < states + static_cast<size_t>(scan.steps); ++i) {
+      const Shape shape = node_shape(operands[i]);
+      const int64_t inner = along_rows ? lanes + 1 : static_cast<int64_t>(shape.size()) - 1;
+      if (is_row(shape, domain.axes) && lanes_of(operands[i]) != inner)
+        operands[i] = moved(operands[i], with_innermost(shape, inner));
+    }
+    if (!along_rows) {
+      move_weights(scan, domain, operands);
+      rewriter_.set(id, rewriter_.builder().copy(node, operands));
+      return lay_results(id, node);
+    }
     rewriter_.set(id, rewriter_.builder().copy(node, operands));
     for (uint32_t r = 0; r < node.types.size(); ++r) {
       const Shape& shape = node.types[r].shape;
       const int64_t axis = r < states ? lanes : lanes + 1;
       if (axis < static_cast<int64_t>(shape.size()))
         set_layout(rewriter_[Value{id, r}], with_innermost(shape, axis));
+    }
+  }
+
+  // The vectors of a loop over few rows run along what follows these. What a step's product reads of outside, a weight, is moved
+  // for them, once for all steps.
+  void move_weights(const ScanAttrs& scan, const LoopDomain& domain, std::vector<Value>& operands) {
+    const Graph& body = *scan.body;
+    std::set<NodeId> seen;
+    for (const NodeId id : node_ids(body)) {
+      const Node& node = body.nodes[id];
+      const auto* rule = std::get_if<ContractRule>(&op_def(node.op).lower);
+      if (rule == nullptr || !domain.by_row[id.index]) continue;
+      const std::vector<TensorType> types = {body.type(node.operands[0]), body.type(node.operands[1])};
+      const ContractSpec spec = rule->specs(node, types)[0];
+      const std::vector<Index>* maps[2] = {&spec.a, &spec.b};
+      for (size_t i = 0; i < 2; ++i) {
+        const NodeId read = node.operands[i].node;
+        const auto number = static_cast<size_t>(std::ranges::find(body.inputs, read) - body.inputs.begin());
+        if (number < static_cast<size_t>(scan.states + scan.steps) || number >= body.inputs.size() ||
+            !seen.insert(read).second)
+          continue;
+        const auto rank = static_cast<uint32_t>(spec.output.size());
+        int64_t inner = -1;
+        if (spec.order == Order::lanes16 && spec.over.size() == 1)
+          inner = dimension_of(*maps[i], AxisId{rank});
+        else
+          for (uint32_t axis = 0; axis < rank; ++axis)
+            if (const int64_t d = dimension_of(*maps[i], AxisId{axis});
+                d >= 0 && dimension_of(*maps[1 - i], AxisId{axis}) < 0)
+              inner = d;
+        if (inner >= 0) operands[number] = lying(operands[number], inner);
+      }
     }
   }
 
@@ -229,6 +268,11 @@ class LayoutAssignment {
       rewriter_.set(id, rewriter_.builder().copy(node, operands_of_scatter(id, node, *rule)));
     else
       rewriter_.copy(id);
+    lay_results(id, node);
+  }
+
+  // As the operands lie.
+  void lay_results(NodeId id, const Node& node) {
     const Graph& g = rewriter_.result();
     for (uint32_t r = 0; r < node.types.size(); ++r) {
       const Value value = rewriter_[Value{id, r}];

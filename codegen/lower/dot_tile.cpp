@@ -35,7 +35,7 @@ double looked_at(const Kernel& kernel, kernel::ExprId id,
 }  // namespace
 
 double dot_cycles(const Kernel& kernel, const kernel::Contract& contract, const DotTile& t,
-                  const Target& target, const std::function<int64_t(AxisId)>& extent) {
+                  const Target& target, const std::function<int64_t(AxisId)>& extent, bool is_repeated) {
   constexpr double kFromL2 = 32, kFromAfar = 8;  // bytes in a cycle
   const AxisId first = contract.over.front();
   const bool in_passes = t.block != 0;
@@ -69,7 +69,7 @@ double dot_cycles(const Kernel& kernel, const kernel::Contract& contract, const 
   // The bytes that a cache of that size fetches for a pass: columns are gone through innermost, rows around them, and what the last
   // tile has left is not fetched again.
   const auto fetched = [&](double size) {
-    if (of_all < size) return of_all;
+    if (of_all < size) return is_repeated ? 0 : of_all;
     const double all_of_columns = of_column * column_tiles;
     return around * (row_tiles * of_row * (of_row + of_column < size ? 1 : column_tiles) +
                      all_of_columns * (of_row + all_of_columns < size ? 1 : row_tiles));

@@ -16,8 +16,10 @@ struct DotTile {
 };
 
 // About how many cycles the whole contraction takes in such tiles: for its multiply-adds and loads, or for what the caches can
-// deliver, whichever takes longest. `extent`: of each axis.
+// deliver, whichever takes longest. `extent`: of each axis. `is_repeated`: it is computed again and again, and finds in a cache
+// what that can hold.
 double dot_cycles(const kernel::Kernel& kernel, const kernel::Contract& contract, const DotTile& tile,
-                  const Target& target, const std::function<int64_t(kernel::AxisId)>& extent);
+                  const Target& target, const std::function<int64_t(kernel::AxisId)>& extent,
+                  bool is_repeated);
 
 }  // namespace nnc::codegen

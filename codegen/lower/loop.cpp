@@ -27,7 +27,7 @@ using kernel::Space;
 using Indices = std::vector<Index>;
 using Accessor = std::function<ExprId(const Indices&)>;
 
-// Scratch for a value. The leading `rows` axes of the value are the last of the buffer.
+// Scratch for a value. The leading `rows` axes of the value, along which the vectors run, are the last of the buffer.
 struct Local {
   BufferId buffer;
   size_t rows = 0;
@@ -128,15 +128,16 @@ class Loop {
   }
 
   Local add_local(const TensorType& type, bool by_row) {
-    const size_t rows = by_row ? domain_.axes.size() : 0;
+    const size_t rows = by_row && has_lanes_along(domain_) ? domain_.axes.size() : 0;
     TensorType lying = type;
-    std::ranges::rotate(lying.shape, lying.shape.begin() + static_cast<std::ptrdiff_t>(rows));
     std::vector<AxisId> follows;
-    if (rows > 0) {
-      follows.resize(type.shape.size() - rows);
-      const std::vector<AxisId> axes = axes_of(domain_.axes, true);
-      follows.insert(follows.end(), axes.begin(), axes.end());
+    if (by_row) {
+      follows = axes_of(domain_.axes, true);
+      follows.resize(type.shape.size());
     }
+    const auto last = static_cast<std::ptrdiff_t>(rows);
+    std::ranges::rotate(lying.shape, lying.shape.begin() + last);
+    if (by_row) std::ranges::rotate(follows, follows.begin() + last);
     return {k_.buffers.push_back(
                 {"t" + std::to_string(w_.locals++), std::move(lying), {}, Space::local, follows}),
             rows};

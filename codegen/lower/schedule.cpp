@@ -13,6 +13,7 @@
 #include "codegen/lower/sum_passes.h"
 #include "codegen/lower/tile_shape.h"
 #include "codegen/lower/work.h"
+#include "ir/kernel/loop_domain.h"
 #include "ir/kernel/packing.h"
 
 namespace nnc::codegen {
@@ -244,8 +245,8 @@ class Scheduler {
     DotTile best;
     double best_cycles = 0;
     const auto consider = [&](const DotTile& tile) {
-      const double cycles =
-          dot_cycles(k_, contract, tile, target_, [this](AxisId axis) { return extent(axis); });
+      const double cycles = dot_cycles(
+          k_, contract, tile, target_, [this](AxisId axis) { return extent(axis); }, is_cut_);
       if (best_cycles == 0 || (random() ? pick(0, 1) == 0 : cycles < 0.99 * best_cycles))
         best = tile, best_cycles = cycles;
     };
@@ -358,15 +359,16 @@ class Scheduler {
 
   // ---- loops
 
-  // A task takes its rows through all steps: as many tasks as threads, of whole vectors, so that each step's weights are read
-  // from the cache as seldom as can be.
+  // A task takes its rows through all steps: as many tasks as threads, of whole vectors where these run along the rows
+  // (ir/kernel/loop_domain.h), so that each step's weights are read from the cache as seldom as can be.
   void cut_loop() {
     int64_t wanted = options_.threads;
     for (size_t i = k_.grid.size(); i-- > 0;) {
       kernel::GridAxis& g = k_.grid[i];
-      const int64_t vectors = ceil_div(extent(g.axis), kLanes);
-      const int64_t tasks = random() ? pick(1, vectors) : std::min(vectors, wanted);
-      g.step = std::min(extent(g.axis), ceil_div(vectors, tasks) * kLanes);
+      const int64_t unit = i + 1 == k_.grid.size() && has_lanes_along(extent(g.axis)) ? kLanes : 1;
+      const int64_t units = ceil_div(extent(g.axis), unit);
+      const int64_t tasks = random() ? pick(1, units) : std::min(units, wanted);
+      g.step = std::min(extent(g.axis), ceil_div(units, tasks) * unit);
       wanted = ceil_div(wanted, ceil_div(extent(g.axis), g.step));
     }
     is_cut_ = tiled_ = true;

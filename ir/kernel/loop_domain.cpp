@@ -111,7 +111,11 @@ LoopDomain loop_domain(const ScanAttrs& scan) {
 }
 
 bool has_lanes_along(const LoopDomain& domain) {
-  return !domain.axes.empty() && domain.axes.back() >= kLanes;
+  return !domain.axes.empty() && has_lanes_along(domain.axes.back());
+}
+
+bool has_lanes_along(int64_t rows) {
+  return rows >= kLanes;
 }
 
 }  // namespace nnc

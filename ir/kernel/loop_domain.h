@@ -16,7 +16,9 @@ struct LoopDomain {
 // `scan`: its operands lie in memory before the first step, so any of their elements may be read.
 LoopDomain loop_domain(const ScanAttrs& scan);
 
-// Whether vectors run along the last axis of the domain: then it lies innermost in what the loop reads and writes.
+// Whether vectors run along the last axis of the domain: then it lies innermost in what the loop reads and writes. Fewer
+// rows than lanes would leave lanes empty.
 bool has_lanes_along(const LoopDomain& domain);
+bool has_lanes_along(int64_t rows);
 
 }  // namespace nnc
