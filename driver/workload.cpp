@@ -8,8 +8,9 @@
 namespace nnc::driver {
 namespace {
 
-// How each parameter starts, read from the graph that draws them: U(lo, hi), or one number.
-Result<std::vector<runtime::SplitmixRange>> initial_ranges(Session& session, const frontend::Model& model) {
+// The parameters that start with U(lo, hi) or one number, read from the graph that draws them: those that the benchmark's generator
+// makes. Init makes the others.
+std::vector<runtime::SplitmixRange> initial_ranges(const frontend::Model& model) {
   std::vector<runtime::SplitmixRange> ranges;
   const Graph* init = model.module.find("init");
   for (const frontend::ParameterInfo& parameter : model.parameters) {
@@ -20,23 +21,26 @@ Result<std::vector<runtime::SplitmixRange>> initial_ranges(Session& session, con
     while (start != nullptr && start->op == Op::broadcast) start = &init->node(start->operands.front());
     const auto* draw = start == nullptr ? nullptr : std::get_if<RandomAttrs>(&start->attrs);
     const auto* constant = start == nullptr ? nullptr : std::get_if<ConstantAttrs>(&start->attrs);
-    if (draw != nullptr && draw->distribution == Distribution::uniform) {
+    if (draw != nullptr && draw->distribution == Distribution::uniform)
       ranges.push_back({parameter.name, draw->a, draw->b});
-    } else if (constant != nullptr && constant->values.size() == 1) {
+    else if (constant != nullptr && constant->values.size() == 1)
       ranges.push_back({parameter.name, constant->values[0], constant->values[0]});
-    } else {
-      session.diagnostics.error(DiagnosticKind::wrong_file_kind, parameter.span,
-                                fmt::format("{} starts neither uniform nor with one number", parameter.name));
-    }
+    else
+      ranges.push_back({"", 0, 0});  // each keeps its number, which is its seed
   }
-  if (session.diagnostics.has_errors()) return Failure();
   return ranges;
+}
+
+// Whether generated values are all that the step needs.
+bool needs_init(const Workload& w) {
+  return !w.is_generated() || !w.trains() ||
+         std::ranges::any_of(initial_ranges(w.model), [](const auto& r) { return r.parameter.empty(); });
 }
 
 // The entry, and init where it says how something starts that is not generated: of a prediction the layers' states.
 Result<Bundle> compile_entry(Session& session, const Workload& w, bool stamps, uint64_t beside) {
   std::vector<Graph> graphs = {*w.model.module.find(w.entry)};
-  if (const Graph* init = w.model.module.find("init"); init != nullptr && !(w.is_generated() && w.trains()))
+  if (const Graph* init = w.model.module.find("init"); init != nullptr && needs_init(w))
     graphs.push_back(*init);
   const Result<std::vector<std::string>> disabled = disabled_passes(session);
   CodegenOptions options = codegen_options(session.options);
@@ -101,13 +105,11 @@ Result<Workload> open_workload(Session& session, LoadedModel loaded, bool stamps
 
 Status begin(Session& session, const Workload& workload, runtime::Session& memory) {
   if (!memory.check_memory(session.diagnostics)) return Failure();
-  if (!workload.is_generated() || !workload.trains()) runtime::initialize(memory, workload.run().seed);
-  if (workload.is_generated()) {
-    const auto ranges = initial_ranges(session, workload.model);
-    if (!ranges ||
-        !runtime::splitmix_parameters(workload.bundle, *ranges, memory.state(), session.diagnostics))
-      return Failure();
-  }
+  if (needs_init(workload)) runtime::initialize(memory, workload.run().seed);
+  if (workload.is_generated() &&
+      !runtime::splitmix_parameters(workload.bundle, initial_ranges(workload.model), memory.state(),
+                                    session.diagnostics))
+    return Failure();
   memory.set_scalar("lr", workload.model.default_lr);
   memory.set_scalar("seed", static_cast<int64_t>(workload.run().seed));
   return Done();

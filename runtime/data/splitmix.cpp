@@ -23,6 +23,7 @@ Status splitmix_parameters(const Bundle& bundle, std::span<const SplitmixRange> 
                            Diagnostics& diagnostics) {
   bool good = true;
   for (size_t k = 0; k < ranges.size(); ++k) {
+    if (ranges[k].parameter.empty()) continue;
     const TensorInfo* tensor = bundle.find_tensor(ranges[k].parameter);
     if (tensor == nullptr || tensor->role != TensorRole::param || tensor->dtype != DType::f32) {
       diagnostics.error_at(DiagnosticKind::missing_program, "",

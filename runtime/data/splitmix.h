@@ -37,7 +37,7 @@ void splitmix_uniform(uint64_t seed, double lo, double hi, uint64_t first, uint6
                       unsigned char* out);
 
 // Initial values of the benchmark: parameter number k of `ranges` takes seed 100 + k and U(lo, hi); lo == hi
-// fills. `state` is the bundle's state buffer. Fails if a name is not a parameter of the bundle.
+// fills; one without a name is passed over. `state` is the bundle's state buffer. Fails if a name is not a parameter of the bundle.
 struct SplitmixRange {
   std::string parameter;
   double lo = 0, hi = 0;
