@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <set>
 
 #include "driver/flag_checks.h"
 #include "driver/programs.h"
@@ -164,16 +163,9 @@ Result<frontend::BuildOptions> build_options(Session& session) {
   frontend::BuildOptions built;
   built.optimizer = session.options.optimizer.empty() ? "sgd" : session.options.optimizer;
   bool good = true;
-  std::set<std::string> names;
   for (const std::string& text : session.options.defines) {
     const auto definition = split_definition(session, text);
     if (!definition) {
-      good = false;
-    } else if (!names.insert(definition->first).second) {
-      session.diagnostics
-          .error_at(DiagnosticKind::bad_definition, "-D " + text,
-                    fmt::format("{} is bound already", definition->first))
-          .suggest("leave out one of the two");
       good = false;
     } else if (definition->first == "batch") {
       const auto batch = batch_size(session, definition->second);

@@ -6,11 +6,9 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
-#include <set>
 
 #include "fmt/format.h"
 #include "runtime/file.h"
-#include "runtime/formats/table_guess.h"
 #include "runtime/formats/table_reader.h"
 #include "runtime/run_file/config_data.h"
 #include "runtime/run_file/phase_config.h"
@@ -162,16 +160,7 @@ Result<RunConfig> parse_config(const std::string& path, std::string text,
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
   Result<Setting> root = parse_settings(path, std::move(text), sources, diagnostics);
   if (!root) return Failure{};
-  std::set<std::string> keys;
   for (const std::string& assignment : overrides) {
-    const std::string key(trim(std::string_view(assignment).substr(0, assignment.find('='))));
-    if (!keys.insert(key).second) {
-      diagnostics
-          .error_at(DiagnosticKind::run_file_syntax, "--set " + assignment,
-                    fmt::format("{} is set already", key))
-          .suggest("leave out one of the two");
-      continue;
-    }
     const Status applied = apply_override(*root, assignment, sources, diagnostics);
     if (!applied) continue;  // the others are looked at too
   }

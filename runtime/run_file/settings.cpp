@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "fmt/format.h"
-#include "runtime/formats/table_guess.h"
 #include "runtime/run_file/toml_words.h"
 
 // toml++ 3.3 asserts what a text like `[ }` violates, and in release builds turns that into undefined
@@ -355,6 +354,12 @@ std::optional<Setting> parse_value(const std::string& value) {
 
 namespace {
 
+std::string trim(const std::string& text) {
+  const size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string::npos) return "";
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
 // Places inside the value were those of the helper text that it was parsed in; the whole value is near enough.
 void mark_override(Setting& setting, Span value) {
   setting.span = value;
@@ -394,8 +399,8 @@ Status apply_override(Setting& root, const std::string& assignment, Sources& sou
     return Failure{};
   };
   if (equals == std::string::npos || equals == 0) return fail("is not of the form key=value");
-  const std::string key(trim(std::string_view(assignment).substr(0, equals)));
-  const std::string value(trim(std::string_view(assignment).substr(equals + 1)));
+  const std::string key = trim(assignment.substr(0, equals));
+  const std::string value = trim(assignment.substr(equals + 1));
 
   if (std::count(key.begin(), key.end(), '.') >= static_cast<std::ptrdiff_t>(kMostParts))
     return fail(fmt::format("has more than {} parts in its key", kMostParts));
