@@ -40,9 +40,11 @@ CLI::Option* option(CLI::App& app, const char* name, T& to, const char* kind, co
 void add_groups(CLI::App& app, uint32_t groups, Options& o) {
   if ((groups & kDefine) != 0)
     option(app, "-D", o.defines, "NAME=VALUE",
-           "Bind a model argument or the batch size: -D hidden=64 -D batch=32");
+           "Bind a model argument or the batch size: -D hidden=64 -D batch=32; the last of several for a "
+           "name counts");
   if ((groups & kSet) != 0)
-    option(app, "--set", o.sets, "KEY=VALUE", "Override a key of the run file: --set train.epochs=5");
+    option(app, "--set", o.sets, "KEY=VALUE",
+           "Override a key of the run file: --set train.epochs=5; the last of several counts");
   if ((groups & kOptimizer) != 0)
     option(app, "--optimizer", o.optimizer, "CALL",
            "An optimizer call, \"adam(lr = 0.01)\" (default: the run file's, or sgd)");

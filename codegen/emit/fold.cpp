@@ -4,6 +4,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include <algorithm>
+#include <memory>
 #include <set>
 
 #include "codegen/lower/strides.h"
@@ -250,22 +251,25 @@ FoldEmitter::Fold FoldEmitter::fold_of(const kernel::Reduce& reduce, bool vector
   return fold;
 }
 
-// Side by side: the state of the one, then of the other; and so their terms.
-FoldEmitter::Fold FoldEmitter::both(const Fold& a, const Fold& b) {
-  const auto cut = static_cast<std::ptrdiff_t>(a.neutral.size());
-  const auto join = [](Values first, const Values& second) {
-    first.insert(first.end(), second.begin(), second.end());
-    return first;
+FoldEmitter::Fold FoldEmitter::side_by_side(std::vector<Fold> folds) {
+  if (folds.size() == 1) return folds.front();
+  const auto parts = std::make_shared<const std::vector<Fold>>(std::move(folds));
+  // What `of` makes of each, whose number it gets; a state has one value of each.
+  const auto each = [parts](const auto& of) {
+    Values all;
+    for (size_t i = 0; i < parts->size(); ++i) all.push_back(of((*parts)[i], i)[0]);
+    return all;
   };
-  Fold fold{a.over, a.order, join(a.neutral, b.neutral), {}, {}, {}};
-  fold.term = [=](llvm::Value* position) { return join(a.term(position), b.term(position)); };
-  fold.enter = [=](const Values& state, const Values& term) {
-    return join(a.enter({state.begin(), state.begin() + cut}, {term.begin(), term.begin() + cut}),
-                b.enter({state.begin() + cut, state.end()}, {term.begin() + cut, term.end()}));
+  const Fold& first = parts->front();
+  Fold fold{first.over, first.order, each([](const Fold& f, size_t) { return f.neutral; }), {}, {}, {}};
+  fold.term = [each](llvm::Value* position) {
+    return each([&](const Fold& f, size_t) { return f.term(position); });
   };
-  fold.merge = [=](const Values& x, const Values& y) {
-    return join(a.merge({x.begin(), x.begin() + cut}, {y.begin(), y.begin() + cut}),
-                b.merge({x.begin() + cut, x.end()}, {y.begin() + cut, y.end()}));
+  fold.enter = [each](const Values& state, const Values& term) {
+    return each([&](const Fold& f, size_t i) { return f.enter({state[i]}, {term[i]}); });
+  };
+  fold.merge = [each](const Values& a, const Values& b) {
+    return each([&](const Fold& f, size_t i) { return f.merge({a[i]}, {b[i]}); });
   };
   return fold;
 }
@@ -276,7 +280,8 @@ size_t FoldEmitter::together(const kernel::Block& block, size_t first) const {
   std::set<kernel::BufferId> stored;
   std::set<kernel::ExprId> read;
   size_t count = 0;
-  for (; first + count < block.size(); ++count) {
+  constexpr size_t kMost = 8;  // whose partial results leave room for some vectors in the first cache level
+  for (; first + count < block.size() && count < kMost; ++count) {
     const auto* next = std::get_if<kernel::Reduce>(&block[first + count].body);
     if (next == nullptr || next->axes != reduce->axes || next->over != reduce->over ||
         next->order != reduce->order || next->schedule.lanes != reduce->schedule.lanes ||
@@ -309,9 +314,9 @@ void FoldEmitter::emit(const std::vector<const kernel::Reduce*>& reduces) {
     stores.insert(stores.end(), reduce->stores.begin(), reduce->stores.end());
   }
   const auto fold = [&](bool vector) {
-    Fold all = fold_of(*reduces.front(), vector);
-    for (size_t i = 1; i < reduces.size(); ++i) all = both(all, fold_of(*reduces[i], vector));
-    return all;
+    std::vector<Fold> folds;
+    for (const kernel::Reduce* reduce : reduces) folds.push_back(fold_of(*reduce, vector));
+    return side_by_side(std::move(folds));
   };
   emit_sum(*reduces.front(), values, stores, fold, [&](const Values& results) {
     if (reduces.size() == 1) return store(results, stores);

@@ -37,7 +37,8 @@ class FoldEmitter : StatementEmitter {
   // The statement around it: loops over its axes, in which `fold` is made and summed, and its results stored.
   using Finish = std::function<void(const Values& results)>;
   Fold fold_of(const kernel::Reduce& reduce, bool vector);
-  static Fold both(const Fold& a, const Fold& b);
+  // All in one loop; each has a state of one value.
+  static Fold side_by_side(std::vector<Fold> folds);
   template <class Statement>
   void emit_sum(const Statement& statement, std::vector<kernel::ExprId> operands,
                 const std::vector<kernel::Store>& stores, const std::function<Fold(bool vector)>& fold,
