@@ -274,36 +274,50 @@ FoldEmitter::Fold FoldEmitter::side_by_side(std::vector<Fold> folds) {
   return fold;
 }
 
+std::set<kernel::BufferId> FoldEmitter::buffers_read(const kernel::Reduce& reduce) const {
+  std::set<kernel::BufferId> read;
+  std::set<kernel::ExprId> seen;
+  std::vector<kernel::ExprId> open{reduce.value};
+  const auto add_computed = [&](const std::vector<kernel::Index>& at) {
+    for (const kernel::Index& index : at)
+      if (index.computed.valid()) open.push_back(index.computed);
+  };
+  for (const kernel::Store& s : reduce.stores) open.push_back(s.value), add_computed(s.index);
+  while (!open.empty()) {
+    const kernel::ExprId id = open.back();
+    open.pop_back();
+    if (!seen.insert(id).second) continue;
+    const kernel::Expr& e = k_.exprs[id];
+    if (e.kind == kernel::ExprKind::load) read.insert(e.buffer);
+    open.insert(open.end(), e.operands.begin(), e.operands.end());
+    add_computed(e.subscripts);
+  }
+  return read;
+}
+
 size_t FoldEmitter::together(const kernel::Block& block, size_t first) const {
-  const auto* reduce = std::get_if<kernel::Reduce>(&block[first].body);
-  if (reduce == nullptr || kernel::combine_def(reduce->combine).components > 1) return 1;
-  std::set<kernel::BufferId> stored;
-  std::set<kernel::ExprId> read;
-  size_t count = 0;
   constexpr size_t kMost = 8;  // whose partial results leave room for some vectors in the first cache level
+  const auto* leader = std::get_if<kernel::Reduce>(&block[first].body);
+  if (leader == nullptr) return 1;
+  std::set<kernel::BufferId> stored, read;
+  size_t count = 0;
   for (; first + count < block.size() && count < kMost; ++count) {
     const auto* next = std::get_if<kernel::Reduce>(&block[first + count].body);
-    if (next == nullptr || next->axes != reduce->axes || next->over != reduce->over ||
-        next->order != reduce->order || next->schedule.lanes != reduce->schedule.lanes ||
+    if (next == nullptr || next->axes != leader->axes || next->over != leader->over ||
+        next->order != leader->order || next->schedule.lanes != leader->schedule.lanes ||
         kernel::combine_def(next->combine).components > 1)
       break;
-    std::vector<kernel::ExprId> open{next->value};
-    for (const kernel::Store& s : next->stores) open.push_back(s.value);
-    bool reads_result = false;
-    while (!open.empty()) {
-      const kernel::ExprId id = open.back();
-      open.pop_back();
-      if (!read.insert(id).second) continue;
-      const kernel::Expr& e = k_.exprs[id];
-      reads_result = reads_result || (e.kind == kernel::ExprKind::load && stored.contains(e.buffer));
-      open.insert(open.end(), e.operands.begin(), e.operands.end());
-      for (const kernel::Index& index : e.subscripts)
-        if (index.computed.valid()) open.push_back(index.computed);
-    }
-    if (reads_result) break;
+    const std::set<kernel::BufferId> reads = buffers_read(*next);
+    const auto is_in_the_way = [&](const kernel::Store& s) {
+      return stored.contains(s.buffer) || read.contains(s.buffer);
+    };
+    if (std::ranges::any_of(reads, [&](kernel::BufferId b) { return stored.contains(b); }) ||
+        std::ranges::any_of(next->stores, is_in_the_way))
+      break;
+    read.insert(reads.begin(), reads.end());
     for (const kernel::Store& s : next->stores) stored.insert(s.buffer);
   }
-  return count;
+  return std::max<size_t>(count, 1);
 }
 
 void FoldEmitter::emit(const std::vector<const kernel::Reduce*>& reduces) {

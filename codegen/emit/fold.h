@@ -2,6 +2,8 @@
 // along an output axis, along the sum, or none.
 #pragma once
 
+#include <set>
+
 #include "codegen/emit/kernel.h"
 
 namespace nnc::codegen {
@@ -10,8 +12,8 @@ class FoldEmitter : StatementEmitter {
  public:
   explicit FoldEmitter(KernelEmitter& emitter) : StatementEmitter(emitter) {}
 
-  // How many statements of the block, from this one on, are reductions over the same elements of which none reads what another
-  // stores: they are computed in one loop, and what their terms have in common once. 1 where the statement is none, too.
+  // How many statements of the block, from this one on, are reductions over the same elements of which none reads or stores what
+  // another stores: they are computed in one loop, and what their terms have in common once. 1 where the statement is none, too.
   size_t together(const kernel::Block& block, size_t first) const;
   void emit(const std::vector<const kernel::Reduce*>& reduces);
   void emit(const kernel::Contract& contract);
@@ -35,6 +37,7 @@ class FoldEmitter : StatementEmitter {
   struct Partials;
   Partials start_partials(const Fold& fold, int64_t count);
   // The statement around it: loops over its axes, in which `fold` is made and summed, and its results stored.
+  std::set<kernel::BufferId> buffers_read(const kernel::Reduce& reduce) const;
   using Finish = std::function<void(const Values& results)>;
   Fold fold_of(const kernel::Reduce& reduce, bool vector);
   // All in one loop; each has a state of one value.
