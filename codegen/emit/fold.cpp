@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <memory>
-#include <set>
 
 #include "codegen/lower/strides.h"
+#include "ir/kernel/access.h"
 
 namespace nnc::codegen {
 
@@ -274,50 +274,33 @@ FoldEmitter::Fold FoldEmitter::side_by_side(std::vector<Fold> folds) {
   return fold;
 }
 
-std::set<kernel::BufferId> FoldEmitter::buffers_read(const kernel::Reduce& reduce) const {
-  std::set<kernel::BufferId> read;
-  std::set<kernel::ExprId> seen;
-  std::vector<kernel::ExprId> open{reduce.value};
-  const auto add_computed = [&](const std::vector<kernel::Index>& at) {
-    for (const kernel::Index& index : at)
-      if (index.computed.valid()) open.push_back(index.computed);
-  };
-  for (const kernel::Store& s : reduce.stores) open.push_back(s.value), add_computed(s.index);
-  while (!open.empty()) {
-    const kernel::ExprId id = open.back();
-    open.pop_back();
-    if (!seen.insert(id).second) continue;
-    const kernel::Expr& e = k_.exprs[id];
-    if (e.kind == kernel::ExprKind::load) read.insert(e.buffer);
-    open.insert(open.end(), e.operands.begin(), e.operands.end());
-    add_computed(e.subscripts);
-  }
-  return read;
+bool FoldEmitter::stores_meet(const kernel::Statement& a, const kernel::Statement& b) const {
+  bool meet = false;
+  kernel::each_store(a, [&](const kernel::Store& of_a) {
+    meet = meet || !kernel::loads_of(k_, b, of_a.buffer).empty();
+    kernel::each_store(b, [&](const kernel::Store& of_b) { meet = meet || of_a.buffer == of_b.buffer; });
+  });
+  kernel::each_store(
+      b, [&](const kernel::Store& of_b) { meet = meet || !kernel::loads_of(k_, a, of_b.buffer).empty(); });
+  return meet;
 }
 
 size_t FoldEmitter::together(const kernel::Block& block, size_t first) const {
   constexpr size_t kMost = 8;  // whose partial results leave room for some vectors in the first cache level
   const auto* leader = std::get_if<kernel::Reduce>(&block[first].body);
-  if (leader == nullptr) return 1;
-  std::set<kernel::BufferId> stored, read;
-  size_t count = 0;
-  for (; first + count < block.size() && count < kMost; ++count) {
-    const auto* next = std::get_if<kernel::Reduce>(&block[first + count].body);
+  if (leader == nullptr || kernel::combine_def(leader->combine).components > 1) return 1;
+  size_t end = first + 1;
+  for (; end < block.size() && end - first < kMost; ++end) {
+    const auto* next = std::get_if<kernel::Reduce>(&block[end].body);
     if (next == nullptr || next->axes != leader->axes || next->over != leader->over ||
         next->order != leader->order || next->schedule.lanes != leader->schedule.lanes ||
         kernel::combine_def(next->combine).components > 1)
       break;
-    const std::set<kernel::BufferId> reads = buffers_read(*next);
-    const auto is_in_the_way = [&](const kernel::Store& s) {
-      return stored.contains(s.buffer) || read.contains(s.buffer);
-    };
-    if (std::ranges::any_of(reads, [&](kernel::BufferId b) { return stored.contains(b); }) ||
-        std::ranges::any_of(next->stores, is_in_the_way))
-      break;
-    read.insert(reads.begin(), reads.end());
-    for (const kernel::Store& s : next->stores) stored.insert(s.buffer);
+    bool meets = false;
+    for (size_t i = first; i < end; ++i) meets = meets || stores_meet(block[i], block[end]);
+    if (meets) break;
   }
-  return std::max<size_t>(count, 1);
+  return end - first;
 }
 
 void FoldEmitter::emit(const std::vector<const kernel::Reduce*>& reduces) {

@@ -2,8 +2,6 @@
 // along an output axis, along the sum, or none.
 #pragma once
 
-#include <set>
-
 #include "codegen/emit/kernel.h"
 
 namespace nnc::codegen {
@@ -37,7 +35,8 @@ class FoldEmitter : StatementEmitter {
   struct Partials;
   Partials start_partials(const Fold& fold, int64_t count);
   // The statement around it: loops over its axes, in which `fold` is made and summed, and its results stored.
-  std::set<kernel::BufferId> buffers_read(const kernel::Reduce& reduce) const;
+  // Whether one stores where the other loads or stores.
+  bool stores_meet(const kernel::Statement& a, const kernel::Statement& b) const;
   using Finish = std::function<void(const Values& results)>;
   Fold fold_of(const kernel::Reduce& reduce, bool vector);
   // All in one loop; each has a state of one value.
