@@ -6,7 +6,8 @@
 //  - any other product (a weight gradient) runs them along the last axis of its output that one operand has, as the
 //    parameter lies;
 //  - a narrow output of a long sum whose operands both have the sum innermost runs them along the sum.
-// A loop's vectors run along the rows that do not meet in it, which lie innermost in what is stacked.
+// A loop's vectors run along the rows that do not meet in it, which lie innermost in what is stacked; of fewer rows than lanes, along
+// what follows them, and weights lie as its products read them.
 // Where an operand lies otherwise, a `relayout` node is put before it; equal ones are one node. What else is computed lies
 // as its operand does, axis by axis, where they share axes; what is put together from several, and a param
 // that no other program reads, as it is read. Rows of tensors of rank two and more are padded
