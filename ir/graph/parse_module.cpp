@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "ir/graph/reader.h"
-#include "ir/graph/text.h"
+#include "ir/graph/verify.h"
 
 namespace nnc {
 
