@@ -35,20 +35,30 @@ std::string canonical_text(Kernel k) {
   return kernel::print(k);
 }
 
-// The operations of a kernel's name, without the number of its group.
+// The operations of a kernel's name, without what it computes: equal kernels share code whatever that is.
 std::string base_name(const std::string& name) {
-  return name.substr(0, name.find_last_of('_'));
+  return name.substr(0, name.find('.'));
 }
 
-// The first line of the user's that a kernel comes from, or of the standard library's.
-SourceLine line_of(const Kernel& k, const Sources& sources) {
+// The first line of the user's that a statement comes from, or of the standard library's.
+SourceLine line_of(const kernel::Statement& statement, const Sources& sources) {
   Span best;
-  for (const kernel::Statement& s : k.body)
-    for (const Span& span : s.spans)
-      if (!best.valid() || (sources.is_library(best) && !sources.is_library(span))) best = span;
+  for (const Span& span : statement.spans)
+    if (!best.valid() || (sources.is_library(best) && !sources.is_library(span))) best = span;
   if (!best.valid()) return {"nnc", SourceLine().line};
   const SourceFile& file = sources[best.file];
   return {file.path(), file.locate(best.begin).line};
+}
+
+// Those of all statements of a block, for a key: code with line tables is shared between equal ones only.
+std::string lines_text(const kernel::Block& block, const Sources& sources) {
+  std::string text;
+  for (const kernel::Statement& statement : block) {
+    const SourceLine at = line_of(statement, sources);
+    text += "\n" + at.file + ":" + std::to_string(at.line);
+    if (const auto* loop = std::get_if<kernel::For>(&statement.body)) text += lines_text(loop->body, sources);
+  }
+  return text;
 }
 
 // The symbol of each kernel of each program: readable, and unique by content.
@@ -58,10 +68,7 @@ std::vector<std::vector<std::string>> name_kernels(const std::vector<Program>& p
   parallel_for(programs.size(), [&](size_t p) {
     for (const Kernel& k : programs[p].kernels) {
       std::string content = identity + "\n" + canonical_text(k);
-      if (lines) {
-        const SourceLine at = line_of(k, *lines);  // with line tables, only equal lines share code
-        content += "\n" + at.file + ":" + std::to_string(at.line);
-      }
+      if (lines) content += lines_text(k.body, *lines);
       symbols[p].push_back(base_name(k.name) + "." + content_hash(content).substr(0, 32));
     }
   });
@@ -133,12 +140,14 @@ void compile_units(std::vector<Unit>& units, const std::vector<Program>& program
   for (size_t i = 0; i < units.size(); ++i) order.emplace_back(-size_of(units[i]), i);
   std::sort(order.begin(), order.end());
   const auto compile = [&](Unit& unit, Compiler& compiler) {
-    if (unit.kernel)
-      return compiler.kernel(*unit.kernel, unit.symbol,
-                             sources ? line_of(*unit.kernel, *sources) : SourceLine());
+    LineOf lines;
+    if (sources)
+      lines = [sources](const kernel::Statement& statement) { return line_of(statement, *sources); };
+    if (unit.kernel) return compiler.kernel(*unit.kernel, unit.symbol, lines);
     const Program& program = programs[unit.program];
     SourceLine at;
-    if (sources && !program.kernels.empty()) at = line_of(program.kernels[KernelId{0}], *sources);
+    if (sources && !program.kernels.empty() && !program.kernels[KernelId{0}].body.empty())
+      at = line_of(program.kernels[KernelId{0}].body.front(), *sources);
     return compiler.step(program, plan.programs[unit.program], symbols[unit.program], unit.symbol, at);
   };
   parallel_for_with(units.size(), [&]() -> std::function<void(size_t)> {
@@ -318,23 +327,21 @@ std::optional<Bundle> find_bundle(const std::string& made_from, const CodegenOpt
 
 namespace {
 
-std::string list(const kernel::Program& program, const CodegenOptions& options, codegen::Listing kind) {
+kernel::ProgramText list(const kernel::Program& program, const CodegenOptions& options,
+                         codegen::Listing kind) {
   Diagnostics diagnostics;
   const Result<codegen::Target> target = codegen::host_target(options, diagnostics);
   NNC_CHECK(target.ok(), "a listing for a processor that is not there");
-  const codegen::MemoryPlan plan = codegen::plan_memory({program});
-  std::vector<std::string> readable;
-  for (const kernel::Kernel& k : program.kernels) readable.push_back(k.name);
-  return codegen::listing(program, plan.programs[0], readable, program.name, *target, kind);
+  return codegen::listing(program, codegen::plan_memory({program}).programs[0], *target, kind);
 }
 
 }  // namespace
 
-std::string llvm_text(const kernel::Program& program, const CodegenOptions& options) {
+kernel::ProgramText llvm_text(const kernel::Program& program, const CodegenOptions& options) {
   return list(program, options, codegen::Listing::llvm_ir);
 }
 
-std::string assembly_text(const kernel::Program& program, const CodegenOptions& options) {
+kernel::ProgramText assembly_text(const kernel::Program& program, const CodegenOptions& options) {
   return list(program, options, codegen::Listing::assembly);
 }
 

@@ -10,6 +10,7 @@
 #include "codegen/program.h"
 #include "ir/graph/graph.h"
 #include "ir/kernel/kernel.h"
+#include "ir/kernel/text.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
 
@@ -32,6 +33,9 @@ struct CodegenOptions {
 Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& options,
                                     Diagnostics& diagnostics, const std::map<std::string, Layout>& kept = {});
 
+// Of a program read from a text, which does not say it: whether threads share it, as lower_graph() would decide.
+void decide_sharing(kernel::Program& program, const CodegenOptions& options);
+
 // What they become together, but for the machine code: how much memory they need.
 Bundle plan_programs(const std::vector<kernel::Program>& programs, const CodegenOptions& options);
 
@@ -43,8 +47,8 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
 // What was compiled from this text with these options before; nothing where the cache does not have it.
 std::optional<Bundle> find_bundle(const std::string& made_from, const CodegenOptions& options);
 
-// LLVM IR or assembly of a program, for people.
-std::string llvm_text(const kernel::Program& program, const CodegenOptions& options);
-std::string assembly_text(const kernel::Program& program, const CodegenOptions& options);
+// LLVM IR or assembly of a program, for people, and which kernel and statement each line is of.
+kernel::ProgramText llvm_text(const kernel::Program& program, const CodegenOptions& options);
+kernel::ProgramText assembly_text(const kernel::Program& program, const CodegenOptions& options);
 
 }  // namespace nnc

@@ -40,6 +40,12 @@ void initialize_llvm() {
   });
 }
 
+void report(Diagnostics& diagnostics, llvm::Error error) {
+  diagnostics.error_at(DiagnosticKind::code_generation, "", llvm::toString(std::move(error)));
+}
+
+}  // namespace
+
 std::unique_ptr<llvm::TargetMachine> make_machine(const Target& target) {
   initialize_llvm();
   const llvm::Triple triple(llvm::sys::getProcessTriple());
@@ -53,30 +59,10 @@ std::unique_ptr<llvm::TargetMachine> make_machine(const Target& target) {
                                        llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
 }
 
-std::string to_text(llvm::Module& module, llvm::TargetMachine& machine, Listing kind) {
-  llvm::SmallString<0> text;
-  llvm::raw_svector_ostream stream(text);
-  if (kind == Listing::llvm_ir) {
-    module.print(stream, nullptr);
-  } else {
-    llvm::legacy::PassManager passes;
-    NNC_CHECK(!machine.addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile),
-              "this target cannot print assembly");
-    passes.run(module);
-  }
-  return std::string(text);
-}
-
 void prepare(llvm::Module& module, const llvm::TargetMachine& machine) {
   module.setTargetTriple(machine.getTargetTriple());
   module.setDataLayout(machine.createDataLayout());
 }
-
-void report(Diagnostics& diagnostics, llvm::Error error) {
-  diagnostics.error_at(DiagnosticKind::code_generation, "", llvm::toString(std::move(error)));
-}
-
-}  // namespace
 
 struct Compiler::Impl {
   explicit Impl(const Target& t) : target(t), machine(make_machine(t)), out(bytes) {
@@ -104,9 +90,10 @@ struct Compiler::Impl {
 Compiler::Compiler(const Target& target) : impl_(std::make_unique<Impl>(target)) {}
 Compiler::~Compiler() = default;
 
-Object Compiler::kernel(const kernel::Kernel& kernel, const std::string& symbol, const SourceLine& at) {
-  return impl_->compile(
-      symbol, [&](llvm::Module& module) { KernelEmitter(kernel, module, impl_->target).emit(symbol, at); });
+Object Compiler::kernel(const kernel::Kernel& kernel, const std::string& symbol, const LineOf& line_of) {
+  return impl_->compile(symbol, [&](llvm::Module& module) {
+    KernelEmitter(kernel, module, impl_->target).emit(symbol, line_of);
+  });
 }
 
 Object Compiler::step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
@@ -115,20 +102,6 @@ Object Compiler::step(const kernel::Program& program, const MemoryPlan::PerProgr
   return impl_->compile(name, [&](llvm::Module& module) {
     emit_step(module, program, plan, symbols, name, impl_->target, at);
   });
-}
-
-std::string listing(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
-                    const std::vector<std::string>& symbols, const std::string& name, const Target& target,
-                    Listing kind) {
-  const auto machine = make_machine(target);
-  llvm::LLVMContext context;
-  llvm::Module module(name, context);
-  prepare(module, *machine);
-  for (uint32_t i = 0; i < program.kernels.size(); ++i)
-    if (!module.getFunction(symbols[i]))
-      KernelEmitter(program.kernels[kernel::KernelId{i}], module, target).emit(symbols[i]);
-  emit_step(module, program, plan, symbols, name, target);
-  return to_text(module, *machine, kind);
 }
 
 std::string compiler_identity(const Target& target) {

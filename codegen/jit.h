@@ -2,6 +2,7 @@
 // addresses. LLVM-free interface.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,26 +10,35 @@
 #include "codegen/plan_memory.h"
 #include "codegen/target.h"
 #include "ir/kernel/kernel.h"
+#include "ir/kernel/text.h"
 #include "support/diagnostic.h"
 #include "support/result.h"
+
+namespace llvm {
+class Module;
+class TargetMachine;
+}  // namespace llvm
 
 namespace nnc::codegen {
 
 using Object = std::vector<char>;  // a relocatable ELF file
 
-// Where a kernel comes from, for line tables; line 0: nowhere.
+// A place for line tables; without a file: nowhere.
 struct SourceLine {
   std::string file;
   uint32_t line = 0;
 };
+// Where a statement comes from. Without it, code has no line table.
+using LineOf = std::function<SourceLine(const kernel::Statement&)>;
+// The file of those whose line is a number for a listing, and no line of a file.
+inline constexpr const char* kNumbers = "statement numbers";
 
 // Compiles kernels and steps, one at a time: setting up LLVM's passes takes as long as a small kernel does in them.
 class Compiler {
  public:
   explicit Compiler(const Target& target);
   ~Compiler();
-  // `at` gives the code a line table (no file: none).
-  Object kernel(const kernel::Kernel& kernel, const std::string& symbol, const SourceLine& at = {});
+  Object kernel(const kernel::Kernel& kernel, const std::string& symbol, const LineOf& line_of = {});
   Object step(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
               const std::vector<std::string>& symbols, const std::string& name, const SourceLine& at = {});
 
@@ -37,11 +47,14 @@ class Compiler {
   std::unique_ptr<Impl> impl_;
 };
 
-// The same as text, for people.
+// The same as text, for people (listing.cpp).
 enum class Listing { llvm_ir, assembly };
-std::string listing(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
-                    const std::vector<std::string>& symbols, const std::string& name, const Target& target,
-                    Listing kind);
+kernel::ProgramText listing(const kernel::Program& program, const MemoryPlan::PerProgram& plan,
+                            const Target& target, Listing kind);
+
+// What listings and the compiler share: LLVM set up for this target.
+std::unique_ptr<llvm::TargetMachine> make_machine(const Target& target);
+void prepare(llvm::Module& module, const llvm::TargetMachine& machine);
 
 // A name for everything that machine code depends on besides its kernel: LLVM's version, nnc's, the target.
 std::string compiler_identity(const Target& target);

@@ -188,6 +188,7 @@ Graph init_graph(std::span<Parameter* const> all, std::span<const OptimizerState
   builder.set_spans({});
   for (const OptimizerState& state : states)
     builder.output(state.name, builder.constant(state.type, {state.start}));
+  number_values(graph);
   return graph;
 }
 

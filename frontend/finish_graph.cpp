@@ -11,6 +11,7 @@
 #include "frontend/elaborate/saved_names.h"
 #include "frontend/finish_graph.h"
 #include "ir/graph/builder.h"
+#include "ir/graph/names.h"
 
 namespace nnc::frontend {
 namespace {
@@ -70,6 +71,14 @@ int role_rank(const Node& node) {
 
 }  // namespace
 
+void number_values(Graph& graph) {
+  for (const Output& output : graph.outputs)
+    if (output.kind != OutputKind::gradient)  // is called as differentiation calls it
+      name_value(graph, output.value, output.replaces ? output.name + ".new" : output.name);
+  for (Node& node : graph.nodes) node.number = kNoNumber;
+  settle_names(graph);
+}
+
 Graph cleaned(const Graph& graph, std::string name) {
   const std::vector<bool> needed = needed_nodes(graph);
   std::vector<NodeId> inputs;
@@ -90,6 +99,7 @@ Graph cleaned(const Graph& graph, std::string name) {
     return std::get<InputAttrs>(out.nodes[id].attrs).role == Role::input;
   });
   out.batch = has_column ? graph.batch : 0;
+  number_values(out);
   return out;
 }
 

@@ -13,6 +13,9 @@ namespace nnc::frontend {
 // Only what the outputs need, with the inputs first in signature order: columns, parameters, states, scalars.
 Graph cleaned(const Graph& graph, std::string name);
 
+// Gives the nodes their numbers, in order, and outputs that have no name of their own that of the output.
+void number_values(Graph& graph);
+
 // An output of the graph to be split, in the graph's order.
 struct MetricGoal {
   std::string name;  // as people write it: "metric accuracy"

@@ -71,7 +71,9 @@ class Lexer {
 
   std::string_view word() {
     const size_t begin = at_;
-    while (begins_name(peek(), dialect_) || is_digit(peek()) || peek() == '.') ++at_;
+    while (begins_name(peek(), dialect_) || is_digit(peek()) || peek() == '.' ||
+           (peek() == '#' && is_digit(peek(1))))
+      ++at_;
     return text_.substr(begin, at_ - begin);
   }
 
@@ -86,11 +88,9 @@ class Lexer {
       if (quoted_text(text)) add(TokenKind::quoted, std::move(text));
       return;
     }
-    if (dialect_.value_names && c == '%' && (is_letter(peek(1)) || is_digit(peek(1)))) {
-      ++at_;
-      return add(TokenKind::value, std::string(word()));
-    }
-    if (dialect_.value_names && c == '@') return at_name();
+    if (dialect_.value_names && c == '%' && (is_letter(peek(1)) || is_digit(peek(1)) || peek(1) == '"'))
+      return sign_name(TokenKind::value);
+    if (dialect_.value_names && c == '@') return sign_name(TokenKind::at);
     for (const std::string_view digraph : dialect_.digraphs) {
       if (text_.substr(at_, 2) != digraph) continue;
       at_ += 2;
@@ -121,16 +121,17 @@ class Lexer {
     add(TokenKind::number, std::string(text_.substr(begin_, at_ - begin_)));
   }
 
-  void at_name() {
-    ++at_;
+  // A name after `%` or `@`.
+  void sign_name(TokenKind kind) {
+    const char sign = text_[at_++];
     if (peek() == '"') {
       std::string text;
-      if (quoted_text(text)) add(TokenKind::at, std::move(text));
+      if (quoted_text(text)) add(kind, std::move(text));
       return;
     }
     std::string text(word());
-    if (!text.empty()) return add(TokenKind::at, std::move(text));
-    error("a name belongs after `@`");
+    if (!text.empty()) return add(kind, std::move(text));
+    error(fmt::format("a name belongs after `{}`", sign));
   }
 
   // Reports and gives false if the text does not end on its line or has an unknown escape.
@@ -169,9 +170,12 @@ class Lexer {
 }  // namespace
 
 bool is_plain_name(std::string_view name, const Dialect& dialect) {
-  return !name.empty() && begins_name(name[0], dialect) && std::all_of(name.begin(), name.end(), [&](char c) {
-    return begins_name(c, dialect) || is_digit(c) || c == '.';
-  });
+  if (name.empty() || !begins_name(name[0], dialect)) return false;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const bool is_count = name[i] == '#' && i + 1 < name.size() && is_digit(name[i + 1]);
+    if (!begins_name(name[i], dialect) && !is_digit(name[i]) && name[i] != '.' && !is_count) return false;
+  }
+  return true;
 }
 
 std::string quoted(std::string_view text) {

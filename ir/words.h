@@ -16,7 +16,7 @@ enum class TokenKind : uint8_t {
   name,    // fc.weight, matmul, graph
   quoted,  // "any text": a name that is no plain word, never a keyword; or a string
   number,  // 12, 0.5, 1e+20; the words inf and nan are names
-  value,   // %3, %3.1, %h: text without the percent sign
+  value,   // %3, %3.1, %h, %"any name": text without the percent sign
   at,      // @train, @0, @"any name": text without the sign
   symbol,
   end,  // after the last token, forever
@@ -43,7 +43,7 @@ struct Dialect {
   bool signed_numbers = false;  // `-` before a digit or `inf` belongs to the number
 };
 
-// A letter (of any script) or `_`, then letters, digits and inner dots: a name that needs no quotes.
+// A letter (of any script) or `_`, then letters, digits, dots and, before a digit, `#` ("c1#2"): a name that needs no quotes.
 bool is_plain_name(std::string_view name, const Dialect& dialect);
 
 // Any text in double quotes, with \" \\ and \x and two hexadecimal digits for bytes that would not print.

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "ir/graph/names.h"
 #include "ir/kernel/element_expr.h"
 #include "passes/rewrite.h"
 #include "support/check.h"
@@ -100,6 +101,7 @@ class ComputingAgain {
     Graph& out = result_.graph;
     out.name = g_.name;
     out.batch = g_.batch;
+    out.next_number = g_.next_number;
     for (const NodeId id : g_.inputs) {
       first_[id] = out.nodes.push_back(g_.nodes[id]);
       out.inputs.push_back(first_[id]);
@@ -227,6 +229,7 @@ class ComputingAgain {
 WithComputedAgain compute_again(const Recomputable& graph, std::span<const ComputedAgain> choices) {
   const WorkingOn work = working_on("compute_again", graph.graph());
   WithComputedAgain result = ComputingAgain(graph, choices).run();
+  settle_names(result.graph);
   result.graph = verified("compute_again", std::move(result.graph));
   return result;
 }

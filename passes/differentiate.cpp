@@ -12,6 +12,7 @@
 #include <string>
 
 #include "ir/graph/builder.h"
+#include "ir/graph/names.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
 #include "support/check.h"
@@ -55,6 +56,7 @@ class Gradient {
     std::vector<Value> results;
     for (Value value : of_) {
       if (value.node.index < size_ && adjoint(value)) {
+        name_adjoint(value);
         results.push_back(*adjoint(value));
         continue;
       }
@@ -102,6 +104,7 @@ class Gradient {
     VjpFn vjp = op_def(graph_.nodes[id].op).derivative.vjp;
     if (vjp == nullptr) return;
 
+    for (uint32_t i = 0; i < given.size(); ++i) name_adjoint({id, i});
     builder_.set_spans(graph_.nodes[id].spans);
     std::vector<Value> operands = graph_.nodes[id].operands;
     std::string name(op_def(graph_.nodes[id].op).name);
@@ -114,6 +117,12 @@ class Gradient {
       std::optional<Value>& sum = adjoint(operands[k]);
       sum = sum ? builder_.add(*sum, *parts[k]) : *parts[k];
     }
+  }
+
+  // All contributions have been added: it is the derivative by what has that name.
+  void name_adjoint(Value value) {
+    const std::string name = ValueNames::plain(graph_, value);
+    if (!name.empty() && adjoint(value)) name_value(builder_.graph(), *adjoint(value), derivative_name(name));
   }
 
   // Follows every path from `from` towards the scalar until it ends: each end once, in graph order.
@@ -257,6 +266,7 @@ Result<Graph> differentiate(const Graph& graph, Diagnostics& diagnostics) {
   const WorkingOn work = working_on("differentiate", graph);
   const size_t errors_before = diagnostics.error_count();
   Graph result = without_gradients(graph, &diagnostics);
+  settle_names(result);
   if (diagnostics.error_count() > errors_before) return Failure();
   return verified("differentiate", std::move(result));
 }

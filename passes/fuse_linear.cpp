@@ -17,6 +17,7 @@ struct Fusion {
   Value x, w, b;
   LinearAttrs attrs;
   SpanSet spans;
+  NodeId activation = {};  // one of those that join
 };
 
 // The operand of a bias broadcast: [n] repeated along all axes but the last. A bias of one element reaches
@@ -114,6 +115,7 @@ Graph fuse_linear(const Graph& graph) {
         activated.emplace(reader, pre);
         if (!is_mask(graph, graph.nodes[reader], pre)) {
           fusion->spans = join(fusion->spans, graph.nodes[reader].spans);
+          fusion->activation = reader;
         }
       }
     }
@@ -125,8 +127,10 @@ Graph fuse_linear(const Graph& graph) {
         if (auto it = fusions.find(id); it != fusions.end()) {
           const Fusion& f = it->second;
           rewriter.builder().set_spans(f.spans);
-          return std::vector<Value>{
-              rewriter.builder().make(Op::linear, {rewriter[f.x], rewriter[f.w], rewriter[f.b]}, f.attrs)};
+          const Value fused =
+              rewriter.builder().make(Op::linear, {rewriter[f.x], rewriter[f.w], rewriter[f.b]}, f.attrs);
+          if (f.activation.valid()) rewriter.becomes(f.activation);
+          return std::vector<Value>{fused};
         }
         auto it = activated.find(id);
         if (it == activated.end()) return std::nullopt;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "ir/graph/names.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
 #include "support/clock.h"
@@ -35,6 +36,16 @@ bool names_are_optional(const std::vector<std::string>& disabled, Diagnostics& d
   return good;
 }
 
+// The graph first, then the bodies of its scans.
+Graph run_on_bodies(const Pass& pass, const Graph& graph) {
+  Graph result = pass.run(graph);
+  if (pass.takes == Takes::any)
+    for (Node& node : result.nodes)
+      if (auto* scan = std::get_if<ScanAttrs>(&node.attrs))
+        scan->body = std::make_shared<const Graph>(verified(pass.name, run_on_bodies(pass, *scan->body)));
+  return result;
+}
+
 }  // namespace
 
 std::span<const Pass> all_passes() {
@@ -63,11 +74,8 @@ std::optional<std::string> unmet_need(const Pass& pass, const Graph& graph) {
 
 Graph run_pass(const Pass& pass, const Graph& graph) {
   const WorkingOn work = working_on(pass.name, graph);
-  Graph result = pass.run(graph);
-  if (pass.takes == Takes::any)
-    for (Node& node : result.nodes)
-      if (auto* scan = std::get_if<ScanAttrs>(&node.attrs))
-        scan->body = std::make_shared<const Graph>(run_pass(pass, *scan->body));
+  Graph result = run_on_bodies(pass, graph);
+  settle_names(result);
   return verified(pass.name, std::move(result));
 }
 

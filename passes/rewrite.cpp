@@ -6,7 +6,9 @@
 #include <cmath>
 #include <limits>
 #include <unordered_set>
+#include <utility>
 
+#include "ir/graph/names.h"
 #include "ir/graph/verify.h"
 
 namespace nnc::passes {
@@ -15,6 +17,7 @@ Rewriter::Rewriter(const Graph& source, NodeRule rule, Builder::Interning intern
     : source_(source), rule_(std::move(rule)), builder_(result_, interning) {
   result_.name = source.name;
   result_.batch = source.batch;
+  result_.next_number = source.next_number;
   for (const Node& node : source.nodes) {
     first_.push_back(static_cast<uint32_t>(map_.size()));
     map_.resize(map_.size() + node.types.size());
@@ -29,6 +32,17 @@ Rewriter::Rewriter(const Graph& source, NodeRule rule, Builder::Interning intern
     at({id, 0}) = made;
   }
   builder_.set_spans({});
+}
+
+void Rewriter::set(NodeId old, std::span<const Value> values) {
+  std::ranges::copy(values, map_.begin() + first_[old]);
+  const NodeId namesake = std::exchange(named_after_, NodeId());
+  const Node& node = source_.nodes[namesake.valid() ? namesake : old];
+  for (size_t i = 0; i < node.names.size(); ++i) name_value(result_, values[i], node.names[i]);
+  Node& made = result_.nodes[values[0].node];
+  const bool is_same =
+      values[0].result == 0 && made.types.size() == node.types.size() && made.op != Op::input;
+  if (is_same && made.number == kNoNumber) made.number = node.number;
 }
 
 Value Rewriter::operator[](Value old) {

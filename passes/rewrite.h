@@ -39,10 +39,10 @@ class Rewriter {
   Value operator[](Value old);
   std::vector<Value> operands(NodeId old);
 
-  // An old node's results are these new values.
-  void set(NodeId old, std::span<const Value> values) {
-    std::ranges::copy(values, map_.begin() + first_[old]);
-  }
+  // An old node's results are these new values, which take over what it is called.
+  void set(NodeId old, std::span<const Value> values);
+  // For a rule: what it gives is not the old value itself but this one, which all who read the old one know how to do with.
+  void becomes(NodeId old) { named_after_ = old; }
   // A new node like the old one, its operands mapped.
   void copy(NodeId old) { set(old, builder_.copy(source_.nodes[old], operands(old))); }
 
@@ -63,6 +63,7 @@ class Rewriter {
   std::vector<Value> map_;            // the new values of all results, node by node
   IdVector<NodeId, uint32_t> first_;  // where a node's begin
   IdVector<NodeId, char> in_progress_;
+  NodeId named_after_;  // instead of the node that a rule is for
 };
 
 // The source with the rule applied to every node but the inputs.

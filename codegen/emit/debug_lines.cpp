@@ -11,9 +11,10 @@ namespace nnc::codegen {
 DebugLines::DebugLines(llvm::Module& module, const std::string& path) : module_(module), di_(module) {
   module.addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);
   module.addModuleFlag(llvm::Module::Warning, "Dwarf Version", 4);
-  unit_ = di_.createCompileUnit(llvm::DISourceLanguageName(llvm::dwarf::DW_LANG_C), file(path),
-                                "nnc " NNC_VERSION,
-                                /*isOptimized=*/true, /*Flags=*/"", /*RuntimeVersion=*/0);
+  unit_ = di_.createCompileUnit(
+      llvm::DISourceLanguageName(llvm::dwarf::DW_LANG_C), file(path), "nnc " NNC_VERSION,
+      /*isOptimized=*/true, /*Flags=*/"", /*RuntimeVersion=*/0, /*SplitName=*/"",
+      path == kNumbers ? llvm::DICompileUnit::DebugDirectivesOnly : llvm::DICompileUnit::FullDebug);
 }
 
 llvm::DIFile* DebugLines::file(const std::string& path) {

@@ -20,13 +20,24 @@ using kernel::BufferId;
 using kernel::Kernel;
 using kernel::Space;
 
+namespace {
+
+SourceLine first_line(const kernel::Block& block, const LineOf& line_of) {
+  if (line_of)
+    for (const kernel::Statement& statement : block)
+      if (SourceLine at = line_of(statement); !at.file.empty()) return at;
+  return {};
+}
+
+}  // namespace
+
 KernelEmitter::KernelEmitter(const Kernel& kernel, llvm::Module& module, const Target& target)
     : k_(kernel), module_(module), target_(target), b_(module.getContext()), scalars_(b_), at_(b_) {
   bounds_.resize(k_.axes.size());
   written_.resize(k_.buffers.size());
 }
 
-llvm::Function* KernelEmitter::emit(const std::string& symbol, const SourceLine& at) {
+llvm::Function* KernelEmitter::emit(const std::string& symbol, const LineOf& line_of) {
   llvm::LLVMContext& context = module_.getContext();
   llvm::Type* pointer_type = llvm::PointerType::get(context, 0);
   const auto parameters = static_cast<size_t>(k_.parameter_count());
@@ -42,7 +53,11 @@ llvm::Function* KernelEmitter::emit(const std::string& symbol, const SourceLine&
   function_->addFnAttr("min-legal-vector-width", width);
   b_.SetInsertPoint(llvm::BasicBlock::Create(context, "entry", function_));
   std::optional<DebugLines> lines;
-  if (!at.file.empty()) lines.emplace(module_, at.file).enter(*function_, at.line, b_);
+  line_of_ = line_of;
+  if (const SourceLine first = first_line(k_.body, line_of); !first.file.empty()) {
+    lines_ = &lines.emplace(module_, first.file);
+    lines_->enter(*function_, first.line, b_);
+  }
 
   make_buffers(parameters);
   task_begin_.assign(k_.axes.size(), i64(0));
@@ -60,6 +75,7 @@ llvm::Function* KernelEmitter::emit(const std::string& symbol, const SourceLine&
   }
   b_.CreateRetVoid();
   if (lines) lines->finish();
+  lines_ = nullptr;
   std::string message;
   llvm::raw_string_ostream stream(message);
   NNC_CHECK(!llvm::verifyFunction(*function_, &stream), "the emitted function is malformed: " + message);
@@ -111,6 +127,8 @@ void KernelEmitter::emit_task(llvm::Value* task) {
 void KernelEmitter::emit_block(const kernel::Block& block) {
   for (size_t i = 0; i < block.size();) {
     Scope scope(*this);
+    if (lines_ != nullptr)
+      if (const SourceLine at = line_of_(block[i]); !at.file.empty()) lines_->move(at, b_);
     const size_t count = FoldEmitter(*this).together(block, i);
     if (count == 1) {
       std::visit([&](const auto& body) { emit(body); }, block[i].body);

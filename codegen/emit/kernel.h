@@ -50,6 +50,8 @@ class Scope {
   bool starts_statement_ = false;  // what is computed further out may be out of date
 };
 
+class DebugLines;
+
 class KernelEmitter {
  public:
   struct Bounds {
@@ -61,8 +63,7 @@ class KernelEmitter {
 
   KernelEmitter(const kernel::Kernel& kernel, llvm::Module& module, const Target& target);
 
-  // With a line table if `at` names a file.
-  llvm::Function* emit(const std::string& symbol, const SourceLine& at = {});
+  llvm::Function* emit(const std::string& symbol, const LineOf& line_of = {});
 
   const kernel::Kernel& kernel() const { return k_; }
   const Target& target() const { return target_; }
@@ -184,7 +185,9 @@ class KernelEmitter {
   std::vector<kernel::ExprId> roots_;
   std::vector<bool> written_;  // buffers it stores to
   std::unordered_map<uint32_t, Needs> needs_;
-  uint64_t stack_used_ = 0;  // bytes
+  uint64_t stack_used_ = 0;      // bytes
+  DebugLines* lines_ = nullptr;  // of the function, if it has a line table
+  LineOf line_of_;
 };
 
 // What the emitters of statements start from.

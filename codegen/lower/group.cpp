@@ -63,7 +63,14 @@ class GroupLowering {
   }
 
   std::vector<AxisId> axes_of(const Shape& shape) { return axes_.of(shape); }
-  std::vector<Span> spans() const { return spans_of(c_); }
+  // Of a statement that computes these values.
+  SpanSet spans(std::vector<Value> values) const {
+    return spans_behind(g_, std::move(values), [&](Value value) {
+      const Node& node = g_.node(value);
+      const bool is_here = !is_given(node) && node.group == c_.group;
+      return is_here ? local_of_.contains(value) || written_.contains(value) : !is_inlined(g_, value);
+    });
+  }
 
   bool is_stored(Value value) const {
     return std::find(c_.stored.begin(), c_.stored.end(), value) != c_.stored.end();
@@ -121,7 +128,9 @@ class GroupLowering {
       for (const size_t axis : axes_in_contraction(value.node, id)) index.push_back(element[axis]);
       statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), index, elements_.at(value, index)});
     }
-    k_.body.push_back({std::move(statement), spans()});
+    std::vector<Value> computed = c_.stored;
+    computed.push_back({id, 0});
+    k_.body.push_back({std::move(statement), spans(std::move(computed))});
   }
 
   // Which axes of the contraction those of a node of its group are (as passes/group_kernels found them).
@@ -149,7 +158,7 @@ class GroupLowering {
     const BufferId out = buffer_of_.at(c_.slots.at(Value{id, 0}));
     std::vector<AxisId> axes = axes_of(node.types[0].shape);
     kernel::Map zeros{axes, {{out, indices(axes), k_.constant(node.types[0].dtype, 0)}}, {}};
-    k_.body.push_back({std::move(zeros), spans()});
+    k_.body.push_back({std::move(zeros), node.spans});
     for (size_t d = 0; d < axes.size(); ++d)
       if (d != spec.axis) k_.grid.push_back({axes[d], k_.axes[axes[d]].extent});
 
@@ -169,7 +178,7 @@ class GroupLowering {
     std::vector<Index> at = indices(axes);
     at[spec.axis] = {{}, 0, elements_.at(node.operands[1], here(spec.place)), false};
     adds.store = {out, std::move(at), elements_.at(node.operands[0], here(spec.value))};
-    k_.body.push_back({std::move(adds), spans()});
+    k_.body.push_back({std::move(adds), spans({{id, 0}})});
   }
 
   // ---- rows
@@ -240,7 +249,7 @@ class GroupLowering {
     std::copy(axes.begin(), axes.end(), follows.begin());
     if (type.shape.empty()) follows.clear();
     type.shape = as_it_lies(value, std::move(type.shape));
-    return k_.buffers.push_back({"t" + std::to_string(local_count_++),
+    return k_.buffers.push_back({local_name(k_, g_, c_.names, value),
                                  std::move(type),
                                  {},
                                  Space::local,
@@ -285,6 +294,7 @@ class GroupLowering {
     statement.value = elements_.at(node.operands[0], index);
     if (!has_index) follow_layout(statement);
     const std::vector<Index> out = indices(statement.axes);
+    const SpanSet source = spans({{id, 0}});
     for (uint32_t r = 0; r < node.types.size(); ++r) {
       const Value value{id, r};
       const ExprId result = k_.result(node.types[r].dtype, rule.component + r);
@@ -297,7 +307,7 @@ class GroupLowering {
         local_of_[value] = local;
       }
     }
-    k_.body.push_back({std::move(statement), spans()});
+    k_.body.push_back({std::move(statement), source});
     elements_.forget();
   }
 
@@ -378,7 +388,9 @@ class GroupLowering {
     kernel::Map map;
     map.axes = pending_axes_;
     map.stores = std::move(pending_);
-    k_.body.push_back({std::move(map), spans()});
+    std::vector<Value> computed = pending_written_;
+    for (const auto& [v, local] : pending_local_) computed.push_back(v);
+    k_.body.push_back({std::move(map), spans(std::move(computed))});
     for (Value v : pending_written_) written_.insert(v);
     for (const auto& [v, local] : pending_local_) local_of_[v] = local;
     pending_.clear();
@@ -404,7 +416,6 @@ class GroupLowering {
   std::vector<AxisId> pending_axes_;
   std::vector<Value> pending_written_;
   std::vector<std::pair<Value, BufferId>> pending_local_;
-  int local_count_ = 0;
 };
 
 }  // namespace

@@ -11,8 +11,24 @@ namespace nnc::codegen {
 using kernel::AxisId;
 using kernel::BufferId;
 using kernel::Index;
+using kernel::Kernel;
 using kernel::SlotId;
 using kernel::Space;
+
+namespace {
+
+// What a group is for: the new value of a parameter, or the first of its results that has a name, or a number.
+std::string main_result(const GroupContext& c) {
+  for (const Output& output : c.graph.outputs)
+    if (output.replaces && std::ranges::find(c.stored, output.value) != c.stored.end() &&
+        std::get<InputAttrs>(c.graph.nodes[*output.replaces].attrs).role == Role::param)
+      return c.graph.input_name(*output.replaces);
+  for (const Value& value : c.stored)
+    if (const std::string& name = ValueNames::plain(c.graph, value); !name.empty()) return name;
+  return c.names.of(c.stored.empty() ? Value{c.nodes.front(), 0} : c.stored.front()).substr(1);
+}
+
+}  // namespace
 
 std::string kernel_name(const GroupContext& c) {
   std::string name;
@@ -22,7 +38,18 @@ std::string kernel_name(const GroupContext& c) {
     if (seen.size() == 4 || !seen.insert(op).second) continue;
     name += (name.empty() ? "" : "_") + op;
   }
-  return name + "_" + std::to_string(c.group);
+  return name + "." + main_result(c);
+}
+
+std::string local_name(const Kernel& k, const Graph& graph, const ValueNames& names, Value value) {
+  const std::string& plain = ValueNames::plain(graph, value);
+  const bool is_input = graph.node(value).op == Op::input;
+  return unused_name(is_input        ? plain
+                     : plain.empty() ? names.of(value)
+                                     : "%" + plain,
+                     [&](const std::string& name) {
+                       return std::ranges::find(k.buffers, name, &kernel::Buffer::name) == k.buffers.end();
+                     });
 }
 
 std::map<SlotId, BufferId> add_parameters(const GroupContext& c, LoweredGroup& lowered) {
@@ -55,9 +82,18 @@ std::map<SlotId, BufferId> add_parameters(const GroupContext& c, LoweredGroup& l
   return buffers;
 }
 
-std::vector<Span> spans_of(const GroupContext& c) {
+SpanSet spans_behind(const Graph& graph, std::vector<Value> values,
+                     const std::function<bool(Value)>& is_read) {
   SpanSet all;
-  for (NodeId id : c.nodes) all = join(all, c.graph.nodes[id].spans);
+  std::set<NodeId> seen;
+  while (!values.empty()) {
+    const NodeId id = values.back().node;
+    values.pop_back();
+    if (!seen.insert(id).second) continue;
+    all = join(all, graph.nodes[id].spans);
+    for (const Value& operand : graph.nodes[id].operands)
+      if (!is_read(operand)) values.push_back(operand);
+  }
   return all;
 }
 

@@ -49,7 +49,6 @@ struct KernelUnderWork {
   kernel::Kernel& k;
   KernelAxes axes;
   std::vector<Span> spans;
-  size_t locals = 0;
   size_t loops = 0;
 };
 
@@ -62,6 +61,7 @@ class Loop {
         k_(work.k),
         scan_(scan),
         body_(*scan.body),
+        names_(body_),
         domain_(std::move(domain)),
         operands_(std::move(operands)),
         targets_(std::move(targets)),
@@ -76,7 +76,7 @@ class Loop {
     for (size_t i = 0; i < states; ++i) {
       const NodeId input = body_.inputs[i];
       const TensorType& type = body_.nodes[input].types[0];
-      const Local local = add_local(type, domain_.by_row[input.index]);
+      const Local local = add_local({input, 0}, domain_.by_row[input.index]);
       locals_[{input, 0}] = local;
       const std::vector<AxisId> axes = axes_of(type.shape, domain_.by_row[input.index]);
       const Indices index = indices(axes);
@@ -103,6 +103,15 @@ class Loop {
   }
 
  private:
+  // Of a statement that computes these values of the body.
+  SpanSet source(std::vector<Value> values) const {
+    const auto is_read = [&](Value v) { return locals_.contains(v) || body_.node(v).op == Op::input; };
+    std::erase_if(values, is_read);
+    return spans_behind(body_, std::move(values), is_read);
+  }
+  // Of one that computes a node, whose results have a place already.
+  SpanSet source_of(const Node& node) const { return join(node.spans, source(node.operands)); }
+
   // ---- elements
 
   std::optional<ExprId> leaf(Value value, std::span<const Index> index) {
@@ -127,7 +136,8 @@ class Loop {
     return w_.axes.of(shape, by_row ? "i" : "f");
   }
 
-  Local add_local(const TensorType& type, bool by_row) {
+  Local add_local(Value value, bool by_row) {
+    const TensorType& type = body_.type(value);
     const size_t rows = by_row && has_lanes_along(domain_) ? domain_.axes.size() : 0;
     TensorType lying = type;
     std::vector<AxisId> follows;
@@ -139,7 +149,7 @@ class Loop {
     std::ranges::rotate(lying.shape, lying.shape.begin() + last);
     if (by_row) std::ranges::rotate(follows, follows.begin() + last);
     return {k_.buffers.push_back(
-                {"t" + std::to_string(w_.locals++), std::move(lying), {}, Space::local, follows}),
+                {local_name(k_, body_, names_, value), std::move(lying), {}, Space::local, follows}),
             rows};
   }
 
@@ -218,14 +228,14 @@ class Loop {
       const Value value{id, r};
       const bool by_row = domain_.by_row[id.index];
       const std::vector<AxisId> axes = axes_of(node.types[r].shape, by_row);
-      const Local local = add_local(node.types[r], by_row);
-      store(axes, local.buffer, local.at(indices(axes)), elements_.at(value, indices(axes)));
+      const Local local = add_local(value, by_row);
+      store(value, axes, local.buffer, local.at(indices(axes)), elements_.at(value, indices(axes)));
       pending_locals_.emplace_back(value, local);
       // What also leaves the step is stored along with it.
       for (size_t i = static_cast<size_t>(scan_.states); i < body_.outputs.size(); ++i)
         if (body_.outputs[i].value == value && target(i).buffer.valid() && by_row == !domain_.axes.empty()) {
           const Result out = result(value, by_row, target(i), true);
-          store(axes, out.buffer, out.index, elements_.at(value, indices(axes)));
+          store(value, axes, out.buffer, out.index, elements_.at(value, indices(axes)));
           left_.insert(i);
         }
     }
@@ -236,7 +246,7 @@ class Loop {
     std::vector<kernel::Store> stores;
     for (uint32_t r = 0; r < node.types.size(); ++r) {
       const auto [at, is_new] = locals_.try_emplace(Value{id, r});
-      if (is_new) at->second = add_local(node.types[r], domain_.by_row[id.index]);
+      if (is_new) at->second = add_local({id, r}, domain_.by_row[id.index]);
       stores.push_back(
           {at->second.buffer, at->second.at(element), k_.result(node.types[r].dtype, first + r)});
     }
@@ -272,7 +282,7 @@ class Loop {
       statement.a = elements_.at(node.operands[0], here(spec.a));
       statement.b = elements_.at(node.operands[1], here(spec.b));
       statement.stores = stores_of(id, here(spec.element()), 0);
-      out_->push_back({std::move(statement), w_.spans});
+      out_->push_back({std::move(statement), source_of(node)});
       elements_.forget();
     }
   }
@@ -299,18 +309,18 @@ class Loop {
     statement.order = kernel::combine_def(rule.combine).positions ? Order{} : reduction_order(count);
     statement.value = elements_.at(node.operands[0], index);
     statement.stores = stores_of(id, indices(statement.axes), rule.component);
-    out_->push_back({std::move(statement), w_.spans});
+    out_->push_back({std::move(statement), source_of(node)});
   }
 
   void scatter(NodeId id, const ScatterRule& rule) {
     const Node& node = body_.nodes[id];
     const ScatterSpec spec = rule.spec(node, operand_types(node));
-    const Local local = add_local(node.types[0], false);
+    const Local local = add_local({id, 0}, false);
     std::vector<AxisId> numbered = axes_of(node.types[0].shape, false);
     const Indices element = indices(numbered);
     out_->push_back(
         {kernel::Map{numbered, {{local.buffer, element, k_.constant(node.types[0].dtype, 0)}}, {}},
-         w_.spans});
+         node.spans});
     kernel::Scatter adds;
     adds.axes = numbered;
     adds.axes.erase(adds.axes.begin() + static_cast<std::ptrdiff_t>(spec.axis));
@@ -326,7 +336,7 @@ class Loop {
     Indices at = element;
     at[spec.axis] = {{}, 0, elements_.at(node.operands[1], here(spec.place)), false};
     adds.store = {local.buffer, std::move(at), elements_.at(node.operands[0], here(spec.value))};
-    out_->push_back({std::move(adds), w_.spans});
+    out_->push_back({std::move(adds), source_of(node)});
     locals_[{id, 0}] = local;
   }
 
@@ -345,7 +355,7 @@ class Loop {
     for (const Output& output : body_.outputs)
       if (output.value.node == id) made[output.value];
     for (auto& [value, local] : made) {
-      local = add_local(node.types[value.result], false);
+      local = add_local(value, false);
       targets[value.result] = {local.buffer, 0};
     }
     LoopDomain none;
@@ -356,15 +366,18 @@ class Loop {
 
   // ---- maps
 
-  void store(const std::vector<AxisId>& axes, BufferId buffer, Indices index, ExprId value) {
+  // `element`: of the value, or of what keeps it.
+  void store(Value value, const std::vector<AxisId>& axes, BufferId buffer, Indices index, ExprId element) {
     if (axes != pending_axes_) flush();
     pending_axes_ = axes;
-    pending_.push_back({buffer, std::move(index), value});
+    pending_.push_back({buffer, std::move(index), element});
+    pending_values_.push_back(value);
   }
 
   void flush() {
     if (pending_.empty()) return;
-    out_->push_back({kernel::Map{pending_axes_, std::move(pending_), {}}, w_.spans});
+    const SpanSet from = source(std::exchange(pending_values_, {}));
+    out_->push_back({kernel::Map{pending_axes_, std::move(pending_), {}}, from.empty() ? w_.spans : from});
     for (const auto& [value, local] : pending_locals_) locals_[value] = local;
     pending_.clear();
     pending_locals_.clear();
@@ -406,20 +419,23 @@ class Loop {
     // Those over the states' axes come last, in one statement with them.
     const std::vector<AxisId> together = next.empty() ? std::vector<AxisId>() : next[0].axes;
     std::ranges::stable_partition(stacked, [&](const Result& r) { return r.axes != together; });
-    for (const Result& r : stacked) store(r.axes, r.buffer, r.index, elements_.at(r.value, indices(r.axes)));
+    for (const Result& r : stacked)
+      store(r.value, r.axes, r.buffer, r.index, elements_.at(r.value, indices(r.axes)));
     if (can_replace_at_once(next)) {
-      for (const Result& r : next) store(r.axes, r.buffer, r.index, elements_.at(r.value, indices(r.axes)));
+      for (const Result& r : next)
+        store(r.value, r.axes, r.buffer, r.index, elements_.at(r.value, indices(r.axes)));
       return flush();
     }
     std::vector<Local> staged;
     for (const Result& r : next) {
-      staged.push_back(add_local(body_.type(r.value), !domain_.axes.empty()));
-      store(r.axes, staged.back().buffer, staged.back().at(indices(r.axes)),
+      staged.push_back(add_local(r.value, !domain_.axes.empty()));
+      store(r.value, r.axes, staged.back().buffer, staged.back().at(indices(r.axes)),
             elements_.at(r.value, indices(r.axes)));
     }
     flush();
     for (size_t i = 0; i < next.size(); ++i)
-      store(next[i].axes, next[i].buffer, next[i].index, load(staged[i], indices(next[i].axes)));
+      store(next[i].value, next[i].axes, next[i].buffer, next[i].index,
+            load(staged[i], indices(next[i].axes)));
     flush();
   }
 
@@ -449,6 +465,7 @@ class Loop {
   kernel::Kernel& k_;
   const ScanAttrs& scan_;
   const Graph& body_;
+  const ValueNames names_;
   const LoopDomain domain_;
   const std::vector<Accessor> operands_;
   const std::vector<Destination> targets_;
@@ -461,6 +478,7 @@ class Loop {
   std::set<size_t> left_;  // outputs that are stored already
   std::vector<kernel::Store> pending_;
   std::vector<AxisId> pending_axes_;
+  std::vector<Value> pending_values_;
   std::vector<std::pair<Value, Local>> pending_locals_;
 };
 
@@ -485,7 +503,7 @@ LoweredGroup lower_loop(const GroupContext& c) {
   for (uint32_t r = 0; r < node.types.size(); ++r)
     if (std::ranges::find(c.stored, Value{id, r}) != c.stored.end())
       targets[r].buffer = buffers.at(c.slots.at(Value{id, r}));
-  KernelUnderWork work{k, KernelAxes(k), spans_of(c)};
+  KernelUnderWork work{k, KernelAxes(k), node.spans};
   const LoopDomain domain = loop_domain(scan);
   for (const AxisId axis : work.axes.of(domain.axes)) k.grid.push_back({axis, k.axes[axis].extent});
   Loop(work, scan, domain, std::move(operands), std::move(targets)).emit(k.body);

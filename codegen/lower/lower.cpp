@@ -1,6 +1,7 @@
 // A grouped graph → a program: slots for its values, a kernel per group, and where the threads must meet.
 #include "codegen/lower/lower.h"
 
+#include <set>
 #include <utility>
 
 #include "codegen/compile.h"
@@ -25,7 +26,7 @@ using kernel::SlotId;
 class ProgramLowering {
  public:
   ProgramLowering(const Graph& graph, const std::map<std::string, Layout>& kept)
-      : g_(graph), kept_(kept), groups_(graph), in_place_(groups_) {}
+      : g_(graph), names_(graph), kept_(kept), groups_(graph), in_place_(groups_) {}
 
   Program run() {
     program_.name = g_.name;
@@ -57,9 +58,9 @@ class ProgramLowering {
       if (const NodeId* old = in_place_.replaced_by(value))
         own.emplace_back(Value{*old, 0}, std::exchange(slots_.of.at({*old, 0}), slots_.of.at(value)));
     LoweredGroup lowered =
-        lower_group({g_, group.number, group.nodes, group.stored, slots_.of, program_.slots});
+        lower_group({g_, names_, group.number, group.nodes, group.stored, slots_.of, program_.slots});
     for (const auto& [old, slot] : own) slots_.of.at(old) = slot;
-    const kernel::KernelId id = program_.kernels.push_back(std::move(lowered.kernel));
+    const kernel::KernelId id = add(std::move(lowered.kernel));
     program_.items.push_back(kernel::Launch{id, std::move(lowered.arguments)});
     if (!group.again) return;
     program_.again.kernels.push_back(id);
@@ -71,7 +72,7 @@ class ProgramLowering {
     const Slot& from = program_.slots[slots_.of.at(value)];
     const Slot& to = program_.slots[slot];
     kernel::Kernel k;
-    k.name = "copy_" + std::to_string(value.node.index);
+    k.name = "copy." + program_.slots[to.in_place_of].name;
     const auto source = k.buffers.push_back({from.name, from.type, from.layout, kernel::Space::in, {}});
     const auto target = k.buffers.push_back(
         {program_.slots[to.in_place_of].name, to.type, to.layout, kernel::Space::out, {}});
@@ -84,11 +85,20 @@ class ProgramLowering {
     }
     map.stores.push_back({target, index, k.load(source, index)});
     k.body.push_back({std::move(map), g_.node(value).spans});
-    const kernel::KernelId id = program_.kernels.push_back(std::move(k));
+    const kernel::KernelId id = add(std::move(k));
     program_.items.push_back(kernel::Launch{id, {slots_.of.at(value), slot}});
   }
 
+  // Kernels are called after what they make, and that may be made again.
+  kernel::KernelId add(kernel::Kernel k) {
+    k.name = unused_name(k.name, [&](const std::string& name) { return !names_of_kernels_.contains(name); });
+    names_of_kernels_.insert(k.name);
+    return program_.kernels.push_back(std::move(k));
+  }
+
   const Graph& g_;
+  const ValueNames names_;
+  std::set<std::string> names_of_kernels_;
   const std::map<std::string, Layout>& kept_;
   Groups groups_;
   InPlace in_place_;
@@ -106,6 +116,10 @@ Program verified(Program program) {
 
 }  // namespace
 }  // namespace codegen
+
+void decide_sharing(kernel::Program& program, const CodegenOptions& options) {
+  program.serial = options.threads == 1 || !codegen::worth_sharing(program, options.threads);
+}
 
 Result<kernel::Program> lower_graph(const Graph& graph, const CodegenOptions& options,
                                     Diagnostics& diagnostics, const std::map<std::string, Layout>& kept) {

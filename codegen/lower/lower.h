@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ir/graph/graph.h"
+#include "ir/graph/names.h"
 #include "ir/kernel/kernel.h"
 
 namespace nnc::codegen {
@@ -12,6 +13,7 @@ namespace nnc::codegen {
 // What lowering of one group needs to know of the program around it.
 struct GroupContext {
   const Graph& graph;
+  const ValueNames& names;
   uint32_t group;
   const std::vector<NodeId>& nodes;              // of the group, in order
   const std::vector<Value>& stored;              // results that others read or that leave the program

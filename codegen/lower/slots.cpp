@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "ir/graph/names.h"
 #include "ir/layout.h"
 #include "support/check.h"
 
@@ -45,7 +46,12 @@ class SlotAssignment {
  public:
   SlotAssignment(const Groups& groups, InPlace& in_place, Program& program,
                  const std::map<std::string, Layout>& kept)
-      : groups_(groups), g_(groups.graph()), in_place_(in_place), program_(program), kept_(kept) {}
+      : groups_(groups),
+        g_(groups.graph()),
+        names_(g_),
+        in_place_(in_place),
+        program_(program),
+        kept_(kept) {}
 
   Slots run() {
     input_slots();
@@ -60,8 +66,9 @@ class SlotAssignment {
     for (NodeId id : g_.inputs) {
       const Node& node = g_.nodes[id];
       const auto& attrs = std::get<InputAttrs>(node.attrs);
-      slots_.of[Value{id, 0}] = program_.slots.push_back(
-          slot_of(attrs.name, node.types[0], g_.layout({id, 0}), slot_kind(attrs.role)));
+      Slot slot = slot_of(attrs.name, node.types[0], g_.layout({id, 0}), slot_kind(attrs.role));
+      slot.classes = attrs.classes;
+      slots_.of[Value{id, 0}] = program_.slots.push_back(std::move(slot));
     }
   }
 
@@ -74,9 +81,10 @@ class SlotAssignment {
     slots_.of[value] = program_.slots.push_back(std::move(slot));
   }
 
-  static std::string slot_name(Value value) {
-    const std::string node = "%" + std::to_string(value.node.index);
-    return value.result == 0 ? node : node + "." + std::to_string(value.result);
+  // As the graph calls it, without the quotes that the kernels' text has around all of a name.
+  std::string slot_name(Value value) const {
+    const std::string& name = ValueNames::plain(g_, value);
+    return name.empty() ? names_.of(value) : "%" + name;
   }
 
   void output_slots() {
@@ -150,6 +158,7 @@ class SlotAssignment {
 
   const Groups& groups_;
   const Graph& g_;
+  const ValueNames names_;
   InPlace& in_place_;
   Program& program_;
   const std::map<std::string, Layout>& kept_;

@@ -75,11 +75,13 @@ std::map<uint32_t, double> cost_of_groups(const Graph& grouped) {
   InPlace in_place(groups);
   Program program;
   const Slots slots = assign_slots(groups, in_place, program);
+  const ValueNames names(grouped);
   std::map<uint32_t, double> costs;
   for (const Group& group : groups.all()) {
     // What is written over an old value is read at that value's own place: for its cost that is no matter.
     const kernel::Kernel k =
-        lower_group({grouped, group.number, group.nodes, group.stored, slots.of, program.slots}).kernel;
+        lower_group({grouped, names, group.number, group.nodes, group.stored, slots.of, program.slots})
+            .kernel;
     double bytes = 0;
     for (const kernel::Buffer& buffer : k.buffers)
       if (buffer.space != kernel::Space::local) bytes += static_cast<double>(buffer.type.bytes());

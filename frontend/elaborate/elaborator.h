@@ -75,9 +75,11 @@ struct Elaborator {
   std::string explained_text;
   std::string explained_notes;
 
-  // ---- values to be looked at (elaborate/taps.cpp)
-  Taps* taps = nullptr;  // where they are recorded, if they are asked for
-  // `name = value` in a body of this layer or model, or in a function that it calls. A scan's steps are not recorded.
+  // ---- what values are called (elaborate/taps.cpp): in the graph and, but for a scan's steps, in the taps
+  Taps* taps = nullptr;                // where values are recorded to be looked at, if they are asked for
+  std::map<Value, Taps::From> called;  // whose nodes have a name, and from what
+  void call_value(const std::string& name, Taps::From from, const Datum& value);
+  // `name = value` in a body of this layer or model, or in a function that it calls.
   void tap_binding(const ast::Name& name, const Instance* owner, const Datum& value);
   // What a function of a layer or of the model gives.
   void tap_result(const ast::Function& function, const Instance& self, const Datum& value);

@@ -1,5 +1,5 @@
 // What is recorded on the way while a graph is built, for people who want to see it: results of layers and values with a
-// name. An Elaborator without Taps records nothing.
+// name. An Elaborator without Taps records nothing; it calls the nodes so.
 #pragma once
 
 #include <map>
@@ -15,6 +15,10 @@ class Taps {
   // What a value is called after where it has several names: the layer that it is the result of, of layers within each
   // other the outermost; then what `=` calls it; then the function that it is the result of.
   enum class From { function, binding, layer };
+  // Whether a name from the second is to take the place of one from the first.
+  static bool is_better(From known, From other) {
+    return other > known || (other == known && other == From::layer);
+  }
   struct Tap {
     std::string name;  // path of the layer and name: "h.0.attn.weights"
     From from;

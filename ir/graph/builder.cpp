@@ -45,6 +45,8 @@ NodeId Builder::add_node(Node node) {
       Node& known = graph_.nodes[it->second];
       if (!same(known, node)) continue;
       known.spans = join(known.spans, node.spans);
+      if (known.number == kNoNumber) known.number = node.number;
+      if (known.names.empty()) known.names = std::move(node.names);
       return it->second;
     }
     const NodeId id = graph_.nodes.push_back(std::move(node));
@@ -117,7 +119,7 @@ Value Builder::sum(Value a, std::vector<int64_t> axes) {
 
 std::vector<Value> Builder::copy(const Node& node, std::vector<Value> operands) {
   const NodeId id = add_node({node.op, node.attrs, std::move(operands), node.types, node.layouts, node.group,
-                              node.spans, node.again});
+                              node.spans, node.again, node.number, node.names});
   std::vector<Value> results;
   for (uint32_t i = 0; i < graph_.nodes[id].types.size(); ++i) results.push_back({id, i});
   return results;

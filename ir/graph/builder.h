@@ -60,7 +60,7 @@ class Builder {
     graph_.outputs.push_back({std::move(name), value, std::nullopt, kind, of});
   }
 
-  // A copy of `node` (from another graph) with these operands: op, attributes, types, layouts and spans are kept.
+  // A copy of `node` (from another graph) with these operands: op, attributes, types, layouts, spans and names are kept.
   std::vector<Value> copy(const Node& node, std::vector<Value> operands);
 
  private:

@@ -24,6 +24,8 @@ SpanSet join(const SpanSet& a, const SpanSet& b);
 
 // A node that belongs to no kernel yet has kNoGroup.
 inline constexpr uint32_t kNoGroup = UINT32_MAX;
+// A node that has not been given one by settle_names() (ir/graph/names.h).
+inline constexpr uint32_t kNoNumber = UINT32_MAX;
 
 struct Node {
   Op op;
@@ -36,6 +38,8 @@ struct Node {
   // Its group computes once more what another one has computed and nobody has kept: as late as its readers allow. Set by
   // passes/compute_again.
   bool again = false;
+  uint32_t number = kNoNumber;          // what texts call it, "%12": the same from stage to stage
+  std::vector<std::string> names = {};  // empty, or what each result is called in the model; "" for none
 };
 
 struct Output {
@@ -72,6 +76,7 @@ struct Graph {
   std::vector<ParameterGradient> gradients;
   int64_t batch =
       0;  // rows that its data columns hold, each along its first axis; 0: not said, or no columns
+  uint32_t next_number = 0;  // no node, nor one that is gone, has had this number or a higher one
 
   const Node& node(Value value) const { return nodes[value.node]; }
   const TensorType& type(Value value) const { return nodes[value.node].types[value.result]; }

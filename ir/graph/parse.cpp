@@ -6,10 +6,12 @@
 #include <fmt/format.h>
 
 #include "ir/graph/builder.h"
+#include "ir/graph/names.h"
 #include "ir/graph/reader.h"
 #include "ir/graph/text.h"
 #include "ir/graph/verify.h"
 #include "ir/ops/support.h"
+#include "support/plural.h"
 #include "support/suggest.h"
 
 namespace nnc {
@@ -18,6 +20,7 @@ namespace {
 using graph_text::Reader;
 
 constexpr size_t kMaxNodes = 1'000'000;
+constexpr int64_t kMostResults = 1000;
 
 class GraphReader {
  public:
@@ -145,17 +148,59 @@ class GraphReader {
 
   // ---- nodes
 
+  // `%3`, `%3:2` or `%h, %3.1`: what a line defines.
+  struct Defined {
+    Token first;
+    uint32_t number = kNoNumber;
+    std::vector<std::string> texts;  // of each result, as operands call it: "3", "3.1", "h"
+    std::vector<std::string> names;  // "" for those of a number
+  };
+
+  static bool is_number(std::string_view text) {
+    return text.size() < 10 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  }
+
+  std::optional<Defined> defined() {
+    Defined d;
+    d.first = r.peek();
+    do {
+      const Token name = r.peek();
+      if (name.kind != TokenKind::value) return r.syntax(name, "a value `%3`"), std::nullopt;
+      r.take();
+      if (d.texts.empty() && r.accept(":")) {
+        const Token count = r.peek();
+        const std::optional<int64_t> results = r.integer("the number of results");
+        if (!results) return std::nullopt;
+        if (*results < 1 || *results > kMostResults)
+          return r.syntax(count, fmt::format("from 1 to {} results", kMostResults)), std::nullopt;
+        for (int64_t i = 0; i < *results; ++i)
+          d.texts.push_back(*results == 1 ? name.text : fmt::format("{}.{}", name.text, i));
+        several_[name.text] = *results;
+        break;
+      }
+      d.texts.push_back(name.text);
+    } while (r.accept(","));
+    for (size_t i = 0; i < d.texts.size(); ++i) {
+      const std::string& text = d.texts[i];
+      const size_t dot = text.rfind('.');
+      const std::string stem = text.substr(0, dot);
+      const bool has_part = dot != std::string::npos && text.substr(dot + 1) == fmt::format("{}", i);
+      const bool is_numbered = is_number(stem) && (d.texts.size() == 1 ? dot == std::string::npos : has_part);
+      if (is_numbered) d.number = static_cast<uint32_t>(std::stoul(stem));
+      d.names.push_back(is_numbered ? "" : text);
+      if (!values_.emplace(text, Value()).second)
+        return r.error(DiagnosticKind::graph_name, d.first.span, fmt::format("`%{}` is defined twice", text)),
+               std::nullopt;
+    }
+    return d;
+  }
+
   bool line() {
-    const Token name = r.take();
+    const Token name = r.peek();
     if (graph_.nodes.size() >= kMaxNodes)
       return r.error(DiagnosticKind::graph_invalid, name.span, "a graph has at most 10^6 nodes"), false;
-    const auto [slot, fresh] = values_.emplace(name.text, NodeId());
-    if (!fresh)
-      return r.error(DiagnosticKind::graph_name, name.span, fmt::format("`%{}` is defined twice", name.text)),
-             false;
-    std::optional<int64_t> results = 1;
-    if (r.accept(":") && !(results = r.integer("the number of results"))) return false;
-    if (!r.expect("=")) return false;
+    const std::optional<Defined> d = defined();
+    if (!d || !r.expect("=")) return false;
     const Span op_span = r.peek().span;
     const std::optional<Op> op = op_name();
     if (!op) return false;
@@ -175,12 +220,16 @@ class GraphReader {
     builder_.set_spans({r.since(name.span)});
     const std::optional<NodeId> node = make(*op, std::move(operands), std::move(*attrs), types, op_span);
     if (!node) return false;
-    slot->second = *node;
-    if (static_cast<int64_t>(graph_.nodes[*node].types.size()) != *results)
+    Node& made = graph_.nodes[*node];
+    if (made.types.size() != d->texts.size())
       return r.error(DiagnosticKind::graph_syntax, name.span,
-                     fmt::format("{} gives {} results, the text says {}", op_def(*op).name,
-                                 graph_.nodes[*node].types.size(), *results)),
+                     fmt::format("{} gives {} results, the text says {}", op_def(*op).name, made.types.size(),
+                                 d->texts.size())),
              false;
+    for (uint32_t i = 0; i < d->texts.size(); ++i) values_[d->texts[i]] = {*node, i};
+    made.number = d->number;
+    if (std::ranges::any_of(d->names, [](const std::string& text) { return !text.empty(); }))
+      made.names = d->names;
     if (std::ranges::any_of(layouts, [](const Layout& l) { return !l.is_default(); }))
       graph_.nodes[*node].layouts = std::move(layouts);
     return group(*node);
@@ -213,39 +262,24 @@ class GraphReader {
       unknown(token, fmt::format("unknown input `{}`", token.text), input_names());
       return std::nullopt;
     }
-    std::string name = token.text;
-    int64_t result = -1;
-    if (const size_t dot = name.find('.'); dot != std::string::npos) {
-      const std::string digits = name.substr(dot + 1);
-      name.resize(dot);
-      result = 0;
-      for (const char c : digits) {
-        if (c < '0' || c > '9' || result > 1000)
-          return r.syntax(token, "a result such as `%3.1`"), std::nullopt;
-        result = result * 10 + (c - '0');
-      }
-    }
-    const auto it = values_.find(name);
-    if (it == values_.end() ||
-        (good_ && !it->second.valid())) {  // while all is good, that is this line's own
+    const std::string& text = token.text;
+    const auto it = values_.find(text);
+    if (it != values_.end() && it->second.valid()) return it->second;
+    if (it != values_.end() && !good_) return std::nullopt;  // while all is good, that is this line's own
+    const size_t dot = text.rfind('.');
+    const std::string stem = text.substr(0, dot);
+    if (const auto several = several_.find(text); several != several_.end()) {
       r.error(DiagnosticKind::graph_name, token.span,
-              fmt::format("`%{}` is not defined before this line", name));
-      return std::nullopt;
-    }
-    if (!it->second.valid()) return std::nullopt;
-    const size_t results = graph_.nodes[it->second].types.size();
-    if (result < 0 && results > 1) {
-      r.error(DiagnosticKind::graph_name, token.span, fmt::format("`%{}` has {} results", name, results))
-          .suggest(fmt::format("%{}.0 is the first", name));
-      return std::nullopt;
-    }
-    if (result >= static_cast<int64_t>(results)) {
+              fmt::format("`%{}` has {} results", text, several->second))
+          .suggest(fmt::format("%{}.0 is the first", text));
+    } else if (const auto of = several_.find(stem); dot != std::string::npos && of != several_.end()) {
       r.error(DiagnosticKind::graph_name, token.span,
-              fmt::format("`%{}` has {} result{}, this is number {}", name, results, results == 1 ? "" : "s",
-                          result));
-      return std::nullopt;
+              fmt::format("`%{}` has {}, there is no `%{}`", stem, plural(of->second, "result"), text));
+    } else {
+      r.error(DiagnosticKind::graph_name, token.span,
+              fmt::format("`%{}` is not defined before this line", text));
     }
-    return Value{it->second, static_cast<uint32_t>(std::max<int64_t>(result, 0))};
+    return std::nullopt;
   }
 
   // `: f32[64,10] layout [1,0], f32`. May be left out where the types follow from the operands.
@@ -465,7 +499,8 @@ class GraphReader {
   Span header_;
   bool good_ = true;
   std::unordered_map<std::string, NodeId> inputs_;
-  std::unordered_map<std::string, NodeId> values_;  // by text after `%`; invalid where the line was bad
+  std::unordered_map<std::string, Value> values_;     // by text after `%`; invalid where the line was bad
+  std::unordered_map<std::string, int64_t> several_;  // of `%3:2` how many results
   std::optional<Token> data_of_line_;
   std::vector<Pending> pending_;
   std::unordered_map<std::string, std::vector<double>> data_;

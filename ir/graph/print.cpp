@@ -1,35 +1,17 @@
 // Graph text. What is printed here is what ir/graph/parse.cpp reads: change both, and docs/ir.md.
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "ir/graph/graph.h"
+#include "ir/graph/names.h"
 #include "ir/graph/text.h"
 
 namespace nnc {
 
 // ---- words -----------------------------------------------------------------------------------------------
-
-ValueNames::ValueNames(const Graph& graph) : graph_(graph) {
-  uint32_t next = 0;
-  for (const Node& node : graph.nodes) numbers_.push_back(node.op == Op::input ? 0 : next++);
-}
-
-std::string ValueNames::of(NodeId node) const {
-  if (!graph_.nodes.contains(node)) return "a node that does not exist";
-  const Node& n = graph_.nodes[node];
-  if (const auto* input = std::get_if<InputAttrs>(&n.attrs); input && n.op == Op::input)
-    return name_text(input->name);
-  return fmt::format("%{}", numbers_[node.index]);
-}
-
-std::string ValueNames::of(Value value) const {
-  if (!graph_.nodes.contains(value.node)) return "a node that does not exist";
-  const size_t results = graph_.nodes[value.node].types.size();
-  if (results == 1 && value.result == 0) return of(value.node);
-  return fmt::format("{}.{}", of(value.node), value.result);
-}
 
 std::string name_text(std::string_view name) {
   return is_plain_name(name, kGraphDialect) ? std::string(name) : quoted(name);
@@ -124,19 +106,48 @@ constexpr size_t kLineWidth = 100;  // of a signature; a longer one gets a line 
 
 class Printer {
  public:
-  explicit Printer(const Graph& graph) : graph_(graph), names_(graph) {}
+  explicit Printer(const Graph& graph, std::vector<const Node*>* lines = nullptr)
+      : graph_(graph), names_(graph), lines_(lines) {}
 
   std::string run() {
     const std::string batch = graph_.batch == 0 ? "" : fmt::format(" batch {}", graph_.batch);
     text_ = fmt::format("graph @{}({}){} {{\n", name_text(graph_.name), signature(), batch);
+    mark_signature();
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i)
-      if (graph_.nodes[NodeId{i}].op != Op::input) node(NodeId{i});
+      if (graph_.nodes[NodeId{i}].op != Op::input) {
+        node(NodeId{i});
+        mark(&graph_.nodes[NodeId{i}]);
+      }
     outputs();
     for (size_t i = 0; i < data_.size(); ++i) data(i, data_[i]->values);
-    return text_ + "}\n";
+    text_ += "}\n";
+    mark(nullptr);
+    return std::move(text_);
   }
 
  private:
+  // The lines that have been printed since the last call are of that node, and those of a body within it of the body's.
+  void mark(const Node* node) {
+    if (lines_ == nullptr) return;
+    const auto* scan = node == nullptr ? nullptr : std::get_if<ScanAttrs>(&node->attrs);
+    std::vector<const Node*> inner;
+    if (scan != nullptr && scan->body != nullptr) static_cast<void>(Printer(*scan->body, &inner).run());
+    for (size_t line = 0; marked_ < text_.size(); ++marked_)
+      if (text_[marked_] == '\n') {
+        const bool is_inner = line > 0 && line < inner.size() && inner[line] != nullptr;
+        lines_->push_back(is_inner ? inner[line] : node);
+        ++line;
+      }
+  }
+
+  void mark_signature() {
+    if (lines_ == nullptr) return;
+    const auto count = static_cast<size_t>(std::ranges::count(text_, '\n'));
+    marked_ = text_.size();
+    lines_->push_back(nullptr);
+    for (size_t i = 0; i + 1 < count; ++i) lines_->push_back(&graph_.nodes[graph_.inputs[i]]);
+  }
+
   std::string signature() {
     std::vector<std::string> inputs;
     size_t width = graph_.name.size();
@@ -166,9 +177,7 @@ class Printer {
 
   void node(NodeId id) {
     const Node& n = graph_.nodes[id];
-    text_ += fmt::format("  {}", names_.of(id));
-    if (n.types.size() > 1) text_ += fmt::format(":{}", n.types.size());
-    text_ += fmt::format(" = {}", op_def(n.op).name);
+    text_ += fmt::format("  {} = {}", defined(id), op_def(n.op).name);
     for (size_t i = 0; i < n.operands.size(); ++i)
       text_ += fmt::format("{} {}", i == 0 ? "" : ",", names_.of(n.operands[i]));
     if (const auto* constant = std::get_if<ConstantAttrs>(&n.attrs))
@@ -176,6 +185,17 @@ class Printer {
     else
       text_ += attrs_text(n.attrs);
     text_ += fmt::format(" : {}\n", results(n));
+  }
+
+  // "%3", "%h", of several results "%3:2" or, where one has a name, "%h, %3.1".
+  std::string defined(NodeId id) {
+    const Node& n = graph_.nodes[id];
+    if (n.types.size() == 1) return names_.of(id);
+    if (std::ranges::all_of(n.names, [](const std::string& name) { return name.empty(); }))
+      return fmt::format("{}:{}", names_.of(id), n.types.size());
+    std::string text;
+    for (uint32_t i = 0; i < n.types.size(); ++i) text += (i == 0 ? "" : ", ") + names_.of(Value{id, i});
+    return text;
   }
 
   std::string constant_text(const ConstantAttrs& constant) {
@@ -242,12 +262,20 @@ class Printer {
   ValueNames names_;
   std::vector<const ConstantAttrs*> data_;
   std::string text_;
+  std::vector<const Node*>* lines_;
+  size_t marked_ = 0;  // characters of text_ whose lines are noted
 };
 
 }  // namespace
 
 std::string print(const Graph& graph) {
   return Printer(graph).run();
+}
+
+GraphText text_of(const Graph& graph) {
+  GraphText out;
+  out.text = Printer(graph, &out.lines).run();
+  return out;
 }
 
 std::string print(const Module& module) {

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/graph/names.h"
 #include "ir/graph/text.h"
 #include "ir/ops/support.h"
 

@@ -230,8 +230,8 @@ bool Slot::operator==(const Slot& other) const {
     return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
   };
   return name == other.name && type == other.type && layout == other.layout && kind == other.kind &&
-         in_place_of == other.in_place_of && gradient == other.gradient && output == other.output &&
-         of == other.of && std::ranges::equal(values, other.values, same_bits);
+         classes == other.classes && in_place_of == other.in_place_of && gradient == other.gradient &&
+         output == other.output && of == other.of && std::ranges::equal(values, other.values, same_bits);
 }
 
 std::vector<std::byte> constant_bytes(const Slot& slot) {

@@ -280,6 +280,7 @@ struct Slot {
     temporary,
     constant
   } kind = Kind::temporary;
+  int64_t classes = 0;         // an input of integers below this; 0: not said
   SlotId in_place_of;          // an output that shares the memory of what it replaces
   bool gradient = false;       // a temporary that holds a parameter's gradient (for the memory bill)
   std::vector<double> values;  // of a constant: every element, in row-major order

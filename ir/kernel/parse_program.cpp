@@ -92,6 +92,8 @@ void Parser::slot(Program& program) {
   slot.layout = layout();
   if (slot.kind == Slot::Kind::output)
     output_kind(slot);
+  else if (slot.kind == Slot::Kind::input && accept("classes"))
+    slot.classes = integer("the number of classes", 1, INT32_MAX);
   else
     slot.gradient = accept("gradient");
   if (slot.kind == Slot::Kind::constant) slot.values = values(slot.type.dtype);

@@ -8,6 +8,7 @@
 
 #include "ir/kernel/kernel.h"
 #include "ir/kernel/names.h"
+#include "ir/kernel/text.h"
 
 namespace nnc::kernel {
 
@@ -86,13 +87,17 @@ class Printer {
     for (const Buffer& buffer : k_.buffers) names_.insert(buffer.name);
   }
 
-  std::string run() {
+  // `lines`, if given, gets the number of the statement of each line, in the order of the text.
+  std::string run(std::vector<std::optional<uint32_t>>* lines = nullptr) {
+    lines_ = lines;
     header();
     for (const Buffer& buffer : k_.buffers) {
       if (buffer.space == Space::local) local(buffer);
     }
+    mark(std::nullopt);
     block(k_.body, 1);
     out_ += "}\n";
+    mark(std::nullopt);
     return std::move(out_);
   }
 
@@ -156,8 +161,17 @@ class Printer {
 
   void block(const Block& statements, int level) {
     for (const Statement& statement : statements) {
+      const uint32_t number = next_++;
       std::visit([&](const auto& s) { print(s, level); }, statement.body);
+      mark(number);
     }
+  }
+
+  // The lines that have been printed since the last call belong to that statement.
+  void mark(std::optional<uint32_t> statement) {
+    if (lines_ == nullptr) return;
+    for (; marked_ < out_.size(); ++marked_)
+      if (out_[marked_] == '\n') lines_->push_back(statement);
   }
 
   void begin_line(int level) { out_.append(static_cast<size_t>(level) * 2, ' '); }
@@ -212,6 +226,7 @@ class Printer {
   void print(const For& s, int level) {
     begin_line(level);
     out_ += "for " + axis(s.axis) + " {\n";
+    mark(next_ - 1);
     block(s.body, level + 1);
     begin_line(level);
     out_ += "}\n";
@@ -422,6 +437,9 @@ class Printer {
 
   const Kernel& k_;
   std::string out_;
+  std::vector<std::optional<uint32_t>>* lines_ = nullptr;
+  size_t marked_ = 0;  // characters of out_ whose lines are noted
+  uint32_t next_ = 0;
   std::vector<bool> declared_;
   std::set<std::string, std::less<>> names_;
   std::unordered_map<uint32_t, std::string> let_names_;
@@ -434,12 +452,17 @@ std::string print(const Kernel& kernel) {
   return Printer(canonical(kernel)).run();
 }
 
-std::string print(const Program& program) {
-  std::string out;
-  if (program.name.empty() && program.slots.empty() && program.items.empty()) {
-    for (const Kernel& kernel : program.kernels) out += (out.empty() ? "" : "\n") + print(kernel);
-    return out;
+namespace {
+
+void add_statements(const Block& block, std::vector<const Statement*>& all) {
+  for (const Statement& statement : block) {
+    all.push_back(&statement);
+    if (const auto* loop = std::get_if<For>(&statement.body)) add_statements(loop->body, all);
   }
+}
+
+std::string program_head(const Program& program) {
+  std::string out;
   out += "program @" + name_text(program.name, true);
   if (program.batch > 0) out += " batch " + std::to_string(program.batch);
   out += " {\n";
@@ -447,6 +470,7 @@ std::string print(const Program& program) {
     out += "  slot " + name_text(slot.name) + ": " + std::string(kSlotKinds[static_cast<size_t>(slot.kind)]) +
            ' ';
     out += bracketed(slot.type) + layout_text(slot.layout);
+    if (slot.classes > 0) out += " classes " + std::to_string(slot.classes);
     if (slot.gradient) out += " gradient";
     if (slot.output != OutputKind::plain)
       out += ' ' + std::string(kOutputKinds[static_cast<size_t>(slot.output)]);
@@ -467,8 +491,36 @@ std::string print(const Program& program) {
     }
   }
   out += "}\n";
-  for (const Kernel& kernel : program.kernels) out += '\n' + print(kernel);
   return out;
+}
+
+}  // namespace
+
+std::vector<const Statement*> statements(const Kernel& kernel) {
+  std::vector<const Statement*> all;
+  add_statements(kernel.body, all);
+  return all;
+}
+
+ProgramText text_of(const Program& program) {
+  ProgramText out;
+  const bool is_bare = program.name.empty() && program.slots.empty() && program.items.empty();
+  if (!is_bare) out.text = program_head(program);
+  out.lines.resize(static_cast<size_t>(std::ranges::count(out.text, '\n')));
+  for (uint32_t i = 0; i < program.kernels.size(); ++i) {
+    if (!out.text.empty()) {
+      out.text += '\n';
+      out.lines.emplace_back();
+    }
+    std::vector<std::optional<uint32_t>> lines;
+    out.text += Printer(canonical(program.kernels[KernelId{i}])).run(&lines);
+    for (const std::optional<uint32_t>& statement : lines) out.lines.push_back({KernelId{i}, statement});
+  }
+  return out;
+}
+
+std::string print(const Program& program) {
+  return text_of(program).text;
 }
 
 }  // namespace nnc::kernel

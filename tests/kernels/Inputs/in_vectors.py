@@ -13,7 +13,7 @@ for file in files:
     for batch in (1, 3, 8, 50, 200):
         command = [nnc, "inspect", file, "--stage=kernels", "--threads=1", "--isa=avx512", "--vector-units=512", "-D", f"batch={batch}"]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        for name, body in re.findall(r"^kernel @(\w+)\((.*?)^}", text, re.S | re.M):
+        for name, body in re.findall(r"^kernel @([^(\s]+)\((.*?)^}", text, re.S | re.M):
             extents = {axis: int(extent) for axis, extent in re.findall(r"\b(\w+):(\d+)", body)}
             for axes, over, rest in re.findall(r"contract ([^\n]*) over ([^\n]*) order \w+\n(.*?) \{\n", body, re.S):
                 axes = [axis.split(":")[0] for axis in axes.split(", ")]

@@ -85,14 +85,14 @@ TEST_CASE("a second value is made for its readers alone, and what leaves the gra
   REQUIRE(known.can(choices[0]));
   CHECK(print(compute_again(known, choices).graph) == R"(graph @f(x: f32[64,64], w: f32[64,64]) {
   %0 = matmul x, w : f32[64,64] in 0
-  %1 = matmul x, w : f32[64,64] in 3 again
-  %2 = exp %0 : f32[64,64] in 0
-  %3 = exp %1 : f32[64,64] in 3 again
-  %4 = matmul %2, w : f32[64,64] in 1
-  %5 = matmul %4, %3 : f32[64,64] in 2
-  %6 = neg %3 : f32[64,64]
-  %7 = mul %5, %6 : f32[64,64] in 2
-  return a = %4, b = %7
+  %6 = matmul x, w : f32[64,64] in 3 again
+  %1 = exp %0 : f32[64,64] in 0
+  %7 = exp %6 : f32[64,64] in 3 again
+  %2 = matmul %1, w : f32[64,64] in 1
+  %4 = matmul %2, %7 : f32[64,64] in 2
+  %3 = neg %7 : f32[64,64]
+  %5 = mul %4, %3 : f32[64,64] in 2
+  return a = %2, b = %5
 }
 )");
 }

@@ -83,18 +83,18 @@ TEST_CASE("a value's adjoint adds its contributions from the last reader to the 
   %0 = exp x : f32
   %1 = tanh x : f32
   %2 = add %0, %1 : f32
-  %3 = constant 1 : f32
-  %4 = mul %3, x : f32
-  %5 = mul %3, %2 : f32
-  %6 = mul %1, %1 : f32
-  %7 = constant 1 : f32
-  %8 = sub %7, %6 : f32
-  %9 = mul %4, %8 : f32
-  %10 = add %5, %9 : f32
-  %11 = mul %4, %0 : f32
-  %12 = add %10, %11 : f32
-  return d = %12
-  gradients x = %12
+  %5 = constant 1 : f32
+  %6 = mul %5, x : f32
+  %7 = mul %5, %2 : f32
+  %8 = mul %1, %1 : f32
+  %9 = constant 1 : f32
+  %10 = sub %9, %8 : f32
+  %11 = mul %6, %10 : f32
+  %12 = add %7, %11 : f32
+  %13 = mul %6, %0 : f32
+  %d.x = add %12, %13 : f32
+  return d = %d.x
+  gradients x = %d.x
 }
 )");
 }
