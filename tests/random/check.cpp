@@ -7,15 +7,15 @@
 #include <fmt/format.h>
 
 #include "codegen/host_target.h"
-#include "execute.h"
 #include "ir/graph/verify.h"
 #include "passes/compute_again.h"
 #include "passes/pass.h"
+#include "validate/execute.h"
 
 namespace nnc::random {
 namespace {
 
-using Steps = std::vector<test::Outputs>;
+using Steps = std::vector<validate::Outputs>;
 
 std::optional<Fault> check_text(const Graph& graph) {
   for (const std::string& broken : verify(graph)) return Fault{"text", "not sound: " + broken, {}};
@@ -67,12 +67,12 @@ Graph with_values_again(const Graph& graph, uint64_t seed, Coverage& coverage) {
 
 std::optional<Fault> run(const Program& program, const Graph& graph, const Variant& variant, Steps& steps,
                          Coverage& coverage) {
-  auto made = test::Executable::compile(graph, variant.options());
+  auto made = validate::Executable::compile(graph, variant.options());
   ++coverage.compiled;
   if (const std::string* sentence = std::get_if<std::string>(&made))
     return Fault{"compiling", *sentence, variant};
   for (int step = 0; step < program.steps; ++step)
-    steps.push_back(std::get<test::Executable>(made).step(inputs_of(program, step), variant.threads));
+    steps.push_back(std::get<validate::Executable>(made).step(inputs_of(program, step), variant.threads));
   return std::nullopt;
 }
 
@@ -81,7 +81,7 @@ std::optional<Fault> compare_bits(const Steps& steps, const Steps& oracle, const
     for (const auto& [name, values] : oracle[s]) {
       const std::vector<double>& found = steps[s].at(name);
       for (size_t i = 0; i < values.size(); ++i)
-        if (!test::is_same(found[i], values[i]))
+        if (!validate::is_same(found[i], values[i]))
           return Fault{
               "bits",
               fmt::format("{}[{}] in step {} is {:a} instead of {:a}", name, i, s, found[i], values[i]),
@@ -93,10 +93,10 @@ std::optional<Fault> compare_bits(const Steps& steps, const Steps& oracle, const
 // Compiled code and the interpreter share neither loops nor order of sums; one step is enough.
 std::optional<Fault> check_interpreted(const Program& program, const Graph& graph, const Variant& variant,
                                        const Steps& oracle) {
-  const auto lowered = test::lower_checked(graph, variant.options());
+  const auto lowered = validate::lower_checked(graph, variant.options());
   if (const std::string* sentence = std::get_if<std::string>(&lowered))
     return Fault{"compiling", *sentence, variant};
-  const Steps steps = {test::interpret(std::get<kernel::Program>(lowered), graph, inputs_of(program, 0))};
+  const Steps steps = {validate::interpret(std::get<kernel::Program>(lowered), graph, inputs_of(program, 0))};
   auto fault = compare_bits(steps, {oracle.front()}, variant);
   if (fault) fault->kind = "interpreter";
   return fault;
@@ -105,13 +105,13 @@ std::optional<Fault> check_interpreted(const Program& program, const Graph& grap
 class RightValues {
  public:
   RightValues(const Program& program, const Graph& differentiated)
-      : program_(program), differentiated_(differentiated), expected_(expect(program, differentiated, 4)) {}
+      : program_(program), differentiated_(differentiated), expected_(expect(4)) {}
 
-  std::optional<Fault> check(const Steps& steps, const Variant& variant, Tally& tally) {
+  std::optional<Fault> check(const Steps& steps, const Variant& variant, validate::Tally& tally) {
     std::optional<std::string> wrong = compare(steps, tally);
     if (wrong && !is_sure_) {  // few samples may agree by luck
       is_sure_ = true;
-      expected_ = expect(program_, differentiated_, 60);
+      expected_ = expect(60);
       wrong = compare(steps, tally);
     }
     if (!wrong) return std::nullopt;
@@ -119,20 +119,27 @@ class RightValues {
   }
 
  private:
-  std::optional<std::string> compare(const Steps& steps, Tally& tally) const {
+  std::vector<validate::ExpectedStep> expect(int samples) const {
+    return validate::expect(differentiated_, inputs_of(program_), program_.seed, samples);
+  }
+
+  std::optional<std::string> compare(const Steps& steps, validate::Tally& tally) const {
     for (size_t s = 0; s < steps.size(); ++s)
       for (const auto& [name, expected] : expected_[s]) {
         const auto found = steps[s].find(name);
         if (found == steps[s].end()) return name + " is nowhere to be found";
-        if (auto wrong = difference(expected, found->second, tally))
-          return fmt::format("{} in step {}: {}", name, s, *wrong);
+        if (found->second.size() != expected.value.size())
+          return fmt::format("{} has {} elements instead of {}", name, found->second.size(),
+                             expected.value.size());
+        if (const auto wrong = validate::difference(expected, found->second, tally))
+          return fmt::format("{} in step {}: {}", name, s, to_text(*wrong));
       }
     return std::nullopt;
   }
 
   const Program& program_;
   const Graph& differentiated_;
-  std::vector<ExpectedStep> expected_;
+  std::vector<validate::ExpectedStep> expected_;
   bool is_sure_ = false;
 };
 
@@ -201,7 +208,9 @@ std::optional<Fault> find_fault(const Program& program, const Plan& plan, Covera
   for (const Node& node : differentiated->nodes) has[static_cast<size_t>(node.op)] = true;
   for (size_t i = 0; i < has.size(); ++i) coverage.ops[i] += has[i];
   if (plan.whole)
-    if (auto wrong = check_gradients(program, coverage.gradients)) return Fault{"gradient", *wrong, {}};
+    if (auto wrong =
+            validate::check_gradients(program.graph, inputs_of(program, 0), program.seed, coverage.gradients))
+      return Fault{"gradient", *wrong, {}};
 
   RightValues values(program, *differentiated);
   std::optional<Fault> fault;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "program.h"
-#include "reference.h"
+#include "validate/values.h"
 
 namespace nnc::random {
 
@@ -21,8 +21,8 @@ struct Coverage {
   uint64_t again = 0;                 // values that were computed again
   std::array<uint64_t, 256> ops{};    // programs with an op, after differentiation
   std::array<uint64_t, 64> passes{};  // how often a pass changed a graph
-  Tally values;
-  Tally gradients;
+  validate::Tally values;
+  validate::Tally gradients;
 };
 
 // What to compare. Each of `bits` must give the bits of the first of them; each of `values` the right values.

@@ -126,7 +126,7 @@ std::optional<std::vector<Value>> Growth::differentiate(Value scalar, const std:
   Diagnostics diagnostics;
   const Result<Graph> derived = passes::differentiate(trial, diagnostics);
   if (!derived) return std::nullopt;
-  const Values all = walk(*derived, inputs_of({graph, seed_, 1}, 0));
+  const validate::Values all = validate::walk(*derived, inputs_of({graph, seed_, 1}, 0));
   std::vector<DenseTensor> found;
   for (const Output& output : derived->outputs)
     found.push_back(all[output.value.node.index][output.value.result]);

@@ -6,10 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "draw.h"
 #include "ir/graph/builder.h"
 #include "program.h"
-#include "reference.h"
+#include "validate/values.h"
 
 namespace nnc::random {
 
@@ -59,7 +58,7 @@ class Growth {
   uint64_t seed_;
   int64_t limit_;  // elements of a tensor
   int names_ = 0;
-  Values known_;
+  validate::Values known_;
 };
 
 // A value of floats that is one number: something of `value`, summed in one of many ways.

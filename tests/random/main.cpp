@@ -216,7 +216,7 @@ size_t try_files(const Options& options) {
 
 // What was tried, so that a hole in it is seen.
 void summarize(const Coverage& coverage) {
-  const auto share = [](const Tally& tally) {
+  const auto share = [](const validate::Tally& tally) {
     const uint64_t all = tally.checked + tally.unchecked;
     return fmt::format("{} of {}", tally.checked, all);
   };

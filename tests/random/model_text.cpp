@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include "draw.h"
 #include "frontend/model.h"
 #include "frontend/syntax/parser.h"
 

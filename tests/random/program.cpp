@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "draw.h"
 #include "ir/graph/verify.h"
 
 namespace nnc::random {
@@ -156,6 +155,12 @@ TensorMap inputs_of(const Program& program, int step) {
     inputs.emplace(attrs.name, draw_input(node, program.seed, step));
   }
   return inputs;
+}
+
+std::vector<TensorMap> inputs_of(const Program& program) {
+  std::vector<TensorMap> steps;
+  for (int step = 0; step < program.steps; ++step) steps.push_back(inputs_of(program, step));
+  return steps;
 }
 
 }  // namespace nnc::random

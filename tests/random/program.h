@@ -11,8 +11,12 @@
 #include "codegen/compile.h"
 #include "ir/graph/eval.h"
 #include "ir/graph/graph.h"
+#include "validate/draw.h"
 
 namespace nnc::random {
+
+using validate::Draw;
+using validate::seed_of;
 
 struct Program {
   Graph graph;
@@ -49,6 +53,8 @@ std::variant<Stored, std::string> parse_stored(const std::string& text);
 // The inputs of step `step` (from 0), all from the program's seed and each from its own name, so that leaving one out
 // changes no other. Params and states are given at step 0 only.
 TensorMap inputs_of(const Program& program, int step);
+// Of all steps, in order.
+std::vector<TensorMap> inputs_of(const Program& program);
 // Of one input node.
 DenseTensor draw_input(const Node& input, uint64_t seed, int step);
 

@@ -43,14 +43,14 @@ TensorMap random_inputs(const Graph& graph, uint64_t seed, int64_t classes) {
 }
 
 Outputs run_interpreted(const Graph& graph, const TensorMap& inputs, const CodegenOptions& options) {
-  return interpret(required(lower_checked(graph, options)), graph, inputs);
+  return validate::interpret(required(validate::lower_checked(graph, options)), graph, inputs);
 }
 
 Outputs run_compiled(const Graph& graph, const TensorMap& inputs, const CodegenOptions& options,
                      int threads) {
   CodegenOptions own = options;
   own.use_cache = false;
-  return required(Executable::compile(graph, own)).step(inputs, threads);
+  return required(validate::Executable::compile(graph, own)).step(inputs, threads);
 }
 
 Graph prepare(const std::string& text) {

@@ -4,9 +4,12 @@
 
 #include <string>
 
-#include "execute.h"
+#include "validate/execute.h"
 
 namespace nnc::test {
+
+using validate::is_same;
+using validate::Outputs;
 
 // Logical tensors for every input of the graph, from `seed`: floats in [-1, 1), integers in [0, classes).
 TensorMap random_inputs(const Graph& graph, uint64_t seed, int64_t classes = 4);

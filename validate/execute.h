@@ -1,4 +1,4 @@
-// A compiled graph with its memory, run step by step as the runtime does it: what tests of compiled code share.
+// A compiled graph with its memory, run step by step as the runtime does it; and the same kernels by their interpreter.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@
 #include "ir/graph/eval.h"
 #include "ir/graph/graph.h"
 
-namespace nnc::test {
+namespace nnc::validate {
 
 // Outputs by name; floats and integers as double, so that f32 and i32 compare exactly.
 using Outputs = std::map<std::string, std::vector<double>>;
@@ -27,6 +27,9 @@ class Executable {
  public:
   // `graph` is as the pipeline leaves it for code generation. A sentence where that fails.
   static std::variant<Executable, std::string> compile(const Graph& graph, const CodegenOptions& options);
+  // The machine code of these kernels, which are the graph's.
+  static std::variant<Executable, std::string> compile(kernel::Program program, const Graph& graph,
+                                                       const CodegenOptions& options);
   Executable(Executable&&) noexcept;
   Executable& operator=(Executable&&) noexcept;
   ~Executable();
@@ -41,7 +44,9 @@ class Executable {
   std::unique_ptr<Memory> memory_;
 };
 
-// What the kernel-IR interpreter makes of the same kernels in one step.
-Outputs interpret(const kernel::Program& program, const Graph& graph, const TensorMap& inputs);
+// What the kernel-IR interpreter makes of the same kernels in one step. `temporaries` get the values that kernels hand on, by
+// what they are called.
+Outputs interpret(const kernel::Program& program, const Graph& graph, const TensorMap& inputs,
+                  Outputs* temporaries = nullptr);
 
-}  // namespace nnc::test
+}  // namespace nnc::validate

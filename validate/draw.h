@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace nnc::random {
+namespace nnc::validate {
 
 class Draw {
  public:
@@ -46,4 +46,4 @@ inline uint64_t seed_of(uint64_t seed, std::string_view name) {
   return hash ^ (hash >> 29);
 }
 
-}  // namespace nnc::random
+}  // namespace nnc::validate

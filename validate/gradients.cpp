@@ -6,12 +6,12 @@
 #include <fmt/format.h>
 
 #include "passes/pass.h"
-#include "reference.h"
+#include "validate/values.h"
 
-namespace nnc::random {
+namespace nnc::validate {
 namespace {
 
-// A grad node of a program, as values of the differentiated graph.
+// A grad node of a graph, as values of the differentiated graph.
 struct Question {
   Value scalar;
   Value by;
@@ -102,10 +102,10 @@ class Slope {
 
 }  // namespace
 
-std::optional<std::string> check_gradients(const Program& program, Tally& tally) {
-  const Questions questions = questions_of(program.graph);
-  const TensorMap inputs = inputs_of(program, 0);
-  Draw draw(program.seed);
+std::optional<std::string> check_gradients(const Graph& graph, const TensorMap& inputs, uint64_t seed,
+                                           Tally& tally) {
+  const Questions questions = questions_of(graph);
+  Draw draw(seed);
   constexpr size_t kMost = 8;  // of many, some
   const bool are_many = questions.all.size() > kMost;
   for (size_t n = 0; n < std::min(kMost, questions.all.size()); ++n) {
@@ -134,4 +134,4 @@ std::optional<std::string> check_gradients(const Program& program, Tally& tally)
   return std::nullopt;
 }
 
-}  // namespace nnc::random
+}  // namespace nnc::validate

@@ -1,5 +1,5 @@
 // The walk, with and without noise, and bounds from it.
-#include "reference.h"
+#include "validate/values.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,9 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "ir/kernel/kernel.h"
 #include "passes/rewrite.h"
 
-namespace nnc::random {
+namespace nnc::validate {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -91,12 +92,11 @@ void disturb(const Node& node, std::vector<DenseTensor>& results, std::span<cons
   }
 }
 
-// The program as it goes on: what replaces an input is the input of the next step.
-std::vector<TensorMap> run(const Program& program, const Graph& graph, Noise* noise) {
+// Step after step: what replaces an input is the input of the next one.
+std::vector<TensorMap> run(const Graph& graph, std::span<const TensorMap> given, Noise* noise) {
   std::vector<TensorMap> steps;
   TensorMap kept;
-  for (int step = 0; step < program.steps; ++step) {
-    TensorMap inputs = inputs_of(program, step);
+  for (TensorMap inputs : given) {
     for (const auto& [name, tensor] : kept) inputs.insert_or_assign(name, tensor);
     const Values values = walk(graph, inputs, noise);
     TensorMap& outputs = steps.emplace_back();
@@ -136,6 +136,30 @@ bool has_fused(const Graph& graph) {
   });
 }
 
+Noise noise_of(uint64_t seed, int sample) {
+  return {Draw(seed * 31 + static_cast<uint64_t>(sample)), sample % 4 == 0, sample % 2 == 1};
+}
+
+void stretch(Expected& expected, const DenseTensor& sample, const DenseTensor& center) {
+  for (size_t i = 0; i < expected.bound.size(); ++i)
+    expected.bound[i] = std::max(expected.bound[i], distance(sample.data[i], center.data[i]));
+}
+
+// From the largest difference seen to the bound.
+void widen(Expected& expected, DType dtype) {
+  for (size_t i = 0; i < expected.bound.size(); ++i) {
+    double& bound = expected.bound[i];
+    if (!is_float(dtype)) {
+      bound = bound == 0 ? 0 : kInfinity;
+    } else if (!std::isfinite(expected.value[i])) {
+      bound = kInfinity;
+    } else {
+      const double unit = dtype == DType::f32 ? kLeast : 16 * kUnitDouble;
+      bound = kFactor * bound + unit * std::fabs(expected.value[i]) + kSmallest;
+    }
+  }
+}
+
 }  // namespace
 
 Values walk(const Graph& graph, const TensorMap& inputs, Noise* noise, const Fixed* fixed) {
@@ -169,47 +193,52 @@ Values walk(const Graph& graph, const TensorMap& inputs, Noise* noise, const Fix
   return values;
 }
 
-std::vector<ExpectedStep> expect(const Program& program, const Graph& differentiated, int samples) {
-  const std::vector<TensorMap> exact = run(program, differentiated, nullptr);
+std::vector<ExpectedStep> expect(const Graph& graph, std::span<const TensorMap> inputs, uint64_t seed,
+                                 int samples) {
+  const std::vector<TensorMap> exact = run(graph, inputs, nullptr);
   // A fused op rounds as the ops that it stands for do.
-  const bool is_fused = has_fused(differentiated);
-  const Graph expanded = is_fused ? written_out(differentiated) : differentiated;
-  const std::vector<TensorMap> center = is_fused ? run(program, expanded, nullptr) : exact;
+  const bool is_fused = has_fused(graph);
+  const Graph expanded = is_fused ? written_out(graph) : graph;
+  const std::vector<TensorMap> center = is_fused ? run(expanded, inputs, nullptr) : exact;
   std::vector<ExpectedStep> steps(exact.size());
   for (size_t s = 0; s < steps.size(); ++s)
     for (const auto& [name, tensor] : exact[s])
       steps[s][name] = {tensor.data, std::vector<double>(tensor.data.size(), 0)};
   for (int k = 0; k < samples; ++k) {
-    Noise noise{Draw(program.seed * 31 + static_cast<uint64_t>(k)), k % 4 == 0, k % 2 == 1};
-    const std::vector<TensorMap> sample = run(program, expanded, &noise);
+    Noise noise = noise_of(seed, k);
+    const std::vector<TensorMap> sample = run(expanded, inputs, &noise);
     for (size_t s = 0; s < steps.size(); ++s)
-      for (auto& [name, expected] : steps[s])
-        for (size_t i = 0; i < expected.bound.size(); ++i)
-          expected.bound[i] =
-              std::max(expected.bound[i], distance(sample[s].at(name).data[i], center[s].at(name).data[i]));
+      for (auto& [name, expected] : steps[s]) stretch(expected, sample[s].at(name), center[s].at(name));
   }
   for (size_t s = 0; s < steps.size(); ++s)
-    for (auto& [name, expected] : steps[s]) {
-      const DType dtype = exact[s].at(name).type.dtype;
-      for (size_t i = 0; i < expected.bound.size(); ++i) {
-        double& bound = expected.bound[i];
-        if (!is_float(dtype)) {
-          bound = bound == 0 ? 0 : kInfinity;
-        } else if (!std::isfinite(expected.value[i])) {
-          bound = kInfinity;
-        } else {
-          const double unit = dtype == DType::f32 ? kLeast : 16 * kUnitDouble;
-          bound = kFactor * bound + unit * std::fabs(expected.value[i]) + kSmallest;
-        }
-      }
-    }
+    for (auto& [name, expected] : steps[s]) widen(expected, exact[s].at(name).type.dtype);
   return steps;
 }
 
-std::optional<std::string> difference(const Expected& expected, const std::vector<double>& found,
-                                      Tally& tally) {
-  if (found.size() != expected.value.size())
-    return fmt::format("{} elements instead of {}", found.size(), expected.value.size());
+std::vector<std::vector<Expected>> expect_all(const Graph& graph, const TensorMap& inputs, uint64_t seed,
+                                              int samples) {
+  const Values exact = walk(graph, inputs);
+  std::vector<std::vector<Expected>> all(exact.size());
+  for (size_t i = 0; i < all.size(); ++i)
+    for (const DenseTensor& tensor : exact[i])
+      all[i].push_back({tensor.data, std::vector<double>(tensor.data.size(), 0)});
+  for (int k = 0; k < samples; ++k) {
+    Noise noise = noise_of(seed, k);
+    const Values sample = walk(graph, inputs, &noise);
+    for (size_t i = 0; i < all.size(); ++i)
+      for (size_t r = 0; r < all[i].size(); ++r) stretch(all[i][r], sample[i][r], exact[i][r]);
+  }
+  for (size_t i = 0; i < all.size(); ++i)
+    for (size_t r = 0; r < all[i].size(); ++r) widen(all[i][r], exact[i][r].type.dtype);
+  return all;
+}
+
+std::string to_text(const Difference& difference) {
+  return fmt::format("element {} is {}, not {} within {:.3g}", difference.element, difference.found,
+                     difference.expected, difference.bound);
+}
+
+std::optional<Difference> difference(const Expected& expected, std::span<const double> found, Tally& tally) {
   for (size_t i = 0; i < found.size(); ++i) {
     if (std::isinf(expected.bound[i]) || expected.bound[i] > 0.1 * (1 + std::fabs(expected.value[i]))) {
       ++tally.unchecked;
@@ -217,10 +246,9 @@ std::optional<std::string> difference(const Expected& expected, const std::vecto
     }
     ++tally.checked;
     if (!(std::fabs(found[i] - expected.value[i]) <= expected.bound[i]))
-      return fmt::format("element {} is {}, not {} within {:.3g}", i, found[i], expected.value[i],
-                         expected.bound[i]);
+      return Difference{i, found[i], expected.value[i], expected.bound[i]};
   }
   return std::nullopt;
 }
 
-}  // namespace nnc::random
+}  // namespace nnc::validate

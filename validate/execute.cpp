@@ -1,5 +1,5 @@
 // Memory for compiled and interpreted kernels, laid out as they want it.
-#include "execute.h"
+#include "validate/execute.h"
 
 #include <bit>
 #include <cmath>
@@ -10,7 +10,7 @@
 #include "ir/kernel/eval.h"
 #include "ir/kernel/text.h"
 
-namespace nnc::test {
+namespace nnc::validate {
 namespace {
 
 // An aligned, zeroed block.
@@ -132,9 +132,14 @@ Executable::~Executable() = default;
 std::variant<Executable, std::string> Executable::compile(const Graph& graph, const CodegenOptions& options) {
   auto lowered = lower_checked(graph, options);
   if (std::string* fault = std::get_if<std::string>(&lowered)) return std::move(*fault);
+  return compile(std::move(std::get<kernel::Program>(lowered)), graph, options);
+}
+
+std::variant<Executable, std::string> Executable::compile(kernel::Program program, const Graph& graph,
+                                                          const CodegenOptions& options) {
   Diagnostics diagnostics;
   std::vector<kernel::Program> programs;
-  programs.push_back(std::move(std::get<kernel::Program>(lowered)));
+  programs.push_back(std::move(program));
   Result<Bundle> bundle = compile_programs(std::move(programs), options, diagnostics);
   if (!bundle) return render_all(diagnostics, Sources());
   Executable made;
@@ -166,7 +171,8 @@ Outputs Executable::step(const TensorMap& inputs, int threads) {
   return outputs;
 }
 
-Outputs interpret(const kernel::Program& program, const Graph& graph, const TensorMap& inputs) {
+Outputs interpret(const kernel::Program& program, const Graph& graph, const TensorMap& inputs,
+                  Outputs* temporaries) {
   std::vector<Block> blocks;
   std::vector<std::byte*> memory;
   const auto strides = [](const kernel::Slot& slot) { return strides_of(slot.type.shape, slot.layout); };
@@ -178,14 +184,19 @@ Outputs interpret(const kernel::Program& program, const Graph& graph, const Tens
       write(memory.back(), slot.type, strides(slot), found->second);
   }
   kernel::evaluate(program, memory);
+  const auto read_slot = [&](uint32_t i) {
+    const kernel::Slot& slot = program.slots[kernel::SlotId{i}];
+    return read(memory[i], slot.type.dtype, slot.type.shape, strides(slot));
+  };
   Outputs outputs;
   for (const Output& output : graph.outputs)
-    for (uint32_t i = 0; i < program.slots.size(); ++i) {
-      const kernel::Slot& slot = program.slots[kernel::SlotId{i}];
-      if (slot.name == place_of(graph, output))
-        outputs[output.name] = read(memory[i], slot.type.dtype, slot.type.shape, strides(slot));
-    }
+    for (uint32_t i = 0; i < program.slots.size(); ++i)
+      if (program.slots[kernel::SlotId{i}].name == place_of(graph, output)) outputs[output.name] = read_slot(i);
+  if (temporaries != nullptr)
+    for (uint32_t i = 0; i < program.slots.size(); ++i)
+      if (const kernel::Slot& slot = program.slots[kernel::SlotId{i}]; slot.kind == kernel::Slot::Kind::temporary)
+        temporaries->emplace(slot.name, read_slot(i));
   return outputs;
 }
 
-}  // namespace nnc::test
+}  // namespace nnc::validate
