@@ -6,7 +6,6 @@
 // where nothing failed, 1 otherwise.
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -24,6 +23,7 @@
 #include "generate.h"
 #include "model_text.h"
 #include "passes/pass.h"
+#include "reduce/child.h"
 #include "shrink.h"
 
 namespace nnc::random {
@@ -62,33 +62,24 @@ void post(const Program& program) {
 std::optional<Fault> isolated(const std::function<std::optional<Fault>()>& work) {
   Board& shared = board();
   shared.has_fault = false;
-  std::FILE* said = std::tmpfile();
-  static const std::filesystem::path kReports =
-      std::filesystem::temp_directory_path() / fmt::format("nnc_random.{}", getpid());
-  std::filesystem::create_directory(kReports);  // an internal error writes files
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(fileno(said), 2);
-    setenv("TMPDIR", kReports.c_str(), 1);
-    if (const std::optional<Fault> fault = work()) {
-      write(shared.kind, fault->kind);
-      write(shared.sentence, fault->sentence);
-      shared.has_variant = fault->variant.has_value();
-      if (fault->variant) write(shared.variant, to_text(*fault->variant));
-      shared.has_fault = true;
-    }
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  std::filesystem::remove_all(kReports);
-  std::string text(2000, '\0');
-  std::rewind(said);
-  text.resize(std::fread(text.data(), 1, text.size(), said));
-  std::fclose(said);
-  if (status != 0)
-    return Fault{
-        "crash", WIFSIGNALED(status) ? fmt::format("signal {}\n{}", WTERMSIG(status), text) : text, {}};
+  constexpr unsigned kSeconds = 600;
+  const reduce::Ended ended = reduce::in_child(
+      [&]() -> std::string {
+        const std::optional<Fault> fault = work();
+        if (!fault) return "";
+        write(shared.kind, fault->kind);
+        write(shared.sentence, fault->sentence);
+        shared.has_variant = fault->variant.has_value();
+        if (fault->variant) write(shared.variant, to_text(*fault->variant));
+        shared.has_fault = true;
+        return "";
+      },
+      kSeconds);
+  if (ended.status != 0)
+    return Fault{"crash",
+                 WIFSIGNALED(ended.status) ? fmt::format("signal {}\n{}", WTERMSIG(ended.status), ended.said)
+                                           : ended.said,
+                 {}};
   if (!shared.has_fault) return std::nullopt;
   Fault fault{shared.kind, shared.sentence, std::nullopt};
   if (shared.has_variant) fault.variant = parse_variant(shared.variant);
