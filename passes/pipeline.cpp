@@ -1,4 +1,4 @@
-// The table of passes and the default order.
+// The default order, run: one pass, or all of them.
 #include <algorithm>
 #include <chrono>
 
@@ -11,18 +11,13 @@
 namespace nnc::passes {
 namespace {
 
-constexpr Pass kPasses[] = {
-#define NNC_PASS(name, stage, required, takes, doc) {#name, doc, Stage::stage, required, Takes::takes, &name},
-#include "passes/passes.def"
-};
-
 bool names_are_optional(const std::vector<std::string>& disabled, Diagnostics& diagnostics) {
   bool good = true;
   for (const std::string& name : disabled) {
     const Pass* pass = find_pass(name);
     if (pass == nullptr) {
       std::vector<std::string> known;
-      for (const Pass& p : kPasses) known.emplace_back(p.name);
+      for (const Pass& p : all_passes()) known.emplace_back(p.name);
       Diagnostic& error =
           diagnostics.error_at(DiagnosticKind::unknown_choice, "--disable-pass", "there is no pass " + name);
       if (auto nearest = suggest(name, known)) error.suggest("did you mean " + *nearest + "?");
@@ -48,12 +43,8 @@ Graph run_on_bodies(const Pass& pass, const Graph& graph) {
 
 }  // namespace
 
-std::span<const Pass> all_passes() {
-  return kPasses;
-}
-
 const Pass* find_pass(std::string_view name) {
-  for (const Pass& pass : kPasses) {
+  for (const Pass& pass : all_passes()) {
     if (pass.name == name) return &pass;
   }
   return nullptr;
@@ -92,7 +83,7 @@ Result<Graph> run_pipeline(const Graph& graph, const PipelineOptions& options, D
   Graph current = std::move(*differentiated);
   done(kDifferentiate, current, start);
 
-  for (const Pass& pass : kPasses) {
+  for (const Pass& pass : all_passes()) {
     if (pass.stage > options.until) continue;
     bool off =
         std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end();
