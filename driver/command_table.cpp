@@ -24,7 +24,8 @@ enum FlagGroup : uint32_t {
   kGraph = 1 << 7,  // --graph
   kSet = 1 << 8,    // --set
   kModel = kDefine | kSet,
-  kMemory = 1 << 9,  // --memory
+  kMemory = 1 << 9,   // --memory
+  kVerify = 1 << 10,  // --verify-passes
 };
 
 // A flag with a value, called `kind` in the help text. A list takes one with each flag.
@@ -73,6 +74,11 @@ void add_groups(CLI::App& app, uint32_t groups, Options& o) {
            "Take no more memory than this, 200M or 1.5G: instead of keeping values for the backward pass, "
            "compute them again there; the result is the same to the bit",
            valid_size);
+  if ((groups & kVerify) != 0)
+    app.add_flag("--verify-passes", o.verify_passes,
+                 "Evaluate the graph before and after each pass, and the code, on random inputs; name the "
+                 "first stage that "
+                 "changes a value");
   if ((groups & kGraph) != 0)
     option(app, "--graph", o.graph, "NAME",
            "train, eval, init, finish, gradients or predict.OUTPUT (default train)");
@@ -106,8 +112,12 @@ void inspect_flags(CLI::App& app, Options& o) {
       ->delimiter(',');
 }
 
-void opt_flags(CLI::App& app, Options& o) {
+void passes_flag(CLI::App& app, Options& o) {
   option(app, "--passes", o.passes, "A,B,...", "Exactly these, in this order (default: the whole pipeline)");
+}
+
+void opt_flags(CLI::App& app, Options& o) {
+  passes_flag(app, o);
   app.add_flag("--print-changed", o.print_changed, "Print the graph after each pass that changes it");
 }
 
@@ -226,18 +236,18 @@ constexpr CommandRow kCommands[] = {
     {"compile", "FILE", 1, 1, "nnc compile examples/digits/digits.nn -D batch=64",
      "Compiles a model's training step and prints parameters, FLOPs per step, the exact memory bill, kernels "
      "and compile times.",
-     kModel | kOptimizer | kBuild | kMemory | kJson, compile},
+     kModel | kOptimizer | kBuild | kMemory | kJson | kVerify, compile},
     {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
      "Prints any stage of a model as text, lists a checkpoint's tensors, or shows one of them: its numbers, "
      "or its rows as pictures. Shows what a trained model computes on an input.",
      kModel | kOptimizer | kTarget | kDisable | kMemory | kGraph | kJson, inspect, inspect_flags},
     {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
      "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
-     kModel | kOptimizer | kDisable | kGraph, opt, opt_flags},
+     kModel | kOptimizer | kTarget | kDisable | kGraph | kVerify, opt, opt_flags},
     {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
      "Runs a small program: every value, the loss, each gradient, and what steps of an optimizer make of "
      "them.",
-     kDefine | kOptimizer | kSeed | kBuild, run, run_flags},
+     kDefine | kOptimizer | kSeed | kBuild | kVerify, run, run_flags},
     {"paths", "FILE...", 1, kAny,
      "nnc paths examples/surfaces/beale.nn --optimizer 'sgd(lr = 0.01)' --optimizer 'adagrad(lr = 0.3)' -o "
      "beale.html",

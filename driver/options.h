@@ -51,6 +51,7 @@ struct Options {
   std::string graph = "train";          // inspect, opt: which of the model's graphs
   std::string passes;                   // opt
   bool print_changed = false;           // opt
+  bool verify_passes = false;           // compile, run, opt
   std::string expression;               // run -e
   int64_t steps = 1;                    // run
   int64_t every = 0;                    // run; 0: no lines between

@@ -8,6 +8,7 @@
 #include "driver/flag_checks.h"
 #include "driver/programs.h"
 #include "driver/starter/auto_arguments.h"
+#include "driver/verify_passes.h"
 #include "ir/graph/verify.h"
 #include "runtime/data/dataset.h"
 #include "runtime/file.h"
@@ -351,6 +352,7 @@ Result<Bundle> compile_graphs(Session& session, const std::vector<Graph>& graphs
                               uint64_t beside) {
   const Result<std::vector<std::string>> disabled = disabled_passes(session);
   if (!disabled) return Failure();
+  if (session.options.verify_passes && !verify_passes(session, graphs)) return Failure();
   CodegenOptions codegen = codegen_options(session.options);
   if (session.options.debug_lines) codegen.lines = &session.sources;
   return nnc::compile_graphs(graphs, *disabled, codegen, session.diagnostics, passes_ms,

@@ -49,6 +49,10 @@ const std::vector<Row>& rows() {
        [](const Options& o) { return o.gave("--passes"); },
        "--passes names exactly what runs",
        {"--disable-pass"}},
+      {"opt",
+       [](const Options& o) { return !o.verify_passes || o.gave("--passes"); },
+       "only --verify-passes of the whole pipeline makes machine code",
+       {"--threads", "--schedule", "--isa", "--vector-units"}},
 
       {"inspect",
        [](const Options& o) { return is_graph(o) && o.stage == "ast"; },
@@ -114,7 +118,8 @@ const std::vector<Row>& rows() {
       {"run",
        [](const Options& o) { return o.interpret; },
        "--interpret compiles nothing",
-       {"--threads", "--schedule", "--isa", "--vector-units", "--no-cache", "-g", "--disable-pass"}},
+       {"--threads", "--schedule", "--isa", "--vector-units", "--no-cache", "-g", "--disable-pass",
+        "--verify-passes"}},
 
       {"paths",
        [](const Options& o) {

@@ -1,48 +1,12 @@
 // nnc opt --passes=a,b FILE: single passes on a graph, for tests and for the curious. Without --passes the
 // whole pipeline runs. `differentiate`, a stage and not a pass, may be named too.
 #include "driver/commands/commands.h"
+#include "driver/pass_names.h"
 #include "driver/session.h"
-#include "support/suggest.h"
+#include "driver/verify_passes.h"
 
 namespace nnc::driver {
 namespace {
-
-// Those that --passes names.
-Result<std::vector<std::string>> named_passes(Session& session) {
-  std::vector<std::string> names;
-  std::vector<std::string> known{std::string(passes::kDifferentiate)};
-  for (const passes::Pass& pass : passes::all_passes()) known.emplace_back(pass.name);
-  const std::string& text = session.options.passes;
-  bool good = true;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    std::string name = text.substr(begin, end - begin);
-    begin = end + 1;
-    if (name.empty()) continue;
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      const auto near = suggest(name, known);
-      session.diagnostics
-          .error_at(DiagnosticKind::unknown_choice, "--passes=" + name,
-                    fmt::format("the passes are {}", fmt::join(known, ", ")))
-          .suggest(near ? fmt::format("did you mean {}?", *near) : "");
-      good = false;
-    }
-    names.push_back(std::move(name));
-  }
-  if (!good) return Failure();
-  return names;
-}
-
-// The whole pipeline without what --disable-pass leaves out.
-Result<std::vector<std::string>> default_passes(Session& session) {
-  const Result<std::vector<std::string>> disabled = disabled_passes(session);
-  if (!disabled) return Failure();
-  std::vector<std::string> names{std::string(passes::kDifferentiate)};
-  for (const passes::Pass& pass : passes::all_passes())
-    if (std::find(disabled->begin(), disabled->end(), pass.name) == disabled->end())
-      names.emplace_back(pass.name);
-  return names;
-}
 
 Result<Graph> run_one(Session& session, const std::string& name, const Graph& graph) {
   if (name == passes::kDifferentiate) return passes::differentiate(graph, session.diagnostics);
@@ -61,8 +25,7 @@ int opt(const Options& options, Console& console) {
   const Result<Module> module = load_module(session, options.arguments.front());
   if (!module) return session.leave();
   const Result<Graph> chosen = choose_graph(session, *module);
-  const Result<std::vector<std::string>> names =
-      options.gave("--passes") ? named_passes(session) : default_passes(session);
+  const Result<std::vector<std::string>> names = chosen_passes(session);
   if (!chosen || !names) return session.leave();
   Graph graph = *chosen;
   std::string text = print(graph);
@@ -78,6 +41,8 @@ int opt(const Options& options, Console& console) {
     else
       console.print("\n# after {}\n{}", name, text);
   }
+  if (options.verify_passes && !verify_passes(session, *chosen, chosen_stages(session, *names)))
+    return session.leave();
   if (!options.print_changed) console.write(print(graph));
   return session.leave();
 }
