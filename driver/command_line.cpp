@@ -161,8 +161,10 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
                 console, DiagnosticKind::unknown_flag, fmt::format("nnc {} has no flag {}", row.name, *word),
                 near ? fmt::format("did you mean {}?", *near) : fmt::format("nnc {} --help", row.name))};
   }
+  // What follows `--` are arguments, whatever they look like; CLI11 would give them to the program before the command.
+  char** const end = std::find(argv, argv + argc, std::string_view("--"));
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(end - argv), argv);
   } catch (const CLI::CallForHelp&) {
     // The subcommand's own text; its one-line description makes room for the example.
     command.footer("");
@@ -171,6 +173,7 @@ CommandLine parse_command_line(int argc, char** argv, Options& options, Console&
   } catch (const CLI::Error& error) {
     return {nullptr, complain_about(error, row, command, console)};
   }
+  if (end != argv + argc) options.arguments.insert(options.arguments.end(), end + 1, argv + argc);
   if (options.arguments.size() < row.fewest || options.arguments.size() > row.most)
     return {nullptr, usage_error(console, DiagnosticKind::bad_flag,
                                  options.arguments.size() < row.fewest

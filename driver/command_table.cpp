@@ -116,6 +116,12 @@ void passes_flag(CLI::App& app, Options& o) {
   option(app, "--passes", o.passes, "A,B,...", "Exactly these, in this order (default: the whole pipeline)");
 }
 
+void reduce_flags(CLI::App& app, Options& o) {
+  app.add_flag("--crash", o.crash, "Only a stop of the compiler counts: an internal error or a crash");
+  passes_flag(app, o);
+  option(app, "-o", o.output, "FILE", "Write it here (default: FILE-reduced.nnir, or .nn of a model)");
+}
+
 void opt_flags(CLI::App& app, Options& o) {
   passes_flag(app, o);
   app.add_flag("--print-changed", o.print_changed, "Print the graph after each pass that changes it");
@@ -244,6 +250,11 @@ constexpr CommandRow kCommands[] = {
     {"opt", "FILE", 1, 1, "nnc opt --passes=fuse_linear,remove_dead step.nnir",
      "Runs passes on a graph (FILE.nnir, or a model) and prints the result.",
      kModel | kOptimizer | kTarget | kDisable | kGraph | kVerify, opt, opt_flags},
+    {"reduce", "FILE [-- COMMAND...]", 1, kAny, "nnc reduce step.nnir -- ./still-fails.sh {}",
+     "Makes a failing graph (FILE.nnir) or model (FILE.nn) small for as long as it fails: a stage changes a "
+     "value, the "
+     "compiler stops, or COMMAND, with the candidate's path for {}, exits with 0.",
+     kDefine | kOptimizer | kTarget | kDisable | kGraph | kVerify, reduce_failing, reduce_flags},
     {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
      "Runs a small program: every value, the loss, each gradient, and what steps of an optimizer make of "
      "them.",

@@ -51,7 +51,8 @@ struct Options {
   std::string graph = "train";          // inspect, opt: which of the model's graphs
   std::string passes;                   // opt
   bool print_changed = false;           // opt
-  bool verify_passes = false;           // compile, run, opt
+  bool verify_passes = false;           // compile, run, opt, reduce
+  bool crash = false;                   // reduce
   std::string expression;               // run -e
   int64_t steps = 1;                    // run
   int64_t every = 0;                    // run; 0: no lines between

@@ -204,6 +204,13 @@ bool has_loss(const ast::File& tree) {
   });
 }
 
+void set_tree(Session& session, LoadedModel& loaded, ast::File tree) {
+  loaded.tree = std::move(tree);
+  // What has no loss is not trained, unless someone asks for it.
+  if (!loaded.run && session.options.optimizer.empty() && !has_loss(loaded.tree))
+    loaded.options.optimizer.clear();
+}
+
 }  // namespace
 
 Result<LoadedModel> load_model(Session& session, const std::string& path) {
@@ -228,10 +235,7 @@ Result<LoadedModel> load_model(Session& session, const std::string& path) {
   }
   Result<ast::File> tree = parse_model(session, loaded.path);
   if (!tree) return Failure();
-  loaded.tree = std::move(*tree);
-  // What has no loss is not trained, unless someone asks for it.
-  if (!loaded.run && session.options.optimizer.empty() && !has_loss(loaded.tree))
-    loaded.options.optimizer.clear();
+  set_tree(session, loaded, std::move(*tree));
   if (loaded.run && loaded.run->whole_batch) {
     const Result<frontend::Model> model = build(session, loaded);
     if (!model) return Failure();
@@ -239,6 +243,17 @@ Result<LoadedModel> load_model(Session& session, const std::string& path) {
     if (!data) return Failure();
     loaded.run->batch = loaded.options.batch = data->train.rows;
   }
+  return loaded;
+}
+
+Result<LoadedModel> load_model_text(Session& session, const std::string& path, std::string text) {
+  const Result<frontend::BuildOptions> options = build_options(session);
+  if (!options) return Failure();
+  LoadedModel loaded{path, {}, *options, std::nullopt};
+  Result<ast::File> tree =
+      frontend::parse(session.sources, session.sources.add(path, std::move(text)), session.diagnostics);
+  if (!tree) return Failure();
+  set_tree(session, loaded, std::move(*tree));
   return loaded;
 }
 
@@ -269,13 +284,17 @@ Result<Module> load_module(Session& session, const std::string& path) {
   }
   const Result<LoadedModel> loaded = load_model(session, path);
   if (!loaded) return Failure();
-  if (only_values(loaded->tree)) {
+  return module_of(session, *loaded);
+}
+
+Result<Module> module_of(Session& session, const LoadedModel& loaded) {
+  if (only_values(loaded.tree)) {
     const Result<frontend::Exploration> exploration =
-        frontend::build_exploration(loaded->tree, session.sources, loaded->options, session.diagnostics);
+        frontend::build_exploration(loaded.tree, session.sources, loaded.options, session.diagnostics);
     if (!exploration) return Failure();
     return Module{"", {exploration->graph}};
   }
-  Result<frontend::Model> model = build(session, *loaded);
+  Result<frontend::Model> model = build(session, loaded);
   if (!model) return Failure();
   return std::move(model->module);
 }

@@ -59,6 +59,8 @@ struct LoadedModel {
   std::optional<runtime::RunConfig> run;
 };
 Result<LoadedModel> load_model(Session& session, const std::string& path);
+// Of a .nn text that stands for the file at `path`.
+Result<LoadedModel> load_model_text(Session& session, const std::string& path, std::string text);
 ModelSource source_of(Session& session, const LoadedModel& loaded);
 Result<frontend::Model> build(Session& session, const LoadedModel& loaded);
 
@@ -67,6 +69,7 @@ bool only_values(const ast::File& tree);
 
 // The graphs of FILE.nn, RUN.toml or FILE.nnir; of a file with values only, the one that computes them.
 Result<Module> load_module(Session& session, const std::string& path);
+Result<Module> module_of(Session& session, const LoadedModel& loaded);
 
 // The one that --graph names; a module with a single graph needs no name.
 Result<Graph> choose_graph(Session& session, const Module& module);

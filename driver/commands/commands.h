@@ -14,6 +14,7 @@ int check(const Options& options, Console& console);
 int compile(const Options& options, Console& console);
 int inspect(const Options& options, Console& console);
 int opt(const Options& options, Console& console);
+int reduce_failing(const Options& options, Console& console);
 int run(const Options& options, Console& console);
 int gradcheck(const Options& options, Console& console);
 int paths(const Options& options, Console& console);

@@ -6,6 +6,7 @@
 #include "ir/graph/verify.h"
 #include "reduce/child.h"
 #include "reduce/graph.h"
+#include "reduce/model_text.h"
 
 namespace nnc::reduce {
 namespace {
@@ -116,6 +117,30 @@ TEST_CASE("a search stops where it is told to, with the best so far") {
       given, [](const Graph& graph) { return has(graph, Op::exp); }, search);
   CHECK(search.kept == 1);
   CHECK(has(small, Op::exp));
+}
+
+TEST_CASE("a model's text becomes what fails of it") {
+  const std::string given = R"(# A net.
+layer unused(n: int) { param w: f32[n] ~ normal(0, 1) }
+model m(hidden: int = 64) {
+  fc1 = linear(20, hidden)
+  fc2 = linear(hidden, 10)
+  fn forward(x: f32[batch, 20]) -> f32[batch, 10] = {
+    h = x |> fc1 |> relu
+    g = tanh(h * 0.5) + 3 * h
+    g |> fc2
+  }
+  loss data(x, label: i32[batch]) = cross_entropy(forward(x), label)
+  loss penalty = 1e-4 * l2(fc1.weight)
+}
+)";
+  Search search;
+  const std::string small = reduce_model(
+      given, [](const std::string& text) { return text.find("tanh(") != std::string::npos; }, search);
+  INFO(small);
+  CHECK(small.size() < 80);
+  CHECK(small.find("tanh(") != std::string::npos);
+  CHECK(small.find('#') == std::string::npos);
 }
 
 TEST_CASE("what happens to a child is told") {
