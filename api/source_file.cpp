@@ -31,6 +31,7 @@ Failure report_missing(const std::string& path, const char* what, Diagnostics& d
 }
 
 Result<FileId> open_source(const std::string& path, Sources& sources, Diagnostics& diagnostics) {
+  if (const std::string* text = sources.unsaved(path)) return sources.add(path, *text);
   struct stat info {};
   if (stat(path.c_str(), &info) != 0)
     return errno == ENOENT || errno == ENOTDIR ? report_missing(path, "no such file", diagnostics)

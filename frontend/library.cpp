@@ -52,13 +52,15 @@ struct Loader {
 
   const FileScope* import(const std::string& path, Span span) {
     if (const auto at = loaded.find(path); at != loaded.end()) return at->second;
-    std::ifstream stream(path, std::ios::binary);
+    const std::string* unsaved = sources.unsaved(path);
+    std::ifstream stream;
     std::stringstream text;
-    if (!stream || !(text << stream.rdbuf())) {
+    if (unsaved == nullptr) stream.open(path, std::ios::binary);
+    if (unsaved == nullptr && (!stream || !(text << stream.rdbuf()))) {
       diagnostics.error(DiagnosticKind::import_failed, span, fmt::format("cannot read {}", path));
       return nullptr;
     }
-    const FileId id = sources.add(path, text.str());
+    const FileId id = sources.add(path, unsaved != nullptr ? *unsaved : text.str());
     Result<ast::File> file = parse(sources, id, diagnostics);
     if (!file) return nullptr;
     library.files.push_back(std::move(*file));

@@ -2,6 +2,7 @@
 #include "support/source.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -74,6 +75,12 @@ std::string_view SourceFile::line(uint32_t line) const {
 
 FileId Sources::add(std::string path, std::string text, SourceOrigin origin) {
   return files_.push_back(SourceFile(std::move(path), std::move(text), origin));
+}
+
+const std::string* Sources::unsaved(const std::string& path) const {
+  if (unsaved_ == nullptr) return nullptr;
+  const auto found = unsaved_->find(std::filesystem::path(path).lexically_normal().string());
+  return found == unsaved_->end() ? nullptr : &found->second;
 }
 
 std::string_view Sources::text(Span span) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,9 +58,19 @@ class SourceFile {
   std::vector<uint32_t> line_starts_;
 };
 
+// What an editor holds and has not saved yet, by the path (normalized) of the file whose place it takes.
+using UnsavedTexts = std::map<std::string, std::string, std::less<>>;
+
 // Owns every source text of one run of nnc.
 class Sources {
  public:
+  Sources() = default;
+  // Whoever reads a file into these sources asks unsaved() first. `unsaved` must outlive them.
+  explicit Sources(const UnsavedTexts& unsaved) : unsaved_(&unsaved) {}
+
+  // The text that takes the place of the file at `path`; null where the file itself counts.
+  const std::string* unsaved(const std::string& path) const;
+
   FileId add(std::string path, std::string text, SourceOrigin origin = SourceOrigin::user);
   const SourceFile& operator[](FileId id) const { return files_[id]; }
   size_t size() const { return files_.size(); }
@@ -71,6 +82,7 @@ class Sources {
 
  private:
   IdVector<FileId, SourceFile> files_;
+  const UnsavedTexts* unsaved_ = nullptr;
 };
 
 // The lines that the spans start on: "digits.nn:5,7 std/layers.nn:6", in the order of the files. Lines of the standard

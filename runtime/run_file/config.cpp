@@ -175,6 +175,8 @@ Result<RunConfig> parse_config(const std::string& path, std::string text,
 Result<RunConfig> load_config(const std::string& path, std::span<const std::string> overrides,
                               Sources& sources, Diagnostics& diagnostics) {
   constexpr uint64_t kLimit = 1 << 20;
+  if (const std::string* text = sources.unsaved(path))
+    return parse_config(path, *text, overrides, sources, diagnostics);
   Result<std::vector<unsigned char>> bytes =
       read_file(path, false, kLimit, DiagnosticKind::file_not_found, diagnostics);
   if (!bytes) return Failure{};
