@@ -29,10 +29,13 @@ struct Building {
   Sources& sources;
   const BuildOptions& options;
   Diagnostics& diagnostics;
+  Meanings* meanings = nullptr;
   Model model{};
 
   std::unique_ptr<Elaborator> open(Mode mode) {
     auto e = std::make_unique<Elaborator>(library, sources, options, diagnostics, mode);
+    if (meanings != nullptr) meanings->next_graph();
+    e->meanings = meanings;
     if (!e->open_model()) return nullptr;
     return e;
   }
@@ -193,9 +196,9 @@ Graph init_graph(std::span<Parameter* const> all, std::span<const OptimizerState
 }
 
 Result<Model> build_model(const ast::File& file, Sources& sources, const BuildOptions& options,
-                          Diagnostics& diagnostics) {
+                          Diagnostics& diagnostics, Meanings* meanings) {
   const size_t errors = diagnostics.error_count();
-  Building building{{}, sources, options, diagnostics};
+  Building building{{}, sources, options, diagnostics, meanings};
   if (options.batch < 1 || options.batch > (int64_t{1} << 31)) {
     diagnostics.error_at(DiagnosticKind::bad_size, "batch", fmt::format("a batch of {}", options.batch));
     return Failure();

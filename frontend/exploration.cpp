@@ -132,13 +132,14 @@ void add_measured(Elaborator& e, Exploration& out) {
 }  // namespace
 
 Result<Exploration> build_exploration(const ast::File& file, Sources& sources, const BuildOptions& options,
-                                      Diagnostics& diagnostics) {
+                                      Diagnostics& diagnostics, Meanings* meanings) {
   const size_t errors = diagnostics.error_count();
   Library library;
   lint(file, diagnostics);
   if (!load_library(library, file, sources, options, diagnostics)) return Failure();
   Elaborator e(library, sources, options, diagnostics, Mode::train);
   e.explaining = true;
+  e.meanings = meanings;
   if (!e.open_model()) return Failure();
   for (const Elaborator::ColumnInfo& column : e.columns) {
     diagnostics

@@ -95,10 +95,13 @@ struct Model {
   std::map<std::string, std::string> bound;  // every model argument as bound, for reports
 };
 
+class Meanings;  // elaborate/meanings.h
+
 // Elaborates the file, which parse() gave, once per graph; what it imports and the standard library are added to
-// `sources`. Fails with everything that is wrong reported; warnings alone do not fail it.
+// `sources`. Fails with everything that is wrong reported; warnings alone do not fail it. `meanings`, where they are asked for,
+// takes what the words of the file came to mean, after an error too.
 Result<Model> build_model(const ast::File& file, Sources& sources, const BuildOptions& options,
-                          Diagnostics& diagnostics);
+                          Diagnostics& diagnostics, Meanings* meanings = nullptr);
 
 // For `nnc run`: one graph that computes every named value of the file, the loss, its gradients, and one step.
 // Outputs: each named value in source order, metrics, outputs, the loss and its parts, the gradient of each param, and
@@ -121,7 +124,7 @@ struct Exploration {
 };
 // Like build_model(); data columns are an error (needs_data).
 Result<Exploration> build_exploration(const ast::File& file, Sources& sources, const BuildOptions& options,
-                                      Diagnostics& diagnostics);
+                                      Diagnostics& diagnostics, Meanings* meanings = nullptr);
 
 // What a model computes on the way to its outputs, to be looked at: one graph with these values as its outputs.
 struct Activations {

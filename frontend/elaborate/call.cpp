@@ -88,7 +88,14 @@ Datum Elaborator::eval_call(const ast::Call& call_expr, const ast::Expr& expr, c
         .suggest(fmt::format("layer1 = {} as a member, then x |> layer1", source_text(expr.span)));
     return Poison{};
   }
-  return call(callee, std::move(actuals), site);
+  Datum result = call(callee, std::move(actuals), site);
+  note_result(called_at(*call_expr.callee), result);
+  return result;
+}
+
+Span called_at(const ast::Expr& callee) {
+  const auto* member = std::get_if<ast::Member>(&callee.node);
+  return member != nullptr ? member->name.span : callee.span;
 }
 
 Datum Elaborator::call(const Operand& callee, std::vector<Actual> actuals, const Site& site) {
@@ -293,6 +300,7 @@ Datum Elaborator::call_function(const FunctionRef& ref, std::vector<Actual> actu
   if (ref.scope->is_standard && !order.empty()) warn_of_scores(order[0].second, name, site);
   if (!match_arguments(function.parameters, frame, callee, name, site)) return Poison{};
   active_calls.emplace_back(&function, ref.self);
+  const size_t first = graph.nodes.size();
   Datum result = eval_body(function.body, frame, name);
   active_calls.pop_back();
   if (function.result) result = check_result(result, *function.result, name, body_span(function.body), frame);
@@ -301,6 +309,8 @@ Datum Elaborator::call_function(const FunctionRef& ref, std::vector<Actual> actu
     if (ref.scope->is_standard && name == "softmax") tensor->is_softmax = true;
   }
   if (ref.self != nullptr) tap_result(function, *ref.self, result);
+  note_result(function.name.span, result);
+  if (meanings != nullptr && is_forward) meanings->call(ref.self, graph, first, result);
   if (memory != nullptr && !result.poisoned()) {
     entry.result = result;
     memory->push_back(std::move(entry));
@@ -359,6 +369,7 @@ Datum Elaborator::call_goal(const GoalRef& ref, std::vector<Actual> actuals, con
   active_calls.emplace_back(&goal, ref.self);
   entry.result = eval_body(goal.body, frame, name);
   active_calls.pop_back();
+  note_result(goal.name ? goal.name->span : goal.keyword, entry.result);
   if (!entry.result.poisoned()) memory.push_back(entry);
   return entry.result;
 }

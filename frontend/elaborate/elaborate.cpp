@@ -24,6 +24,13 @@ const Datum* Instance::argument(std::string_view name) const {
   return nullptr;
 }
 
+Span Instance::span_of(std::string_view name) const {
+  if (const auto slot = slots.find(name); slot != slots.end()) return slot->second.span;
+  for (const ast::Parameter& parameter : declared)
+    if (parameter.name.text == name) return parameter.name.span;
+  return {};
+}
+
 std::string Instance::display_name() const {
   std::string path;
   for (const Instance* i = this; i != nullptr && !i->is_model; i = i->parent) {

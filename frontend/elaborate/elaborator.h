@@ -19,6 +19,7 @@
 #include "frontend/builtins/builtin.h"
 #include "frontend/builtins/elementwise.h"
 #include "frontend/elaborate/instance.h"
+#include "frontend/elaborate/meanings.h"
 #include "frontend/elaborate/taps.h"
 #include "frontend/elaborate/value.h"
 #include "frontend/library.h"
@@ -85,6 +86,11 @@ struct Elaborator {
   void tap_result(const ast::Function& function, const Instance& self, const Datum& value);
   // The innermost layer or model whose function is being evaluated; null where there is none.
   const Instance* active_owner() const;
+
+  // ---- what the text came to mean (elaborate/meanings.cpp)
+  Meanings* meanings = nullptr;  // where it is recorded, if it is asked for
+  void note_value(Span place, const Datum& value);
+  void note_result(Span place, const Datum& value);
 
   // ---- names (elaborate/names.cpp)
   // What a name means at a place; nothing, and nothing reported, if it has no meaning there.
@@ -320,6 +326,9 @@ struct Elaborator {
   std::map<std::string, Value> scalars;
   std::map<NodeId, size_t> column_nodes;  // of the columns' inputs: their place in `columns`
 };
+
+// The word of a callee that says what is called: of cell.step the step.
+Span called_at(const ast::Expr& callee);
 
 // "loss", "accuracy": its name, or its kind where it has no name.
 std::string goal_name(const ast::Goal& goal);

@@ -97,7 +97,9 @@ struct ExprVisitor {
     std::vector<Actual> actuals(1);
     actuals[0].value = left.value;
     actuals[0].span = left.span;
-    return e.call(callee, std::move(actuals), Site{frame, pipe.right->span});
+    Datum result = e.call(callee, std::move(actuals), Site{frame, pipe.right->span});
+    e.note_result(called_at(*pipe.right), result);
+    return result;
   }
   Datum operator()(const ast::Member& member) const {
     const Operand object{e.eval(*member.object, frame), member.object->span};
@@ -155,12 +157,14 @@ struct ExprVisitor {
   bool bind_turn(const std::vector<ast::Name>& names, const Operand& turn) const {
     if (names.size() == 1) {
       if (names[0].text != "_") frame.locals[names[0].text] = {turn.value, names[0].span};
+      e.note_value(names[0].span, turn.value);
       return true;
     }
     const std::optional<std::vector<Datum>> parts = e.take_apart(turn, names.size(), Site{frame, turn.span});
     if (!parts) return false;
     for (size_t i = 0; i < names.size(); ++i) {
       if (names[i].text != "_") frame.locals[names[i].text] = {(*parts)[i], names[i].span};
+      e.note_value(names[i].span, (*parts)[i]);
     }
     return true;
   }
@@ -298,6 +302,7 @@ void Elaborator::assign(const ast::Name& name, Datum value, Frame& frame) {
     d.suggest("choose another name");
     // The let is what the following lines mean.
   }
+  note_value(name.span, value);
   frame.locals[name.text] = {std::move(value), name.span};
 }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,7 +54,8 @@ struct Slot {  // one name a body declares
 
 // The body of a model or a layer with its arguments bound.
 struct Instance {
-  std::string kind;  // "linear"
+  std::string kind;                          // "linear"
+  std::span<const ast::Parameter> declared;  // its arguments
   const FileScope* scope = nullptr;
   bool is_model = false;
   std::vector<const ast::MemberItem*> items;
@@ -69,7 +71,8 @@ struct Instance {
   Span call_span;  // where it was made, in the user's text
 
   const Datum* argument(std::string_view name) const;
-  std::string display_name() const;  // "net.0", or the kind while it has no name
+  Span span_of(std::string_view name) const;  // where the member or argument of that name is declared
+  std::string display_name() const;           // "net.0", or the kind while it has no name
 };
 
 // ---- frames ----------------------------------------------------------------------------------------------

@@ -72,6 +72,7 @@ Datum Elaborator::instantiate(const LayerRef& ref, std::vector<Actual> actuals, 
   instances.emplace_back();
   Instance& instance = instances.back();
   instance.kind = kind;
+  instance.declared = declaration.parameters;
   instance.scope = ref.scope;
   instance.call_span = user_span(site);
   for (const ast::MemberItem& item : declaration.members) instance.items.push_back(&item);
@@ -186,7 +187,13 @@ Datum Elaborator::member_of(const Operand& object, const ast::Name& name, const 
       unnamed_layer(instance.kind, Site{site.frame, object.span});
       return Poison{};
     }
-    if (const std::optional<Datum> value = own_slot(instance, name.text, here)) return *value;
+    if (const std::optional<Datum> value = own_slot(instance, name.text, here)) {
+      if (meanings != nullptr && !library.is_standard(name.span)) {
+        meanings->value(name.span, *value);
+        meanings->definition(name.span, instance.span_of(name.text));
+      }
+      return *value;
+    }
     std::vector<std::string> known = instance.order;
     for (const auto& [argument, local] : instance.arguments) known.push_back(argument);
     Diagnostic& diagnostic =
@@ -259,6 +266,7 @@ void Elaborator::define(Instance& instance, const ast::MemberItem& item, const a
   const auto finish = [&](size_t i, Datum value) {
     const auto at = instance.slots.find(binding.names[i].text);
     if (at == instance.slots.end() || at->second.item != &item) return;
+    note_value(binding.names[i].span, value);
     at->second.value = std::move(value);
     at->second.state = Slot::State::done;
   };

@@ -96,6 +96,7 @@ bool Elaborator::open_model() {
         .suggest(fmt::format("-D {}=…", parameter.name.text));
     return false;
   }
+  root->declared = declared;
   const Site site{frame, model != nullptr ? model->name.span : Span()};
   std::vector<std::pair<std::string, Local>> order;
   if (!bind_arguments(declared, actuals, frame, root->kind, site, &order)) return false;

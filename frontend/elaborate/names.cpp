@@ -157,8 +157,10 @@ Datum Elaborator::name_value(const std::string& name, const Site& site) {
       number != nullptr && number->is_whole && number->name.empty() && !library.is_standard(site.span)) {
     Number named = *number;
     named.name = name;
+    note_value(site.span, named);
     return named;
   }
+  note_value(site.span, *found);
   return std::move(*found);
 }
 

@@ -20,8 +20,10 @@ class ScanBuilder {
   Datum run() {
     if (!sources()) return Poison{};
     first_ = graph_.nodes.size();
-    for (size_t i = 0; i < slices_.size(); ++i)
+    for (size_t i = 0; i < slices_.size(); ++i) {
       frame_.locals[scan_.names[i].text] = {slices_[i], scan_.names[i].span};
+      e_.note_value(scan_.names[i].span, slices_[i]);
+    }
     ++e_.in_scan;
     Datum value;
     const bool has_value = e_.run_block(*scan_.body, frame_, &value);

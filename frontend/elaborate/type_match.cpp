@@ -186,6 +186,7 @@ struct Matcher {
         }
         warn_if_similar(ref->name, span);
         frame.locals[ref->name] = {number_of(dim), span};
+        e.note_value(span, frame.locals[ref->name].value);
         dim.written_one = false;
         return true;
       }
@@ -326,6 +327,9 @@ bool Elaborator::match_arguments(std::span<const ast::Parameter> declared, Frame
   for (const auto& [parameter, dtype] : numbers) {
     if (!matcher.fill(*parameter, dtype, frame.locals[parameter->name.text])) return false;
   }
+  if (meanings != nullptr)
+    for (const ast::Parameter& parameter : declared)
+      note_value(parameter.name.span, frame.locals[parameter.name.text].value);
   return true;
 }
 
