@@ -2,6 +2,7 @@
 // the text of that file or of the declaration of that name.
 #include "driver/commands/commands.h"
 #include "driver/session.h"
+#include "frontend/syntax/doc_comment.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
@@ -27,20 +28,13 @@ const ast::Name* name_of(const ast::Item& item, std::string& kind) {
   return nullptr;
 }
 
-// Where the comment block that touches the line of `begin` starts.
-uint32_t with_comment(const SourceFile& file, uint32_t begin) {
-  uint32_t line = file.locate(begin).line;
-  while (line > 1 && file.line(line - 1).starts_with("#")) --line;
-  return file.line_start(line);
-}
-
 std::vector<Declared> declared_in(const SourceFile& file, const ast::File& tree) {
   std::vector<Declared> all;
   for (const ast::Item& item : tree.items) {
     std::string kind;
     const ast::Name* name = name_of(item, kind);
     if (name == nullptr) continue;
-    const uint32_t begin = with_comment(file, item.span.begin);
+    const uint32_t begin = frontend::with_comment(file, item.span.begin);
     const std::string_view text = std::string_view(file.text()).substr(begin, item.span.end - begin);
     std::string signature(file.line(file.locate(item.span.begin).line));
     if (signature.ends_with(" {")) signature.erase(signature.size() - 2);

@@ -173,11 +173,15 @@ ast::ExprPtr Parser::single_expression() {
 
 Result<ast::File> parse(const Sources& sources, FileId file, Diagnostics& diagnostics) {
   const size_t errors = diagnostics.error_count();
-  Result<Lexed> lexed = lex(sources, file, diagnostics);
-  if (!lexed) return Failure{};
-  ast::File tree = Parser(sources, file, std::move(*lexed), diagnostics).file();
+  ast::File tree = parse_what_is_good(sources, file, diagnostics);
   if (diagnostics.error_count() != errors) return Failure{};
   return tree;
+}
+
+ast::File parse_what_is_good(const Sources& sources, FileId file, Diagnostics& diagnostics) {
+  Result<Lexed> lexed = lex(sources, file, diagnostics);
+  if (!lexed) return {file, {}, {}};
+  return Parser(sources, file, std::move(*lexed), diagnostics).file();
 }
 
 Result<ast::ExprPtr> parse_expression(const Sources& sources, Span part, Diagnostics& diagnostics) {

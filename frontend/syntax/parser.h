@@ -13,6 +13,9 @@ namespace nnc::frontend {
 // 200 is an error, so that no input overflows the stack. On failure the reasons are in `diagnostics`.
 Result<ast::File> parse(const Sources& sources, FileId file, Diagnostics& diagnostics);
 
+// The same as far as it can be read: what has a mistake is left out. For tools that look at a text while it is typed.
+ast::File parse_what_is_good(const Sources& sources, FileId file, Diagnostics& diagnostics);
+
 // One expression, which is a whole text (nnc run -e EXPR) or part of one (an optimizer in a run file).
 Result<ast::ExprPtr> parse_expression(const Sources& sources, Span part, Diagnostics& diagnostics);
 
