@@ -233,6 +233,10 @@ void fmt_flags(CLI::App& app, Options& o) {
   app.add_flag("--write", o.write, "Rewrite the files in place");
 }
 
+void lsp_flags(CLI::App& app, Options& o) {
+  app.add_flag("--stdio", o.stdio, "Speak over standard input and output, as it does anyway");
+}
+
 // ---- the table --------------------------------------------------------------------------------------------
 
 constexpr size_t kAny = 1000;
@@ -307,6 +311,10 @@ constexpr CommandRow kCommands[] = {
      std_library},
     {"fmt", "FILE...", 1, kAny, "nnc fmt --check examples/digits/digits.nn",
      "Prints .nn files in the standard style; - reads standard input.", 0, fmt_files, fmt_flags},
+    {"lsp", "", 0, 0, "nnc lsp --stdio",
+     "A language server (LSP 3.17) for editors: mistakes while typing, shapes and costs, definitions, "
+     "completion, renaming, formatting. editors/README.md says how editors start it.",
+     0, lsp, lsp_flags},
 };
 
 }  // namespace

@@ -81,6 +81,7 @@ struct Options {
   bool markdown = false;                // ops
   bool check_only = false;              // fmt --check
   bool write = false;                   // fmt --write
+  bool stdio = false;                   // lsp: what it does anyway; editors say it
   double max_seconds = 60;              // bench
   double seconds = 1;                   // profile
   std::string trace;                    // profile: the file of the trace

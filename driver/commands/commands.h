@@ -32,5 +32,6 @@ int list_passes(const Options& options, Console& console);
 int ops(const Options& options, Console& console);
 int std_library(const Options& options, Console& console);
 int fmt_files(const Options& options, Console& console);
+int lsp(const Options& options, Console& console);
 
 }  // namespace nnc::driver
