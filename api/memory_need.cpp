@@ -42,7 +42,8 @@ const EntryPoint* main_entry(const Bundle& bundle) {
   if (const EntryPoint* step = bundle.find("train")) return step;
   const auto first = std::find_if(bundle.entries.begin(), bundle.entries.end(),
                                   [](const EntryPoint& entry) { return entry.name.starts_with("predict."); });
-  return first == bundle.entries.end() ? nullptr : &*first;
+  if (first != bundle.entries.end()) return &*first;
+  return bundle.entries.size() == 1 ? &bundle.entries.front() : nullptr;
 }
 
 MemoryNeed memory_need(const Bundle& bundle) {

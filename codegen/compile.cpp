@@ -14,6 +14,7 @@
 #include "codegen/jit.h"
 #include "codegen/lower/work.h"
 #include "codegen/object_cache.h"
+#include "ir/kernel/access.h"
 #include "support/check.h"
 #include "support/clock.h"
 #include "support/parallel.h"
@@ -40,10 +41,10 @@ std::string base_name(const std::string& name) {
   return name.substr(0, name.find('.'));
 }
 
-// The first line of the user's that a statement comes from, or of the standard library's.
-SourceLine line_of(const kernel::Statement& statement, const Sources& sources) {
+// The first line of the user's, or of the standard library's.
+SourceLine line_of(const std::vector<Span>& spans, const Sources& sources) {
   Span best;
-  for (const Span& span : statement.spans)
+  for (const Span& span : spans)
     if (!best.valid() || (sources.is_library(best) && !sources.is_library(span))) best = span;
   if (!best.valid()) return {"nnc", SourceLine().line};
   const SourceFile& file = sources[best.file];
@@ -53,10 +54,14 @@ SourceLine line_of(const kernel::Statement& statement, const Sources& sources) {
 // Those of all statements of a block, for a key: code with line tables is shared between equal ones only.
 std::string lines_text(const kernel::Block& block, const Sources& sources) {
   std::string text;
-  for (const kernel::Statement& statement : block) {
-    const SourceLine at = line_of(statement, sources);
+  const auto add = [&](const std::vector<Span>& spans) {
+    const SourceLine at = line_of(spans, sources);
     text += "\n" + at.file + ":" + std::to_string(at.line);
+  };
+  for (const kernel::Statement& statement : block) {
+    add(statement.spans);
     if (const auto* loop = std::get_if<kernel::For>(&statement.body)) text += lines_text(loop->body, sources);
+    kernel::each_store(statement, [&](const kernel::Store& store) { add(store.spans); });
   }
   return text;
 }
@@ -141,13 +146,12 @@ void compile_units(std::vector<Unit>& units, const std::vector<Program>& program
   std::sort(order.begin(), order.end());
   const auto compile = [&](Unit& unit, Compiler& compiler) {
     LineOf lines;
-    if (sources)
-      lines = [sources](const kernel::Statement& statement) { return line_of(statement, *sources); };
+    if (sources) lines = [sources](const std::vector<Span>& spans) { return line_of(spans, *sources); };
     if (unit.kernel) return compiler.kernel(*unit.kernel, unit.symbol, lines);
     const Program& program = programs[unit.program];
     SourceLine at;
     if (sources && !program.kernels.empty() && !program.kernels[KernelId{0}].body.empty())
-      at = line_of(program.kernels[KernelId{0}].body.front(), *sources);
+      at = line_of(program.kernels[KernelId{0}].body.front().spans, *sources);
     return compiler.step(program, plan.programs[unit.program], symbols[unit.program], unit.symbol, at);
   };
   parallel_for_with(units.size(), [&]() -> std::function<void(size_t)> {
@@ -197,7 +201,10 @@ Status link(const std::vector<Unit>& units, const CodegenOptions& options, Bundl
 
 std::vector<Span> source_of(const Kernel& k) {
   SpanSet out;
-  for (const kernel::Statement& s : k.body) out = join(out, s.spans);
+  for (const kernel::Statement& s : k.body) {
+    out = join(out, s.spans);
+    kernel::each_store(s, [&](const kernel::Store& store) { out = join(out, store.spans); });
+  }
   return out;
 }
 

@@ -28,10 +28,10 @@ struct SourceLine {
   std::string file;
   uint32_t line = 0;
 };
-// Where a statement comes from. Without it, code has no line table.
-using LineOf = std::function<SourceLine(const kernel::Statement&)>;
+// The line that stands for the source of a statement or a store. Without it, code has no line table.
+using LineOf = std::function<SourceLine(const std::vector<Span>&)>;
 // The file of those whose line is a number for a listing, and no line of a file.
-inline constexpr const char* kNumbers = "statement numbers";
+inline constexpr const char* kNumbers = "numbers of sources";
 
 // Compiles kernels and steps, one at a time: setting up LLVM's passes takes as long as a small kernel does in them.
 class Compiler {

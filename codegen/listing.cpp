@@ -23,32 +23,24 @@ namespace {
 
 using kernel::TextLine;
 
-// The statements of all kernels, numbered from 1.
+// The sources that statements and stores come from, numbered from 1.
 class Numbers {
  public:
-  explicit Numbers(const kernel::Program& program) {
-    for (uint32_t k = 0; k < program.kernels.size(); ++k) {
-      const auto statements = kernel::statements(program.kernels[kernel::KernelId{k}]);
-      for (uint32_t i = 0; i < statements.size(); ++i) {
-        number_of_[statements[i]] = static_cast<uint32_t>(of_number_.size() + 1);
-        of_number_.push_back({kernel::KernelId{k}, i});
-      }
-    }
-  }
-
-  LineOf line_of() const {
-    return [this](const kernel::Statement& statement) {
-      return SourceLine{kNumbers, number_of_.at(&statement)};
+  LineOf line_of() {
+    return [this](const std::vector<Span>& spans) {
+      const auto [at, is_new] = number_of_.try_emplace(spans, static_cast<uint32_t>(of_number_.size() + 1));
+      if (is_new) of_number_.push_back(&at->first);
+      return SourceLine{kNumbers, at->second};
     };
   }
-  // 0 and what is no number are of no statement.
-  TextLine at(uint32_t number) const {
-    return number == 0 || number > of_number_.size() ? TextLine() : of_number_[number - 1];
+  // Nothing for what is no number.
+  std::vector<Span> at(uint32_t number) const {
+    return number == 0 || number > of_number_.size() ? std::vector<Span>() : *of_number_[number - 1];
   }
 
  private:
-  std::unordered_map<const kernel::Statement*, uint32_t> number_of_;
-  std::vector<TextLine> of_number_;
+  std::map<std::vector<Span>, uint32_t> number_of_;
+  std::vector<const std::vector<Span>*> of_number_;
 };
 
 // Notes where in the text functions and instructions begin.
@@ -68,8 +60,8 @@ class Marks : public llvm::AssemblyAnnotationWriter {
   }
   void emitInstructionAnnot(const llvm::Instruction* instruction, llvm::formatted_raw_ostream& out) override {
     const auto found = numbers_.find(instruction);
-    const TextLine line = found == numbers_.end() ? TextLine() : lines_.at(found->second);
-    at_[out.tell()] = line.statement ? line : function_;
+    at_[out.tell()] = {function_.kernel,
+                       found == numbers_.end() ? std::vector<Span>() : lines_.at(found->second)};
   }
 
   // Of each line of the text.
@@ -137,8 +129,7 @@ kernel::ProgramText assembly_listing(llvm::Module& module, llvm::TargetMachine& 
     const std::string_view line = whole.substr(begin, end - begin);
     begin = end;
     if (line.starts_with("\t.loc\t")) {
-      now = numbers.at(line_of_loc(line));
-      if (!now.statement) now = function;
+      now = {function.kernel, numbers.at(line_of_loc(line))};
       continue;
     }
     // What a line table brings with it besides.
@@ -167,7 +158,7 @@ kernel::ProgramText listing(const kernel::Program& program, const MemoryPlan::Pe
   llvm::LLVMContext context;
   llvm::Module module(program.name, context);
   prepare(module, *machine);
-  const Numbers numbers(program);
+  Numbers numbers;
   std::vector<std::string> symbols;
   std::map<std::string, kernel::KernelId, std::less<>> kernels;
   for (uint32_t i = 0; i < program.kernels.size(); ++i) {

@@ -299,8 +299,15 @@ bool KernelEmitter::exceeds(BufferId id, int64_t cache_bytes) const {
 
 void KernelEmitter::run_stores(const std::vector<kernel::Store>& stores) {
   // All values before any store: a store may overwrite what another value reads (p, m, v of an optimizer).
-  for (const kernel::Store& s : stores) expr(s.value);
-  for (const kernel::Store& s : stores) store(s);
+  for (const kernel::Store& s : stores) {
+    move_to(s.spans);
+    expr(s.value);
+  }
+  for (const kernel::Store& s : stores) {
+    move_to(s.spans);
+    store(s);
+  }
+  if (statement_spans_ != nullptr) move_to(*statement_spans_);
 }
 
 }  // namespace nnc::codegen

@@ -25,7 +25,7 @@ namespace {
 SourceLine first_line(const kernel::Block& block, const LineOf& line_of) {
   if (line_of)
     for (const kernel::Statement& statement : block)
-      if (SourceLine at = line_of(statement); !at.file.empty()) return at;
+      if (SourceLine at = line_of(statement.spans); !at.file.empty()) return at;
   return {};
 }
 
@@ -124,11 +124,16 @@ void KernelEmitter::emit_task(llvm::Value* task) {
   emit_block(k_.body);
 }
 
+void KernelEmitter::move_to(const std::vector<Span>& spans) {
+  if (lines_ == nullptr || spans.empty()) return;
+  if (const SourceLine at = line_of_(spans); !at.file.empty()) lines_->move(at, b_);
+}
+
 void KernelEmitter::emit_block(const kernel::Block& block) {
   for (size_t i = 0; i < block.size();) {
     Scope scope(*this);
-    if (lines_ != nullptr)
-      if (const SourceLine at = line_of_(block[i]); !at.file.empty()) lines_->move(at, b_);
+    statement_spans_ = &block[i].spans;
+    move_to(*statement_spans_);
     const size_t count = FoldEmitter(*this).together(block, i);
     if (count == 1) {
       std::visit([&](const auto& body) { emit(body); }, block[i].body);

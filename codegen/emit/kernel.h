@@ -142,6 +142,8 @@ class KernelEmitter {
   void make_buffers(size_t parameters);
   void emit_task(llvm::Value* task);
   void emit_block(const kernel::Block& block);
+  // What is emitted from now on comes from there; nothing without a line table.
+  void move_to(const std::vector<Span>& spans);
   void emit(const kernel::Map& map);
   void emit(const kernel::Reduce& reduce);
   void emit(const kernel::Contract& contract);
@@ -188,6 +190,7 @@ class KernelEmitter {
   uint64_t stack_used_ = 0;      // bytes
   DebugLines* lines_ = nullptr;  // of the function, if it has a line table
   LineOf line_of_;
+  const std::vector<Span>* statement_spans_ = nullptr;  // of the statement at hand
 };
 
 // What the emitters of statements start from.

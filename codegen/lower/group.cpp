@@ -63,9 +63,10 @@ class GroupLowering {
   }
 
   std::vector<AxisId> axes_of(const Shape& shape) { return axes_.of(shape); }
-  // Of a statement that computes these values.
-  SpanSet spans(std::vector<Value> values) const {
+  // Of a statement that computes these values, or of what it makes of the result of a node.
+  SpanSet spans(std::vector<Value> values, NodeId result = {}) const {
     return spans_behind(g_, std::move(values), [&](Value value) {
+      if (value.node == result) return true;
       const Node& node = g_.node(value);
       const bool is_here = !is_given(node) && node.group == c_.group;
       return is_here ? local_of_.contains(value) || written_.contains(value) : !is_inlined(g_, value);
@@ -126,11 +127,10 @@ class GroupLowering {
     for (Value value : c_.stored) {
       std::vector<Index> index;
       for (const size_t axis : axes_in_contraction(value.node, id)) index.push_back(element[axis]);
-      statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), index, elements_.at(value, index)});
+      statement.stores.push_back({buffer_of_.at(c_.slots.at(value)), index, elements_.at(value, index),
+                                  value.node == id ? SpanSet() : spans({value}, id)});
     }
-    std::vector<Value> computed = c_.stored;
-    computed.push_back({id, 0});
-    k_.body.push_back({std::move(statement), spans(std::move(computed))});
+    k_.body.push_back({std::move(statement), spans({{id, 0}})});
   }
 
   // Which axes of the contraction those of a node of its group are (as passes/group_kernels found them).
@@ -374,11 +374,11 @@ class GroupLowering {
     // Its readers in the same statement use the expression; later statements load.
     const ExprId expr = elements_.at(value, index);
     if (is_stored(value)) {
-      pending_.push_back({buffer_of_.at(c_.slots.at(value)), index, expr});
+      pending_.push_back({buffer_of_.at(c_.slots.at(value)), index, expr, spans({value})});
       pending_written_.push_back(value);
     } else {
       const BufferId local = add_local(value);
-      pending_.push_back({local, as_it_lies(value, index), expr});
+      pending_.push_back({local, as_it_lies(value, index), expr, spans({value})});
       pending_local_.push_back({value, local});
     }
   }

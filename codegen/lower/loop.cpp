@@ -370,7 +370,7 @@ class Loop {
   void store(Value value, const std::vector<AxisId>& axes, BufferId buffer, Indices index, ExprId element) {
     if (axes != pending_axes_) flush();
     pending_axes_ = axes;
-    pending_.push_back({buffer, std::move(index), element});
+    pending_.push_back({buffer, std::move(index), element, source({value})});
     pending_values_.push_back(value);
   }
 

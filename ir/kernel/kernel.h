@@ -113,7 +113,11 @@ struct Store {
   BufferId buffer;
   std::vector<Index> index;
   ExprId value;
-  bool operator==(const Store&) const = default;
+  std::vector<Span> spans =
+      {};  // the source that the value comes from, of what the statement combines its result only
+  bool operator==(const Store& other) const {
+    return buffer == other.buffer && index == other.index && value == other.value;
+  }
 };
 
 // How to run a statement: no meaning, may be empty. Which fields a statement uses is checked by the verifier.

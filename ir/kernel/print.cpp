@@ -87,17 +87,17 @@ class Printer {
     for (const Buffer& buffer : k_.buffers) names_.insert(buffer.name);
   }
 
-  // `lines`, if given, gets the number of the statement of each line, in the order of the text.
-  std::string run(std::vector<std::optional<uint32_t>>* lines = nullptr) {
+  // `lines`, if given, gets the source of each line.
+  std::string run(std::vector<std::vector<Span>>* lines = nullptr) {
     lines_ = lines;
     header();
     for (const Buffer& buffer : k_.buffers) {
       if (buffer.space == Space::local) local(buffer);
     }
-    mark(std::nullopt);
+    mark({});
     block(k_.body, 1);
     out_ += "}\n";
-    mark(std::nullopt);
+    mark({});
     return std::move(out_);
   }
 
@@ -161,17 +161,17 @@ class Printer {
 
   void block(const Block& statements, int level) {
     for (const Statement& statement : statements) {
-      const uint32_t number = next_++;
+      statement_ = &statement;
       std::visit([&](const auto& s) { print(s, level); }, statement.body);
-      mark(number);
+      mark(statement.spans);
     }
   }
 
-  // The lines that have been printed since the last call belong to that statement.
-  void mark(std::optional<uint32_t> statement) {
+  // The lines that have been printed since the last call come from there.
+  void mark(const std::vector<Span>& spans) {
     if (lines_ == nullptr) return;
     for (; marked_ < out_.size(); ++marked_)
-      if (out_[marked_] == '\n') lines_->push_back(statement);
+      if (out_[marked_] == '\n') lines_->push_back(spans);
   }
 
   void begin_line(int level) { out_.append(static_cast<size_t>(level) * 2, ' '); }
@@ -226,7 +226,7 @@ class Printer {
   void print(const For& s, int level) {
     begin_line(level);
     out_ += "for " + axis(s.axis) + " {\n";
-    mark(next_ - 1);
+    mark(statement_->spans);
     block(s.body, level + 1);
     begin_line(level);
     out_ += "}\n";
@@ -281,7 +281,9 @@ class Printer {
       begin_line(level);
       out_ += name_text(k_.buffers[store.buffer].name) + subscripts(store.index);
       out_ += assign;
+      if (!store.spans.empty()) mark(statement_->spans);
       out_ += expr(store.value, kComparison) + '\n';
+      if (!store.spans.empty()) mark(store.spans);
     }
     end_region();
   }
@@ -437,9 +439,9 @@ class Printer {
 
   const Kernel& k_;
   std::string out_;
-  std::vector<std::optional<uint32_t>>* lines_ = nullptr;
+  std::vector<std::vector<Span>>* lines_ = nullptr;
   size_t marked_ = 0;  // characters of out_ whose lines are noted
-  uint32_t next_ = 0;
+  const Statement* statement_ = nullptr;
   std::vector<bool> declared_;
   std::set<std::string, std::less<>> names_;
   std::unordered_map<uint32_t, std::string> let_names_;
@@ -453,13 +455,6 @@ std::string print(const Kernel& kernel) {
 }
 
 namespace {
-
-void add_statements(const Block& block, std::vector<const Statement*>& all) {
-  for (const Statement& statement : block) {
-    all.push_back(&statement);
-    if (const auto* loop = std::get_if<For>(&statement.body)) add_statements(loop->body, all);
-  }
-}
 
 std::string program_head(const Program& program) {
   std::string out;
@@ -496,12 +491,6 @@ std::string program_head(const Program& program) {
 
 }  // namespace
 
-std::vector<const Statement*> statements(const Kernel& kernel) {
-  std::vector<const Statement*> all;
-  add_statements(kernel.body, all);
-  return all;
-}
-
 ProgramText text_of(const Program& program) {
   ProgramText out;
   const bool is_bare = program.name.empty() && program.slots.empty() && program.items.empty();
@@ -512,9 +501,9 @@ ProgramText text_of(const Program& program) {
       out.text += '\n';
       out.lines.emplace_back();
     }
-    std::vector<std::optional<uint32_t>> lines;
+    std::vector<std::vector<Span>> lines;
     out.text += Printer(canonical(program.kernels[KernelId{i}])).run(&lines);
-    for (const std::optional<uint32_t>& statement : lines) out.lines.push_back({KernelId{i}, statement});
+    for (std::vector<Span>& spans : lines) out.lines.push_back({KernelId{i}, std::move(spans)});
   }
   return out;
 }

@@ -12,14 +12,10 @@ namespace nnc::kernel {
 Result<Kernel> parse_kernel(const Sources& sources, FileId file, Diagnostics& diagnostics);
 Result<Program> parse_program(const Sources& sources, FileId file, Diagnostics& diagnostics);
 
-// All statements of a kernel in the order of its text: one that holds others comes before them.
-std::vector<const Statement*> statements(const Kernel& kernel);
-
-// What a line of a program's text, or of the code made from it, belongs to: a kernel or none, and of its statements one, by its
-// place in statements(), or none.
+// What a line of a program's text, or of the code made from it, belongs to: a kernel or none, and the source that it comes from.
 struct TextLine {
   KernelId kernel;
-  std::optional<uint32_t> statement;
+  std::vector<Span> spans = {};
 };
 
 // What print() gives, or what a program becomes, line by line.
