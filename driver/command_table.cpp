@@ -96,6 +96,16 @@ void checkpoint_flag(CLI::App& app, Options& o) {
 void inspect_flags(CLI::App& app, Options& o) {
   option(app, "--stage", o.stage, "STAGE", "ast, graph, grad, fused, kernels, llvm or asm (default graph)",
          one_of({"ast", "graph", "grad", "fused", "kernels", "llvm", "asm"}));
+  app.add_flag("--source", o.sourced, "Say beside each line which words of the model it comes from");
+  option(app, "--where", o.where, "FILE:LINE",
+         "Show only what this line of the model became, at every stage or at the one --stage names");
+  option(app, "--value", o.value_name, "NAME",
+         "Show only lines with this value, where * stands for any characters");
+  option(app, "--kernel", o.kernel, "NAME", "Show only this kernel, where * stands for any characters");
+  option(app, "--wrt", o.wrt, "NAME", "Show only what computes the gradient of this parameter");
+  option(app, "--diff", o.diff, "A,B", "Show what the stage B has and A has not: --diff=grad,fused")
+      ->delimiter(',');
+  app.add_flag("--each-pass", o.each_pass, "Show what each pass changes, and the time it takes");
   option(app, "--tensor", o.tensor, "NAME",
          "Show this tensor of a checkpoint or of a trained run; with --activations, values of this "
          "name only, where * stands for any characters");
@@ -105,7 +115,8 @@ void inspect_flags(CLI::App& app, Options& o) {
   option(app, "--row", o.row, "N", "Of --activations: which row of INPUT, from 0 (default 0)",
          whole(0, INT64_MAX));
   option(app, "-o", o.output, "FILE",
-         "Draw the tensor as pictures into FILE.png; the activations into FILE.png, .svg or .html");
+         "Draw the stage into FILE.svg or .dot; the tensor as pictures into FILE.png; the activations into "
+         "FILE.png, .svg or .html");
   option(app, "--pictures", o.pictures, "CxHxW",
          "The shape of one of them: 28x28 or 3x32x32 (default: square, gray or in three colors)");
   option(app, "--names", o.names, "A,B,...", "Their captions (default: categories, or numbers from 0)")
@@ -213,7 +224,8 @@ void timed_output_flag(CLI::App& app, Options& o) {
 
 void bench_flags(CLI::App& app, Options& o) {
   timed_output_flag(app, o);
-  option(app, "--max-seconds", o.max_seconds, "S", "Limit of the timed part (default 60)", valid_positive);
+  option(app, "--max-seconds", o.max_seconds, "S",
+         "Limit of the timed part (default 60; 3 where a run says no number of steps)", valid_positive);
 }
 
 void profile_flags(CLI::App& app, Options& o) {
@@ -222,6 +234,11 @@ void profile_flags(CLI::App& app, Options& o) {
          valid_positive);
   option(app, "--trace", o.trace, "FILE.json",
          "Also write one step as a trace for Perfetto or chrome://tracing");
+}
+
+void passes_flags(CLI::App& app, Options& o) {
+  option(app, "--seconds", o.seconds, "S", "How long steps are run, of all passes together (default 1)",
+         valid_positive);
 }
 
 void ops_flags(CLI::App& app, Options& o) {
@@ -244,9 +261,9 @@ constexpr CommandRow kCommands[] = {
     {"check", "FILE", 1, 1, "nnc check examples/digits/digits.nn",
      "Reports what is wrong with a model or run file; builds nothing.", kModel | kOptimizer | kJson, check},
     {"compile", "FILE", 1, 1, "nnc compile examples/digits/digits.nn -D batch=64",
-     "Compiles a model's training step and prints parameters, FLOPs per step, the exact memory bill, kernels "
-     "and compile times.",
-     kModel | kOptimizer | kBuild | kMemory | kJson | kVerify, compile},
+     "Compiles a model's training step, a graph or kernels (FILE.nnir, .nnk) and prints parameters, FLOPs per "
+     "step, the exact memory bill, kernels and compile times.",
+     kModel | kOptimizer | kBuild | kMemory | kGraph | kJson | kVerify, compile},
     {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",
      "Prints any stage of a model as text, lists a checkpoint's tensors, or shows one of them: its numbers, "
      "or its rows as pictures. Shows what a trained model computes on an input.",
@@ -262,7 +279,7 @@ constexpr CommandRow kCommands[] = {
     {"run", "[FILE]", 0, 1, "nnc run -e 'softmax([3.2, 5.1, -1.7])'",
      "Runs a small program: every value, the loss, each gradient, and what steps of an optimizer make of "
      "them.",
-     kDefine | kOptimizer | kSeed | kBuild | kVerify, run, run_flags},
+     kDefine | kOptimizer | kSeed | kBuild | kGraph | kVerify, run, run_flags},
     {"paths", "FILE...", 1, kAny,
      "nnc paths examples/surfaces/beale.nn --optimizer 'sgd(lr = 0.01)' --optimizer 'adagrad(lr = 0.3)' -o "
      "beale.html",
@@ -296,15 +313,20 @@ constexpr CommandRow kCommands[] = {
     {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
      "Compares each parameter's gradient with central differences, in double precision.",
      kModel | kSeed | kJson, gradcheck, gradcheck_flags},
-    {"bench", "RUN.toml", 1, 1, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
-     "Times training steps, or predictions, on generated data in memory.", kModel | kBuild | kMemory | kJson,
-     bench, bench_flags},
+    {"bench", "FILE...", 1, kAny, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
+     "Times training steps, or predictions, of a run on its data in memory, or steps of a graph or of "
+     "kernels "
+     "(FILE.nnir, .nnk) on drawn inputs; several files in turns, with what one takes of the other.",
+     kModel | kSeed | kBuild | kMemory | kGraph | kJson, bench, bench_flags},
     {"profile", "RUN", 1, 1, "nnc profile examples/digits/digits.toml --threads 1",
      "Runs training steps and prints what each kernel costs: time, rates, and how near it comes to what this "
      "machine can do.",
      kModel | kBuild | kMemory | kJson, profile, profile_flags},
-    {"passes", "", 0, 0, "nnc passes --json",
-     "The passes of the compiler in their order; nnc opt --passes runs single ones.", kJson, list_passes},
+    {"passes", "[FILE]", 0, 1, "nnc passes examples/lenet.nn --threads 1",
+     "The passes of the compiler in their order; nnc opt --passes runs single ones. Of a model or graph, "
+     "what a step "
+     "loses in kernels, bytes, memory and time when one pass is left out.",
+     kModel | kOptimizer | kSeed | kTarget | kCode | kMemory | kGraph | kJson, list_passes, passes_flags},
     {"ops", "[NAME]", 0, 1, "nnc ops softmax_xent", "The operations of the graph, from the op table.", 0, ops,
      ops_flags},
     {"std", "[NAME]", 0, 1, "nnc std linear", "The standard library, written in the language itself.", 0,

@@ -43,6 +43,13 @@ struct Options {
 
   // Of one command each.
   std::string stage = "graph";          // inspect
+  bool sourced = false;                 // inspect --source
+  std::string where;                    // inspect: FILE:LINE, or LINE
+  std::string value_name;               // inspect --value: a pattern
+  std::string kernel;                   // inspect: a pattern
+  std::string wrt;                      // inspect: the parameter whose gradient is shown
+  std::vector<std::string> diff;        // inspect: two stages
+  bool each_pass = false;               // inspect
   std::string tensor;                   // inspect: the tensor of a checkpoint to show
   std::string pictures;                 // inspect: the shape of a row drawn as a picture
   std::vector<std::string> names;       // inspect: what to write under the pictures

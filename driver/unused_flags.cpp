@@ -16,6 +16,12 @@ bool is_graph(const Options& o) {
 bool is_kernel(const Options& o) {
   return names(o, ".nnk");
 }
+bool is_text_name(const std::string& path) {
+  return path.ends_with(".nnir") || path.ends_with(".nnk");
+}
+bool is_text(const Options& o) {
+  return is_graph(o) || is_kernel(o);
+}
 // A checkpoint or a run folder: tensors, and no model in text.
 bool is_stored(const Options& o) {
   return !names(o, ".nn") && !names(o, ".toml") && !names(o, "-") && !is_graph(o) && !is_kernel(o);
@@ -26,7 +32,9 @@ bool wants_activations(const Options& o) {
 bool wants_tensor(const Options& o) {
   return o.gave("--tensor") && !wants_activations(o);
 }
+// --where without a stage shows all of them.
 bool is_stage(const Options& o, std::string_view stage) {
+  if (o.gave("--where") && !o.gave("--stage")) return false;
   return o.stage == stage && !wants_tensor(o) && !wants_activations(o) && !is_stored(o) && !is_kernel(o);
 }
 
@@ -81,7 +89,23 @@ const std::vector<Row>& rows() {
       {"inspect",
        is_kernel,
        "a kernel is read as it is, after all passes",
-       {"-D", "--set", "--optimizer", "--graph", "--disable-pass", "--memory"}},
+       {"-D", "--set", "--optimizer", "--graph", "--disable-pass", "--memory", "--wrt", "--diff",
+        "--each-pass"}},
+      {"inspect",
+       [](const Options& o) {
+         return is_stored(o) || wants_activations(o) || wants_tensor(o) ||
+                (o.stage == "ast" && o.gave("--stage"));
+       },
+       "only stages after the text have lines of values",
+       {"--source", "--where", "--value", "--kernel", "--wrt", "--diff", "--each-pass"}},
+      {"inspect",
+       [](const Options& o) { return !o.diff.empty() || o.each_pass; },
+       "what differs is shown of graphs, as text",
+       {"--stage", "--kernel", "--json", "-o"}},
+      {"inspect",
+       [](const Options& o) { return !o.wrt.empty(); },
+       "the gradient of a parameter is a graph of its own",
+       {"--graph"}},
       {"inspect",
        wants_activations,
        "--activations shows a run as it was trained",
@@ -135,6 +159,40 @@ const std::vector<Row>& rows() {
        "--interpret compiles nothing",
        {"--threads", "--schedule", "--isa", "--vector-units", "--no-cache", "-g", "--disable-pass",
         "--verify-passes"}},
+
+      {"run",
+       is_text,
+       "a text has its inputs drawn and its optimizer in it",
+       {"-D", "--optimizer", "--every", "-o", "--interpret"}},
+      {"run",
+       [](const Options& o) { return !is_graph(o); },
+       "only a text of graphs has several",
+       {"--graph"}},
+      {"run", is_kernel, "kernels are read as they are, after all passes", {"--disable-pass", "--schedule"}},
+      {"compile", is_text, "a text has fixed sizes and a fixed optimizer", {"-D", "--set", "--optimizer"}},
+      {"compile",
+       [](const Options& o) { return !is_graph(o); },
+       "only a text of graphs has several",
+       {"--graph"}},
+      {"compile",
+       is_kernel,
+       "kernels are read as they are, after all passes",
+       {"--disable-pass", "--schedule", "--memory"}},
+      {"bench",
+       [](const Options& o) { return std::ranges::all_of(o.arguments, is_text_name); },
+       "a text has fixed sizes and a fixed optimizer",
+       {"-D", "--set", "--output"}},
+      {"bench",
+       [](const Options& o) { return std::ranges::none_of(o.arguments, is_text_name); },
+       "a run says where its random numbers start and what it trains",
+       {"--seed", "--graph"}},
+
+      {"passes",
+       [](const Options& o) { return o.arguments.empty(); },
+       "only of a file is anything compiled",
+       {"-D", "--set", "--optimizer", "--seed", "--threads", "--schedule", "--isa", "--vector-units",
+        "--no-cache", "-g", "--memory", "--graph", "--seconds"}},
+      {"passes", is_graph, "a graph has fixed sizes and a fixed optimizer", {"-D", "--set", "--optimizer"}},
 
       {"paths",
        [](const Options& o) {

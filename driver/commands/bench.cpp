@@ -1,5 +1,6 @@
-// nnc bench RUN.toml: training steps, or predictions, on generated data that lies in memory. What is measured is defined in
-// bench/README.md and is the same for every system compared: groups of steps, the loss read once per group.
+// nnc bench FILE…: training steps, or predictions, of a run on its data in memory; steps of a graph or of kernels on drawn
+// inputs; several files in turns. What is measured is defined in bench/README.md and is the same for every system compared:
+// groups of steps, the loss read once per group.
 #include <unistd.h>
 #include <ctime>
 
@@ -7,19 +8,24 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <numeric>
 
 #include "driver/commands/commands.h"
 #include "driver/dense.h"
 #include "driver/report.h"
+#include "driver/text_program.h"
 #include "driver/workload.h"
 #include "nlohmann/json.hpp"
+#include "runtime/training/batches.h"
 #include "support/plural.h"
 
 namespace nnc::driver {
 namespace {
 
-constexpr int64_t kWarmUp = 10;  // steps before the timed ones
+constexpr int64_t kWarmUp = 10;        // steps before the timed ones
+constexpr double kCompareSeconds = 3;  // of each file, where nothing else is said
 
 double seconds_of(clockid_t clock) {
   timespec now{};
@@ -63,106 +69,205 @@ double rounded(double value, double parts) {
   return std::round(value * parts) / parts;
 }
 
-// The whole data set as batches: element i holds the step's input pointers, in the entry's order.
-std::vector<std::vector<const unsigned char*>> batches_of(const runtime::Dataset& data,
-                                                          const EntryPoint& step, int64_t batch) {
-  std::vector<std::vector<const unsigned char*>> batches;
-  for (int64_t first = 0; first + batch <= data.rows; first += batch) {
-    std::vector<const unsigned char*> pointers;
-    for (const InputInfo& input : step.inputs) {
-      const runtime::ColumnData* column = data.find(input.name);
-      NNC_CHECK(column != nullptr && !column->packed, "generated data lacks the column " + input.name);
-      pointers.push_back(column->bytes.data() + first * column->row_bytes());
-    }
-    batches.push_back(std::move(pointers));
+// What is timed: a step of a run or of a text, or a prediction.
+struct Subject {
+  std::string name;
+  std::string mode;  // "step", or the entry of a prediction
+  std::string seen;  // what look() gives: "loss", or "norm", that of the output
+  const EntryPoint* step = nullptr;
+  int64_t steps = 0;  // timed ones at most; 0: as many as there is time for
+  int64_t group = 1;  // steps between two looks
+  double compile_s = 0;
+  std::function<void()> take_step = {};
+  std::function<double()> look = {};
+  std::shared_ptr<TextProgram> text = {};  // null for a run
+};
+
+// The Euclidean norm of what the step gave.
+double norm_of(const DenseTensor& values) {
+  return std::sqrt(std::inner_product(values.data.begin(), values.data.end(), values.data.begin(), 0.0));
+}
+
+struct Running {
+  Running(Workload w, int threads) : workload(std::move(w)), pool(threads), memory(workload.bundle, pool) {}
+  Workload workload;
+  runtime::ThreadPool pool;
+  runtime::Session memory;
+  runtime::Batches batches;
+  int64_t done = 0;
+};
+
+std::optional<Subject> open_run(Session& session, const std::string& path) {
+  Result<LoadedModel> loaded = load_model(session, path);
+  if (!loaded) return std::nullopt;
+  if (!loaded->run) {
+    session.diagnostics
+        .error_at(DiagnosticKind::wrong_file_kind, path, "a run file, a graph or kernels are expected")
+        .suggest("a run file says on what data, and with which batch: nnc init csv FILE writes one");
+    return std::nullopt;
   }
-  return batches;
+  Result<Workload> workload = open_workload(session, std::move(*loaded), false);
+  if (!workload) return std::nullopt;
+  const auto running =
+      std::make_shared<Running>(std::move(*workload), codegen_options(session.options).threads);
+  const Workload& w = running->workload;
+  if (!begin(session, w, running->memory) ||
+      !running->batches.bind(w.bundle, w.entry, w.data.train, session.diagnostics))
+    return std::nullopt;
+  const bool trains = w.trains();
+  Subject subject{w.run().name, trains ? "step" : w.entry, trains ? "loss" : "norm", &w.step()};
+  subject.steps = w.run().phases.front().steps;
+  subject.group = std::max<int64_t>(1, w.run().data.group);
+  subject.compile_s = w.compile_s;
+  subject.take_step = [running, trains] {
+    if (trains)
+      running->memory.set_scalar("t", ++running->done);
+    else
+      ++running->done;
+    running->batches.run(running->memory, (running->done - 1) % running->batches.batches());
+  };
+  subject.look = [running, trains] {
+    if (trains) return running->memory.read_scalar("loss");
+    const std::string& entry = running->workload.entry;
+    const TensorInfo* tensor = running->memory.bundle().find_tensor(entry.substr(entry.find('.') + 1));
+    NNC_CHECK(tensor != nullptr, "a prediction without its output " + entry);
+    return norm_of(dense(*tensor, running->memory.state()));
+  };
+  return subject;
+}
+
+std::optional<Subject> open_subject(Session& session, const std::string& path) {
+  if (!is_program_text(path)) return open_run(session, path);
+  const double start = now_ms();
+  const std::shared_ptr<TextProgram> text = TextProgram::open(session, path);
+  if (text == nullptr) return std::nullopt;
+  const bool has_loss = text->bundle().find_tensor("loss") != nullptr;
+  Subject subject{path, text->step().name, has_loss ? "loss" : "norm", &text->step()};
+  subject.compile_s = (now_ms() - start) * 1e-3;
+  subject.take_step = [text] { text->take_step(); };
+  subject.look = [text, has_loss] {
+    if (has_loss) return text->memory().read_scalar("loss");
+    const auto outputs = text->outputs();
+    return outputs.empty() ? 0 : norm_of(outputs.front().tensor);
+  };
+  subject.text = text;
+  return subject;
+}
+
+double median_of(std::vector<double>& times) {
+  std::sort(times.begin(), times.end());
+  const size_t middle = times.size() / 2;
+  return times.size() % 2 == 1 ? times[middle] : (times[middle - 1] + times[middle]) / 2;
 }
 
 struct Measured {
   double first_step_s = 0, compile_s = 0, median_us = 0, min_us = 0;
-  double loss_1 = 0, loss_10 = 0, final_loss = 0;  // of predictions: norms of the output
+  double first = 0, tenth = 0, last = 0;  // looks
   int64_t steps = 0;
 };
 
-struct Counts {
-  int64_t steps = 0;  // timed ones
-  int64_t group = 1;  // steps between two looks at the loss
-};
-
-// The Euclidean norm of what the step gave.
-double norm_of_output(runtime::Session& memory, const std::string& name) {
-  const TensorInfo* tensor = memory.bundle().find_tensor(name);
-  NNC_CHECK(tensor != nullptr, "a prediction without its output " + name);
-  const DenseTensor values = dense(*tensor, memory.state());
-  return std::sqrt(std::inner_product(values.data.begin(), values.data.end(), values.data.begin(), 0.0));
+// One group of steps, in us per step.
+double time_group(const Subject& subject, double& seen) {
+  const double before = now_ms();
+  for (int64_t i = 0; i < subject.group; ++i) subject.take_step();
+  // What training is judged by is read within the time, as everywhere; the norm of a prediction is for checking.
+  if (subject.seen == "loss") seen = subject.look();
+  const double us = (now_ms() - before) * 1e3 / static_cast<double>(subject.group);
+  if (subject.seen != "loss") seen = subject.look();
+  return us;
 }
 
-Measured measure(runtime::Session& memory, const Workload& workload, double started, double max_seconds) {
-  const EntryPoint& step = workload.step();
-  const runtime::RunConfig& run = workload.run();
-  const Counts counts{run.phases.front().steps, run.data.group};
-  const auto batches = batches_of(workload.data.train, step, run.batch);
-  const auto look = [&] {
-    return workload.trains() ? memory.read_scalar("loss")
-                             : norm_of_output(memory, workload.entry.substr(workload.entry.find('.') + 1));
-  };
-  NNC_CHECK(!batches.empty(), "there is no batch to train on");
-  int64_t done = 0;
-  const auto take_step = [&] {
-    if (workload.trains()) memory.set_scalar("t", done + 1);
-    memory.run(step, batches[static_cast<size_t>(done) % batches.size()].data());
-    ++done;
-  };
+Measured measure(const Subject& subject, double started, double max_seconds) {
   Measured m;
   const double start = now_ms();
-  take_step();
-  m.loss_1 = look();
+  subject.take_step();
+  m.first = subject.look();
   m.first_step_s = seconds_of(CLOCK_BOOTTIME) - started;
   double third = now_ms();
-  while (done < kWarmUp) {
-    take_step();
-    if (done == 3) third = now_ms();
-    if (done == 10) m.loss_10 = look();
+  for (int64_t done = 1; done < kWarmUp;) {
+    subject.take_step();
+    if (++done == 3) third = now_ms();
+    if (done == 10) m.tenth = subject.look();
   }
   std::vector<double> times;
   const double begin = now_ms();
-  while (m.steps < counts.steps) {
-    const double before = now_ms();
-    for (int64_t i = 0; i < counts.group; ++i) take_step();
-    if (workload.trains()) m.final_loss = look();
-    times.push_back((now_ms() - before) * 1e3 / static_cast<double>(counts.group));
-    if (!workload.trains()) m.final_loss = look();
-    m.steps += counts.group;
+  while (subject.steps == 0 || m.steps < subject.steps) {
+    times.push_back(time_group(subject, m.last));
+    m.steps += subject.group;
     if (now_ms() - begin > max_seconds * 1e3 && times.size() >= 3) break;
   }
-  std::sort(times.begin(), times.end());
-  const size_t middle = times.size() / 2;
-  m.median_us = times.size() % 2 == 1 ? times[middle] : (times[middle - 1] + times[middle]) / 2;
+  m.median_us = median_of(times);
   m.min_us = times.front();
   m.compile_s = std::max(0.0, (third - start) * 1e-3 - 3 * m.median_us * 1e-6);
   return m;
 }
 
-std::string json_line(const Workload& workload, int threads, const Measured& m) {
-  const std::string seen = workload.trains() ? "loss" : "norm";
+std::string json_line(const Subject& subject, int threads, const Measured& m) {
   nlohmann::ordered_json json;
   json["framework"] = "nnc";
   json["version"] = NNC_VERSION;
-  json["mode"] = workload.trains() ? "step" : workload.entry;
-  json["workload"] = workload.run().name;
+  json["mode"] = subject.mode;
+  json["workload"] = subject.name;
   json["threads"] = threads;
-  json["compile_s"] = rounded(workload.compile_s + m.compile_s, 1e3);
+  json["compile_s"] = rounded(subject.compile_s + m.compile_s, 1e3);
   json["first_step_s"] = rounded(m.first_step_s, 1e3);
   json["step_us_median"] = rounded(m.median_us, 1e2);
   json["step_us_min"] = rounded(m.min_us, 1e2);
   json["steps"] = m.steps;
   json["peak_rss_mb"] = peak_rss_mb();
-  json[seen + "_1"] = rounded(m.loss_1, 1e6);
-  json[seen + "_10"] = rounded(m.loss_10, 1e6);
-  json["final_" + seen] = rounded(m.final_loss, 1e6);
-  json["gflop_per_step"] = rounded(workload.step().flops * 1e-9, 1e6);
+  json[subject.seen + "_1"] = rounded(m.first, 1e6);
+  json[subject.seen + "_10"] = rounded(m.tenth, 1e6);
+  json["final_" + subject.seen] = rounded(m.last, 1e6);
+  json["gflop_per_step"] = rounded(subject.step->flops * 1e-9, 1e6);
   return json.dump() + "\n";
+}
+
+// The outputs of texts that have other bits than those of the first; nothing where a text has other outputs.
+std::optional<std::vector<std::string>> other_bits(TextProgram& first, TextProgram& other) {
+  const auto a = first.outputs(), b = other.outputs();
+  std::vector<std::string> names;
+  if (a.size() != b.size()) return std::nullopt;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i].name != b[i].name) return std::nullopt;
+    if (a[i].bits != b[i].bits) names.push_back(a[i].name);
+  }
+  return names;
+}
+
+// Several subjects in turns, each as long, so that what the machine does besides meets all of them alike.
+void compare_subjects(Session& session, std::vector<Subject>& subjects, double max_seconds) {
+  constexpr double kTurn = 20;  // ms
+  for (const Subject& subject : subjects) subject.take_step();
+  std::vector<std::string> bits(subjects.size());
+  for (size_t i = 1; i < subjects.size(); ++i) {
+    if (subjects[0].text == nullptr || subjects[i].text == nullptr) continue;
+    const auto others = other_bits(*subjects[0].text, *subjects[i].text);
+    bits[i] = !others           ? "other outputs"
+              : others->empty() ? "same bits"
+                                : fmt::format("other bits: {}", fmt::join(*others, ", "));
+  }
+  for (const Subject& subject : subjects)
+    for (int64_t i = 1; i < kWarmUp; ++i) subject.take_step();
+  std::vector<std::vector<double>> times(subjects.size());
+  const double begin = now_ms();
+  for (size_t turn = 0; turn < 3 || now_ms() - begin < max_seconds * 1e3; ++turn)
+    for (size_t k = 0; k < subjects.size(); ++k) {
+      const size_t i = turn % 2 == 0 ? k : subjects.size() - 1 - k;
+      double seen = 0;
+      const double start = now_ms();
+      do times[i].push_back(time_group(subjects[i], seen));
+      while (now_ms() - start < kTurn);
+    }
+  Table table("lrrrl");
+  double first = 0;
+  for (size_t i = 0; i < subjects.size(); ++i) {
+    const double median = median_of(times[i]);
+    if (i == 0) first = median;
+    table.row({subjects[i].name, fmt::format("{:.2f} us", median),
+               fmt::format("at best {:.2f}", times[i].front()),
+               i == 0 ? "" : fmt::format("{:.3f} of the first", median / first), bits[i]});
+  }
+  session.console.write(table.text());
 }
 
 }  // namespace
@@ -170,30 +275,33 @@ std::string json_line(const Workload& workload, int threads, const Measured& m) 
 int bench(const Options& options, Console& console) {
   const double started = process_start();
   Session session(options, console);
-  Result<LoadedModel> loaded = load_model(session, options.arguments.front());
-  if (!loaded) return session.leave();
-  if (!loaded->run || loaded->run->data.format != "splitmix") {
-    session.diagnostics
-        .error_at(DiagnosticKind::wrong_file_kind, options.arguments.front(),
-                  "a run file with generated data is expected")
-        .suggest("data = { format = \"splitmix\", batches = 32 }");
+  if (options.json && options.arguments.size() > 1) {
+    session.diagnostics.error_at(DiagnosticKind::bad_flag, "--json", "one file at a time is measured so");
     return session.leave();
   }
-  const Result<Workload> workload = open_workload(session, std::move(*loaded), false);
-  if (!workload) return session.leave();
+  std::vector<Subject> subjects;
+  for (const std::string& path : options.arguments) {
+    std::optional<Subject> subject = open_subject(session, path);
+    if (!subject) return session.leave();
+    subjects.push_back(std::move(*subject));
+  }
   const int threads = codegen_options(options).threads;
-  runtime::ThreadPool pool(threads);
-  runtime::Session memory(workload->bundle, pool);
-  if (!begin(session, *workload, memory)) return session.leave();
-  const runtime::RunConfig& run = workload->run();
-  const char* const what = workload->trains() ? "step" : "prediction";
-  const Measured m = measure(memory, *workload, started, options.max_seconds);
+  if (subjects.size() > 1) {
+    const double seconds = options.gave("--max-seconds") ? options.max_seconds : kCompareSeconds;
+    console.print("a step in us, {}, in turns\n", plural(threads, "thread"));
+    compare_subjects(session, subjects, seconds * static_cast<double>(subjects.size()));
+    return session.leave();
+  }
+  const Subject& subject = subjects.front();
+  const bool is_open = subject.steps == 0 && !options.gave("--max-seconds");
+  const Measured m = measure(subject, started, is_open ? kCompareSeconds : options.max_seconds);
+  const char* const what = subject.seen == "loss" || subject.text != nullptr ? "step" : "prediction";
   if (options.json)
-    console.write(json_line(*workload, threads, m));
+    console.write(json_line(subject, threads, m));
   else
     console.print("{}, {}: {:.2f} us per {} (at best {:.2f}), {:.1f} GFLOP/s; first {} after {:.3f} s\n",
-                  run.name, plural(threads, "thread"), m.median_us, what, m.min_us,
-                  workload->step().flops / m.median_us * 1e-3, what, m.first_step_s);
+                  subject.name, plural(threads, "thread"), m.median_us, what, m.min_us,
+                  subject.step->flops / m.median_us * 1e-3, what, m.first_step_s);
   return session.leave();
 }
 

@@ -7,6 +7,7 @@
 #include "driver/programs.h"
 #include "driver/report.h"
 #include "driver/session.h"
+#include "driver/text_program.h"
 #include "nlohmann/json.hpp"
 #include "support/plural.h"
 
@@ -26,10 +27,13 @@ int64_t kernels_again(const EntryPoint& step) {
 std::string text_report(const Compiled& c, int threads, const Sources& sources) {
   const EntryPoint& step = c.step();
   const CompileTimes& times = c.bundle.times;
-  const std::string what = c.trains() ? c.loaded.options.optimizer : step.name;
-  std::string out =
-      fmt::format("{} ({}{}, {} thread{})\n\n", c.model.name, what,
-                  batch_text(c.model, c.loaded.options.batch), threads, threads == 1 ? "" : "s");
+  const bool is_text = is_program_text(c.loaded.path);
+  const std::string what = c.trains() && !is_text ? c.loaded.options.optimizer : step.name;
+  const std::string batch = !is_text        ? batch_text(c.model, c.loaded.options.batch)
+                            : step.rows > 0 ? fmt::format(", batch {}", step.rows)
+                                            : "";
+  std::string out = fmt::format("{} ({}{}, {} thread{})\n\n", is_text ? c.loaded.path : c.model.name, what,
+                                batch, threads, threads == 1 ? "" : "s");
   Table facts("lrl");
   facts.row(
       {"parameters", count_text(c.parameter_count()), "in " + plural(c.model.parameters.size(), "tensor")});
@@ -92,7 +96,31 @@ int64_t Compiled::parameter_count() const {
   return count;
 }
 
+namespace {
+
+// A graph or kernels of a text, of which there is no model.
+Result<Compiled> compile_text_alone(Session& session, const std::string& path) {
+  const double start = now_ms();
+  Result<CompiledText> text = compile_text(session, path);
+  if (!text) return Failure();
+  Compiled c;
+  c.loaded.path = path;
+  c.bundle = std::move(text->bundle);
+  c.model.name = c.bundle.entries.front().name;
+  c.loaded.options.batch = c.bundle.entries.front().rows;
+  for (const NodeId id : text->signature.inputs) {
+    const Node& node = text->signature.nodes[id];
+    const auto& attrs = std::get<InputAttrs>(node.attrs);
+    if (attrs.role == Role::param) c.model.parameters.push_back({attrs.name, node.types[0], Span()});
+  }
+  c.total_ms = now_ms() - start;
+  return c;
+}
+
+}  // namespace
+
 Result<Compiled> compile_all(Session& session, const std::string& path) {
+  if (is_program_text(path)) return compile_text_alone(session, path);
   const double start = now_ms();
   Result<LoadedModel> loaded = load_model(session, path);
   if (!loaded) return Failure();

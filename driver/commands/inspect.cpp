@@ -2,8 +2,8 @@
 #include "driver/commands/commands.h"
 #include "driver/commands/inspect_activations.h"
 #include "driver/commands/inspect_tensor.h"
+#include "driver/inspect/command.h"
 #include "driver/report.h"
-#include "driver/session.h"
 #include "frontend/syntax/parser.h"
 #include "ir/kernel/text.h"
 #include "nlohmann/json.hpp"
@@ -50,50 +50,19 @@ int show_syntax_tree(Session& session, const std::string& path) {
   return session.leave();
 }
 
-// The scheduled program of a graph, as the code generator reads it: that of a prediction as `nnc predict` has it, alone.
-Result<kernel::Program> scheduled_program(Session& session, const Graph& graph) {
-  const Result<std::vector<std::string>> disabled = disabled_passes(session);
-  if (!disabled) return Failure();
-  std::vector<Graph> alone{graph};
-  if (graph.name.starts_with("predict.")) free_parameters(alone);
-  Result<std::vector<kernel::Program>> programs = lower_graphs(
-      alone, *disabled, codegen_options(session.options), memory_limit(session.options), session.diagnostics);
-  if (!programs) return Failure();
-  return std::move(programs->front());
-}
-
-int show_program(Session& session, const Result<kernel::Program>& program) {
-  if (!program) return session.leave();
-  const CodegenOptions codegen = codegen_options(session.options);
-  const std::string& stage = session.options.stage;
-  if (stage == "llvm")
-    show_text(session, llvm_text(*program, codegen));
-  else if (stage == "asm")
-    show_text(session, assembly_text(*program, codegen));
-  else
-    show_text(session, kernel::print(*program));
-  return session.leave();
-}
-
 int show_graph(Session& session, const std::string& path) {
-  const std::string& stage = session.options.stage;
+  const Options& options = session.options;
   const Result<Module> module = load_module(session, path);
   if (!module) return session.leave();
-  if (session.options.graph == "all" && stage == "graph") {
+  if (options.graph == "all" && options.stage == "graph") {
     show_text(session, print(*module));
     return session.leave();
   }
-  const Result<Graph> graph = choose_graph(session, *module);
+  Result<Graph> graph =
+      options.wrt.empty() ? choose_graph(session, *module) : gradient_graph(session, *module, options.wrt);
   if (!graph) return session.leave();
-  if (stage == "graph") {
-    show_text(session, print(*graph));
-    return session.leave();
-  }
-  if (stage != "grad" && stage != "fused") return show_program(session, scheduled_program(session, *graph));
-  if (const Result<Graph> done =
-          run_pipeline(session, *graph, stage == "grad" ? passes::Stage::grad : passes::Stage::fused))
-    show_text(session, print(*done));
-  return session.leave();
+  Stages stages(session, std::move(*graph));
+  return show_stages(session, stages);
 }
 
 }  // namespace
@@ -104,7 +73,7 @@ int inspect(const Options& options, Console& console) {
   if (options.gave("--activations")) return show_activations(session, path);
   const Result<FileKind> kind = kind_of(session, path);
   if (!kind) return session.leave();
-  if (asks_for_tensor(options)) return show_tensor(session, path, *kind);
+  if (asks_for_tensor(options, *kind)) return show_tensor(session, path, *kind);
   switch (*kind) {
     case FileKind::checkpoint:
       return list_checkpoint(session, runtime::read_checkpoint(path, session.diagnostics));
@@ -117,7 +86,10 @@ int inspect(const Options& options, Console& console) {
     case FileKind::kernel_text: {
       const Result<FileId> file = open_source(session, path);
       if (!file) return session.leave();
-      return show_program(session, kernel::parse_program(session.sources, *file, session.diagnostics));
+      Result<kernel::Program> program = kernel::parse_program(session.sources, *file, session.diagnostics);
+      if (!program) return session.leave();
+      Stages stages(session, std::move(*program));
+      return show_stages(session, stages);
     }
     case FileKind::model:
     case FileKind::run_file:

@@ -246,8 +246,10 @@ nlohmann::ordered_json tensor_json(const std::string& name, const DenseTensor& t
 
 }  // namespace
 
-bool asks_for_tensor(const Options& options) {
-  return !options.tensor.empty() || !options.output.empty() || !options.pictures.empty() ||
+bool asks_for_tensor(const Options& options, FileKind kind) {
+  // Of what has stages, -o alone draws one.
+  const bool is_stored = kind == FileKind::checkpoint || kind == FileKind::folder;
+  return !options.tensor.empty() || (is_stored && !options.output.empty()) || !options.pictures.empty() ||
          !options.names.empty();
 }
 

@@ -6,7 +6,7 @@
 namespace nnc::driver {
 
 // Whether any flag is given that only means something with --tensor.
-bool asks_for_tensor(const Options& options);
+bool asks_for_tensor(const Options& options, FileKind kind);
 
 // `path` is a checkpoint, a run folder or a run file; of a run it is the checkpoint that nnc eval would use. Returns the
 // exit code.

@@ -4,12 +4,14 @@
 #include <cmath>
 
 #include "driver/commands/commands.h"
+#include "driver/commands/run_text.h"
 #include "driver/draw/canvas.h"
 #include "driver/draw/curve.h"
 #include "driver/explore/explore.h"
 #include "driver/nonfinite/not_finite.h"
 #include "driver/output_file.h"
 #include "driver/tensor_text.h"
+#include "driver/text_program.h"
 #include "driver/unused_flags.h"
 #include "frontend/syntax/parser.h"
 #include "runtime/training/stop_signal.h"
@@ -279,6 +281,8 @@ int run(const Options& options, Console& console) {
   }
   if (!options.output.empty() && !check_picture_names(session, {options.output}, false))
     return session.leave();
+  if (!expression && is_program_text(options.arguments.front()))
+    return run_text(session, options.arguments.front());
   const Result<ast::File> tree = expression
                                      ? expression_file(session)
                                      : parse_model_alone(session, options.arguments.front(), "nnc run");
