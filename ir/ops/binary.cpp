@@ -284,6 +284,41 @@ MathText math_fma(Texts x, const Attrs& attrs) {
   return math_add(sum, attrs);
 }
 
+// ---- formulas ---------------------------------------------------------------------------------------------
+
+using formula::Formula;
+using Exprs = std::span<const formula::ExprId>;
+
+formula::ExprId write_add(Formula& f, Exprs x) {
+  return f.add(x[0], x[1]);
+}
+formula::ExprId write_sub(Formula& f, Exprs x) {
+  return f.sub(x[0], x[1]);
+}
+formula::ExprId write_mul(Formula& f, Exprs x) {
+  return f.mul(x[0], x[1]);
+}
+formula::ExprId write_div(Formula& f, Exprs x) {
+  return f.div(x[0], x[1]);
+}
+// An integer divided by 0 gives 0.
+Writings write_floordiv(Notation& n) {
+  return n.elementwise([&](Exprs x) {
+    const formula::ExprId floor = n.formula.elementwise("floor", {n.formula.div(x[0], x[1])});
+    if (is_float(n.node.types[0].dtype)) return floor;
+    return n.formula.mul(n.formula.compare("≠", x[1], n.formula.number(0)), floor);
+  });
+}
+formula::ExprId write_pow(Formula& f, Exprs x) {
+  return f.call(Fn::power, {x[0], x[1]});
+}
+formula::ExprId write_maximum(Formula& f, Exprs x) {
+  return f.is_number(x[1], 0) ? f.call(Fn::relu, {x[0]}) : f.elementwise("maximum", {x[0], x[1]});
+}
+formula::ExprId write_fma(Formula& f, Exprs x) {
+  return f.add(f.mul(x[0], x[1]), x[2]);
+}
+
 // ---- rows -------------------------------------------------------------------------------------------------
 
 }  // namespace
@@ -304,6 +339,7 @@ constinit const OpDef k_op_add = {
     .whole = ops::whole_add,
     .multiple = Multiple::of_both,
     .math = ops::math_add,
+    .formula = ops::write_elements<ops::write_add>,
     .samples = ops::kNumberPairs,
 };
 
@@ -322,6 +358,7 @@ constinit const OpDef k_op_sub = {
     .whole = ops::whole_sub,
     .multiple = Multiple::of_both,
     .math = ops::math_sub,
+    .formula = ops::write_elements<ops::write_sub>,
     .samples = ops::kNumberPairs,
 };
 
@@ -340,6 +377,7 @@ constinit const OpDef k_op_mul = {
     .whole = ops::whole_mul,
     .multiple = Multiple::of_one,
     .math = ops::math_mul,
+    .formula = ops::write_elements<ops::write_mul>,
     .samples = ops::kNumberPairs,
 };
 
@@ -358,6 +396,7 @@ constinit const OpDef k_op_div = {
     .whole = ops::whole_div,
     .multiple = Multiple::of_first,
     .math = ops::math_div,
+    .formula = ops::write_elements<ops::write_div>,
     .samples = ops::kPositivePairs,
 };
 
@@ -375,6 +414,7 @@ constinit const OpDef k_op_floordiv = {
     .scalar = ops::scalar_floordiv,
     .whole = ops::whole_floordiv,
     .math = ops::math_floordiv,
+    .formula = ops::write_floordiv,
     .samples = ops::kFloorSamples,
 };
 
@@ -393,6 +433,7 @@ constinit const OpDef k_op_pow = {
     .whole = ops::whole_pow,
     .ulps = 2.0,
     .math = ops::math_pow,
+    .formula = ops::write_elements<ops::write_pow>,
     .samples = ops::kPositivePairs,
 };
 
@@ -412,6 +453,7 @@ constinit const OpDef k_op_maximum = {
     .whole = ops::whole_maximum,
     .bounds = ops::bounds_maximum,
     .math = ops::called<"maximum">,
+    .formula = ops::write_elements<ops::write_maximum>,
     .samples = ops::kNumberPairs,
 };
 
@@ -447,6 +489,7 @@ constinit const OpDef k_op_fma = {
     .eval = ops::eval_elements<ops::multiplied_added>,
     .scalar = ops::scalar_fma,
     .math = ops::math_fma,
+    .formula = ops::write_elements<ops::write_fma>,
     .samples = ops::kFmaSamples,
 };
 

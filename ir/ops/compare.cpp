@@ -119,7 +119,8 @@ MathText math_ge(Texts x, const Attrs&) {
 
 // A row that compares or combines to a truth value.
 constexpr OpDef truth(std::string_view name, std::string_view doc, uint32_t traits, InferFn infer,
-                      EvalFn eval, ScalarFn scalar, MathFn math, std::span<const Sample> samples) {
+                      EvalFn eval, ScalarFn scalar, MathFn math, FormulaFn formula,
+                      std::span<const Sample> samples) {
   return {.name = name,
           .doc = doc,
           .min_operands = 2,
@@ -132,6 +133,7 @@ constexpr OpDef truth(std::string_view name, std::string_view doc, uint32_t trai
           .eval = eval,
           .scalar = scalar,
           .math = math,
+          .formula = formula,
           .samples = samples};
 }
 
@@ -155,36 +157,42 @@ constinit const OpDef k_op_where = {
     .samples = ops::kWhereSamples,
 };
 
-constinit const OpDef k_op_eq = ops::truth("eq", "a == b; false where either is NaN.", kCommutative,
-                                           ops::infer_comparison, ops::eval_elements<ops::equal>,
-                                           ops::comparison<Compare::eq>, ops::math_eq, ops::kCompareSamples);
+constinit const OpDef k_op_eq =
+    ops::truth("eq", "a == b; false where either is NaN.", kCommutative, ops::infer_comparison,
+               ops::eval_elements<ops::equal>, ops::comparison<Compare::eq>, ops::math_eq,
+               ops::write_compared<"=">, ops::kCompareSamples);
 
-constinit const OpDef k_op_ne = ops::truth("ne", "a != b; true where either is NaN.", kCommutative,
-                                           ops::infer_comparison, ops::eval_elements<ops::unequal>,
-                                           ops::comparison<Compare::ne>, ops::math_ne, ops::kCompareSamples);
+constinit const OpDef k_op_ne =
+    ops::truth("ne", "a != b; true where either is NaN.", kCommutative, ops::infer_comparison,
+               ops::eval_elements<ops::unequal>, ops::comparison<Compare::ne>, ops::math_ne,
+               ops::write_compared<"≠">, ops::kCompareSamples);
 
-constinit const OpDef k_op_lt = ops::truth("lt", "a < b; false where either is NaN.", 0,
-                                           ops::infer_comparison, ops::eval_elements<ops::less>,
-                                           ops::comparison<Compare::lt>, ops::math_lt, ops::kCompareSamples);
+constinit const OpDef k_op_lt = ops::truth(
+    "lt", "a < b; false where either is NaN.", 0, ops::infer_comparison, ops::eval_elements<ops::less>,
+    ops::comparison<Compare::lt>, ops::math_lt, ops::write_compared<"<">, ops::kCompareSamples);
 
-constinit const OpDef k_op_le = ops::truth("le", "a <= b; false where either is NaN.", 0,
-                                           ops::infer_comparison, ops::eval_elements<ops::less_or_equal>,
-                                           ops::comparison<Compare::le>, ops::math_le, ops::kCompareSamples);
+constinit const OpDef k_op_le =
+    ops::truth("le", "a <= b; false where either is NaN.", 0, ops::infer_comparison,
+               ops::eval_elements<ops::less_or_equal>, ops::comparison<Compare::le>, ops::math_le,
+               ops::write_compared<"≤">, ops::kCompareSamples);
 
-constinit const OpDef k_op_gt = ops::truth("gt", "a > b; false where either is NaN.", 0,
-                                           ops::infer_comparison, ops::eval_elements<ops::greater>,
-                                           ops::comparison<Compare::gt>, ops::math_gt, ops::kCompareSamples);
+constinit const OpDef k_op_gt = ops::truth(
+    "gt", "a > b; false where either is NaN.", 0, ops::infer_comparison, ops::eval_elements<ops::greater>,
+    ops::comparison<Compare::gt>, ops::math_gt, ops::write_compared<">">, ops::kCompareSamples);
 
-constinit const OpDef k_op_ge = ops::truth("ge", "a >= b; false where either is NaN.", 0,
-                                           ops::infer_comparison, ops::eval_elements<ops::greater_or_equal>,
-                                           ops::comparison<Compare::ge>, ops::math_ge, ops::kCompareSamples);
+constinit const OpDef k_op_ge =
+    ops::truth("ge", "a >= b; false where either is NaN.", 0, ops::infer_comparison,
+               ops::eval_elements<ops::greater_or_equal>, ops::comparison<Compare::ge>, ops::math_ge,
+               ops::write_compared<"≥">, ops::kCompareSamples);
 
-constinit const OpDef k_op_logical_and = ops::truth(
-    "logical_and", "True where both are.", kCommutative, ops::infer_logical, ops::eval_elements<ops::both>,
-    ops::primitive<&ScalarBuilder::logical_and>, ops::math_logical_and, ops::kLogicSamples);
+constinit const OpDef k_op_logical_and =
+    ops::truth("logical_and", "True where both are.", kCommutative, ops::infer_logical,
+               ops::eval_elements<ops::both>, ops::primitive<&ScalarBuilder::logical_and>,
+               ops::math_logical_and, ops::write_compared<"∧">, ops::kLogicSamples);
 
-constinit const OpDef k_op_logical_or = ops::truth(
-    "logical_or", "True where either is.", kCommutative, ops::infer_logical, ops::eval_elements<ops::either>,
-    ops::primitive<&ScalarBuilder::logical_or>, ops::math_logical_or, ops::kLogicSamples);
+constinit const OpDef k_op_logical_or =
+    ops::truth("logical_or", "True where either is.", kCommutative, ops::infer_logical,
+               ops::eval_elements<ops::either>, ops::primitive<&ScalarBuilder::logical_or>,
+               ops::math_logical_or, ops::write_compared<"∨">, ops::kLogicSamples);
 
 }  // namespace nnc

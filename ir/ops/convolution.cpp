@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/ops/convolution_formula.h"
 #include "ir/ops/support.h"
 
 namespace nnc {
@@ -385,6 +386,7 @@ constinit const OpDef k_op_conv = {
     .lower = ContractRule{ops::specs_conv},
     .eval = ops::eval<Tensor::x, Tensor::w, Tensor::y>,
     .math = ops::called<"conv">,
+    .formula = ops::write_conv,
     .samples = ops::kConvSamples,
 };
 
@@ -403,6 +405,7 @@ constinit const OpDef k_op_conv_input = {
     .lower = ContractRule{ops::specs_conv_input},
     .eval = ops::eval<Tensor::y, Tensor::w, Tensor::x>,
     .math = ops::called<"conv_input">,
+    .formula = ops::write_conv_input,
     .samples = ops::kConvInputSamples,
 };
 
@@ -418,6 +421,7 @@ constinit const OpDef k_op_conv_weight = {
     .lower = ContractRule{ops::specs_conv_weight},
     .eval = ops::eval<Tensor::x, Tensor::y, Tensor::w>,
     .math = ops::called<"conv_weight">,
+    .formula = ops::write_conv_weight,
     .samples = ops::kConvWeightSamples,
 };
 

@@ -62,6 +62,7 @@ constinit const OpDef k_op_detach = {
     .lift = ops::lift_same,
     .eval = ops::eval_same,
     .math = ops::called<"detach">,
+    .formula = ops::write_same,
     .samples = ops::kDetachSamples,
 };
 

@@ -269,6 +269,39 @@ const Sample kAddAtSamples[] = {
     {{{DType::f32, {}}, {DType::i32, {}}}, AddAtAttrs{0, 0, 3}, 0, 3},
 };
 
+// ---- formulas --------------------------------------------------------------------------------------------
+
+// What is picked keeps the axis, with one place.
+Writings write_pick(Notation& n) {
+  const size_t rank = n.shape(0).size();
+  formula::Written to{n.formula.call(Fn::pick, {n.exact(0), n.exact(1)}), {}};
+  for (size_t i = 0; i + 1 < rank; ++i) to.axes.push_back(rank - i);
+  return {std::move(to)};
+}
+
+// `onehot` says that there is a 1; where an index may lie outside, it is a comparison.
+Writings write_one_hot(Notation& n) {
+  formula::Formula& f = n.formula;
+  const int64_t classes = std::get<ClassesAttrs>(n.node.attrs).classes;
+  const formula::ExprId index = n.exact(0);
+  if (lies_within(n.graph, n.node.operands[0], classes))
+    return n.whole(f.call(Fn::onehot, {index}, {{classes}}));
+  formula::Numbers pattern(n.shape(0).size(), 1);
+  pattern.push_back(0);
+  return n.whole(f.compare("=", f.call(Fn::align, {index}, {pattern}), f.call(Fn::range, {}, {{classes}})));
+}
+
+Writings write_take(Notation& n) {
+  const auto& [axis, shared] = std::get<TakeAttrs>(n.node.attrs);
+  if (axis == 0 && shared == 0) return write_call(n, Fn::rows);
+  return write_call(n, Fn::take, {{axis}, {shared}});
+}
+
+Writings write_add_at(Notation& n) {
+  const auto& [axis, shared, count] = std::get<AddAtAttrs>(n.node.attrs);
+  return write_call(n, Fn::add_at, {{axis}, {shared}, {count}});
+}
+
 }  // namespace
 }  // namespace ops
 
@@ -286,6 +319,7 @@ constinit const OpDef k_op_pick = {
     .lift = ops::lift_same,
     .eval = ops::eval_pick,
     .math = ops::called<"pick">,
+    .formula = ops::write_pick,
     .samples = ops::kPickSamples,
 };
 
@@ -300,6 +334,7 @@ constinit const OpDef k_op_one_hot = {
     .lift = ops::lift_same,
     .eval = ops::eval_one_hot,
     .math = ops::called<"one_hot">,
+    .formula = ops::write_one_hot,
     .samples = ops::kOneHotSamples,
 };
 
@@ -317,6 +352,7 @@ constinit const OpDef k_op_take = {
     .lift = ops::lift_take,
     .eval = ops::eval_take,
     .math = ops::called<"take">,
+    .formula = ops::write_take,
     .samples = ops::kTakeSamples,
 };
 
@@ -336,6 +372,7 @@ constinit const OpDef k_op_add_at = {
     .lift = ops::lift_add_at,
     .eval = ops::eval_add_at,
     .math = ops::called<"add_at">,
+    .formula = ops::write_add_at,
     .samples = ops::kAddAtSamples,
 };
 

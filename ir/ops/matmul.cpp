@@ -144,6 +144,15 @@ MathText math_matmul(std::span<const MathText> x, const Attrs& attrs) {
   return infix(side(x[0], transpose_a), "·", side(x[1], transpose_b), kProduct);
 }
 
+Writings write_matmul(Notation& n) {
+  const auto& [transpose_a, transpose_b, triangle] = std::get<MatmulAttrs>(n.node.attrs);
+  if (triangle != Triangle::none) return {};
+  const auto side = [&](size_t i, bool transpose) {
+    return transpose ? n.formula.call(Fn::transpose, {n.matrix(i)}) : n.matrix(i);
+  };
+  return n.whole(n.formula.call(Fn::matmul, {side(0, transpose_a), side(1, transpose_b)}));
+}
+
 // Rows of all times one matrix are one product, where a step's rows do not fill vectors; else each step's result lies as the
 // steps around it take it. Anything else is a stack of products, too.
 std::vector<Value> lift_matmul(const LiftContext& c) {
@@ -193,6 +202,7 @@ constinit const OpDef k_op_matmul = {
     .lift = ops::lift_matmul,
     .eval = ops::eval_matmul,
     .math = ops::math_matmul,
+    .formula = ops::write_matmul,
     .samples = ops::kMatmulSamples,
 };
 

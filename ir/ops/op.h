@@ -34,6 +34,11 @@ struct Node;
 struct Graph;
 class Builder;
 
+namespace formula {
+class Notation;
+struct Written;
+}  // namespace formula
+
 namespace kernel {
 struct Index;
 struct ExprIdTag;
@@ -185,6 +190,10 @@ struct MathText {
 };
 using MathFn = MathText (*)(std::span<const MathText> operands, const Attrs& attrs);
 
+// How a node is written in a formula, where people see the mathematics of a model (ir/formula/notation.h, explain/): each
+// result. Nothing: there is no way, and its values are given.
+using FormulaFn = std::vector<formula::Written> (*)(formula::Notation& notation);
+
 // ---- the row -----------------------------------------------------------------------------------------------------
 
 enum Trait : uint32_t {
@@ -242,6 +251,8 @@ struct OpDef {
   BoundsFn bounds = nullptr;  // ops of one result; null: nothing is known of its integers
   double ulps = 0.5;  // how far `scalar` may be from `eval`, in units in the last place: 0.5 rounds once
   MathFn math;
+  // Null: an elementwise op is a function of its name, any other has no formula.
+  FormulaFn formula = nullptr;
   std::span<const Sample> samples = {};
 
   bool has(Trait trait) const { return (traits & trait) != 0; }

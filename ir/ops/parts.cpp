@@ -259,6 +259,20 @@ const Sample kConcatSamples[] = {
     {{{DType::f32, {3}}}, AxisAttrs{0}},
 };
 
+// ---- formulas ---------------------------------------------------------------------------------------------
+
+Writings write_slice(Notation& n) {
+  const auto& [begin, end] = std::get<SliceAttrs>(n.node.attrs);
+  return write_call(n, Fn::slice, {begin, end});
+}
+Writings write_pad(Notation& n) {
+  const auto& [shape, begin] = std::get<PadAttrs>(n.node.attrs);
+  return write_call(n, Fn::pad, {shape, begin});
+}
+Writings write_concat(Notation& n) {
+  return write_call(n, Fn::concat, {{std::get<AxisAttrs>(n.node.attrs).axis}});
+}
+
 }  // namespace
 }  // namespace ops
 
@@ -274,6 +288,7 @@ constinit const OpDef k_op_slice = {
     .eval = ops::eval_slice,
     .bounds = ops::same_bounds,
     .math = ops::math_slice,
+    .formula = ops::write_slice,
     .samples = ops::kSliceSamples,
 };
 
@@ -288,6 +303,7 @@ constinit const OpDef k_op_pad = {
     .lift = ops::lift_pad,
     .eval = ops::eval_pad,
     .math = ops::math_pad,
+    .formula = ops::write_pad,
     .samples = ops::kPadSamples,
 };
 
@@ -304,6 +320,7 @@ constinit const OpDef k_op_concat = {
     .lift = ops::lift_concat,
     .eval = ops::eval_concat,
     .math = ops::math_concat,
+    .formula = ops::write_concat,
     .samples = ops::kConcatSamples,
 };
 

@@ -209,6 +209,26 @@ std::vector<DenseTensor> eval_max_position(std::span<const DenseTensor> x, const
   return {std::move(value), std::move(place)};
 }
 
+// ---- formulas --------------------------------------------------------------------------------------------
+
+template <Fn fn>
+Writings write_reduced(Notation& n) {
+  return {n.reduced(fn, std::get<ReduceAttrs>(n.node.attrs).axes)};
+}
+
+// A position needs every element in its place, also those that only repeat.
+formula::Written write_position(Notation& n, const std::vector<int64_t>& axes) {
+  n.x[0] = Notation::whole(n.exact(0), n.shape(0).size());
+  return n.reduced(Fn::argmax, axes);
+}
+Writings write_argmax(Notation& n) {
+  return {write_position(n, {std::get<AxisAttrs>(n.node.attrs).axis})};
+}
+Writings write_max_position(Notation& n) {
+  const auto& axes = std::get<ReduceAttrs>(n.node.attrs).axes;
+  return {n.reduced(Fn::max, axes), write_position(n, axes)};
+}
+
 // ---- accumulate ------------------------------------------------------------------------------------------
 
 MathText math_accumulate(std::span<const MathText> x, const Attrs&) {
@@ -232,6 +252,7 @@ constinit const OpDef k_op_reduce_sum = {
     .lift = ops::lift_reduction,
     .eval = ops::eval_sum,
     .math = ops::math_sum,
+    .formula = ops::write_reduced<ops::Fn::sum>,
     .samples = ops::kReduceSamples,
 };
 
@@ -247,6 +268,7 @@ constinit const OpDef k_op_reduce_max = {
     .lift = ops::lift_reduction,
     .eval = ops::eval_max,
     .math = ops::math_max,
+    .formula = ops::write_reduced<ops::Fn::max>,
     .samples = ops::kReduceSamples,
 };
 
@@ -262,6 +284,7 @@ constinit const OpDef k_op_reduce_min = {
     .lift = ops::lift_reduction,
     .eval = ops::eval_min,
     .math = ops::math_min,
+    .formula = ops::write_reduced<ops::Fn::min>,
     .samples = ops::kReduceSamples,
 };
 
@@ -278,6 +301,7 @@ constinit const OpDef k_op_argmax = {
     .eval = ops::eval_argmax,
     .bounds = ops::bounds_argmax,
     .math = ops::math_argmax,
+    .formula = ops::write_argmax,
     .samples = ops::kArgmaxSamples,
 };
 
@@ -296,6 +320,7 @@ constinit const OpDef k_op_max_position = {
     .lift = ops::lift_reduction,
     .eval = ops::eval_max_position,
     .math = ops::called<"max_position">,
+    .formula = ops::write_max_position,
     .samples = ops::kReduceSamples,
 };
 
@@ -309,6 +334,7 @@ constinit const OpDef k_op_accumulate = {
     .lower = RewrittenRule{"the split of metrics into eval and finish"},
     .eval = ops::eval_same,
     .math = ops::math_accumulate,
+    .formula = ops::write_same,
     .samples = ops::kAccumulateSamples,
 };
 

@@ -256,6 +256,48 @@ const Sample kFlipSamples[] = {
     {{{DType::i32, {3, 5, 4}}}, ReduceAttrs{{1}}},
 };
 
+// ---- formulas ---------------------------------------------------------------------------------------------
+
+// Repeated silently.
+Writings write_broadcast(Notation& n) {
+  const auto& [shape, axes] = std::get<BroadcastAttrs>(n.node.attrs);
+  formula::Written to{n.x[0].expr, std::vector<size_t>(shape.size())};
+  for (size_t i = 0; i < axes.size(); ++i) to.axes[at(axes[i])] = n.x[0].axes[i];
+  return {std::move(to)};
+}
+
+// Axes of one place come and go silently.
+Writings write_reshape(Notation& n) {
+  const Shape &from = n.shape(0), &shape = n.node.types[0].shape;
+  const auto is_wide = [](int64_t extent) { return extent > 1; };
+  Shape wide, wide_from;
+  std::ranges::copy_if(shape, std::back_inserter(wide), is_wide);
+  std::ranges::copy_if(from, std::back_inserter(wide_from), is_wide);
+  formula::Written to{n.x[0].expr, std::vector<size_t>(shape.size())};
+  if (n.is_uniform(0)) return {std::move(to)};
+  if (wide != wide_from) return n.whole(n.formula.call(Fn::reshape, {n.exact(0)}, {shape}));
+  size_t next = 0;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 1) continue;
+    while (from[next] == 1) ++next;
+    to.axes[i] = n.x[0].axes[next++];
+  }
+  return {std::move(to)};
+}
+
+Writings write_permute(Notation& n) {
+  const auto& order = std::get<PermuteAttrs>(n.node.attrs).order;
+  if (n.is_uniform(0)) return {{n.x[0].expr, std::vector<size_t>(order.size())}};
+  std::vector<int64_t> swapped = first_axes(std::ssize(order));
+  if (order.size() >= 2) std::swap(swapped[order.size() - 1], swapped[order.size() - 2]);
+  if (order == swapped) return n.whole(n.formula.call(Fn::transpose, {n.matrix(0)}));
+  return write_call(n, Fn::perm, {order});
+}
+
+Writings write_flip(Notation& n) {
+  return write_call(n, Fn::flip, {std::get<ReduceAttrs>(n.node.attrs).axes});
+}
+
 const Sample kRelayoutSamples[] = {{{{DType::f32, {3, 4}}}, NoAttrs{}}};
 
 }  // namespace
@@ -273,6 +315,7 @@ constinit const OpDef k_op_broadcast = {
     .eval = ops::eval_broadcast,
     .bounds = ops::same_bounds,
     .math = ops::math_same,
+    .formula = ops::write_broadcast,
     .samples = ops::kBroadcastSamples,
 };
 
@@ -289,6 +332,7 @@ constinit const OpDef k_op_reshape = {
     .eval = ops::eval_reshape,
     .bounds = ops::same_bounds,
     .math = ops::math_reshape,
+    .formula = ops::write_reshape,
     .samples = ops::kReshapeSamples,
 };
 
@@ -304,6 +348,7 @@ constinit const OpDef k_op_permute = {
     .eval = ops::eval_permute,
     .bounds = ops::same_bounds,
     .math = ops::math_permute,
+    .formula = ops::write_permute,
     .samples = ops::kPermuteSamples,
 };
 
@@ -320,6 +365,7 @@ constinit const OpDef k_op_flip = {
     .eval = ops::eval_flip,
     .bounds = ops::same_bounds,
     .math = ops::called<"flip">,
+    .formula = ops::write_flip,
     .samples = ops::kFlipSamples,
 };
 
@@ -334,6 +380,7 @@ constinit const OpDef k_op_relayout = {
     .eval = ops::eval_same,
     .bounds = ops::same_bounds,
     .math = ops::math_same,
+    .formula = ops::write_same,
     .samples = ops::kRelayoutSamples,
 };
 

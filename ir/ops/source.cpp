@@ -138,6 +138,34 @@ const Sample kIotaSamples[] = {
     {{}, IotaAttrs{{4, 2}, 0, DType::i64}},
 };
 
+// ---- formulas ---------------------------------------------------------------------------------------------
+
+// One number, or a few that are written out; more are given.
+Writings write_constant(Notation& n) {
+  const auto& values = std::get<ConstantAttrs>(n.node.attrs).values;
+  const Shape& shape = n.node.types[0].shape;
+  if (std::ranges::all_of(values, [&](double v) { return v == values[0]; }))
+    return {{n.formula.number(values[0]), std::vector<size_t>(shape.size())}};
+  bool counts = true;
+  for (size_t i = 0; i < values.size(); ++i) counts = counts && values[i] == static_cast<double>(i);
+  if (!counts && values.size() > kInlineConstant) return {};
+  formula::Expr list{.fn = Fn::list, .list = values};
+  const formula::ExprId expr =
+      counts ? n.formula.call(Fn::range, {}, {{std::ssize(values)}}) : n.formula.make(std::move(list));
+  const auto wide = std::ranges::find_if(shape, [](int64_t extent) { return extent > 1; });
+  if (*wide < std::ssize(values)) return n.whole(n.formula.call(Fn::reshape, {expr}, {shape}));
+  formula::Written along{expr, std::vector<size_t>(shape.size())};
+  along.axes[static_cast<size_t>(wide - shape.begin())] = 1;
+  return {std::move(along)};
+}
+
+Writings write_iota(Notation& n) {
+  const auto& [shape, axis, dtype] = std::get<IotaAttrs>(n.node.attrs);
+  formula::Written to{n.formula.call(Fn::range, {}, {{shape[at(axis)]}}), std::vector<size_t>(shape.size())};
+  to.axes[at(axis)] = 1;
+  return {std::move(to)};
+}
+
 }  // namespace
 }  // namespace ops
 
@@ -170,6 +198,7 @@ constinit const OpDef k_op_constant = {
     .eval = ops::eval_constant,
     .bounds = ops::bounds_constant,
     .math = ops::math_constant,
+    .formula = ops::write_constant,
 };
 
 constinit const OpDef k_op_iota = {
@@ -184,6 +213,7 @@ constinit const OpDef k_op_iota = {
     .eval = ops::eval_iota,
     .bounds = ops::bounds_iota,
     .math = ops::math_iota,
+    .formula = ops::write_iota,
     .samples = ops::kIotaSamples,
 };
 

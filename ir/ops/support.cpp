@@ -282,6 +282,16 @@ DenseTensor gathered(const DenseTensor& x, const TensorType& type, std::span<con
 
 // ---- notation ---------------------------------------------------------------------------------------------
 
+Writings write_same(Notation& n) {
+  return {n.x[0]};
+}
+
+Writings write_call(Notation& n, Fn fn, std::vector<formula::Numbers> parameters) {
+  std::vector<formula::ExprId> x;
+  for (size_t i = 0; i < n.x.size(); ++i) x.push_back(n.exact(i));
+  return n.whole(n.formula.call(fn, std::move(x), std::move(parameters)));
+}
+
 std::string at_least(const MathText& operand, int precedence) {
   return operand.precedence >= precedence ? operand.text : "(" + operand.text + ")";
 }

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "ir/formula/notation.h"
 #include "ir/graph/builder.h"
 #include "ir/graph/graph.h"
 #include "ir/kernel/kernel.h"
@@ -229,6 +230,28 @@ template <Literal function>
 MathText called(std::span<const MathText> x, const Attrs&) {
   return call(function.text, x);
 }
+
+// ---- formulas ---------------------------------------------------------------------------------------------
+
+using formula::Fn;
+using formula::Notation;
+using Writings = std::vector<formula::Written>;
+
+// Operand 0 as it is: what only repeats, converts or marks a value.
+Writings write_same(Notation& n);
+// An elementwise op as `of` its operands.
+template <formula::ExprId (*of)(formula::Formula&, std::span<const formula::ExprId>)>
+Writings write_elements(Notation& n) {
+  return n.elementwise([&](std::span<const formula::ExprId> x) { return of(n.formula, x); });
+}
+// A comparison, with its sign.
+template <Literal sign>
+Writings write_compared(Notation& n) {
+  return n.elementwise(
+      [&](std::span<const formula::ExprId> x) { return n.formula.compare(sign.text, x[0], x[1]); });
+}
+// A function of the operands as they are, with these parameters.
+Writings write_call(Notation& n, Fn fn, std::vector<formula::Numbers> parameters = {});
 
 // ---- samples ----------------------------------------------------------------------------------------------
 

@@ -193,6 +193,42 @@ Inferred infer_cast(std::span<const TensorType> operands, const Attrs& attrs) {
   return typed({std::get<CastAttrs>(attrs).dtype, operands[0].shape});
 }
 
+// ---- formulas ---------------------------------------------------------------------------------------------
+
+using formula::Formula;
+using Exprs = std::span<const formula::ExprId>;
+
+formula::ExprId write_neg(Formula& f, Exprs x) {
+  return f.neg(x[0]);
+}
+formula::ExprId write_sqrt(Formula& f, Exprs x) {
+  return f.power(x[0], 0.5);
+}
+formula::ExprId write_not(Formula& f, Exprs x) {
+  return f.compare("=", x[0], f.number(0));
+}
+// What a float beyond them becomes.
+std::pair<double, double> limits_of(DType dtype) {
+  if (dtype == DType::u8) return {0, 255};
+  return dtype == DType::i32 ? std::pair(-0x1p31, 0x1p31 - 1) : std::pair(-0x1p63, 0x1p63);
+}
+
+// Formulas know real numbers only: what matters is what rounds, and where that ends.
+Writings write_cast(Notation& n) {
+  const DType from = n.graph.type(n.node.operands[0]).dtype, to = n.node.types[0].dtype;
+  if (to == DType::boolean && from != to)
+    return n.elementwise([&](Exprs x) { return n.formula.compare("≠", x[0], n.formula.number(0)); });
+  if (is_float(from) && is_integer(to))
+    return n.elementwise([&](Exprs x) {
+      const formula::ExprId whole = n.formula.elementwise("trunc", {x[0]});
+      const auto [low, high] = limits_of(to);
+      return n.formula.elementwise(
+          "minimum",
+          {n.formula.elementwise("maximum", {whole, n.formula.number(low)}), n.formula.number(high)});
+    });
+  return write_same(n);
+}
+
 }  // namespace
 }  // namespace ops
 
@@ -207,6 +243,7 @@ constinit const OpDef k_op_neg = {
     .eval = ops::eval_unary<ops::negated>,
     .scalar = ops::scalar_neg,
     .math = ops::math_neg,
+    .formula = ops::write_elements<ops::write_neg>,
     .samples = ops::kNumberSamples,
 };
 
@@ -254,6 +291,7 @@ constinit const OpDef k_op_sqrt = {
     .eval = ops::eval_unary<std::sqrt>,
     .scalar = ops::scalar_sqrt,
     .math = ops::called<"sqrt">,
+    .formula = ops::write_elements<ops::write_sqrt>,
     .samples = ops::kPositiveSamples,
 };
 
@@ -362,6 +400,7 @@ constinit const OpDef k_op_logical_not = {
     .eval = ops::eval_unary<ops::inverted>,
     .scalar = ops::scalar_logical_not,
     .math = ops::math_logical_not,
+    .formula = ops::write_elements<ops::write_not>,
     .samples = ops::kBoolSamples,
 };
 
@@ -378,6 +417,7 @@ constinit const OpDef k_op_cast = {
     .scalar = ops::scalar_cast,
     .bounds = ops::same_bounds,
     .math = ops::math_cast,
+    .formula = ops::write_cast,
     .samples = ops::kCastSamples,
 };
 

@@ -218,6 +218,12 @@ const Sample kUnwindowSamples[] = {
     {{{DType::f32, {2, 2, 3}}}, WindowsAttrs{{9}, {2}}},
 };
 
+template <Fn fn>
+Writings write_moved(Notation& n) {
+  const auto& [size, stride] = std::get<WindowsAttrs>(n.node.attrs);
+  return write_call(n, fn, {size, stride});
+}
+
 }  // namespace
 }  // namespace ops
 
@@ -234,6 +240,7 @@ constinit const OpDef k_op_windows = {
     .eval = ops::eval_windows,
     .bounds = ops::same_bounds,
     .math = ops::math_windows,
+    .formula = ops::write_moved<ops::Fn::windows>,
     .samples = ops::kWindowsSamples,
 };
 
@@ -250,6 +257,7 @@ constinit const OpDef k_op_unwindow = {
     .lower = ElementRule{ops::element_unwindow},
     .eval = ops::eval_unwindow,
     .math = ops::math_unwindow,
+    .formula = ops::write_moved<ops::Fn::unwindow>,
     .samples = ops::kUnwindowSamples,
 };
 
