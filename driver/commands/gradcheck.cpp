@@ -9,12 +9,12 @@
 #include <optional>
 
 #include "driver/commands/commands.h"
+#include "driver/drawn_inputs.h"
 #include "driver/report.h"
 #include "driver/session.h"
 #include "ir/graph/eval.h"
 #include "ir/graph/text.h"
 #include "nlohmann/json.hpp"
-#include "runtime/data/splitmix.h"
 
 namespace nnc::driver {
 namespace {
@@ -30,19 +30,6 @@ struct Checked {
   int64_t worst = 0;     // where
   double symbolic = 0, numeric = 0;
 };
-
-// Values for the data columns, from the generator of the benchmarks: word i of the sequence `seed`.
-DenseTensor drawn(const frontend::Column& column, uint64_t seed) {
-  DenseTensor tensor{column.type, std::vector<double>(static_cast<size_t>(column.type.elements()))};
-  for (size_t i = 0; i < tensor.data.size(); ++i) {
-    const uint64_t word = runtime::splitmix_word(seed, i + 1);
-    const double unit = static_cast<double>(word >> 40) / 16777216.0;
-    const auto classes = static_cast<uint64_t>(column.classes > 0 ? column.classes : 2);
-    tensor.data[i] = is_float(column.type.dtype) ? std::sqrt(3.0) * (2 * unit - 1)
-                                                 : static_cast<double>((word >> 33) % classes);
-  }
-  return tensor;
-}
 
 Graph only_loss(const Graph& graph) {
   Graph copy = graph;
@@ -210,29 +197,6 @@ class Checker {
   std::map<std::string, std::string> outputs_;  // by parameter: the output that is its gradient
 };
 
-// Everything the gradients' graph takes.
-TensorMap inputs_of(const frontend::Model& model, const Graph& graph, uint64_t seed) {
-  TensorMap map;
-  for (size_t i = 0; i < model.columns.size(); ++i)
-    map[model.columns[i].name] = drawn(model.columns[i], seed + i + 1);
-  const DenseTensor start{{DType::i64, {}}, {static_cast<double>(seed)}};
-  if (const Graph* init = model.module.find("init")) {
-    TensorMap taken;
-    for (const NodeId id : init->inputs) taken[std::get<InputAttrs>(init->nodes[id].attrs).name] = start;
-    for (auto& [name, tensor] : evaluate(*init, taken)) map[name] = std::move(tensor);
-  }
-  map["seed"] = start;
-  map["t"] = {{DType::i64, {}}, {1}};
-  map["lr"] = {{DType::f64, {}}, {0}};
-  TensorMap taken;
-  for (const NodeId id : graph.inputs) {
-    const std::string& name = std::get<InputAttrs>(graph.nodes[id].attrs).name;
-    NNC_CHECK(map.contains(name), "nothing is known about the input " + name);
-    taken[name] = map.at(name);
-  }
-  return taken;
-}
-
 bool is_good(const Checked& c, double tolerance) {
   return c.finite && c.compared > 0 && c.error <= tolerance;
 }
@@ -291,7 +255,7 @@ int gradcheck(const Options& options, Console& console) {
   }
   const Result<Graph> graph = run_pipeline(session, *gradients, passes::Stage::grad);
   if (!graph) return session.leave();
-  Checker checker(*graph, inputs_of(*model, *graph, options.seed.value_or(0)), options.step_size);
+  Checker checker(*graph, drawn_inputs(*model, *graph, options.seed.value_or(0)), options.step_size);
   if (!std::isfinite(checker.loss())) {
     session.diagnostics
         .error_at(DiagnosticKind::loss_not_finite, loaded->path,
