@@ -167,6 +167,18 @@ void gradcheck_flags(CLI::App& app, Options& o) {
          valid_positive);
 }
 
+void explain_flags(CLI::App& app, Options& o) {
+  option(app, "--wrt", o.wrt, "NAME",
+         "Only the derivative of the loss by this parameter or value, and what it needs; may be repeated");
+  app.add_flag("--raw", o.raw, "Every step of back-propagation, as the rules of differentiation give it");
+  app.add_flag("--latex", o.latex, "As LaTeX");
+  app.add_flag("--mathml", o.mathml, "As a MathML element");
+  app.add_flag("--values", o.values,
+               "Compute one batch (the run file's first rows, or drawn at random) and show every value");
+  app.add_flag("--check", o.check,
+               "Read the text back, compute it, and compare with the gradients that the compiler makes");
+}
+
 void train_flags(CLI::App& app, Options& o) {
   app.add_flag("--fresh", o.fresh, "Start over instead of resuming");
 }
@@ -313,6 +325,10 @@ constexpr CommandRow kCommands[] = {
     {"gradcheck", "FILE", 1, 1, "nnc gradcheck examples/digits/digits.nn -D batch=4",
      "Compares each parameter's gradient with central differences, in double precision.",
      kModel | kSeed | kJson, gradcheck, gradcheck_flags},
+    {"explain", "FILE", 1, 1, "nnc explain examples/lecture/softmax_regression.nn --wrt W",
+     "Shows the loss and its gradients as mathematics: a formula for each value, from the loss back to the "
+     "parameters.",
+     kModel | kSeed | kJson, explain, explain_flags},
     {"bench", "FILE...", 1, kAny, "nnc bench bench/workloads/mnist-mlp.toml --threads 1 --json",
      "Times training steps, or predictions, of a run on its data in memory, or steps of a graph or of "
      "kernels "

@@ -67,6 +67,11 @@ struct Options {
   int64_t entries = 100;                // gradcheck: of each parameter, at most
   double step_size = 0;                 // gradcheck; 0: its own choice
   double tolerance = 1e-6;              // gradcheck
+  std::vector<std::string> wrt;         // explain: the derivatives that are shown; none: of all parameters
+  bool raw = false;                     // explain
+  bool latex = false;                   // explain
+  bool mathml = false;                  // explain
+  bool check = false;                   // explain
   std::string label;                    // init csv: the column to predict
   bool fresh = false;                   // train
   std::vector<std::string> optimizers;  // paths: one trajectory each
@@ -74,7 +79,7 @@ struct Options {
   std::string window;                   // paths: x0:x1,y0:y1; empty: what shows the trajectories
   std::vector<std::string> outputs;     // paths: the files to draw
   std::string output;                   // predict: which output; -o of compile, inspect, report …
-  bool values = false;                  // predict: every output, for people
+  bool values = false;                  // predict: every output, for people; explain: what the equations give
   std::vector<std::string> kept;        // predict: columns of the input that are written too
   std::string written;                  // predict: -o
   std::string prompt;                   // generate: what the text begins with

@@ -17,6 +17,7 @@ int opt(const Options& options, Console& console);
 int reduce_failing(const Options& options, Console& console);
 int run(const Options& options, Console& console);
 int gradcheck(const Options& options, Console& console);
+int explain(const Options& options, Console& console);
 int paths(const Options& options, Console& console);
 int train(const Options& options, Console& console);
 int eval(const Options& options, Console& console);
