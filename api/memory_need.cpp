@@ -43,7 +43,8 @@ const EntryPoint* main_entry(const Bundle& bundle) {
   const auto first = std::find_if(bundle.entries.begin(), bundle.entries.end(),
                                   [](const EntryPoint& entry) { return entry.name.starts_with("predict."); });
   if (first != bundle.entries.end()) return &*first;
-  return bundle.entries.size() == 1 ? &bundle.entries.front() : nullptr;
+  const bool is_alone = bundle.entries.size() == 1 && bundle.entries.front().name != "init";
+  return is_alone ? &bundle.entries.front() : nullptr;
 }
 
 MemoryNeed memory_need(const Bundle& bundle) {

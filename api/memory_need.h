@@ -14,7 +14,7 @@ std::string least_bytes_text(uint64_t bytes);  // the same, rounded up: so much 
 uint64_t constant_bytes(const Bundle& bundle);
 
 // What most of the work is: the training step, in a bundle without one the first prediction, or
-// the only entry. Null where there is none of these.
+// the only entry but `init`. Null where there is none of these.
 const EntryPoint* main_entry(const Bundle& bundle);
 
 // What a bundle allocates at most, in bytes, by use: that of its main entry, and what others of its programs need beyond.

@@ -102,7 +102,8 @@ void inspect_flags(CLI::App& app, Options& o) {
   option(app, "--value", o.value_name, "NAME",
          "Show only lines with this value, where * stands for any characters");
   option(app, "--kernel", o.kernel, "NAME", "Show only this kernel, where * stands for any characters");
-  option(app, "--wrt", o.wrt, "NAME", "Show only what computes the gradient of this parameter");
+  option(app, "--wrt", o.wrt, "NAME",
+         "Show only what computes the gradient of this parameter; may be repeated");
   option(app, "--diff", o.diff, "A,B", "Show what the stage B has and A has not: --diff=grad,fused")
       ->delimiter(',');
   app.add_flag("--each-pass", o.each_pass, "Show what each pass changes, and the time it takes");
@@ -273,7 +274,8 @@ constexpr CommandRow kCommands[] = {
     {"check", "FILE", 1, 1, "nnc check examples/digits/digits.nn",
      "Reports what is wrong with a model or run file; builds nothing.", kModel | kOptimizer | kJson, check},
     {"compile", "FILE", 1, 1, "nnc compile examples/digits/digits.nn -D batch=64",
-     "Compiles a model's training step, a graph or kernels (FILE.nnir, .nnk) and prints parameters, FLOPs per "
+     "Compiles a model's training step, a graph or kernels (FILE.nnir, .nnk) and prints parameters, FLOPs "
+     "per "
      "step, the exact memory bill, kernels and compile times.",
      kModel | kOptimizer | kBuild | kMemory | kGraph | kJson | kVerify, compile},
     {"inspect", "FILE", 1, 1, "nnc inspect examples/digits/digits.nn --stage=fused",

@@ -28,7 +28,10 @@ struct Compiled {
   double passes_ms = 0;
   double total_ms = 0;
 
-  const EntryPoint& step() const { return *main_entry(bundle); }
+  const EntryPoint& step() const {
+    const EntryPoint* main = main_entry(bundle);
+    return main != nullptr ? *main : bundle.entries.front();
+  }
   bool trains() const { return bundle.find("train") != nullptr; }
   int64_t parameter_count() const;
   // What is allocated at most, by use; the last row is all of it together.

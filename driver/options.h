@@ -47,7 +47,6 @@ struct Options {
   std::string where;                    // inspect: FILE:LINE, or LINE
   std::string value_name;               // inspect --value: a pattern
   std::string kernel;                   // inspect: a pattern
-  std::string wrt;                      // inspect: the parameter whose gradient is shown
   std::vector<std::string> diff;        // inspect: two stages
   bool each_pass = false;               // inspect
   std::string tensor;                   // inspect: the tensor of a checkpoint to show
@@ -67,7 +66,7 @@ struct Options {
   int64_t entries = 100;                // gradcheck: of each parameter, at most
   double step_size = 0;                 // gradcheck; 0: its own choice
   double tolerance = 1e-6;              // gradcheck
-  std::vector<std::string> wrt;         // explain: the derivatives that are shown; none: of all parameters
+  std::vector<std::string> wrt;         // explain, inspect: of what derivatives are shown; none: of all
   bool raw = false;                     // explain
   bool latex = false;                   // explain
   bool mathml = false;                  // explain

@@ -3,6 +3,7 @@
 
 #include "driver/dense.h"
 #include "driver/programs.h"
+#include "driver/verify_passes.h"
 #include "ir/kernel/text.h"
 #include "runtime/store/checkpoint.h"
 #include "support/dtype.h"
@@ -44,6 +45,13 @@ Role role_of(kernel::Slot::Kind kind) {
 
 bool is_input(kernel::Slot::Kind kind) {
   return kind == kernel::Slot::Kind::input || kind == kernel::Slot::Kind::scalar || kernel::is_kept(kind);
+}
+
+// With line tables where they are asked for.
+CodegenOptions code_options(const Session& session) {
+  CodegenOptions options = codegen_options(session.options);
+  if (session.options.debug_lines) options.lines = &session.sources;
+  return options;
 }
 
 // A program that runs the one kernel once on parameters and outputs of its own.
@@ -98,7 +106,7 @@ Result<CompiledText> compile_kernel_text(Session& session, const std::string& pa
         .suggest("program @NAME { slot …  launch @KERNEL(…) } says on what, and in which order");
     return Failure();
   }
-  CodegenOptions options = codegen_options(session.options);
+  const CodegenOptions options = code_options(session);
   decide_sharing(*program, options);
   Builder builder(out.signature);
   for (const kernel::Slot& slot : program->slots) {
@@ -127,7 +135,8 @@ bool is_program_text(const std::string& path) {
 
 Result<CompiledText> compile_graph_alone(Session& session, Graph graph,
                                          const std::vector<std::string>& disabled) {
-  Result<Bundle> bundle = nnc::compile_graphs({&graph, 1}, disabled, codegen_options(session.options),
+  if (session.options.verify_passes && !verify_passes(session, {&graph, 1})) return Failure();
+  Result<Bundle> bundle = nnc::compile_graphs({&graph, 1}, disabled, code_options(session),
                                               session.diagnostics, nullptr, memory_limit(session.options));
   if (!bundle) return Failure();
   CompiledText out;

@@ -203,29 +203,36 @@ int show_stages(Session& session, Stages& stages) {
   return show_stage(session, stages);
 }
 
-Result<Graph> gradient_graph(Session& session, const Module& module, const std::string& parameter) {
+Result<Graph> gradient_graph(Session& session, const Module& module,
+                             const std::vector<std::string>& parameters) {
   const Graph* gradients = module.find("gradients");
-  std::vector<std::string> known;
+  std::map<std::string, Output> outputs;  // by parameter
   if (gradients != nullptr)
-    for (const Output& output : gradients->outputs) {
-      if (output.kind != OutputKind::gradient) continue;
-      known.push_back(gradients->input_name(*output.of));
-      if (known.back() != parameter) continue;
-      Graph one = *gradients;
-      one.outputs = {output};
-      one.gradients.clear();
-      return passes::without_dead(std::move(one));
+    for (const Output& output : gradients->outputs)
+      if (output.kind == OutputKind::gradient) outputs.emplace(gradients->input_name(*output.of), output);
+  std::vector<std::string> known;
+  for (const auto& [name, output] : outputs) known.push_back(name);
+  std::vector<Output> wanted;
+  for (const std::string& parameter : parameters) {
+    if (const auto found = outputs.find(parameter); found != outputs.end()) {
+      wanted.push_back(found->second);
+      continue;
     }
-  const auto near = suggest(parameter, known);
-  Diagnostic& error = session.diagnostics.error_at(
-      DiagnosticKind::unknown_choice, "--wrt " + parameter,
-      known.empty() ? "there is no gradient here: the file has no model with a loss"
-                    : fmt::format("the model has no parameter {}", parameter));
-  if (near)
-    error.suggest(fmt::format("did you mean {}?", *near));
-  else if (!known.empty())
-    error.suggest(fmt::format("there are {}", fmt::join(known, ", ")));
-  return Failure();
+    const auto near = suggest(parameter, known);
+    Diagnostic& error = session.diagnostics.error_at(
+        DiagnosticKind::unknown_choice, "--wrt " + parameter,
+        known.empty() ? "there is no gradient here: the file has no model with a loss"
+                      : fmt::format("the model has no parameter {}", parameter));
+    if (near)
+      error.suggest(fmt::format("did you mean {}?", *near));
+    else if (!known.empty())
+      error.suggest(fmt::format("there are {}", fmt::join(known, ", ")));
+  }
+  if (wanted.size() < parameters.size()) return Failure();
+  Graph some = *gradients;
+  some.outputs = std::move(wanted);
+  some.gradients.clear();
+  return passes::without_dead(std::move(some));
 }
 
 }  // namespace nnc::driver

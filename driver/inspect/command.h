@@ -8,7 +8,8 @@ namespace nnc::driver {
 // Shows the stage that the flags name. What --where, --diff, --each-pass and -o ask for takes its place. Gives the exit code.
 int show_stages(Session& session, Stages& stages);
 
-// The graph with only the outputs that are the gradient of the parameter --wrt names, as the graph `gradients` has it.
-Result<Graph> gradient_graph(Session& session, const Module& module, const std::string& parameter);
+// The graph with only the gradients of these parameters as outputs, as the graph `gradients` has them. Errors: no such parameter.
+Result<Graph> gradient_graph(Session& session, const Module& module,
+                             const std::vector<std::string>& parameters);
 
 }  // namespace nnc::driver

@@ -310,7 +310,7 @@ TEST_CASE("a new value is written over the old one unless the kernel still needs
   Diagnostics diagnostics;
   const kernel::Program program = *lower_graph(graph, plain, diagnostics);
   CHECK(std::ranges::count_if(program.kernels,
-                              [](const kernel::Kernel& k) { return k.name.starts_with("copy_"); }) == copies);
+                              [](const kernel::Kernel& k) { return k.name.starts_with("copy."); }) == copies);
   const TensorMap inputs = random_inputs(graph, 5);
   const Outputs oracle = run_interpreted(graph, inputs, plain);
   near(oracle, evaluate(graph, inputs), 1e-5);

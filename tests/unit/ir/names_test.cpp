@@ -1,6 +1,7 @@
 // What values are called: in texts, and after nodes were copied, added and taken away.
 #include "ir/graph/names.h"
 #include "helpers.h"
+#include "ir/graph/text.h"
 
 namespace nnc::test {
 namespace {

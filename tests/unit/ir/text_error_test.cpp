@@ -80,7 +80,7 @@ TEST_CASE("each kind of slip has its sentence") {
   CHECK(said("  %0 = neg x;\n  return y = %0\n") ==
         "test.nnir:2:13: error: this character has no place in graph text [graph_syntax]");
   CHECK(said("  return y = %0.0\n") ==
-        "test.nnir:2:14: error: `%0` is not defined before this line [graph_name]");
+        "test.nnir:2:14: error: `%0.0` is not defined before this line [graph_name]");
   CHECK(first_line("graph @g(x: f32[2], x: f32[3]) { return }") ==
         "test.nnir:1:21: error: two inputs are named `x` [graph_name]");
   CHECK(first_line("graph @g(x: f32[0]) { return }") ==

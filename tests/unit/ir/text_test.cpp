@@ -130,8 +130,8 @@ TEST_CASE("types may be left out where they follow, values may have names, and #
       "# RUN: nothing\ngraph @g(x: f32[2,3]) {  # a comment\n  %h = neg x\n  %t = add %h, x\n"
       "  return y = %t\n}\n");
   CHECK(print(graph) ==
-        "graph @g(x: f32[2,3]) {\n  %0 = neg x : f32[2,3]\n  %1 = add %0, x : f32[2,3]\n"
-        "  return y = %1\n}\n");
+        "graph @g(x: f32[2,3]) {\n  %h = neg x : f32[2,3]\n  %t = add %h, x : f32[2,3]\n"
+        "  return y = %t\n}\n");
 }
 
 TEST_CASE("a graph without inputs and outputs") {
