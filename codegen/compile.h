@@ -47,7 +47,7 @@ Result<Bundle> compile_programs(std::vector<kernel::Program> programs, const Cod
 // What was compiled from this text with these options before; nothing where the cache does not have it.
 std::optional<Bundle> find_bundle(const std::string& made_from, const CodegenOptions& options);
 
-// LLVM IR or assembly of a program, for people, and which kernel and statement each line is of.
+// LLVM IR or assembly of a program, for people, and of which kernel each line is and where it comes from.
 kernel::ProgramText llvm_text(const kernel::Program& program, const CodegenOptions& options);
 kernel::ProgramText assembly_text(const kernel::Program& program, const CodegenOptions& options);
 

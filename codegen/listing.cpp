@@ -1,5 +1,5 @@
 // Programs as LLVM IR or assembly, for people: the text is that without a line table, which kernels are emitted with here, the
-// lines being numbers of statements, to learn which line of the text comes from which.
+// lines being numbers of sources, to learn which line of the text comes from which.
 #include <llvm/IR/AssemblyAnnotationWriter.h>
 #include <llvm/IR/DebugInfo.h>
 #include <llvm/IR/LegacyPassManager.h>

@@ -81,8 +81,7 @@ class GroupLowering {
 
   void contract(NodeId id) {
     const Node& node = g_.nodes[id];
-    std::vector<TensorType> types;
-    for (Value v : node.operands) types.push_back(g_.type(v));
+    const std::vector<TensorType> types = operand_types(g_, node);
     const std::vector<ContractSpec> specs = std::get<ContractRule>(op_def(node.op).lower).specs(node, types);
     for (const ContractSpec& spec : specs) contract(id, spec);
     // Tasks are cut along the axes that are as long in all parts: a task has those elements of each part.
@@ -152,8 +151,7 @@ class GroupLowering {
   // Zeros, and what is added to them. Tasks are cut along the axes of the result that are no table's.
   void scatter(NodeId id, const ScatterRule& rule) {
     const Node& node = g_.nodes[id];
-    std::vector<TensorType> types;
-    for (Value v : node.operands) types.push_back(g_.type(v));
+    const std::vector<TensorType> types = operand_types(g_, node);
     const ScatterSpec spec = rule.spec(node, types);
     const BufferId out = buffer_of_.at(c_.slots.at(Value{id, 0}));
     std::vector<AxisId> axes = axes_of(node.types[0].shape);
@@ -269,8 +267,7 @@ class GroupLowering {
   void reduce(NodeId id) {
     const Node& node = g_.nodes[id];
     const auto& rule = std::get<ReduceRule>(op_def(node.op).lower);
-    std::vector<TensorType> types;
-    for (Value v : node.operands) types.push_back(g_.type(v));
+    const std::vector<TensorType> types = operand_types(g_, node);
     const std::vector<int64_t> over = rule.axes(node, types);
     kernel::Reduce statement;
     statement.axes = axes_of(node.types[0].shape);

@@ -82,6 +82,12 @@ std::map<SlotId, BufferId> add_parameters(const GroupContext& c, LoweredGroup& l
   return buffers;
 }
 
+std::vector<TensorType> operand_types(const Graph& graph, const Node& node) {
+  std::vector<TensorType> types;
+  for (const Value& operand : node.operands) types.push_back(graph.type(operand));
+  return types;
+}
+
 SpanSet spans_behind(const Graph& graph, std::vector<Value> values,
                      const std::function<bool(Value)>& is_read) {
   SpanSet all;

@@ -21,6 +21,8 @@ std::string local_name(const kernel::Kernel& kernel, const Graph& graph, const V
 // Every slot that the group reads or writes is a parameter, once.
 std::map<kernel::SlotId, kernel::BufferId> add_parameters(const GroupContext& context, LoweredGroup& lowered);
 
+std::vector<TensorType> operand_types(const Graph& graph, const Node& node);
+
 // The source of what a statement computes: of these values and of what is computed in place for them, up to what is read.
 SpanSet spans_behind(const Graph& graph, std::vector<Value> values,
                      const std::function<bool(Value)>& is_read);

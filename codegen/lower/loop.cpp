@@ -27,8 +27,9 @@ using kernel::Space;
 using Indices = std::vector<Index>;
 using Accessor = std::function<ExprId(const Indices&)>;
 
-// Scratch for a value. The leading `rows` axes of the value, along which the vectors run, are the last of the buffer.
-struct Local {
+// Where a value lies: in scratch or where it is to be; nowhere without a buffer. The leading `rows` axes of the value, along which
+// the vectors run, are the last of the buffer.
+struct Place {
   BufferId buffer;
   size_t rows = 0;
 
@@ -36,12 +37,6 @@ struct Local {
     std::ranges::rotate(index, index.begin() + static_cast<std::ptrdiff_t>(rows));
     return index;
   }
-};
-
-// Where a result goes: a buffer, or nowhere.
-struct Destination {
-  BufferId buffer;
-  size_t rows = 0;  // as of a Local
 };
 
 // What loops in one kernel share.
@@ -56,7 +51,7 @@ class Loop {
  public:
   // `operands`: elements of the scan's operands; `targets`: of its results.
   Loop(KernelUnderWork& work, const ScanAttrs& scan, LoopDomain domain, std::vector<Accessor> operands,
-       std::vector<Destination> targets)
+       std::vector<Place> targets)
       : w_(work),
         k_(work.k),
         scan_(scan),
@@ -76,7 +71,7 @@ class Loop {
     for (size_t i = 0; i < states; ++i) {
       const NodeId input = body_.inputs[i];
       const TensorType& type = body_.nodes[input].types[0];
-      const Local local = add_local({input, 0}, domain_.by_row[input.index]);
+      const Place local = add_local({input, 0}, domain_.by_row[input.index]);
       locals_[{input, 0}] = local;
       const std::vector<AxisId> axes = axes_of(type.shape, domain_.by_row[input.index]);
       const Indices index = indices(axes);
@@ -94,11 +89,10 @@ class Loop {
       const bool by_row = domain_.by_row[input.index];
       const std::vector<AxisId> axes = axes_of(body_.nodes[input].types[0].shape, by_row);
       const Indices index = indices(axes);
-      out.push_back({kernel::Map{axes,
-                                 {{targets_[i].buffer, placed(targets_[i], index),
-                                   load(locals_.at({input, 0}), index)}},
-                                 {}},
-                     w_.spans});
+      out.push_back(
+          {kernel::Map{
+               axes, {{targets_[i].buffer, targets_[i].at(index), load(locals_.at({input, 0}), index)}}, {}},
+           w_.spans});
     }
   }
 
@@ -126,17 +120,14 @@ class Loop {
     return operands_[static_cast<size_t>(number)](at);
   }
 
-  ExprId load(const Local& local, Indices index) { return k_.load(local.buffer, local.at(std::move(index))); }
-  static Indices placed(const Destination& target, Indices index) {
-    return Local{target.buffer, target.rows}.at(std::move(index));
-  }
+  ExprId load(const Place& local, Indices index) { return k_.load(local.buffer, local.at(std::move(index))); }
 
   // The axes of a value: those of the domain are the kernel's, which its tasks cut.
   std::vector<AxisId> axes_of(const Shape& shape, bool by_row) {
     return w_.axes.of(shape, by_row ? "i" : "f");
   }
 
-  Local add_local(Value value, bool by_row) {
+  Place add_local(Value value, bool by_row) {
     const TensorType& type = body_.type(value);
     const size_t rows = by_row && has_lanes_along(domain_) ? domain_.axes.size() : 0;
     TensorType lying = type;
@@ -189,9 +180,7 @@ class Loop {
     return output < static_cast<size_t>(scan_.states) || target(output).buffer.valid();
   }
   // Of what a step gives, stacked.
-  const Destination& target(size_t output) const {
-    return targets_[static_cast<size_t>(scan_.states) + output];
-  }
+  const Place& target(size_t output) const { return targets_[static_cast<size_t>(scan_.states) + output]; }
 
   void find_needed() {
     needed_.assign(body_.nodes.size(), false);
@@ -228,7 +217,7 @@ class Loop {
       const Value value{id, r};
       const bool by_row = domain_.by_row[id.index];
       const std::vector<AxisId> axes = axes_of(node.types[r].shape, by_row);
-      const Local local = add_local(value, by_row);
+      const Place local = add_local(value, by_row);
       store(value, axes, local.buffer, local.at(indices(axes)), elements_.at(value, indices(axes)));
       pending_locals_.emplace_back(value, local);
       // What also leaves the step is stored along with it.
@@ -253,15 +242,9 @@ class Loop {
     return stores;
   }
 
-  std::vector<TensorType> operand_types(const Node& node) const {
-    std::vector<TensorType> types;
-    for (Value v : node.operands) types.push_back(body_.type(v));
-    return types;
-  }
-
   void contract(NodeId id, const ContractRule& rule) {
     const Node& node = body_.nodes[id];
-    for (const ContractSpec& spec : rule.specs(node, operand_types(node))) {
+    for (const ContractSpec& spec : rule.specs(node, operand_types(body_, node))) {
       kernel::Contract statement;
       statement.axes = axes_of(spec.output, domain_.by_row[id.index]);
       std::vector<AxisId> numbered = statement.axes;
@@ -289,7 +272,7 @@ class Loop {
 
   void reduce(NodeId id, const ReduceRule& rule) {
     const Node& node = body_.nodes[id];
-    const std::vector<TensorType> types = operand_types(node);
+    const std::vector<TensorType> types = operand_types(body_, node);
     const std::vector<int64_t> over = rule.axes(node, types);
     kernel::Reduce statement;
     statement.axes = axes_of(node.types[0].shape, domain_.by_row[id.index]);
@@ -314,8 +297,8 @@ class Loop {
 
   void scatter(NodeId id, const ScatterRule& rule) {
     const Node& node = body_.nodes[id];
-    const ScatterSpec spec = rule.spec(node, operand_types(node));
-    const Local local = add_local({id, 0}, false);
+    const ScatterSpec spec = rule.spec(node, operand_types(body_, node));
+    const Place local = add_local({id, 0}, false);
     std::vector<AxisId> numbered = axes_of(node.types[0].shape, false);
     const Indices element = indices(numbered);
     out_->push_back(
@@ -347,8 +330,8 @@ class Loop {
     std::vector<Accessor> operands;
     for (const Value& operand : node.operands)
       operands.push_back([this, operand](const Indices& index) { return elements_.at(operand, index); });
-    std::vector<Destination> targets(node.types.size());
-    std::map<Value, Local> made;
+    std::vector<Place> targets(node.types.size());
+    std::map<Value, Place> made;
     for (uint32_t i = 0; i < body_.nodes.size(); ++i)
       for (const Value& operand : body_.nodes[NodeId{i}].operands)
         if (needed_[i] && operand.node == id) made[operand];
@@ -394,11 +377,11 @@ class Loop {
     Value value;
   };
 
-  Result result(Value value, bool by_row, const Destination& target, bool is_stacked) {
+  Result result(Value value, bool by_row, const Place& target, bool is_stacked) {
     Result r{axes_of(body_.type(value).shape, by_row), target.buffer, {}, value};
     r.index = indices(r.axes);
     if (is_stacked) r.index.insert(r.index.begin(), now_);
-    r.index = placed(target, std::move(r.index));
+    r.index = target.at(std::move(r.index));
     return r;
   }
 
@@ -409,8 +392,8 @@ class Loop {
       const Value before{body_.inputs[i], 0};
       const bool by_row = domain_.by_row[before.node.index];
       if (target(i).buffer.valid()) stacked.push_back(result(before, by_row, target(i), true));
-      const Local& local = locals_.at(before);
-      next.push_back(result(before, by_row, {local.buffer, local.rows}, false));
+      const Place& local = locals_.at(before);
+      next.push_back(result(before, by_row, local, false));
       next.back().value = body_.outputs[i].value;
     }
     for (size_t i = states; i < body_.outputs.size(); ++i)
@@ -426,7 +409,7 @@ class Loop {
         store(r.value, r.axes, r.buffer, r.index, elements_.at(r.value, indices(r.axes)));
       return flush();
     }
-    std::vector<Local> staged;
+    std::vector<Place> staged;
     for (const Result& r : next) {
       staged.push_back(add_local(r.value, !domain_.axes.empty()));
       store(r.value, r.axes, staged.back().buffer, staged.back().at(indices(r.axes)),
@@ -468,18 +451,18 @@ class Loop {
   const ValueNames names_;
   const LoopDomain domain_;
   const std::vector<Accessor> operands_;
-  const std::vector<Destination> targets_;
+  const std::vector<Place> targets_;
   ElementExpr elements_;
   AxisId loop_;
   Index now_;  // the step
   Block* out_ = nullptr;
-  std::map<Value, Local> locals_;
+  std::map<Value, Place> locals_;
   std::vector<bool> needed_, kept_;
   std::set<size_t> left_;  // outputs that are stored already
   std::vector<kernel::Store> pending_;
   std::vector<AxisId> pending_axes_;
   std::vector<Value> pending_values_;
-  std::vector<std::pair<Value, Local>> pending_locals_;
+  std::vector<std::pair<Value, Place>> pending_locals_;
 };
 
 }  // namespace
@@ -499,7 +482,7 @@ LoweredGroup lower_loop(const GroupContext& c) {
   std::vector<Accessor> operands;
   for (const Value& operand : node.operands)
     operands.push_back([&elements, operand](const Indices& index) { return elements.at(operand, index); });
-  std::vector<Destination> targets(node.types.size());
+  std::vector<Place> targets(node.types.size());
   for (uint32_t r = 0; r < node.types.size(); ++r)
     if (std::ranges::find(c.stored, Value{id, r}) != c.stored.end())
       targets[r].buffer = buffers.at(c.slots.at(Value{id, r}));

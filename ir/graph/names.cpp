@@ -2,6 +2,7 @@
 #include "ir/graph/names.h"
 
 #include <algorithm>
+#include <charconv>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -116,6 +117,16 @@ std::string ValueNames::of(Value value) const {
 const std::string& ValueNames::plain(const Graph& graph, Value value) {
   const Node& node = graph.node(value);
   return node.op == Op::input ? std::get<InputAttrs>(node.attrs).name : name_of(node, value.result);
+}
+
+std::optional<uint32_t> number_in(std::string_view text, size_t result, size_t results) {
+  const std::string part = results == 1 ? "" : fmt::format(".{}", result);
+  if (!text.ends_with(part)) return std::nullopt;
+  text.remove_suffix(part.size());
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_whole = error == std::errc() && end == text.data() + text.size() && number < kNoNumber - 1;
+  return is_whole ? std::optional(number) : std::nullopt;
 }
 
 void name_value(Graph& graph, Value value, std::string_view name) {

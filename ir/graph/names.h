@@ -2,6 +2,7 @@
 // better way to compute it (passes/rewrite.h) hands them on, so that `%16` or `%h` in a kernel is that of the graph.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,10 @@ class ValueNames {
   const Graph& graph_;
   std::vector<uint32_t> numbers_;
 };
+
+// The number in what a text calls one of so many results: 3 of "3", and of "3.1" where it is the second of several. Nothing where
+// it is a name.
+std::optional<uint32_t> number_in(std::string_view text, size_t result, size_t results);
 
 // Calls a value so, if it is no input and has no name yet. What begins with a digit is no name.
 void name_value(Graph& graph, Value value, std::string_view name);

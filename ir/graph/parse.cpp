@@ -156,10 +156,6 @@ class GraphReader {
     std::vector<std::string> names;  // "" for those of a number
   };
 
-  static bool is_number(std::string_view text) {
-    return text.size() < 10 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-  }
-
   std::optional<Defined> defined() {
     Defined d;
     d.first = r.peek();
@@ -182,12 +178,9 @@ class GraphReader {
     } while (r.accept(","));
     for (size_t i = 0; i < d.texts.size(); ++i) {
       const std::string& text = d.texts[i];
-      const size_t dot = text.rfind('.');
-      const std::string stem = text.substr(0, dot);
-      const bool has_part = dot != std::string::npos && text.substr(dot + 1) == fmt::format("{}", i);
-      const bool is_numbered = is_number(stem) && (d.texts.size() == 1 ? dot == std::string::npos : has_part);
-      if (is_numbered) d.number = static_cast<uint32_t>(std::stoul(stem));
-      d.names.push_back(is_numbered ? "" : text);
+      const std::optional<uint32_t> number = number_in(text, i, d.texts.size());
+      d.number = number.value_or(d.number);
+      d.names.push_back(number ? "" : text);
       if (!values_.emplace(text, Value()).second)
         return r.error(DiagnosticKind::graph_name, d.first.span, fmt::format("`%{}` is defined twice", text)),
                std::nullopt;
@@ -259,20 +252,19 @@ class GraphReader {
     const Token token = r.take();
     if (token.kind != TokenKind::value) {
       if (const auto it = inputs_.find(token.text); it != inputs_.end()) return Value{it->second, 0};
-      unknown(token, fmt::format("unknown input `{}`", token.text), input_names());
+      unknown_input(token);
       return std::nullopt;
     }
     const std::string& text = token.text;
     const auto it = values_.find(text);
     if (it != values_.end() && it->second.valid()) return it->second;
     if (it != values_.end() && !good_) return std::nullopt;  // while all is good, that is this line's own
-    const size_t dot = text.rfind('.');
-    const std::string stem = text.substr(0, dot);
+    const std::string stem = text.substr(0, text.rfind('.'));
     if (const auto several = several_.find(text); several != several_.end()) {
       r.error(DiagnosticKind::graph_name, token.span,
               fmt::format("`%{}` has {} results", text, several->second))
           .suggest(fmt::format("%{}.0 is the first", text));
-    } else if (const auto of = several_.find(stem); dot != std::string::npos && of != several_.end()) {
+    } else if (const auto of = several_.find(stem); of != several_.end()) {
       r.error(DiagnosticKind::graph_name, token.span,
               fmt::format("`%{}` has {}, there is no `%{}`", stem, plural(of->second, "result"), text));
     } else {
@@ -309,13 +301,9 @@ class GraphReader {
     const NodeId node = std::get<Value>(made).node;
     const auto& inferred = graph_.nodes[node].types;
     if (types.empty() || types == inferred) return node;
-    const auto text = [](const std::vector<TensorType>& list) {
-      std::string joined;
-      for (const TensorType& type : list) joined += (joined.empty() ? "" : ", ") + type_text(type);
-      return joined;
-    };
     r.error(DiagnosticKind::graph_invalid, at,
-            fmt::format("{} gives {}, the text says {}", op_def(op).name, text(inferred), text(types)));
+            fmt::format("{} gives {}, the text says {}", op_def(op).name, type_texts(inferred),
+                        type_texts(types)));
     return std::nullopt;
   }
 
@@ -431,7 +419,7 @@ class GraphReader {
     if (!name) return std::nullopt;
     const auto it = inputs_.find(name->text);
     if (it != inputs_.end()) return it->second;
-    unknown(*name, fmt::format("unknown input `{}`", name->text), input_names());
+    unknown_input(*name);
     return std::nullopt;
   }
 
@@ -458,7 +446,7 @@ class GraphReader {
     if (r.accept("<-")) {
       const auto it = inputs_.find(replaced.text);
       if (it == inputs_.end()) {
-        unknown(replaced, fmt::format("unknown input `{}`", replaced.text), input_names());
+        unknown_input(replaced);
         return false;
       }
       output.replaces = it->second;
@@ -476,16 +464,13 @@ class GraphReader {
     return true;
   }
 
-  void unknown(const Token& token, std::string message, const std::vector<std::string>& names) {
-    Diagnostic& d = r.error(DiagnosticKind::graph_name, token.span, std::move(message));
+  void unknown_input(const Token& token) {
+    std::vector<std::string> names;
+    for (const NodeId id : graph_.inputs) names.push_back(graph_.input_name(id));
+    Diagnostic& d =
+        r.error(DiagnosticKind::graph_name, token.span, fmt::format("unknown input `{}`", token.text));
     if (const auto near = suggest(token.text, names))
       d.suggest(fmt::format("did you mean {}?", name_text(*near)));
-  }
-
-  std::vector<std::string> input_names() const {
-    std::vector<std::string> names;
-    for (const NodeId id : graph_.inputs) names.push_back(std::get<InputAttrs>(graph_.nodes[id].attrs).name);
-    return names;
   }
 
   struct Pending {

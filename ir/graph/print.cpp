@@ -26,6 +26,12 @@ std::string type_text(const TensorType& type) {
   return fmt::format("{}[{}]", dtype_name(type.dtype), fmt::join(type.shape, ","));
 }
 
+std::string type_texts(std::span<const TensorType> types) {
+  std::string text;
+  for (const TensorType& type : types) text += (text.empty() ? "" : ", ") + type_text(type);
+  return text.empty() ? "nothing" : text;
+}
+
 // ---- attributes ------------------------------------------------------------------------------------------
 
 namespace {

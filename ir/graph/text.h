@@ -2,6 +2,7 @@
 // numbers.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,8 @@ std::string name_text(std::string_view name);
 
 std::string number_text(double value);          // shortest that reads back the same; inf, -inf, nan
 std::string type_text(const TensorType& type);  // "f32[64,10]", "f64"
-std::string attrs_text(const Attrs& attrs);     // " {axes = [1], transpose_b}"; empty if there are none
+std::string type_texts(std::span<const TensorType> types);  // "f32[64], f64"; "nothing"
+std::string attrs_text(const Attrs& attrs);  // " {axes = [1], transpose_b}"; empty if there are none
 
 // What print() gives, and for each line of it the node that it is of, of a scan's body too; null for a line of none.
 struct GraphText {

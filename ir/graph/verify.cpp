@@ -17,12 +17,6 @@
 namespace nnc {
 namespace {
 
-std::string list_type_texts(std::span<const TensorType> types) {
-  std::string text;
-  for (const TensorType& type : types) text += (text.empty() ? "" : ", ") + type_text(type);
-  return text.empty() ? "nothing" : text;
-}
-
 class Verifier {
  public:
   explicit Verifier(const Graph& graph) : graph_(graph), names_(graph) {}
@@ -69,7 +63,7 @@ class Verifier {
     if (!inferred.error.empty()) return fault(id, fmt::format("{}: {}", names_.of(id), inferred.error));
     if (inferred.types != n.types)
       fault(id, fmt::format("{}: {} gives {}, the graph says {}", names_.of(id), op_def(n.op).name,
-                            list_type_texts(inferred.types), list_type_texts(n.types)));
+                            type_texts(inferred.types), type_texts(n.types)));
   }
 
   // V2 and V3 for inputs and constants, which state their types.

@@ -6,9 +6,8 @@
 #include <cmath>
 #include <set>
 
-#include "ir/kernel/kernel.h"
 #include "ir/kernel/names.h"
-#include "ir/kernel/text.h"
+#include "ir/kernel/print.h"
 
 namespace nnc::kernel {
 
@@ -16,69 +15,6 @@ namespace {
 
 // Levels of nesting after which an expression is broken up by a `let`.
 constexpr int kDeepest = 12;
-
-// A name that could be taken for a word of the language, or for something else, is written in quotes. After an @
-// there are no words.
-std::string name_text(std::string_view name, bool after_at = false) {
-  const bool plain = is_plain_name(name, kDialect) && (after_at || !is_reserved(name));
-  return plain ? std::string(name) : quoted(name);
-}
-
-template <class T>
-std::string shortest(T value) {
-  char buffer[64];
-  auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
-  return error == std::errc() ? std::string(buffer, end) : std::string("nan");
-}
-
-std::string number_text(DType dtype, double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  return dtype == DType::f32 ? shortest(static_cast<float>(value)) : shortest(value);
-}
-
-std::string constant_text(DType dtype, double value) {
-  if (dtype == DType::boolean && (value == 0 || value == 1)) return value == 1 ? "true" : "false";
-  std::string text = number_text(dtype, value);
-  return dtype == DType::f32 ? text : std::string(dtype_name(dtype)) + ' ' + text;
-}
-
-// The values of a constant slot, several to a line.
-std::string values_text(const Slot& slot) {
-  constexpr size_t kPerLine = 8;
-  std::string text;
-  for (size_t i = 0; i < slot.values.size(); ++i) {
-    text += i == 0 ? "\n    " : i % kPerLine == 0 ? ",\n    " : ", ";
-    text += slot.type.dtype == DType::boolean ? constant_text(DType::boolean, slot.values[i])
-                                              : number_text(slot.type.dtype, slot.values[i]);
-  }
-  return text;
-}
-
-std::string bracketed(const TensorType& type) {
-  std::string text(dtype_name(type.dtype));
-  text += '[';
-  for (size_t i = 0; i < type.shape.size(); ++i) {
-    if (i > 0) text += ',';
-    text += std::to_string(type.shape[i]);
-  }
-  return text + ']';
-}
-
-std::string layout_text(const Layout& layout) {
-  std::string text;
-  if (!layout.order.empty()) {
-    text += " order [";
-    for (size_t i = 0; i < layout.order.size(); ++i) {
-      if (i > 0) text += ',';
-      text += std::to_string(layout.order[i]);
-    }
-    text += ']';
-  }
-  if (layout.pitch != 0) text += " pitch " + std::to_string(layout.pitch);
-  if (layout.gap != 0) text += " gap " + std::to_string(layout.gap);
-  return text;
-}
 
 class Printer {
  public:
@@ -454,62 +390,8 @@ std::string print(const Kernel& kernel) {
   return Printer(canonical(kernel)).run();
 }
 
-namespace {
-
-std::string program_head(const Program& program) {
-  std::string out;
-  out += "program @" + name_text(program.name, true);
-  if (program.batch > 0) out += " batch " + std::to_string(program.batch);
-  out += " {\n";
-  for (const Slot& slot : program.slots) {
-    out += "  slot " + name_text(slot.name) + ": " + std::string(kSlotKinds[static_cast<size_t>(slot.kind)]) +
-           ' ';
-    out += bracketed(slot.type) + layout_text(slot.layout);
-    if (slot.classes > 0) out += " classes " + std::to_string(slot.classes);
-    if (slot.gradient) out += " gradient";
-    if (slot.output != OutputKind::plain)
-      out += ' ' + std::string(kOutputKinds[static_cast<size_t>(slot.output)]);
-    if (slot.of.valid()) out += " of " + name_text(program.slots[slot.of].name);
-    if (slot.in_place_of.valid()) out += " in place of " + name_text(program.slots[slot.in_place_of].name);
-    if (slot.kind == Slot::Kind::constant) out += " = [" + values_text(slot) + "\n  ]";
-    out += '\n';
-  }
-  for (const Item& item : program.items) {
-    if (const Launch* launch = std::get_if<Launch>(&item)) {
-      out += "  launch @" + name_text(program.kernels[launch->kernel].name, true) + '(';
-      for (size_t i = 0; i < launch->arguments.size(); ++i) {
-        out += (i > 0 ? ", " : "") + name_text(program.slots[launch->arguments[i]].name);
-      }
-      out += ")\n";
-    } else {
-      out += "  barrier\n";
-    }
-  }
-  out += "}\n";
-  return out;
-}
-
-}  // namespace
-
-ProgramText text_of(const Program& program) {
-  ProgramText out;
-  const bool is_bare = program.name.empty() && program.slots.empty() && program.items.empty();
-  if (!is_bare) out.text = program_head(program);
-  out.lines.resize(static_cast<size_t>(std::ranges::count(out.text, '\n')));
-  for (uint32_t i = 0; i < program.kernels.size(); ++i) {
-    if (!out.text.empty()) {
-      out.text += '\n';
-      out.lines.emplace_back();
-    }
-    std::vector<std::vector<Span>> lines;
-    out.text += Printer(canonical(program.kernels[KernelId{i}])).run(&lines);
-    for (std::vector<Span>& spans : lines) out.lines.push_back({KernelId{i}, std::move(spans)});
-  }
-  return out;
-}
-
-std::string print(const Program& program) {
-  return text_of(program).text;
+std::string print(const Kernel& kernel, std::vector<std::vector<Span>>& lines) {
+  return Printer(canonical(kernel)).run(&lines);
 }
 
 }  // namespace nnc::kernel
