@@ -25,9 +25,14 @@ std::string values_text(const DenseTensor& tensor) {
 }  // namespace
 
 int run_text(Session& session, const std::string& path) {
+  if (session.options.steps == 0) {
+    session.diagnostics.error_at(DiagnosticKind::bad_flag, "--steps 0",
+                                 "what a text gives, a step gives: 1 or more");
+    return session.leave();
+  }
   const std::unique_ptr<TextProgram> program = TextProgram::open(session, path);
   if (program == nullptr) return session.leave();
-  const int64_t steps = std::max<int64_t>(session.options.steps, 1);
+  const int64_t steps = session.options.steps;
   for (int64_t i = 0; i < steps; ++i) program->take_step();
   const std::vector<TextProgram::Output> outputs = program->outputs();
   Table table("lllr");

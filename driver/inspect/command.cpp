@@ -94,9 +94,8 @@ int show_where(Session& session, Stages& stages) {
     }
   }
   if (!any) {
-    session.diagnostics.error_at(
-        DiagnosticKind::unknown_choice, "--where " + session.options.where,
-        fmt::format("nothing of the graph {} comes from this line", session.options.graph));
+    session.diagnostics.error_at(DiagnosticKind::unknown_choice, "--where " + session.options.where,
+                                 fmt::format("nothing of {} comes from this line", stages.described()));
     return session.leave();
   }
   if (session.options.json)

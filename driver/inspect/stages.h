@@ -30,6 +30,8 @@ class Stages {
   // Of kernels alone: the stages before are none.
   Stages(Session& session, kernel::Program program) : session_(session), program_(std::move(program)) {}
 
+  // What they are of, in words: "the graph train", "these kernels".
+  std::string described() const { return graph_ ? "the graph " + graph_->name : "these kernels"; }
   // The stages that there are; the first is shown where none is asked for.
   std::vector<std::string_view> names() const;
   Result<StageText> text(std::string_view stage);
