@@ -5,6 +5,7 @@
 #include "driver/programs.h"
 #include "driver/verify_passes.h"
 #include "ir/kernel/text.h"
+#include "runtime/file.h"
 #include "runtime/store/checkpoint.h"
 #include "support/dtype.h"
 #include "validate/inputs.h"
@@ -12,18 +13,10 @@
 namespace nnc::driver {
 namespace {
 
-// FNV-1a (Fowler, Noll, Vo).
-constexpr uint64_t kHashStart = 0xcbf29ce484222325u, kHashFactor = 0x100000001b3u;
-
 uint64_t hash_bits(const DenseTensor& tensor) {
-  uint64_t hash = kHashStart;
-  unsigned char bytes[8];
-  const auto size = dtype_size(tensor.type.dtype);
-  for (const double value : tensor.data) {
-    write_element(tensor.type.dtype, bytes, value);
-    for (size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * kHashFactor;
-  }
-  return hash;
+  std::vector<unsigned char> bytes(tensor.data.size() * dtype_size(tensor.type.dtype));
+  write_elements(tensor.type.dtype, bytes.data(), tensor.data);
+  return runtime::hash_bytes(bytes.data(), bytes.size());
 }
 
 Role role_of(kernel::Slot::Kind kind) {
@@ -200,9 +193,9 @@ std::vector<TextProgram::Output> TextProgram::outputs() {
 }
 
 uint64_t bits_of(const std::vector<TextProgram::Output>& outputs) {
-  uint64_t hash = kHashStart;
-  for (const TextProgram::Output& output : outputs) hash = (hash ^ output.bits) * kHashFactor;
-  return hash;
+  std::vector<uint64_t> all;
+  for (const TextProgram::Output& output : outputs) all.push_back(output.bits);
+  return runtime::hash_bytes(all.data(), all.size() * sizeof(uint64_t));
 }
 
 }  // namespace nnc::driver

@@ -10,4 +10,7 @@ namespace nnc {
 // files of others may hold what moves the cursor or renames a window.
 std::string printable(std::string_view text, bool one_line = false);
 
+// The same words on one line: runs of spaces and line ends become a space each, none at the beginning.
+std::string on_one_line(std::string_view text);
+
 }  // namespace nnc

@@ -5,6 +5,7 @@
 
 #include "nlohmann/json.hpp"
 #include "support/pattern.h"
+#include "support/printable.h"
 #include "support/suggest.h"
 
 namespace nnc::driver {
@@ -57,15 +58,9 @@ bool touches(Span span, const Place& place, const Sources& sources) {
          place.line <= file.locate(span.end > span.begin ? span.end - 1 : span.end).line;
 }
 
-std::string one_line(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool blank = c == ' ' || c == '\n' || c == '\t' || c == '\r';
-    if (!blank)
-      out += c;
-    else if (!out.empty() && out.back() != ' ')
-      out += ' ';
-  }
+// The words of a comment, not longer than a line can hold.
+std::string short_words(std::string_view text) {
+  const std::string out = on_one_line(text);
   if (out.size() <= kMostWords) return out;
   size_t end = kMostWords;
   while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xc0) == 0x80)
@@ -168,7 +163,7 @@ std::string source_words(const SpanSet& spans, const Sources& sources) {
     const std::string here =
         fmt::format("{}:{}", path.substr(path.rfind('/') + 1), file.locate(span.begin).line);
     out += here == place ? ", " : (out.empty() ? "" : "; ") + here + " ";
-    out += one_line(sources.text(span));
+    out += short_words(sources.text(span));
     place = here;
   }
   return out;

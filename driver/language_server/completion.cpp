@@ -15,10 +15,10 @@ using frontend::Symbol;
 using frontend::SymbolId;
 using frontend::SymbolKind;
 
-constexpr std::string_view kPlaceholder = "nnc_cursor";
+constexpr std::string_view kStandIn = "nnc_cursor";
 
 // Kinds of completions as the protocol numbers them.
-constexpr int kFunction = 3, kField = 5, kVariable = 6, kClass = 7, kKeyword = 14, kConstant = 21, kType = 25;
+constexpr int kField = 5, kVariable = 6, kKeyword = 14, kType = 25;
 
 // Words with a meaning in their place, beside the reserved ones.
 constexpr std::string_view kWords[] = {"model",  "layer", "optimizer", "fn",     "loss",   "metric",
@@ -28,27 +28,6 @@ constexpr std::string_view kWords[] = {"model",  "layer", "optimizer", "fn",    
 bool in_name(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' ||
          static_cast<unsigned char>(c) >= 0x80;
-}
-
-int completion_kind(SymbolKind kind) {
-  switch (kind) {
-    case SymbolKind::model:
-    case SymbolKind::layer:
-    case SymbolKind::optimizer:
-      return kClass;
-    case SymbolKind::function:
-    case SymbolKind::goal:
-    case SymbolKind::builtin:
-      return kFunction;
-    case SymbolKind::parameter:
-    case SymbolKind::state:
-    case SymbolKind::member:
-      return kField;
-    case SymbolKind::constant:
-      return kConstant;
-    default:
-      return kVariable;
-  }
 }
 
 struct Items {
@@ -68,7 +47,7 @@ struct Items {
     const char nearness = is_library ? '4' : symbol.scope.valid() ? '1' : '2';
     std::string detail = declaration_text(symbol, *analysis.symbols, sources);
     if (const std::string value = last_value(symbol, built); !value.empty()) detail = value;
-    add(symbol.name, completion_kind(symbol.kind), nearness, detail, doc_text(symbol, sources));
+    add(symbol.name, kinds_of(symbol.kind).completion, nearness, detail, doc_text(symbol, sources));
   }
 
   // What the name came to be when the text was checked last; empty if that is not known.
@@ -109,9 +88,9 @@ void add_arguments(Items& items, const Analysis& analysis, uint32_t cursor) {
               declaration_text(symbols[id], symbols, analysis.session.sources));
 }
 
-// The text with the placeholder at the cursor, and what closes the brackets that are open there and not closed in the line: who
+// The text with a name at the cursor that stands for what is being typed, and what closes the brackets that are open there and not closed in the line: who
 // types f(a, has not come to the ) yet.
-std::string with_placeholder(const std::string& text, size_t cursor) {
+std::string with_stand_in(const std::string& text, size_t cursor) {
   std::string closers;
   int inner = 0;  // brackets that open behind the cursor
   for (size_t i = cursor > 0 ? text.rfind('\n', cursor - 1) + 1 : 0; i < text.size(); ++i) {
@@ -126,7 +105,7 @@ std::string with_placeholder(const std::string& text, size_t cursor) {
       closers.erase(closers.begin());
     }
   }
-  return text.substr(0, cursor) + std::string(kPlaceholder) + closers + text.substr(cursor);
+  return text.substr(0, cursor) + std::string(kStandIn) + closers + text.substr(cursor);
 }
 
 // What stands before the cursor's word, blanks left out.
@@ -159,7 +138,7 @@ Json in_model(Server& server, const Document& document, uint32_t cursor) {
     add_types(items);
     return items.all;
   }
-  const auto analysis = server.analysis_of(document, with_placeholder(text, cursor), false);
+  const auto analysis = server.analysis_of(document, with_stand_in(text, cursor), false);
   const Analysis* built = server.last_built(document);
   if (before == '.' && !(word >= 2 && text[word - 2] == '.')) {
     add_members(items, *analysis, analysis->symbols->object_at(cursor), built);
@@ -167,7 +146,7 @@ Json in_model(Server& server, const Document& document, uint32_t cursor) {
   }
   add_arguments(items, *analysis, static_cast<uint32_t>(word));
   for (const SymbolId id : analysis->symbols->visible(cursor))
-    if ((*analysis->symbols)[id].name.find(kPlaceholder) == std::string::npos)
+    if ((*analysis->symbols)[id].name.find(kStandIn) == std::string::npos)
       items.add((*analysis->symbols)[id], *analysis, built);
   for (const std::string_view one : kWords) items.add(std::string(one), kKeyword, '5');
 #define NNC_RESERVED(name, text) items.add(text, kKeyword, '5');
@@ -213,12 +192,12 @@ Answer signature_help(Server& server, const Json& params) {
   if (document == nullptr || document->kind != DocumentKind::model) return {};
   const uint32_t cursor =
       offset_of(document->source(), position_in(at(params, "position")), server.encoding());
-  auto analysis = server.analysis_of(*document, with_placeholder(document->text, cursor), false);
+  auto analysis = server.analysis_of(*document, with_stand_in(document->text, cursor), false);
   auto call = analysis->symbols->call_at(cursor);
   if (!call) {  // a call that began on a line before, and has no end yet
     const std::string& text = document->text;
     analysis = server.analysis_of(
-        *document, fmt::format("{}{}){}", text.substr(0, cursor), kPlaceholder, text.substr(cursor)), false);
+        *document, fmt::format("{}{}){}", text.substr(0, cursor), kStandIn, text.substr(cursor)), false);
     call = analysis->symbols->call_at(cursor);
   }
   if (!call) return {};

@@ -6,6 +6,7 @@
 #include "fmt/ranges.h"
 #include "frontend/builtins/builtin.h"
 #include "frontend/syntax/doc_comment.h"
+#include "support/printable.h"
 
 namespace nnc::language_server {
 
@@ -56,20 +57,34 @@ std::string_view constant_doc(std::string_view name) {
   return name == "pi" ? "3.14159…" : "infinity";
 }
 
-// One line, however it is broken.
-std::string on_one_line(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool blank = c == ' ' || c == '\n' || c == '\t' || c == '\r';
-    if (!blank)
-      out += c;
-    else if (!out.empty() && out.back() != ' ')
-      out += ' ';
-  }
-  return out;
-}
-
 }  // namespace
+
+Kinds kinds_of(frontend::SymbolKind kind) {
+  using frontend::SymbolKind;
+  constexpr Kinds kClass{5, 7}, kProperty{7, 5}, kField{8, 5}, kFunction{12, 3}, kVariable{13, 6},
+      kSize{14, 6}, kConstant{14, 21};
+  switch (kind) {
+    case SymbolKind::model:
+    case SymbolKind::layer:
+    case SymbolKind::optimizer:
+      return kClass;
+    case SymbolKind::function:
+    case SymbolKind::goal:
+    case SymbolKind::builtin:
+      return kFunction;
+    case SymbolKind::parameter:
+    case SymbolKind::state:
+      return kField;
+    case SymbolKind::member:
+      return kProperty;
+    case SymbolKind::size:
+      return kSize;
+    case SymbolKind::constant:
+      return kConstant;
+    default:
+      return kVariable;
+  }
+}
 
 std::string declaration_text(const Symbol& symbol, const frontend::Symbols& symbols, const Sources& sources) {
   if (!symbol.span.valid()) {

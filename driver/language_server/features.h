@@ -32,6 +32,13 @@ struct Asked {
 // Nothing if the document is not open, or no model.
 std::optional<Asked> asked(Server& server, const Json& params);
 
+// What kind of thing a symbol is, as the protocol numbers it: in an outline (SymbolKind), among completions (CompletionItemKind).
+struct Kinds {
+  int outline;
+  int completion;
+};
+Kinds kinds_of(frontend::SymbolKind kind);
+
 // How it is declared, on one line: "fn relu(x) = maximum(x, 0)". Of what is built in how it is called.
 std::string declaration_text(const frontend::Symbol& symbol, const frontend::Symbols& symbols,
                              const Sources& sources);

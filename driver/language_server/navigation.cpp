@@ -10,31 +10,6 @@ using frontend::Symbol;
 using frontend::SymbolId;
 using frontend::SymbolKind;
 
-// Kinds of symbols as the protocol numbers them.
-int symbol_kind(SymbolKind kind) {
-  constexpr int kClass = 5, kProperty = 7, kField = 8, kFunction = 12, kVariable = 13, kConstant = 14;
-  switch (kind) {
-    case SymbolKind::model:
-    case SymbolKind::layer:
-    case SymbolKind::optimizer:
-      return kClass;
-    case SymbolKind::function:
-    case SymbolKind::goal:
-    case SymbolKind::builtin:
-      return kFunction;
-    case SymbolKind::parameter:
-    case SymbolKind::state:
-      return kField;
-    case SymbolKind::member:
-      return kProperty;
-    case SymbolKind::size:
-    case SymbolKind::constant:
-      return kConstant;
-    default:
-      return kVariable;
-  }
-}
-
 // The file that an import around the offset brings.
 Json imported(Server& server, const Asked& place) {
   for (const ast::Item& item : place.analysis->tree.items) {
@@ -67,7 +42,7 @@ Json symbol_json(const Analysis& analysis, SymbolId id, Encoding encoding) {
   Json children = Json::array();
   for (const SymbolId member : symbol.members) children.push_back(symbol_json(analysis, member, encoding));
   return {{"name", symbol.name},
-          {"kind", symbol_kind(symbol.kind)},
+          {"kind", kinds_of(symbol.kind).outline},
           {"range", range_of(analysis.source(), whole.begin, whole.end, encoding)},
           {"selectionRange", range_of(analysis.source(), symbol.span.begin, symbol.span.end, encoding)},
           {"children", std::move(children)}};
